@@ -1,0 +1,151 @@
+//! The words this system uses in public.
+//!
+//! These types are the wire contract: the event log, the API, the console and the command line all
+//! show exactly these. They are the only serializable types in this crate, so a change to anything
+//! else is never a breaking change.
+
+use serde::Serialize;
+
+use crate::Private;
+
+/// Something that happened on a call, in the past tense.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// We called someone.
+    #[serde(rename = "call.dialed")]
+    Dialed,
+    /// A caller is at the door.
+    #[serde(rename = "call.offered")]
+    Offered,
+    /// The far end rings.
+    #[serde(rename = "call.ringing")]
+    Ringing,
+    /// The far end picked up, or we did.
+    #[serde(rename = "call.answered")]
+    Answered,
+    /// Sound flows.
+    #[serde(rename = "call.connected")]
+    Connected,
+    /// The call is over. Exactly one, and the last.
+    #[serde(rename = "call.ended")]
+    Ended(End),
+
+    /// Sound that is speech, not yet words.
+    #[serde(rename = "caller.speech_started")]
+    CallerSpeechStarted,
+    /// The speech stopped.
+    #[serde(rename = "caller.speech_ended")]
+    CallerSpeechEnded,
+    /// Words that may still change.
+    #[serde(rename = "caller.hearing")]
+    CallerHearing {
+        /// All words since the last final ones.
+        text: Private<String>,
+    },
+    /// Words that will not change.
+    #[serde(rename = "caller.said")]
+    CallerSaid {
+        /// The words.
+        text: Private<String>,
+    },
+    /// A key was pressed.
+    #[serde(rename = "caller.pressed")]
+    CallerPressed {
+        /// The key.
+        digit: Private<char>,
+    },
+
+    /// The agent was told this, and it is its turn.
+    #[serde(rename = "agent.turn_started")]
+    AgentTurnStarted {
+        /// What the caller said.
+        text: Private<String>,
+    },
+    /// The caller heard all of `text`.
+    #[serde(rename = "agent.said")]
+    AgentSaid {
+        /// One clause.
+        text: Private<String>,
+    },
+    /// The caller heard `heard` and then took the floor.
+    #[serde(rename = "agent.interrupted")]
+    AgentInterrupted {
+        /// The beginning of what was being said.
+        heard: Private<String>,
+        /// The rest of it.
+        unheard: Private<String>,
+    },
+    /// The agent took down a message for its owner.
+    #[serde(rename = "agent.took_message")]
+    AgentTookMessage {
+        /// Who left it.
+        name: Private<String>,
+        /// What they said.
+        text: Private<String>,
+    },
+    /// The agent was slow, so something was said to fill the gap.
+    #[serde(rename = "agent.stalled")]
+    AgentStalled,
+    /// The agent failed.
+    #[serde(rename = "agent.failed")]
+    AgentFailed {
+        /// A stable code.
+        code: &'static str,
+    },
+    /// Ears or mouth failed.
+    #[serde(rename = "speech.failed")]
+    SpeechFailed {
+        /// A stable code.
+        code: &'static str,
+    },
+}
+
+/// Who ended a call, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// Who.
+    pub by: Party,
+    /// Why.
+    pub why: Why,
+}
+
+/// Someone who can end a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// The person on the phone, also when we called them.
+    Caller,
+    /// The agent.
+    Agent,
+    /// The owner, by a command.
+    Owner,
+    /// The phone company.
+    Carrier,
+    /// Us.
+    Gateway,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Someone hung up.
+    HungUp,
+    /// What was to be said has been said.
+    Completed,
+    /// The far end was on another call.
+    Busy,
+    /// Nobody picked up.
+    NoAnswer,
+    /// The far end did not want the call.
+    Rejected,
+    /// The call was withdrawn before it was answered.
+    Canceled,
+    /// Nobody said anything for too long.
+    Silence,
+    /// The call reached its longest allowed length.
+    TimeLimit,
+    /// Something broke.
+    Fault,
+}

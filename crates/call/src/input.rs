@@ -1,0 +1,105 @@
+//! Everything that can happen to a call.
+
+use std::time::Duration;
+
+use media::{Cut, Edge, Progress, UtteranceId};
+
+use crate::event::End;
+use crate::{Digit, Private, TurnId};
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The agent said or did something.
+    Agent(Agent),
+    /// The phone company told us something.
+    Carrier(Carrier),
+    /// The owner wants something.
+    Command(Command),
+    /// The sound did something.
+    Media(Media),
+    /// Words were heard, or made into sound.
+    Speech(Speech),
+    /// [`crate::Call::deadline`] has come.
+    Timeout,
+}
+
+/// What a carrier tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The far end picked up.
+    Answered,
+    /// Sound flows.
+    Connected,
+    /// Sound stopped: the carrier closed its stream, or the socket broke.
+    Disconnected,
+    /// The call is over.
+    Ended(End),
+    /// A key was pressed.
+    Pressed(Digit),
+    /// The far end rings.
+    Ringing,
+}
+
+/// What the sound does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Media {
+    /// The agent was silenced as asked; what was heard of the utterance then playing. `None` if
+    /// none was. Comes back at once for every [`crate::output::Media::Cut`].
+    Cut(Option<Cut>),
+    /// The caller began or stopped making speech.
+    Edge(Edge),
+    /// How much of an utterance has been heard. Given before any edge, words or timeout, so that
+    /// a decision never rests on an old figure.
+    Progress(Progress),
+}
+
+/// What ears and mouths tell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Speech {
+    /// The turn detector's opinion of the speech that just ended: 0 more will come, 1 it is done.
+    EndOfTurn {
+        /// Between 0 and 1.
+        probability: f32,
+    },
+    /// The ears cannot hear any more; the code of the fault.
+    EarsFailed(&'static str),
+    /// The transcriber is sure of these words. Empty: sure that there are none.
+    Final(Private<String>),
+    /// How long a whole utterance is, now that all of it has been made.
+    Length(UtteranceId, Duration),
+    /// An utterance could not be made into sound (any more); the code of the fault.
+    MouthFailed(UtteranceId, &'static str),
+    /// The transcriber hears words, but may change its mind: all words since the last final.
+    Partial(Private<String>),
+}
+
+/// What an agent tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// It failed in this turn; the code of the fault.
+    Failed(TurnId, &'static str),
+    /// It has said all it wants to say in this turn.
+    Finish(TurnId),
+    /// It has said all it wants to say, and wants to hang up once that was heard. A caller who
+    /// takes the floor before it was heard takes this back too.
+    HangUp(TurnId),
+    /// It took down a message for its owner.
+    Message {
+        /// Who left it.
+        name: Private<String>,
+        /// What they said.
+        text: Private<String>,
+    },
+    /// A few more words of this turn. Clauses are cut here, not by the agent.
+    Say(TurnId, Private<String>),
+}
+
+/// What the owner wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// End the call now. Always allowed.
+    HangUp,
+    /// Say this to the caller.
+    Say(Private<String>),
+}

@@ -1,0 +1,59 @@
+//! One phone call, as a state machine.
+//!
+//! A [`Call`] is told what happened and when, and answers with what to do about it:
+//!
+//! ```text
+//!            Input                        Output
+//!   carrier ───────►┌────────────────┐───────► carrier
+//!     media ───────►│      Call      │───────► media
+//!    speech ───────►│ handle(now, …) │───────► speech
+//!     agent ───────►│                │───────► agent
+//!   timeout ───────►└────────────────┘───────► event log
+//! ```
+//!
+//! It never waits, never fails and never looks at a clock. The caller of [`Call::handle`] performs
+//! the outputs in order, and calls again with [`Input::Timeout`] once [`Call::deadline`] has come.
+
+mod call;
+pub mod event;
+pub mod input;
+mod number;
+pub mod output;
+mod plan;
+mod private;
+
+pub use call::Call;
+pub use event::Event;
+pub use input::Input;
+pub use number::{Number, NumberFault};
+pub use output::Output;
+pub use plan::{Direction, Mode, Opening, Phrases, Plan, Policy};
+pub use private::Private;
+
+/// Names one turn of the agent's: what it was told, and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TurnId(pub u32);
+
+/// A key on a telephone: `0`–`9`, `*`, `#`, `A`–`D`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digit(char);
+
+impl Digit {
+    /// Takes a character if it names a key. Lower-case letters are taken as their key.
+    pub fn new(c: char) -> Option<Self> {
+        let c = c.to_ascii_uppercase();
+        matches!(c, '0'..='9' | '*' | '#' | 'A'..='D').then_some(Self(c))
+    }
+
+    /// The key's character.
+    pub fn as_char(self) -> char {
+        self.0
+    }
+}
+
+/// Keys may spell a secret: what is logged is that one was pressed, not which.
+impl std::fmt::Debug for Digit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Digit(•)")
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything a call can ask for.
+
+use media::UtteranceId;
+
+use crate::{Digit, Event, Private, TurnId};
+
+/// Something to do, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Tell the agent.
+    Agent(Agent),
+    /// Tell the phone company.
+    Carrier(Carrier),
+    /// Tell the world.
+    Event(Event),
+    /// Do to the sound.
+    Media(Media),
+    /// Tell ears and mouth.
+    Speech(Speech),
+}
+
+/// What to tell a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// Take the call that is offered.
+    Answer,
+    /// Call the far end. Asked for once in a call's life, by [`crate::Call::start`].
+    Dial,
+    /// End the call.
+    HangUp,
+}
+
+/// What to do to the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// Silence every utterance up to this one. Answered with [`crate::input::Media::Cut`].
+    Cut(UtteranceId),
+}
+
+/// What to tell ears and mouth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// Stop making sound for every utterance up to this one.
+    Cancel(UtteranceId),
+    /// The caller's turn is over: give the last words now. Answered with
+    /// [`crate::input::Speech::Final`].
+    Finalize,
+    /// Make these words into sound: one clause, one utterance.
+    Synthesize(UtteranceId, Private<String>),
+}
+
+/// What to tell an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// The turn was taken back before the caller heard any of it; say nothing more in it.
+    Abandon(TurnId),
+    /// The turn is over and the caller heard all of this.
+    Heard {
+        /// Which turn.
+        turn: TurnId,
+        /// What was heard: fillers and the owner's words are not part of it.
+        text: Private<String>,
+    },
+    /// The caller took the floor: the turn is over, and only this was heard.
+    Interrupted {
+        /// Which turn.
+        turn: TurnId,
+        /// What was heard, perhaps nothing.
+        heard: Private<String>,
+    },
+    /// Say hello: the caller is on the line and the agent speaks first.
+    Open {
+        /// Which turn.
+        turn: TurnId,
+    },
+    /// We said this before the first turn, in the agent's name.
+    Opened {
+        /// As heard.
+        text: Private<String>,
+    },
+    /// A key was pressed.
+    Pressed(Digit),
+    /// Answer this.
+    Turn {
+        /// Which turn.
+        turn: TurnId,
+        /// What the caller said.
+        said: Private<String>,
+    },
+}

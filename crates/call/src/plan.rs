@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use crate::Private;
+
+/// Everything decided about a call before it starts.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Who started it.
+    pub direction: Direction,
+    /// What it is for.
+    pub mode: Mode,
+    /// How patient it is.
+    pub policy: Policy,
+    /// What is said when the agent cannot.
+    pub phrases: Phrases,
+}
+
+/// Who called whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Someone called us.
+    Inbound,
+    /// We called someone.
+    Outbound,
+}
+
+/// What a call is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Two parties take turns.
+    Conversation {
+        /// Who speaks first.
+        opening: Opening,
+    },
+    /// Say one thing, wait a little, hang up.
+    Notify {
+        /// What to say.
+        text: Private<String>,
+    },
+    /// The caller hears what the caller says: sound is played back, no one takes turns.
+    Loopback,
+}
+
+/// Who speaks first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// We do, with these words. They can be made into sound while the phone rings.
+    Say(Private<String>),
+    /// The agent does, with words of its own.
+    Ask,
+    /// The caller does.
+    Wait,
+}
+
+/// How patient a call is. Each limit is a deadline of the state it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long the far end may ring.
+    pub ring: Duration,
+    /// How long an answered call may go without sound.
+    pub connect: Duration,
+    /// How long the carrier may take to confirm a hang-up.
+    pub release: Duration,
+    /// How long a call may last once there is sound.
+    pub limit: Duration,
+    /// How long nobody may say anything.
+    pub silence: Duration,
+    /// How long a pause ends the caller's turn, from the true end of speech.
+    pub endpoint: Duration,
+    /// The same where the turn detector is sure that the caller is done.
+    pub endpoint_short: Duration,
+    /// The same where the turn detector is sure that the caller is not done.
+    pub endpoint_long: Duration,
+    /// How long after asking the transcriber for its last words we wait for them.
+    pub finalize: Duration,
+    /// How long the caller must speak over the agent to take the floor, from the true start of
+    /// speech. Must exceed the detector's own patience, or a murmur cannot end before it counts.
+    pub barge_in: Duration,
+    /// How long the agent may think before something is said to fill the gap.
+    pub filler: Duration,
+    /// How long the agent may think before we apologise for it.
+    pub think: Duration,
+    /// How long the synthesizer may take to make its first sound of an utterance.
+    pub synthesize: Duration,
+    /// In a notification: how long to stay on the line after the words were heard.
+    pub linger: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            ring: Duration::from_secs(45),
+            connect: Duration::from_secs(10),
+            release: Duration::from_secs(5),
+            limit: Duration::from_secs(30 * 60),
+            silence: Duration::from_secs(60),
+            endpoint: Duration::from_millis(600),
+            endpoint_short: Duration::from_millis(300),
+            endpoint_long: Duration::from_millis(1_300),
+            finalize: Duration::from_millis(1_500),
+            barge_in: Duration::from_millis(280),
+            filler: Duration::from_millis(1_500),
+            think: Duration::from_secs(10),
+            synthesize: Duration::from_secs(5),
+            linger: Duration::from_millis(1_500),
+        }
+    }
+}
+
+/// What is said when the agent cannot speak for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phrases {
+    /// Said when the agent is slow.
+    pub filler: Private<String>,
+    /// Said when the agent failed once.
+    pub apology: Private<String>,
+    /// Said before hanging up because the agent keeps failing, the line is silent or time is up.
+    pub goodbye: Private<String>,
+}
+
+impl Default for Phrases {
+    fn default() -> Self {
+        Self {
+            filler: "One moment, please.".into(),
+            apology: "Sorry, I did not get that. Could you say it again?".into(),
+            goodbye: "I am sorry, I have to end this call now. Goodbye.".into(),
+        }
+    }
+}

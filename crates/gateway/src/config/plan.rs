@@ -1,0 +1,98 @@
+//! The configuration as resolved: every default chosen, every credential present, every name
+//! checked. Nothing after start-up sees the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use call::{Number, Phrases, Policy, Private};
+use ports::agent::Answerer;
+use ports::carrier::Carrier;
+
+/// Everything the gateway was told.
+#[derive(Clone)]
+pub struct Plan {
+    /// Where webhooks, media sockets and the control API are served.
+    pub listen: SocketAddr,
+    /// What carriers call us by: `http(s)://…` without a slash at the end.
+    pub public_url: String,
+    /// By the name of their table.
+    pub carriers: BTreeMap<String, Carrier>,
+    /// Our numbers.
+    pub numbers: BTreeMap<Number, OurNumber>,
+    /// By the name of their table.
+    pub agents: BTreeMap<String, AgentPlan>,
+    /// Who may be called, who may call, and how much.
+    pub rules: Rules,
+    /// How patient calls are.
+    pub patience: Policy,
+    /// What is said when an agent cannot.
+    pub phrases: Phrases,
+    /// How calls hear and speak. Loaded only if some agent needs words.
+    pub speech: SpeechPlan,
+    /// Where recordings go; `None`: calls are not recorded.
+    pub recordings: Option<PathBuf>,
+}
+
+/// One of our numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OurNumber {
+    /// A key of [`Plan::carriers`].
+    pub carrier: String,
+    /// A key of [`Plan::agents`].
+    pub agent: String,
+}
+
+/// One agent.
+#[derive(Clone)]
+pub struct AgentPlan {
+    /// Who answers.
+    pub answerer: Answerer,
+    /// The first words of every call, if they are fixed.
+    pub opening: Option<Private<String>>,
+    /// Which voice it has, where the mouth has several.
+    pub language: String,
+}
+
+/// How calls hear and speak.
+#[derive(Clone, Debug)]
+pub struct SpeechPlan {
+    /// An entry of the list of speech vendors.
+    pub vendor: String,
+    /// What it was told.
+    pub settings: ports::Settings,
+}
+
+/// Who may be called, who may call, and how much. Nothing is allowed that is not written.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Whom we may dial.
+    pub call: Listed<BTreeSet<Number>>,
+    /// Who may reach us.
+    pub answer: Listed<Callers>,
+    /// How many calls may be up at once.
+    pub max_calls: Listed<usize>,
+    /// How long a call may last.
+    pub max_length: Listed<Duration>,
+    /// How many calls may be dialled in any hour.
+    pub calls_per_hour: Listed<usize>,
+}
+
+/// A value, and where in the configuration it stands, so that a refusal can say what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The value.
+    pub value: T,
+    /// Such as `offhook.toml:14`, or `offhook.toml, [policy]` where the line is missing.
+    pub at: String,
+}
+
+/// Who may reach us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Anyone, also those who hide their number.
+    Any,
+    /// These numbers, exactly. Empty: nobody.
+    These(BTreeSet<Number>),
+}

@@ -1,0 +1,3 @@
+//! The shell: runs calls, serves carriers and owners, and is the command `offhook`.
+
+pub mod config;

@@ -1,0 +1,19 @@
+//! Sound, twenty milliseconds at a time.
+//!
+//! This crate turns a carrier's packets into frames, frames into speech edges and keys, and an
+//! agent's audio into the packets that go back. It is arithmetic on samples: it opens no sockets,
+//! reads no clock, takes no lock and starts no threads. Whoever owns a [`Session`] calls
+//! [`Session::receive`] when a packet arrives and [`Session::tick`] for every frame, telling it
+//! how long the call's sound has lasted; everything else follows.
+
+mod codec;
+mod frame;
+mod playout;
+mod session;
+mod vad;
+
+pub use codec::{Codec, Format};
+pub use frame::{FRAME, Frame, Rate};
+pub use playout::{Cut, Mark, Progress, UtteranceId};
+pub use session::{Line, Outgoing, Packet, Session, Setup, Tick};
+pub use vad::{Detector, Edge, WINDOW};

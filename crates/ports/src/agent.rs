@@ -1,0 +1,119 @@
+//! What an agent must offer: answers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use call::{Digit, Direction, Number, Private, TurnId};
+
+use crate::{Fault, Key, Link, Problem, Settings};
+
+/// One kind of agent, as the list of agents holds it.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// As written in the configuration under `kind`.
+    pub kind: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// What it may be told.
+    pub keys: &'static [Key],
+    /// Builds it.
+    pub build: fn(&Settings) -> Result<Answerer, Vec<Problem>>,
+}
+
+/// Who answers the phone.
+#[derive(Clone)]
+pub enum Answerer {
+    /// Someone who works with words.
+    Words {
+        /// The agent.
+        agent: Arc<dyn Agent>,
+        /// Whether it says the first word by itself, or waits for the caller.
+        opens: bool,
+    },
+    /// Nobody: the caller's own sound comes back.
+    Loopback,
+}
+
+/// Someone to talk to.
+#[async_trait]
+pub trait Agent: Send + Sync {
+    /// Starts one call's conversation. Must return quickly and connect in the background: the
+    /// phone may still be ringing. The link ends when the call does.
+    async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault>;
+
+    /// Checks that the agent can be reached, for `offhook doctor`. Returns a line for people.
+    async fn check(&self) -> Result<String, Fault>;
+}
+
+/// What an agent is told before the first word.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// Our name for the call.
+    pub call: String,
+    /// Who called whom.
+    pub direction: Direction,
+    /// The person's number, if it is known.
+    pub caller: Option<Number>,
+    /// Our number.
+    pub number: Number,
+}
+
+/// What we tell an agent. See [`call::output::Agent`] for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// The turn was taken back before any of it was heard.
+    Abandon(TurnId),
+    /// The turn is over; this was heard, and it was all.
+    Heard {
+        /// Which turn.
+        turn: TurnId,
+        /// All of it.
+        text: Private<String>,
+    },
+    /// The turn is over; only this was heard.
+    Interrupted {
+        /// Which turn.
+        turn: TurnId,
+        /// Perhaps nothing.
+        heard: Private<String>,
+    },
+    /// Say hello in this turn.
+    Open {
+        /// Which turn.
+        turn: TurnId,
+    },
+    /// We said this in the agent's name before its first turn.
+    Opened {
+        /// As heard.
+        text: Private<String>,
+    },
+    /// A key was pressed.
+    Pressed(Digit),
+    /// Answer this.
+    Turn {
+        /// Which turn.
+        turn: TurnId,
+        /// What the caller said.
+        said: Private<String>,
+    },
+}
+
+/// What an agent answers. See [`call::input::Agent`] for each.
+#[derive(Debug)]
+pub enum Answer {
+    /// It failed in this turn.
+    Failed(TurnId, Fault),
+    /// It has said all it wants in this turn.
+    Finish(TurnId),
+    /// It has said all it wants, and the call should end once that was heard.
+    HangUp(TurnId),
+    /// It took down a message.
+    Message {
+        /// Who left it.
+        name: Private<String>,
+        /// What they said.
+        text: Private<String>,
+    },
+    /// A few tokens. The call gathers them into clauses.
+    Text(TurnId, Private<String>),
+}

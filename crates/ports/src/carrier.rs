@@ -1,0 +1,261 @@
+//! What a phone company must offer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use call::event::End;
+use call::{Digit, Number, Private};
+use media::{Format, Mark, Packet};
+
+use crate::{Fault, Key, Problem, Settings};
+
+/// One kind of carrier, as the list of carriers holds it.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// As written in the configuration, and in the paths of webhooks.
+    pub name: &'static str,
+    /// What it may be told.
+    pub keys: &'static [Key],
+    /// Builds it.
+    pub build: fn(&Settings) -> Result<Carrier, Vec<Problem>>,
+}
+
+/// A phone company, as the set of things it can do.
+#[derive(Clone)]
+pub struct Carrier {
+    /// For people to read. Nothing may branch on it.
+    pub name: &'static str,
+    /// Makes and ends calls.
+    pub calls: Arc<dyn Calls>,
+    /// How sound travels.
+    pub sound: Sound,
+    /// Reads what the carrier tells us over HTTP.
+    pub webhooks: Arc<dyn Webhooks>,
+}
+
+/// The carrier's own name for one of its calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Leg(pub String);
+
+/// Makes and ends calls.
+#[async_trait]
+pub trait Calls: Send + Sync {
+    /// Calls someone. Never retried by anyone unless the fault says [`crate::Retry::IfNotSent`].
+    async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault>;
+    /// Takes an offered call, where the reply to the offer did not already.
+    async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
+    /// Ends a call, in whatever state it is. Ending one that is over is not a fault.
+    async fn hang_up(&self, leg: &Leg) -> Result<(), Fault>;
+    /// How a call is doing, by the carrier's own word.
+    async fn status(&self, leg: &Leg) -> Result<Status, Fault>;
+    /// Checks that our credentials are good, for `offhook doctor`. Returns a line for people.
+    async fn check(&self) -> Result<String, Fault>;
+}
+
+/// A call to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Dial<'a> {
+    /// Our number.
+    pub from: &'a Number,
+    /// Theirs.
+    pub to: &'a Number,
+    /// Where the carrier asks what to do once the call is answered. Ours, and names the call.
+    pub voice_url: &'a str,
+    /// Where the carrier reports how the call is doing. Ours, and names the call.
+    pub status_url: &'a str,
+    /// How long it may ring.
+    pub ring: Duration,
+    /// How long it may last, so that the carrier ends it even if we are gone.
+    pub limit: Duration,
+}
+
+/// Where a call's sound goes: a socket of ours, and the token that opens it once.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// `wss://…`, with the token as the last segment of its path and no query.
+    pub url: String,
+    /// The token again, which the carrier repeats in the stream's first message.
+    pub token: crate::Secret,
+}
+
+/// How a call is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not yet answered.
+    Pending,
+    /// Answered.
+    Up,
+    /// Over.
+    Ended(End),
+}
+
+/// How sound travels between the carrier and us.
+#[derive(Clone, Copy)]
+pub enum Sound {
+    /// Messages on a websocket that the carrier opens. Makes one socket's dialect.
+    Stream(fn() -> Box<dyn StreamProtocol>),
+}
+
+/// One carrier's websocket dialect, for one socket. Pure: text in, meaning out.
+pub trait StreamProtocol: Send {
+    /// Reads one message. Fails only on what makes no sense; what is merely unknown is
+    /// [`StreamEvent::Unknown`].
+    fn decode<'m>(&'m mut self, message: &'m str) -> Result<StreamEvent<'m>, Fault>;
+    /// Writes one message at the end of `out`, which the caller has cleared. Before the stream has
+    /// started there is nothing to say and nothing is written.
+    fn encode(&mut self, command: StreamCommand<'_>, out: &mut String);
+}
+
+/// What a message on a media socket means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamEvent<'m> {
+    /// Sound from the caller.
+    Audio(Packet<'m>),
+    /// A known message that means nothing to a call.
+    Idle,
+    /// A message this dialect does not have. Counted.
+    Unknown,
+    /// The far end has played everything before this mark, or cleared it.
+    Marked(Mark),
+    /// A key was pressed.
+    Pressed(Digit),
+    /// The stream begins.
+    Started(Started),
+    /// The stream ended as it should.
+    Stopped,
+}
+
+/// How a stream introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Whose sound this is.
+    pub leg: Leg,
+    /// The token we gave, repeated. Empty if it is missing.
+    pub token: Private<String>,
+    /// What the sound is written in.
+    pub format: Format,
+}
+
+/// What to tell the far end of a media socket.
+#[derive(Clone, Copy, Debug)]
+pub enum StreamCommand<'a> {
+    /// Encoded sound, to be played after what was sent before.
+    Audio(&'a [u8]),
+    /// Throw away whatever has not been played yet.
+    Clear,
+    /// Say so when everything sent before has been played.
+    Mark(Mark),
+}
+
+/// Reads a carrier's webhooks. Pure: the gateway owns the HTTP server.
+pub trait Webhooks: Send + Sync {
+    /// Proves that a request is the carrier's: a webhook, or the opening of a media socket. There
+    /// is no other way to make a [`Genuine`].
+    fn verify<'r>(&self, request: &'r Request) -> Result<Genuine<'r>, Fault>;
+    /// Reads a webhook.
+    fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault>;
+    /// Writes what the carrier wants to hear back.
+    fn reply(&self, reply: Reply<'_>) -> Response;
+}
+
+/// Which of our addresses a webhook came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `/voice`: what should be done with this call?
+    Voice,
+    /// `/status`: this is how the call is doing.
+    Status,
+}
+
+/// An HTTP request as it came in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// `GET`, `POST`.
+    pub method: String,
+    /// The public address as the carrier was given it, with path and query as received; `wss` for
+    /// a media socket. Built from our configuration, never from headers.
+    pub url: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// As received, at most 64 KiB.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The first header of this name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(it, _)| it == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A request whose signature was checked.
+#[derive(Debug)]
+pub struct Genuine<'r>(&'r Request);
+
+impl<'r> Genuine<'r> {
+    /// Takes the carrier's own verdict on a signature. Only an implementation of
+    /// [`Webhooks::verify`] has one to give.
+    pub fn check(request: &'r Request, signed: bool) -> Option<Self> {
+        signed.then_some(Self(request))
+    }
+
+    /// What was checked.
+    pub fn request(&self) -> &'r Request {
+        self.0
+    }
+}
+
+/// What a webhook says.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Which call it is about.
+    pub leg: Leg,
+    /// The carrier's id for this notice: the same when it repeats itself.
+    pub notice: String,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The far end picked up a call we made. At [`Door::Voice`], the reply connects it.
+    Answered,
+    /// It is over.
+    Ended(End),
+    /// Someone calls us. Numbers as the carrier wrote them: not checked, perhaps not numbers.
+    Offered {
+        /// Who.
+        from: Private<String>,
+        /// Which of our numbers.
+        to: Private<String>,
+    },
+    /// Something that means nothing to a call.
+    Nothing,
+    /// The far end rings.
+    Ringing,
+}
+
+/// What to tell a carrier in reply to a webhook.
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    /// Connect the call's sound to this socket.
+    Connect(&'a Stream),
+    /// End the call.
+    HangUp,
+    /// Do not take the call; it must not cost anything.
+    Reject,
+    /// Thank you.
+    Taken,
+}
+
+/// An HTTP answer. Its status is 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}

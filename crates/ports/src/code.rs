@@ -1,0 +1,72 @@
+//! Every code a [`crate::Fault`] can carry. The line above each is its page in `docs/errors.md`.
+
+/// The carrier refused our credentials.
+pub const CARRIER_CREDENTIALS: &str = "carrier.credentials";
+/// The number we call from does not belong to this carrier account.
+pub const CARRIER_NUMBER_NOT_OWNED: &str = "carrier.number_not_owned";
+/// The carrier does not let this account call that number.
+pub const CARRIER_NOT_PERMITTED: &str = "carrier.not_permitted";
+/// The carrier says that the number called does not exist.
+pub const CARRIER_NO_SUCH_NUMBER: &str = "carrier.no_such_number";
+/// The carrier asked us to slow down.
+pub const CARRIER_BUSY: &str = "carrier.busy";
+/// The carrier could not be reached.
+pub const CARRIER_UNREACHABLE: &str = "carrier.unreachable";
+/// The carrier's answer to a dial did not come, so the call may or may not exist.
+pub const CARRIER_UNKNOWN: &str = "carrier.unknown";
+/// The carrier refused a request in a way we have no name for.
+pub const CARRIER_REFUSED: &str = "carrier.refused";
+/// The carrier knows no such call.
+pub const CARRIER_NO_SUCH_CALL: &str = "carrier.no_such_call";
+/// A webhook has no valid signature.
+pub const WEBHOOK_FORGED: &str = "webhook.forged";
+/// A webhook was signed, but makes no sense.
+pub const WEBHOOK_MALFORMED: &str = "webhook.malformed";
+/// A media socket came without a valid token.
+pub const STREAM_TOKEN: &str = "stream.token";
+/// A message on a media socket makes no sense.
+pub const STREAM_MALFORMED: &str = "stream.malformed";
+/// A media socket carries sound we cannot decode.
+pub const STREAM_FORMAT: &str = "stream.format";
+/// A number is not in E.164 form, or is an emergency number.
+pub const POLICY_NUMBER: &str = "policy.number";
+/// The number called is not on the list of numbers that may be called.
+pub const POLICY_NOT_ALLOWED: &str = "policy.not_allowed";
+/// As many calls are up as may be.
+pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
+/// As many calls were made in the last hour as may be.
+pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
+/// The configuration is not right.
+pub const CONFIG_INVALID: &str = "config.invalid";
+/// There is no configuration.
+pub const CONFIG_MISSING: &str = "config.missing";
+/// A speech model is not on this machine.
+pub const SPEECH_MODEL_MISSING: &str = "speech.model_missing";
+/// A speech model could not be loaded.
+pub const SPEECH_MODEL_BROKEN: &str = "speech.model_broken";
+/// A speech model failed while running.
+pub const SPEECH_FAILED: &str = "speech.failed";
+/// Speech has more to do than this machine can.
+pub const SPEECH_OVERLOADED: &str = "speech.overloaded";
+/// A model could not be fetched.
+pub const MODEL_FETCH: &str = "model.fetch";
+/// A model is not what it should be.
+pub const MODEL_CHECKSUM: &str = "model.checksum";
+/// The agent did not answer in time.
+pub const AGENT_TIMEOUT: &str = "agent.timeout";
+/// The agent could not be reached.
+pub const AGENT_UNREACHABLE: &str = "agent.unreachable";
+/// The agent refused our credentials.
+pub const AGENT_CREDENTIALS: &str = "agent.credentials";
+/// The agent answered something that makes no sense, or an error.
+pub const AGENT_REFUSED: &str = "agent.refused";
+/// The gateway is not running, or cannot be reached.
+pub const GATEWAY_UNREACHABLE: &str = "gateway.unreachable";
+/// The gateway refused our token.
+pub const GATEWAY_TOKEN: &str = "gateway.token";
+/// The address to listen on is taken.
+pub const GATEWAY_PORT: &str = "gateway.port";
+/// There is no such call.
+pub const CALL_UNKNOWN: &str = "call.unknown";
+/// A part of the gateway broke.
+pub const GATEWAY_BROKEN: &str = "gateway.broken";
