@@ -1,1 +1,65 @@
-fn main() {}
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for people at a terminal: printing is its whole output"
+)]
+
+mod ci;
+mod errors;
+mod tidy;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::tree::Tree;
+
+/// Checks and measures the house.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The fast checks: who may name whom, who may use whom, sizes, leftovers, error codes.
+    Tidy,
+    /// Writes docs/errors.md from the codes' own documentation.
+    Docs,
+    /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
+    /// the tools are there, licences and the WebAssembly build of the pure crates.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Tidy => tidy::run(&root()),
+        Task::Docs => errors::write(&root()),
+        Task::Ci => ci::run(&root()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the checkout this tool was built from.
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = manifest.parent().expect("xtask lies in the workspace");
+    root.to_path_buf()
+}
+
+/// Every file that belongs to the house.
+fn house(root: &Path) -> Result<Tree, String> {
+    Tree::read(root).map_err(|fault| format!("cannot read {}: {fault}", root.display()))
+}

@@ -1,0 +1,86 @@
+//! Everything but the tests, in order of cheapness.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::tidy;
+
+/// Runs every check, stopping at the first that fails.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    step(root, "fmt", &["fmt", "--all", "--check"], &[])?;
+    println!("\n── tidy");
+    tidy::run(root)?;
+    step(root, "clippy", CLIPPY, &[])?;
+    step(root, "doc", DOC, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    if has(root, &["deny", "--version"]) {
+        step(root, "deny", &["deny", "--locked", "check"], &[])?;
+    } else {
+        println!("\n── deny: skipped, cargo-deny is not installed");
+    }
+    if has_wasm() {
+        step(root, "wasm", PURE_FOR_WASM, &[])?;
+    } else {
+        println!("\n── wasm: skipped, the target {WASM} is not installed");
+    }
+    Ok(())
+}
+
+fn step(root: &Path, name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
+    println!("\n── {name}: cargo {}", arguments.join(" "));
+    let mut command = Command::new(CARGO);
+    command.args(arguments).current_dir(root);
+    command.envs(env.iter().copied());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} failed: {status}")),
+        Err(fault) => Err(format!("cannot run cargo: {fault}")),
+    }
+}
+
+fn has(root: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new(CARGO);
+    command.args(arguments).current_dir(root);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Whether the standard library for WebAssembly is there, without asking rustup, which may not be.
+fn has_wasm() -> bool {
+    let out = Command::new("rustc").args(["--print", "sysroot"]).output();
+    out.ok().is_some_and(|out| {
+        let sysroot = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        Path::new(&sysroot).join("lib/rustlib").join(WASM).is_dir()
+    })
+}
+
+const CARGO: &str = "cargo";
+const WASM: &str = "wasm32-unknown-unknown";
+
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--locked",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
+const DOC: &[&str] = &[
+    "doc",
+    "--locked",
+    "--workspace",
+    "--no-deps",
+    "--document-private-items",
+];
+
+const PURE_FOR_WASM: &[&str] = &[
+    "check",
+    "--locked",
+    "--package",
+    "media",
+    "--package",
+    "call",
+    "--target",
+    WASM,
+];
