@@ -1,0 +1,45 @@
+# Two commands matter: `make demo` and `make test`. Both bring everything they need: Debian packages
+# that are missing, the speech models (once, into your cache), and the build.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+OFFHOOK := $(TARGET)/release/offhook
+
+.PHONY: help setup demo test bench docs clean
+
+help:
+	@echo 'make demo    a whole phone conversation on this machine, to read and to hear'
+	@echo 'make test    every check and every test'
+	@echo 'make bench   the figures, each beside its target'
+	@echo 'make docs    the documentation of the code, and docs/errors.md'
+	@echo 'make clean   what builds and demos left behind (models stay in your cache)'
+
+setup:
+	@.ci/setup
+
+# Builds the gateway, fetches the models unless they are there, and makes a call.
+demo: setup
+	cargo build --release --locked --package gateway
+	$(OFFHOOK) models fetch
+	$(OFFHOOK) demo --out out/demo
+
+# The cheap checks first, then the models, then every test of every crate: rules, stories and strange
+# calls, carriers against their own published descriptions, and conversations with real speech.
+test: setup
+	cargo xtask ci
+	cargo test --locked --workspace --no-run
+	$(TARGET)/debug/offhook models fetch
+	cargo test --locked --workspace
+	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
+
+bench: setup
+	cargo build --release --locked --package gateway
+	$(OFFHOOK) models fetch
+	cargo xtask bench all
+
+docs:
+	cargo xtask docs
+	cargo doc --locked --workspace --no-deps --document-private-items
+
+clean:
+	cargo clean
+	rm -rf out
