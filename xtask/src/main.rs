@@ -6,6 +6,7 @@
     reason = "a tool for people at a terminal: printing is its whole output"
 )]
 
+mod bench;
 mod ci;
 mod errors;
 mod tidy;
@@ -35,6 +36,9 @@ enum Task {
     /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
     /// the tools are there, licences and the WebAssembly build of the pure crates.
     Ci,
+    /// The echo the gateway is measured against; `bench echo` starts it.
+    #[command(hide = true)]
+    BareEcho,
 }
 
 fn main() -> ExitCode {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
+        Task::BareEcho => bench::bare::serve(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

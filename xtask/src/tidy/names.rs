@@ -41,14 +41,16 @@ fn plugs(tree: &Tree) -> BTreeSet<Plug> {
     let mut plugs = BTreeSet::new();
     for krate in LISTS {
         let source = format!("crates/{krate}/src/");
-        for file in tree.below(&source) {
-            let rest = &file.path[source.len()..];
-            let module = match rest.split_once('/') {
-                Some((folder, _)) => folder,
-                None if file.text.contains("Entry {") => rest.trim_end_matches(".rs"),
-                None => continue,
-            };
-            if !matches!(module, "lib" | "main" | "bin") {
+        let rooms = tree
+            .rust()
+            .filter_map(|it| Some((it, it.path.strip_prefix(&source)?)));
+        for (file, rest) in rooms {
+            let module = rest
+                .split('/')
+                .next()
+                .unwrap_or(rest)
+                .trim_end_matches(".rs");
+            if module != "lib" && file.text.contains("Entry {") {
                 plugs.insert(Plug {
                     krate: (*krate).to_owned(),
                     module: module.to_owned(),
@@ -264,7 +266,8 @@ mod tests {
     #[test]
     fn an_ordinary_word_is_a_name_only_where_it_is_used_as_one() {
         let files = [
-            ("crates/speech/src/local/mod.rs", ""),
+            ("crates/speech/src/local/mod.rs", "Entry { name }"),
+            ("crates/speech/src/models/mod.rs", "no plug"),
             ("crates/agents/src/echo_test.rs", "Entry { kind }"),
             (
                 "crates/gateway/src/cli.rs",

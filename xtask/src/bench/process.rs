@@ -1,0 +1,147 @@
+//! A server as a child process on one core, and what Linux says it costs.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A running child. Dropping it ends it.
+pub(crate) struct Server {
+    child: Child,
+}
+
+/// What a process has cost so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// Time on a core, in the kernel and out of it.
+    pub(crate) cpu: Duration,
+    /// Memory in use, in KiB.
+    pub(crate) resident: u64,
+}
+
+impl Server {
+    /// Starts `program` on `core`, with its output going nowhere.
+    pub(crate) fn start(core: usize, program: &Path, arguments: &[&str]) -> Result<Self, String> {
+        let mut command = pinned(core, program);
+        command
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(Self {
+            child: spawn(command, program)?,
+        })
+    }
+
+    /// Starts `program` on `core` and waits for the first line it prints.
+    pub(crate) fn start_speaking(
+        core: usize,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<(Self, String), String> {
+        let mut command = pinned(core, program);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut child = spawn(command, program)?;
+        let out = child.stdout.take().expect("standard output was asked for");
+        let server = Self { child };
+        let mut line = String::new();
+        let read = BufReader::new(out).read_line(&mut line);
+        read.map_err(|fault| format!("cannot read from {}: {fault}", program.display()))?;
+        Ok((server, line.trim().to_owned()))
+    }
+
+    /// What it has cost so far.
+    pub(crate) fn cost(&self) -> Result<Cost, String> {
+        let id = self.child.id();
+        let read = |file: &str| {
+            let path = format!("/proc/{id}/{file}");
+            fs::read_to_string(&path).map_err(|fault| format!("cannot read {path}: {fault}"))
+        };
+        let stat = read("stat")?;
+        let status = read("status")?;
+        let cost = cpu(&stat).zip(resident(&status));
+        let cost = cost.map(|(cpu, resident)| Cost { cpu, resident });
+        cost.ok_or_else(|| format!("process {id} has ended"))
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn is_up(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A child that has already ended cannot be killed, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command that runs on `core` only, where the system can promise that.
+pub(crate) fn pinned(core: usize, program: &Path) -> Command {
+    if !can_pin() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(TASKSET);
+    command.args(["--cpu-list", &core.to_string()]).arg(program);
+    command
+}
+
+/// Whether processes can be kept on a core, which takes `taskset` and a second core.
+pub(crate) fn can_pin() -> bool {
+    let mut command = Command::new(TASKSET);
+    command.args(["--cpu-list", "1", "true"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn spawn(mut command: Command, program: &Path) -> Result<Child, String> {
+    let started = command.stdin(Stdio::null()).spawn();
+    started.map_err(|fault| format!("cannot start {}: {fault}", program.display()))
+}
+
+/// User and system time from `/proc/PID/stat`, whose second field may hold anything in brackets.
+fn cpu(stat: &str) -> Option<Duration> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 1_000 / TICKS))
+}
+
+/// Resident memory from `/proc/PID/status`.
+fn resident(status: &str) -> Option<u64> {
+    let mut lines = status.lines();
+    let rest = lines.find_map(|line| line.strip_prefix("VmRSS:"))?;
+    rest.trim().trim_end_matches(" kB").parse().ok()
+}
+
+const TASKSET: &str = "taskset";
+/// Linux reports times in hundredths of a second on every platform it runs on (`proc(5)`).
+const TICKS: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_behind_a_name_with_brackets() {
+        let stat = "42 (a) b) S 1 42 42 0 -1 4194304 500 0 0 0 150 50 0 0 20 0 1 0 100 1 1";
+        assert_eq!(cpu(stat), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn memory_is_read_from_its_line() {
+        let status = "Name:\ta\nVmHWM:\t   9000 kB\nVmRSS:\t    8192 kB\n";
+        assert_eq!(resident(status), Some(8_192));
+    }
+
+    #[test]
+    fn our_own_process_can_be_measured() {
+        let sleep =
+            Server::start(0, Path::new("sleep"), &["60"]).expect("coreutils are everywhere");
+        let cost = sleep.cost().expect("it runs");
+        assert!(cost.resident > 0);
+    }
+}
