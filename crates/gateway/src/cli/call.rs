@@ -1,0 +1,191 @@
+//! `offhook call`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use ports::{Blame, Fault, code};
+use serde_json::Value;
+
+use super::{Done, Out, load, load_voice, story};
+use crate::gateway::Gateway;
+use crate::http::{Order, Problem};
+use crate::state::Running;
+use crate::switchboard::Record;
+
+/// Whom to call, and what about.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The number, such as +15551234567.
+    number: String,
+    /// What to say. Without it, the agent talks.
+    text: Option<String>,
+    /// Stay and talk after saying it.
+    #[arg(long, requires = "text")]
+    converse: bool,
+    /// Call from this number of yours.
+    #[arg(long, value_name = "NUMBER")]
+    from: Option<String>,
+    /// Let this agent talk, instead of the number's own.
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+}
+
+/// Makes a call and tells its story until it is over.
+pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let order = Order {
+        to: args.number,
+        from: args.from,
+        agent: args.agent,
+        say: args.text,
+        converse: args.converse,
+    };
+    match Running::find().await {
+        Some(running) => through(&running, &order, out).await,
+        None => alone(order, config, out).await,
+    }
+}
+
+/// Serves for the length of the call itself.
+async fn alone(order: Order, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let plan = match load(config, out) {
+        Ok(plan) => plan,
+        Err(done) => return Ok(done),
+    };
+    let voice = load_voice(&plan);
+    let gateway = Gateway::start(plan, voice).await?;
+    let record = gateway.board.dial(order.into_wish()).await?;
+    let done = follow(&record, out).await;
+    gateway.close(PATIENCE).await;
+    Ok(done)
+}
+
+async fn follow(record: &Record, out: &mut Out) -> Done {
+    let (mut seen, mut ended) = (0, Value::Null);
+    loop {
+        tokio::select! {
+            entries = record.log.wait(seen) => {
+                if entries.is_empty() {
+                    break;
+                }
+                seen += entries.len();
+                for entry in entries {
+                    let entry = serde_json::to_value(entry).expect("an entry has only strings for keys");
+                    ended = tell(entry, out);
+                }
+            }
+            // The first Ctrl-C hangs up; the story goes on to its end.
+            _ = tokio::signal::ctrl_c() => record.hang_up().await,
+        }
+    }
+    if let Some(fault) = record.fault() {
+        blame(fault.code, &fault.message, fault.hint.as_deref(), out);
+    }
+    judge(&ended)
+}
+
+/// Asks the gateway that is already running.
+async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done, Fault> {
+    let asked = running.post("/v1/calls").json(order).send().await;
+    let answer = asked.map_err(unreachable)?;
+    let refused = !answer.status().is_success();
+    let body = answer.bytes().await.map_err(unreachable)?;
+    if refused {
+        let problem: Problem = serde_json::from_slice(&body).map_err(garbled)?;
+        blame(&problem.code, &problem.title, problem.hint.as_deref(), out);
+        return Ok(Done::Refused);
+    }
+    let call: Value = serde_json::from_slice(&body).map_err(garbled)?;
+    let id = call["id"].as_str().unwrap_or_default();
+    let ended = listen(running, id, out).await?;
+    let shown = running
+        .get(&format!("/v1/calls/{id}"))
+        .send()
+        .await
+        .map_err(unreachable)?;
+    let shown: Value =
+        serde_json::from_slice(&shown.bytes().await.map_err(unreachable)?).map_err(garbled)?;
+    if let Some(code) = shown["fault"]["code"].as_str() {
+        let message = shown["fault"]["message"].as_str().unwrap_or_default();
+        blame(code, message, shown["fault"]["hint"].as_str(), out);
+    }
+    Ok(judge(&ended))
+}
+
+/// Reads a call's events as the gateway sends them; returns the last.
+async fn listen(running: &Running, id: &str, out: &mut Out) -> Result<Value, Fault> {
+    let answer = running
+        .get(&format!("/v1/calls/{id}/events"))
+        .send()
+        .await
+        .map_err(unreachable)?;
+    let mut chunks = answer.bytes_stream();
+    let (mut pending, mut last) = (Vec::new(), Value::Null);
+    loop {
+        let chunk = tokio::select! {
+            chunk = chunks.next() => chunk,
+            _ = tokio::signal::ctrl_c() => {
+                let _ = running.post(&format!("/v1/calls/{id}/end")).send().await;
+                continue;
+            }
+        };
+        let Some(chunk) = chunk else {
+            return Ok(last);
+        };
+        pending.extend_from_slice(&chunk.map_err(unreachable)?);
+        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=end).collect();
+            if let Some(data) = line.strip_prefix(b"data: ") {
+                last = tell(serde_json::from_slice(data).map_err(garbled)?, out);
+            }
+        }
+    }
+}
+
+fn tell(event: Value, out: &mut Out) -> Value {
+    out.json(&event);
+    if let Some(line) = story::line(&event) {
+        out.line(line);
+    }
+    event
+}
+
+/// A call that nobody took, or that broke, failed.
+fn judge(ended: &Value) -> Done {
+    match ended["why"].as_str() {
+        Some("hung_up" | "completed" | "silence" | "time_limit") => Done::Well,
+        Some(_) | None => Done::CallFailed,
+    }
+}
+
+fn blame(code: &str, message: &str, hint: Option<&str>, out: &mut Out) {
+    let red = anstyle::Style::new()
+        .fg_color(Some(anstyle::AnsiColor::Red.into()))
+        .bold();
+    out.json(&serde_json::json!({ "error": { "code": code, "message": message, "hint": hint } }));
+    out.aside(format_args!("{red}error:{red:#} {message}\n  code: {code}"));
+    if let Some(hint) = hint {
+        out.aside(format_args!("\nhint: {hint}"));
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> Fault {
+    Fault::new(
+        Blame::Gateway,
+        code::GATEWAY_UNREACHABLE,
+        "the gateway does not answer any more",
+    )
+    .because(error)
+}
+
+fn garbled(error: serde_json::Error) -> Fault {
+    Fault::new(
+        Blame::Gateway,
+        code::GATEWAY_UNREACHABLE,
+        "the gateway's answer makes no sense",
+    )
+    .because(error)
+}
+
+/// How long the carrier has to confirm the end.
+const PATIENCE: Duration = Duration::from_secs(8);

@@ -1,0 +1,147 @@
+//! The command line: one file for each command.
+
+pub mod call;
+pub mod out;
+pub mod serve;
+mod story;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ports::{Blame, Fault, code};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Lists, Plan};
+use crate::switchboard::LoadVoice;
+pub use out::Out;
+
+/// Give your agent a phone.
+#[derive(Debug, Parser)]
+#[command(name = "offhook", version, about, max_term_width = 100)]
+struct Cli {
+    /// The configuration; else $OFFHOOK_CONFIG, ./offhook.toml, or the one in your home.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Call someone, and say or talk about something.
+    Call(call::Args),
+    /// Serve carriers and owners until stopped.
+    Serve,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It did what it should.
+    Well,
+    /// The call failed.
+    CallFailed,
+    /// It was refused, or asked for wrongly.
+    Refused,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::Well => Self::from(0),
+            Done::CallFailed => Self::from(1),
+            Done::Refused => Self::from(2),
+        }
+    }
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Out::new(cli.json);
+    log();
+    // Whoever installed one before has chosen well enough.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let fault = Fault::new(
+                Blame::Gateway,
+                code::GATEWAY_BROKEN,
+                "cannot start the runtime",
+            );
+            out.fault(&fault.because(error));
+            return Done::Refused.into();
+        }
+    };
+    let done = runtime.block_on(run(cli, &mut out));
+    // A model that is still thinking must not keep the terminal.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done.into()
+}
+
+async fn run(cli: Cli, out: &mut Out) -> Done {
+    let path = cli.config;
+    let done = match cli.command {
+        Command::Call(args) => call::run(args, path, out).await,
+        Command::Serve => serve::run(path, out).await,
+    };
+    done.unwrap_or_else(|fault| {
+        out.fault(&fault);
+        Done::Refused
+    })
+}
+
+/// Everything that can be named in a configuration.
+pub fn lists() -> Lists {
+    Lists {
+        carriers: carriers::LIST,
+        agents: agents::LIST,
+        vendors: speech::LIST,
+    }
+}
+
+/// Reads the configuration, printing all that is wrong with it.
+pub(crate) fn load(path: Option<PathBuf>, out: &mut Out) -> Result<Plan, Done> {
+    match config::load(&config::find(path.as_deref()), &lists()) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                out.problem("warning", warning);
+            }
+            Ok(loaded.plan)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                out.problem("error", problem);
+            }
+            Err(Done::Refused)
+        }
+    }
+}
+
+/// How the plan's ears and mouth are loaded when they are needed.
+pub(crate) fn load_voice(plan: &Plan) -> LoadVoice {
+    let speech = plan.speech.clone();
+    std::sync::Arc::new(move || {
+        let vendor = speech::LIST.iter().find(|it| it.name == speech.vendor);
+        let vendor = vendor.expect("the plan names a vendor of this list");
+        (vendor.build)(&speech.settings)
+    })
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_env("OFFHOOK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,gateway=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}

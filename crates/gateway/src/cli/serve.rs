@@ -1,0 +1,66 @@
+//! `offhook serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ports::Fault;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Done, Out, load, load_voice};
+use crate::gateway::Gateway;
+use crate::state::Running;
+
+/// Serves until told to stop, then hangs up politely.
+pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let plan = match load(config, out) {
+        Ok(plan) => plan,
+        Err(done) => return Ok(done),
+    };
+    let voice = load_voice(&plan);
+    let gateway = Gateway::start(plan, voice).await?;
+    gateway.board.warm_up().await?;
+    let running = Running::announce(&gateway)?;
+    greet(&gateway, out);
+    stopped().await;
+    out.line("stopping: ending the calls that are up");
+    gateway.close(PATIENCE).await;
+    running.withdraw();
+    Ok(Done::Well)
+}
+
+fn greet(gateway: &Gateway, out: &mut Out) {
+    let plan = gateway.board.plan();
+    out.line(format_args!(
+        "offhook listens on http://{}",
+        gateway.address
+    ));
+    out.line(format_args!("carriers reach it at {}", plan.public_url));
+    for (number, ours) in &plan.numbers {
+        out.line(format_args!(
+            "{} is answered by {}, and reached over {}",
+            number.as_str(),
+            ours.agent,
+            ours.carrier
+        ));
+        let base = format!("{}/{}", plan.public_url, ours.carrier);
+        out.line(format_args!(
+            "  its webhooks: {base}/voice and {base}/status"
+        ));
+    }
+    out.json(&serde_json::json!({ "listening": gateway.address.to_string(), "public_url": plan.public_url }));
+}
+
+/// Waits for Ctrl-C or a polite kill.
+async fn stopped() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// How long calls have to end before the process does.
+const PATIENCE: Duration = Duration::from_secs(8);

@@ -1,0 +1,62 @@
+//! A call's events, as a person would tell them.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+/// One event of the public kind as a line, or nothing if it is not worth one.
+pub(crate) fn line(event: &Value) -> Option<String> {
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let caller = paint(AnsiColor::Cyan);
+    let agent = paint(AnsiColor::Green);
+    let told = match event["type"].as_str()? {
+        "call.dialed" => "dialling".to_owned(),
+        "call.offered" => "a caller is at the door".to_owned(),
+        "call.ringing" => "it rings".to_owned(),
+        "call.answered" => "answered".to_owned(),
+        "call.connected" => "connected".to_owned(),
+        "call.ended" => format!("ended: {}", end(event)),
+        "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
+        "caller.pressed" => "caller pressed a key".to_owned(),
+        "agent.said" => format!("{agent}agent:{agent:#}  {}", text("text")),
+        "agent.interrupted" => format!(
+            "{agent}agent:{agent:#}  {} — {}",
+            text("heard"),
+            aside(&format!("interrupted; not heard: {}", text("unheard")))
+        ),
+        "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
+        "agent.stalled" => aside("the agent is slow"),
+        "agent.failed" | "speech.failed" => aside(&format!("failed: {}", text("code"))),
+        _ => return None,
+    };
+    let ms = event["ms"].as_u64().unwrap_or_default();
+    Some(format!(
+        "{} {told}",
+        aside(&format!("{:>7.2}s", ms as f64 / 1000.0))
+    ))
+}
+
+/// How a call ended, in words.
+pub(crate) fn end(event: &Value) -> String {
+    let by = event["by"].as_str().unwrap_or("someone");
+    let why = match event["why"].as_str().unwrap_or_default() {
+        "hung_up" => "hung up",
+        "completed" => "had said it all",
+        "busy" => "was busy",
+        "no_answer" => "did not answer",
+        "rejected" => "rejected the call",
+        "canceled" => "withdrew the call",
+        "silence" => "ended it because nobody spoke",
+        "time_limit" => "ended it because time was up",
+        _ => "failed",
+    };
+    format!("the {by} {why}")
+}
+
+fn aside(text: &str) -> String {
+    let dim = Style::new().dimmed();
+    format!("{dim}{text}{dim:#}")
+}
+
+fn paint(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(color.into()))
+}

@@ -1,0 +1,65 @@
+//! The whole gateway, running.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ports::{Fault, Secret};
+use rand::RngCore;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::config::Plan;
+use crate::http::{self, Desk, STRANGERS};
+use crate::switchboard::{LoadVoice, Switchboard};
+
+/// A gateway that serves until it is dropped or closed.
+pub struct Gateway {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What opens its control API.
+    pub token: Secret,
+    /// Its calls.
+    pub board: Arc<Switchboard>,
+    serving: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts serving. Models are loaded by [`Switchboard::warm_up`], or by the first call that
+    /// needs them.
+    pub async fn start(plan: Plan, load_voice: LoadVoice) -> Result<Self, Fault> {
+        let listener = http::bind(plan.listen).await?;
+        let address = listener.local_addr().unwrap_or(plan.listen);
+        let token = Secret::new(random());
+        let board = Switchboard::new(plan, load_voice);
+        let desk = Desk {
+            board: board.clone(),
+            token: token.clone(),
+            instance: random(),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+        };
+        Ok(Self {
+            address,
+            token,
+            board,
+            serving: tokio::spawn(http::serve(listener, desk)),
+        })
+    }
+
+    /// Ends every call, waits for carriers to confirm, and stops.
+    pub async fn close(self, patience: Duration) {
+        self.board.hang_up_all(patience).await;
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn random() -> String {
+    let mut bits = [0u8; 32];
+    rand::rng().fill_bytes(&mut bits);
+    bits.iter().map(|byte| format!("{byte:02x}")).collect()
+}

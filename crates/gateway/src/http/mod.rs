@@ -1,0 +1,136 @@
+//! One server for carriers and owners: webhooks, media sockets, the control API.
+
+mod api;
+mod hooks;
+mod problem;
+mod streams;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use ports::{Blame, Fault, Secret, code};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::switchboard::Switchboard;
+pub use api::{CallView, Order, Words};
+pub use problem::Problem;
+
+/// What every request may look at.
+#[derive(Clone)]
+pub struct Desk {
+    /// The calls.
+    pub board: Arc<Switchboard>,
+    /// What opens the control API.
+    pub token: Secret,
+    /// Names this process, so that `offhook doctor` can tell whether a public address leads here.
+    pub instance: String,
+    /// Sockets whose stream has not introduced itself yet.
+    pub strangers: Arc<Semaphore>,
+}
+
+/// Media sockets that may wait to introduce themselves at once.
+pub const STRANGERS: usize = 256;
+
+/// Binds the address to listen on.
+pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "something else listens there: stop it, or change listen in [server]"
+            }
+            _ => "change listen in [server]",
+        };
+        Fault::new(
+            Blame::Config,
+            code::GATEWAY_PORT,
+            format!("cannot listen on {listen}: {error}"),
+        )
+        .hint(hint)
+    })
+}
+
+/// Serves until dropped.
+pub async fn serve(listener: TcpListener, desk: Desk) {
+    let routes = router(desk);
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    // Dropping this future drops the set, which ends every connection.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let Ok(place) = room.clone().try_acquire_owned() else {
+                        // Full: closing at once costs the far end a retry and us nothing.
+                        continue;
+                    };
+                    let routes = routes.clone();
+                    connections.spawn(async move {
+                        connection(stream, routes).await;
+                        drop(place);
+                    });
+                }
+                // Out of descriptors, most likely: give calls that end a moment to free some.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, routes: Router) {
+    // Frames are small and must leave at once.
+    let _ = stream.set_nodelay(true);
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_buf_size(HEADER_BYTES)
+        .max_headers(64);
+    let served = http
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+fn router(desk: Desk) -> Router {
+    let owners = Router::new()
+        .route("/calls", post(api::dial).get(api::list))
+        .route("/calls/{id}", get(api::show))
+        .route("/calls/{id}/events", get(api::events))
+        .route("/calls/{id}/say", post(api::say))
+        .route("/calls/{id}/end", post(api::end))
+        .route_layer(axum::middleware::from_fn_with_state(
+            desk.clone(),
+            api::authorize,
+        ));
+    Router::new()
+        .route("/healthz", get(api::healthz))
+        .nest("/v1", owners)
+        .route("/{carrier}/voice", post(hooks::voice))
+        .route("/{carrier}/status", post(hooks::status))
+        .route("/{carrier}/media/{token}", get(streams::open))
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(desk)
+}
+
+/// A stranger's request may be this large and no larger.
+const BODY: usize = 64 * 1024;
+const HEADER_BYTES: usize = 16 * 1024;
+/// A stranger has this long to say what they want.
+const HEADERS: Duration = Duration::from_secs(5);
+/// Everyone who may be connected at once.
+const CONNECTIONS: usize = 8_192;

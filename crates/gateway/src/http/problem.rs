@@ -1,0 +1,61 @@
+//! Faults as HTTP tells them.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ports::{Blame, Fault, code};
+use serde::{Deserialize, Serialize};
+
+/// A fault, in the form of RFC 9457. Only the code is stable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// The code again, as a name of the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// One of [`ports::code`].
+    pub code: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<&Fault> for Problem {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            kind: format!("urn:offhook:{}", fault.code),
+            title: fault.message.clone(),
+            status: status(fault).as_u16(),
+            code: fault.code.to_owned(),
+            hint: fault.hint.clone(),
+        }
+    }
+}
+
+impl Problem {
+    pub(super) fn answer(fault: &Fault) -> Response {
+        let problem = Self::from(fault);
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status(fault), kind, Json(problem)).into_response()
+    }
+}
+
+fn status(fault: &Fault) -> StatusCode {
+    match fault.code {
+        code::CALL_UNKNOWN => return StatusCode::NOT_FOUND,
+        code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
+        code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
+        code::POLICY_NUMBER | code::POLICY_NOT_ALLOWED => return StatusCode::FORBIDDEN,
+        _ => {}
+    }
+    match fault.blame {
+        Blame::Config | Blame::Caller => StatusCode::UNPROCESSABLE_ENTITY,
+        Blame::Agent | Blame::Carrier | Blame::Vendor => StatusCode::BAD_GATEWAY,
+        Blame::Gateway => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,118 @@
+//! What happened on each call, in order, for everyone who asks.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use call::Event;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// One public event, stamped.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// The version of this format.
+    pub v: u32,
+    /// Which call.
+    pub call: String,
+    /// Counts up from 1 within the call.
+    pub seq: u64,
+    /// Milliseconds since the call began.
+    pub ms: u64,
+    /// The date.
+    pub time: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// One call's events. Clones are the same log.
+#[derive(Clone, Debug)]
+pub struct CallLog(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    call: String,
+    began: Instant,
+    entries: Mutex<Vec<Entry>>,
+    length: watch::Sender<Length>,
+}
+
+/// How much has been written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Length {
+    entries: usize,
+    closed: bool,
+}
+
+/// More events than this in one call are not kept; the end always is.
+const LIMIT: usize = 20_000;
+
+impl CallLog {
+    /// Starts the log of a call that begins now.
+    pub fn new(call: String) -> Self {
+        Self(Arc::new(Inner {
+            call,
+            began: Instant::now(),
+            entries: Mutex::new(Vec::new()),
+            length: watch::Sender::default(),
+        }))
+    }
+
+    /// Adds an event.
+    pub fn push(&self, event: Event) {
+        let closed = matches!(event, Event::Ended(_));
+        let mut entries = self.entries();
+        if entries.len() < LIMIT || closed {
+            let entry = Entry {
+                v: 1,
+                call: self.0.call.clone(),
+                seq: entries.len() as u64 + 1,
+                ms: self.0.began.elapsed().as_millis() as u64,
+                time: Timestamp::now(),
+                event,
+            };
+            entries.push(entry);
+        }
+        let entries = entries.len();
+        self.0.length.send_replace(Length { entries, closed });
+    }
+
+    /// Everything after the first `seen` entries.
+    pub fn after(&self, seen: usize) -> Vec<Entry> {
+        self.entries().get(seen..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits for anything after the first `seen` entries. Empty: the call is over and there is
+    /// nothing more.
+    pub async fn wait(&self, seen: usize) -> Vec<Entry> {
+        let mut length = self.0.length.subscribe();
+        let more = length.wait_for(|it| it.entries > seen || it.closed).await;
+        drop(more);
+        self.after(seen)
+    }
+
+    /// Waits until the call is over.
+    pub async fn ended(&self) {
+        let mut length = self.0.length.subscribe();
+        let _ = length.wait_for(|it| it.closed).await;
+    }
+
+    /// Whether the call is over.
+    pub fn is_closed(&self) -> bool {
+        self.0.length.borrow().closed
+    }
+
+    /// How long ago the call began.
+    pub fn age(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+
+    fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
+        self.0
+            .entries
+            .lock()
+            .expect("no one panics while writing an entry")
+    }
+}

@@ -1,0 +1,491 @@
+//! Runs one call: the only place where a call meets the clock.
+//!
+//! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
+//! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use call::input::{self, Input};
+use call::{Call, Output, Private, output};
+use media::Rate;
+use ports::agent::{Answer, Tell};
+use ports::speech::{Hearing, Listen, Speak, SpeechDetector, Spoken, Verdict, Voice};
+use ports::{Fault, Link, code};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::journal::CallLog;
+use crate::line::{Incoming, Line};
+use crate::recorder::Recorder;
+pub use crate::sound::Attached;
+use crate::sound::{Found, Sound, Wiring};
+
+/// Everything one call talks to.
+pub struct Parts<L> {
+    /// Ears, mouth and agent; `None` in a call whose sound comes back.
+    pub talk: Option<Talk>,
+    /// News, commands and the sound itself, when it is there.
+    pub control: mpsc::Receiver<Control<L>>,
+    /// What the carrier should do.
+    pub orders: mpsc::Sender<output::Carrier>,
+    /// Where events go.
+    pub log: CallLog,
+    /// Where the call is recorded; `None`: it is not.
+    pub recording: Option<PathBuf>,
+}
+
+/// What turns sound into conversation.
+pub struct Talk {
+    /// How the call hears and speaks.
+    pub voice: Voice,
+    /// The voice's mouth, opened for [`ASSUMED`] while the phone rings.
+    pub mouth: Link<Speak, Spoken>,
+    /// Who answers.
+    pub agent: Link<Tell, Answer>,
+    /// What language is heard.
+    pub language: String,
+    /// What will surely or perhaps be said: made into sound while the phone rings.
+    pub prepare: Vec<Private<String>>,
+}
+
+/// What a call can be told from outside.
+#[derive(Debug)]
+pub enum Control<L> {
+    /// By its carrier.
+    News(input::Carrier),
+    /// By its owner.
+    Command(input::Command),
+    /// Its sound has arrived.
+    Sound(Attached<L>),
+}
+
+impl<L> std::fmt::Debug for Attached<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Attached({:?})", self.format)
+    }
+}
+
+/// The rate of a telephone line. A leg that speaks another gets a new mouth when it connects.
+pub const ASSUMED: Rate = Rate::Hz8000;
+
+/// Runs `call` to its end.
+pub async fn run<L: Line>(call: Call, first: Vec<Output>, parts: Parts<L>) {
+    let mut runner = Runner::new(call, parts);
+    let mut first = VecDeque::from(first);
+    runner.perform(&mut first);
+    let mut timer = Box::pin(sleep_until(Instant::now()));
+    while !runner.call.is_over() {
+        runner.arm(timer.as_mut());
+        let happened = runner.next(timer.as_mut()).await;
+        runner.take(happened).await;
+    }
+    runner.close().await;
+}
+
+struct Runner<L> {
+    call: Call,
+    sound: Option<Sound<L>>,
+    /// How to open ears and a new mouth; `None` in a call whose sound comes back.
+    voice: Option<(Voice, String)>,
+    /// Each of these is there until its other end goes away.
+    ears: Option<Link<Listen, Hearing>>,
+    mouth: Option<Link<Speak, Spoken>>,
+    agent: Option<Link<Tell, Answer>>,
+    verdicts: (mpsc::Sender<Verdict>, mpsc::Receiver<Verdict>),
+    control: mpsc::Receiver<Control<L>>,
+    orders: mpsc::Sender<output::Carrier>,
+    log: CallLog,
+    recording: Option<PathBuf>,
+    found: Vec<Found>,
+}
+
+enum Happened<L> {
+    Message(Incoming),
+    Timer,
+    Control(Control<L>),
+    /// Nobody outside can reach the call any more.
+    Orphaned,
+    Verdict(Verdict),
+    Hearing(Option<Hearing>),
+    Spoken(Option<Spoken>),
+    Answer(Option<Answer>),
+}
+
+impl<L: Line> Runner<L> {
+    fn new(call: Call, parts: Parts<L>) -> Self {
+        let (mut voice, mut mouth, mut agent) = (None, None, None);
+        if let Some(talk) = parts.talk {
+            for text in talk.prepare {
+                // A mouth too busy to prepare makes the sound when it is needed.
+                let _ = talk.mouth.tx.try_send(Speak::Prepare(text));
+            }
+            voice = Some((talk.voice, talk.language));
+            mouth = Some(talk.mouth);
+            agent = Some(talk.agent);
+        }
+        Self {
+            call,
+            sound: None,
+            voice,
+            ears: None,
+            mouth,
+            agent,
+            verdicts: mpsc::channel(VERDICTS),
+            control: parts.control,
+            orders: parts.orders,
+            log: parts.log,
+            recording: parts.recording,
+            found: Vec::new(),
+        }
+    }
+
+    /// Sets the timer, but only if it would be too late: one that is early costs a look around,
+    /// setting it for every frame would cost more.
+    fn arm(&self, timer: Pin<&mut Sleep>) {
+        let call = self.call.deadline().map(|(at, _)| Instant::from_std(at));
+        let sound = self
+            .sound
+            .as_ref()
+            .map(|it| Instant::from_std(it.deadline()));
+        let due = call.into_iter().chain(sound).min();
+        let due = due.unwrap_or_else(|| Instant::now() + FAR);
+        if timer.is_elapsed() || due < timer.deadline() {
+            timer.reset(due);
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    async fn next(&mut self, timer: Pin<&mut Sleep>) -> Happened<L> {
+        tokio::select! {
+            biased;
+            message = recv(self.sound.as_mut()) => Happened::Message(message),
+            () = timer => Happened::Timer,
+            control = self.control.recv() => control.map_or(Happened::Orphaned, Happened::Control),
+            Some(verdict) = self.verdicts.1.recv() => Happened::Verdict(verdict),
+            hearing = hear(&mut self.ears) => Happened::Hearing(hearing),
+            spoken = hear(&mut self.mouth) => Happened::Spoken(spoken),
+            answer = hear(&mut self.agent) => Happened::Answer(answer),
+        }
+    }
+
+    async fn take(&mut self, happened: Happened<L>) {
+        let now = Instant::now().into_std();
+        match happened {
+            Happened::Message(Incoming::Text(text)) => {
+                if let Some(sound) = &mut self.sound {
+                    sound.receive(now, text.as_str(), &mut self.found);
+                }
+            }
+            Happened::Message(Incoming::Closed) => self.found.push(Found::Stopped),
+            Happened::Timer => self.wake(),
+            Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
+            Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
+            Happened::Control(Control::Sound(attached)) => self.attach(attached).await,
+            Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),
+            Happened::Verdict(verdict) => {
+                let edge = self.sound.as_mut().and_then(|it| it.judged(verdict));
+                self.found.extend(edge.map(Found::Edge));
+            }
+            Happened::Hearing(hearing) => self.heard(hearing),
+            Happened::Spoken(spoken) => self.spoke(spoken),
+            Happened::Answer(answer) => self.answered(answer),
+        }
+        self.report();
+        if let Some(sound) = &mut self.sound {
+            sound.line.flush();
+        }
+    }
+
+    fn wake(&mut self) {
+        let now = Instant::now().into_std();
+        if let Some(sound) = &mut self.sound
+            && sound.deadline() <= now
+        {
+            sound.wake(now, &mut self.found);
+        }
+        self.report();
+        if self.call.deadline().is_some_and(|(at, _)| at <= now) {
+            self.tell(Input::Timeout);
+        }
+    }
+
+    /// Tells the call what was found in the sound.
+    fn report(&mut self) {
+        while !self.found.is_empty() {
+            for found in std::mem::take(&mut self.found) {
+                match found {
+                    Found::Edge(edge) => self.tell(Input::Media(input::Media::Edge(edge))),
+                    Found::Finished(progress) => {
+                        self.tell(Input::Media(input::Media::Progress(progress)));
+                    }
+                    Found::Pressed(digit) => {
+                        self.tell(Input::Carrier(input::Carrier::Pressed(digit)))
+                    }
+                    Found::Stopped => {
+                        self.detach();
+                        self.tell(Input::Carrier(input::Carrier::Disconnected));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells the call one thing, and does everything that follows from it.
+    fn tell(&mut self, input: Input) {
+        let now = Instant::now().into_std();
+        let mut outputs = VecDeque::new();
+        // A decision never rests on an old figure of what was heard.
+        if let Some(progress) = self.sound.as_ref().and_then(|it| it.progress(now)) {
+            outputs.extend(
+                self.call
+                    .handle(now, Input::Media(input::Media::Progress(progress))),
+            );
+        }
+        outputs.extend(self.call.handle(now, input));
+        self.perform(&mut outputs);
+    }
+
+    /// Does what the call asked for, in the order it asked. Nothing here waits.
+    fn perform(&mut self, outputs: &mut VecDeque<Output>) {
+        while let Some(output) = outputs.pop_front() {
+            let answer = match output {
+                Output::Event(event) => {
+                    tracing::debug!(?event);
+                    self.log.push(event);
+                    None
+                }
+                Output::Carrier(order) => {
+                    let sent = self.orders.try_send(order);
+                    sent.err()
+                        .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
+                }
+                Output::Media(output::Media::Cut(last)) => {
+                    let now = Instant::now().into_std();
+                    let cut = self.sound.as_mut().and_then(|it| it.cut(now, last));
+                    Some(Input::Media(input::Media::Cut(cut)))
+                }
+                Output::Speech(speech) => self.speech(speech),
+                Output::Agent(agent) => self.agent(agent),
+            };
+            if let Some(answer) = answer {
+                let now = Instant::now().into_std();
+                let more = self.call.handle(now, answer);
+                for output in more.into_iter().rev() {
+                    outputs.push_front(output);
+                }
+            }
+        }
+    }
+
+    fn speech(&mut self, speech: output::Speech) -> Option<Input> {
+        let mouth = self.mouth.as_ref().map(|it| &it.tx);
+        match speech {
+            output::Speech::Synthesize(id, text) => {
+                let sent = mouth.is_some_and(|it| it.try_send(Speak::Text(id, text)).is_ok());
+                let failed = input::Speech::MouthFailed(id, code::SPEECH_OVERLOADED);
+                (!sent).then_some(Input::Speech(failed))
+            }
+            output::Speech::Cancel(id) => {
+                // A mouth that does not hear this makes sound that is thrown away on arrival.
+                let _ = mouth.map(|it| it.try_send(Speak::Cancel(id)));
+                None
+            }
+            output::Speech::Finalize => {
+                let sent = self
+                    .ears
+                    .as_ref()
+                    .map(|it| it.tx.try_send(Listen::Finalize));
+                let deaf = Input::Speech(input::Speech::EarsFailed(code::SPEECH_OVERLOADED));
+                (!matches!(sent, Some(Ok(())))).then_some(deaf)
+            }
+        }
+    }
+
+    fn agent(&mut self, output: output::Agent) -> Option<Input> {
+        let turn = match &output {
+            output::Agent::Open { turn } | output::Agent::Turn { turn, .. } => Some(*turn),
+            output::Agent::Abandon(_)
+            | output::Agent::Heard { .. }
+            | output::Agent::Interrupted { .. }
+            | output::Agent::Opened { .. }
+            | output::Agent::Pressed(_) => None,
+        };
+        let sent = self.agent.as_ref().map(|it| it.tx.try_send(tell(output)));
+        let deaf = !matches!(sent, Some(Ok(())));
+        let failed = |turn| Input::Agent(input::Agent::Failed(turn, code::AGENT_UNREACHABLE));
+        turn.filter(|_| deaf).map(failed)
+    }
+
+    fn heard(&mut self, hearing: Option<Hearing>) {
+        let input = match hearing {
+            Some(Hearing::EndOfTurn(probability)) => input::Speech::EndOfTurn { probability },
+            Some(Hearing::Final(text)) => input::Speech::Final(text),
+            Some(Hearing::Partial(text)) => input::Speech::Partial(text),
+            Some(Hearing::Failed(fault)) => {
+                note(&fault);
+                input::Speech::EarsFailed(fault.code)
+            }
+            None => {
+                self.ears = None;
+                input::Speech::EarsFailed(code::SPEECH_FAILED)
+            }
+        };
+        self.tell(Input::Speech(input));
+    }
+
+    fn spoke(&mut self, spoken: Option<Spoken>) {
+        let now = Instant::now().into_std();
+        match (spoken, &mut self.sound) {
+            (Some(Spoken::Audio(id, samples)), Some(sound)) => {
+                sound.play(now, id, &samples, &mut self.found);
+            }
+            (Some(Spoken::Done(id, length)), sound) => {
+                if let Some(sound) = sound {
+                    sound.complete(now, id, &mut self.found);
+                }
+                self.tell(Input::Speech(input::Speech::Length(id, length)));
+            }
+            (Some(Spoken::Failed(id, fault)), _) => {
+                note(&fault);
+                self.tell(Input::Speech(input::Speech::MouthFailed(id, fault.code)));
+            }
+            // Without sound there is no one to hear it.
+            (Some(Spoken::Audio(..)), None) => {}
+            // That it is gone is noticed when it is next asked to speak.
+            (None, _) => self.mouth = None,
+        }
+    }
+
+    fn answered(&mut self, answer: Option<Answer>) {
+        let input = match answer {
+            Some(Answer::Text(turn, text)) => input::Agent::Say(turn, text),
+            Some(Answer::Finish(turn)) => input::Agent::Finish(turn),
+            Some(Answer::HangUp(turn)) => input::Agent::HangUp(turn),
+            Some(Answer::Message { name, text }) => input::Agent::Message { name, text },
+            Some(Answer::Failed(turn, fault)) => {
+                note(&fault);
+                input::Agent::Failed(turn, fault.code)
+            }
+            // That it is gone is noticed when it is next asked.
+            None => {
+                self.agent = None;
+                return;
+            }
+        };
+        self.tell(Input::Agent(input));
+    }
+
+    /// Sound has come: gives it ears and a mouth of its rate, and tells the call.
+    async fn attach(&mut self, attached: Attached<L>) {
+        if self.sound.is_some() {
+            attached.line.close().await;
+            return;
+        }
+        let rate = attached.format.rate;
+        let opened = self.open_voice(rate).await;
+        let windows = self.voice.as_ref().and_then(|(it, _)| it.detector.clone());
+        let wiring = Wiring {
+            loopback: self.voice.is_none(),
+            ears: self.ears.as_ref().map(|it| it.tx.clone()),
+            windows: windows.map(|it: Arc<dyn SpeechDetector>| it.open(self.verdicts.0.clone())),
+            recorder: self
+                .recording
+                .take()
+                .map(|path| Recorder::start(path, rate)),
+        };
+        self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
+        self.tell(Input::Carrier(input::Carrier::Connected));
+        if let Err(fault) = opened {
+            note(&fault);
+            self.tell(Input::Speech(input::Speech::EarsFailed(fault.code)));
+        }
+    }
+
+    /// Opens ears, and a new mouth if the one opened while it rang speaks another rate.
+    async fn open_voice(&mut self, rate: Rate) -> Result<(), Fault> {
+        let Some((voice, language)) = &self.voice else {
+            return Ok(());
+        };
+        if rate != ASSUMED {
+            self.mouth = Some(voice.mouth.open(rate).await?);
+        }
+        self.ears = Some(voice.ears.open(language, rate).await?);
+        Ok(())
+    }
+
+    /// The sound is gone.
+    fn detach(&mut self) {
+        self.ears = None;
+        if let Some(sound) = self.sound.take() {
+            tokio::spawn(put_away(sound));
+        }
+    }
+
+    async fn close(mut self) {
+        self.ears = None;
+        self.mouth = None;
+        self.agent = None;
+        if let Some(sound) = self.sound.take() {
+            put_away(sound).await;
+        }
+    }
+}
+
+async fn put_away<L: Line>(sound: Sound<L>) {
+    let (line, recorder, oddities) = sound.into_parts();
+    let dropped = line.dropped();
+    if dropped + oddities.malformed + oddities.unknown + oddities.unheard_frames > 0 {
+        tracing::warn!(dropped, ?oddities, "the line was not clean");
+    }
+    line.close().await;
+    if let Some(recorder) = recorder {
+        recorder.finish().await;
+    }
+}
+
+async fn recv<L: Line>(sound: Option<&mut Sound<L>>) -> Incoming {
+    match sound {
+        Some(sound) => sound.line.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn hear<O, I>(link: &mut Option<Link<O, I>>) -> Option<I> {
+    match link {
+        Some(link) => link.rx.recv().await,
+        None => pending().await,
+    }
+}
+
+fn tell(output: output::Agent) -> Tell {
+    match output {
+        output::Agent::Abandon(turn) => Tell::Abandon(turn),
+        output::Agent::Heard { turn, text } => Tell::Heard { turn, text },
+        output::Agent::Interrupted { turn, heard } => Tell::Interrupted { turn, heard },
+        output::Agent::Open { turn } => Tell::Open { turn },
+        output::Agent::Opened { text } => Tell::Opened { text },
+        output::Agent::Pressed(digit) => Tell::Pressed(digit),
+        output::Agent::Turn { turn, said } => Tell::Turn { turn, said },
+    }
+}
+
+fn note(fault: &Fault) {
+    tracing::warn!(code = fault.code, blame = ?fault.blame, "{fault}");
+}
+
+/// A call that cannot reach its own carrier is over.
+const BROKEN: call::event::End = call::event::End {
+    by: call::event::Party::Gateway,
+    why: call::event::Why::Fault,
+};
+
+/// Verdicts waiting to be read: two seconds' worth.
+const VERDICTS: usize = 64;
+
+/// When nothing is due.
+const FAR: Duration = Duration::from_secs(60);

@@ -1,0 +1,294 @@
+//! One call's sound on its socket: the road that fifty frames a second travel, each way.
+
+use std::time::{Duration, Instant};
+
+use call::Digit;
+use media::{
+    Cut, Detector, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session, Setup,
+    UtteranceId,
+};
+use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
+use ports::speech::{Listen, Verdict, Windows};
+use tokio::sync::mpsc;
+
+use crate::line::{Line, Weight};
+use crate::recorder::Recorder;
+
+/// A socket whose token was good and whose stream has introduced itself.
+pub struct Attached<L> {
+    /// The socket.
+    pub line: L,
+    /// Its dialect, which has read the introduction.
+    pub protocol: Box<dyn StreamProtocol>,
+    /// What the sound is written in.
+    pub format: Format,
+}
+
+/// What the sound is for.
+pub(crate) struct Wiring {
+    /// The caller's sound comes back to the caller, and nothing is made of it.
+    pub(crate) loopback: bool,
+    /// Where the caller's sound is turned into words; `None`: nowhere.
+    pub(crate) ears: Option<mpsc::Sender<Listen>>,
+    /// What tells speech from noise; `None`: loudness does.
+    pub(crate) windows: Option<Box<dyn Windows>>,
+    /// Where it is recorded; `None`: it is not.
+    pub(crate) recorder: Option<Recorder>,
+}
+
+/// Something the call should know.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Edge(Edge),
+    Finished(Progress),
+    Pressed(Digit),
+    Stopped,
+}
+
+/// What went wrong on the socket without ending the call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Oddities {
+    pub(crate) unknown: u64,
+    pub(crate) malformed: u64,
+    pub(crate) unheard_frames: u64,
+}
+
+/// The sound of a call, attached.
+pub(crate) struct Sound<L> {
+    pub(crate) line: L,
+    protocol: Box<dyn StreamProtocol>,
+    session: Session,
+    rate: Rate,
+    wiring: Wiring,
+    began: Instant,
+    /// When a timer must stand in for the caller's frames.
+    next_tick: Instant,
+    oddities: Oddities,
+    /// The message being written, and the frame being passed on: kept to be used again.
+    message: String,
+    frame: Vec<i16>,
+}
+
+/// The caller's frames are the clock; after this long without one, a timer is. Less than the lead,
+/// so the agent is never heard to stumble because the caller's side did.
+const STEP_IN: Duration = Duration::from_millis(60);
+
+/// How far ahead of real time sound is sent: what the far end may have buffered when it is cut.
+pub(crate) const LEAD: Duration = Duration::from_millis(100);
+
+/// In a call whose sound comes back, all of it is one endless utterance.
+const ECHO: UtteranceId = UtteranceId(1);
+
+impl<L: Line> Sound<L> {
+    pub(crate) fn new(now: Instant, attached: Attached<L>, wiring: Wiring) -> Self {
+        let detector = match wiring.windows {
+            Some(_) => Detector::Model,
+            None => Detector::Energy,
+        };
+        let setup = Setup {
+            format: attached.format,
+            line: media::Line::Ordered,
+            detector,
+            lead: LEAD,
+        };
+        Self {
+            line: attached.line,
+            protocol: attached.protocol,
+            session: Session::new(setup),
+            rate: attached.format.rate,
+            wiring,
+            began: now,
+            next_tick: now + STEP_IN,
+            oddities: Oddities::default(),
+            message: String::with_capacity(512),
+            frame: Vec::with_capacity(attached.format.rate.samples_per_frame()),
+        }
+    }
+
+    /// Takes one message from the socket.
+    pub(crate) fn receive(&mut self, now: Instant, text: &str, found: &mut Vec<Found>) {
+        match self.protocol.decode(text) {
+            Ok(StreamEvent::Audio(packet)) => {
+                self.session.receive(packet);
+                self.next_tick = now + STEP_IN;
+                while self.session.ready() {
+                    self.tick(now, found);
+                }
+            }
+            Ok(StreamEvent::Marked(mark)) => {
+                let finished = self.session.marked(now - self.began, mark);
+                found.extend(finished.map(Found::Finished));
+            }
+            Ok(StreamEvent::Pressed(digit)) => found.push(Found::Pressed(digit)),
+            Ok(StreamEvent::Stopped) => found.push(Found::Stopped),
+            // A second introduction changes nothing.
+            Ok(StreamEvent::Idle | StreamEvent::Started(_)) => {}
+            Ok(StreamEvent::Unknown) => self.oddities.unknown += 1,
+            Err(_) => self.oddities.malformed += 1,
+        }
+    }
+
+    /// Does what time alone demands: goes on without the caller's frames, sends what is due.
+    pub(crate) fn wake(&mut self, now: Instant, found: &mut Vec<Found>) {
+        while self.next_tick <= now {
+            self.next_tick += FRAME;
+            self.tick(now, found);
+        }
+        self.speak(now, found);
+    }
+
+    /// When to [`Sound::wake`] even if nothing happens.
+    pub(crate) fn deadline(&self) -> Instant {
+        match self.session.deadline() {
+            Some(at) => self.next_tick.min(self.began + at),
+            None => self.next_tick,
+        }
+    }
+
+    /// Plays agent audio after what is already queued for this utterance.
+    pub(crate) fn play(
+        &mut self,
+        now: Instant,
+        id: UtteranceId,
+        samples: &[i16],
+        found: &mut Vec<Found>,
+    ) {
+        self.session.play(id, samples);
+        self.speak(now, found);
+    }
+
+    /// No more audio will come for this utterance.
+    pub(crate) fn complete(&mut self, now: Instant, id: UtteranceId, found: &mut Vec<Found>) {
+        self.session.complete(id);
+        self.speak(now, found);
+    }
+
+    /// Silences the agent, here and in the far end's buffer.
+    pub(crate) fn cut(&mut self, now: Instant, last: UtteranceId) -> Option<Cut> {
+        let Self {
+            session,
+            protocol,
+            line,
+            message,
+            ..
+        } = self;
+        send(protocol, line, message, StreamCommand::Clear);
+        let cut = session.cut(now - self.began, last, |outgoing| {
+            send_outgoing(protocol, line, message, outgoing);
+        });
+        line.flush();
+        cut
+    }
+
+    /// A speech model's verdict on a window.
+    pub(crate) fn judged(&mut self, verdict: Verdict) -> Option<Edge> {
+        let edge = self.session.judged(verdict.window, verdict.probability)?;
+        self.tell_ears(edge);
+        Some(edge)
+    }
+
+    /// How much has been heard of the utterance now playing.
+    pub(crate) fn progress(&self, now: Instant) -> Option<Progress> {
+        self.session.progress(now - self.began)
+    }
+
+    /// The call is over: hands back what must still be closed.
+    pub(crate) fn into_parts(self) -> (L, Option<Recorder>, Oddities) {
+        (self.line, self.wiring.recorder, self.oddities)
+    }
+
+    /// Moves the call forward by one frame.
+    fn tick(&mut self, now: Instant, found: &mut Vec<Found>) {
+        let Self {
+            session,
+            protocol,
+            line,
+            message,
+            frame,
+            wiring,
+            ..
+        } = self;
+        let tick = session.tick(now - self.began, |outgoing| {
+            send_outgoing(protocol, line, message, outgoing);
+        });
+        if let (Some((window, samples)), Some(windows)) = (tick.window, &mut wiring.windows) {
+            windows.submit(window, samples);
+        }
+        if let Some(recorder) = &mut wiring.recorder {
+            recorder.record(tick.heard, tick.playing);
+        }
+        let edge = tick.edge;
+        found.extend(tick.finished.map(Found::Finished));
+        found.extend(tick.key.and_then(Digit::new).map(Found::Pressed));
+        if let Some(ears) = &wiring.ears {
+            let heard = Listen::Frame(Frame::from_samples(self.rate, tick.heard));
+            if ears.try_send(heard).is_err() {
+                self.oddities.unheard_frames += 1;
+            }
+        }
+        if wiring.loopback {
+            frame.clear();
+            frame.extend_from_slice(tick.heard);
+            session.play(ECHO, frame);
+            session.speak(now - self.began, |outgoing| {
+                send_outgoing(protocol, line, message, outgoing);
+            });
+        }
+        if let Some(edge) = edge {
+            self.tell_ears(edge);
+            found.push(Found::Edge(edge));
+        }
+    }
+
+    fn speak(&mut self, now: Instant, found: &mut Vec<Found>) {
+        let Self {
+            session,
+            protocol,
+            line,
+            message,
+            ..
+        } = self;
+        let finished = session.speak(now - self.began, |outgoing| {
+            send_outgoing(protocol, line, message, outgoing);
+        });
+        found.extend(finished.map(Found::Finished));
+    }
+
+    fn tell_ears(&mut self, edge: Edge) {
+        if let Some(ears) = &self.wiring.ears
+            && ears.try_send(Listen::Edge(edge)).is_err()
+        {
+            self.oddities.unheard_frames += 1;
+        }
+    }
+}
+
+fn send_outgoing<L: Line>(
+    protocol: &mut Box<dyn StreamProtocol>,
+    line: &mut L,
+    message: &mut String,
+    outgoing: Outgoing<'_>,
+) {
+    let command = match outgoing {
+        Outgoing::Audio(sound) => StreamCommand::Audio(sound),
+        Outgoing::Mark(mark) => StreamCommand::Mark(mark),
+    };
+    send(protocol, line, message, command);
+}
+
+fn send<L: Line>(
+    protocol: &mut Box<dyn StreamProtocol>,
+    line: &mut L,
+    message: &mut String,
+    command: StreamCommand<'_>,
+) {
+    let weight = match command {
+        StreamCommand::Audio(_) => Weight::Sound,
+        StreamCommand::Clear | StreamCommand::Mark(Mark { .. }) => Weight::Control,
+    };
+    message.clear();
+    protocol.encode(command, message);
+    if !message.is_empty() {
+        line.push(message, weight);
+    }
+}

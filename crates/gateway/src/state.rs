@@ -1,0 +1,112 @@
+//! How a command finds the gateway that is running on this machine.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ports::{Blame, Fault, code};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::Gateway;
+
+/// A gateway that is running, and what opens its control API.
+#[derive(Serialize, Deserialize)]
+pub struct Running {
+    url: String,
+    token: String,
+    pid: u32,
+}
+
+impl Running {
+    /// Writes down where a gateway is, readable by its owner alone.
+    pub fn announce(gateway: &Gateway) -> Result<Self, Fault> {
+        let running = Self {
+            url: format!("http://{}", gateway.address),
+            token: gateway.token.reveal().to_owned(),
+            pid: std::process::id(),
+        };
+        let written = || -> std::io::Result<()> {
+            let path = path();
+            if let Some(dir) = path.parent() {
+                fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(dir)?;
+            }
+            // Removed first, so that the mode below is the file's mode even if it was there.
+            let _ = fs::remove_file(&path);
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)?;
+            file.write_all(&serde_json::to_vec(&running)?)
+        };
+        written().map_err(|error| {
+            let message = format!("cannot write {}", path().display());
+            Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
+                .hint("set XDG_STATE_HOME to a folder you may write to")
+                .because(error)
+        })?;
+        Ok(running)
+    }
+
+    /// Takes the note away, unless another gateway has replaced it.
+    pub fn withdraw(self) {
+        if Self::read().is_some_and(|it| it.pid == self.pid) {
+            let _ = fs::remove_file(path());
+        }
+    }
+
+    /// The gateway that is running, if one is and answers.
+    pub async fn find() -> Option<Self> {
+        let running = Self::read()?;
+        let answer = client()
+            .get(format!("{}/healthz", running.url))
+            .timeout(BRIEFLY)
+            .send()
+            .await;
+        answer
+            .is_ok_and(|it| it.status().is_success())
+            .then_some(running)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        client()
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        client()
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+    }
+
+    fn read() -> Option<Self> {
+        serde_json::from_slice(&fs::read(path()).ok()?).ok()
+    }
+}
+
+fn client() -> reqwest::Client {
+    // On this machine no proxy has any business.
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("the TLS provider is installed at start")
+}
+
+/// Where things that outlive a process are kept: `$XDG_STATE_HOME/offhook`.
+pub fn folder() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/state");
+    let base = std::env::var_os("XDG_STATE_HOME").filter(|it| !it.is_empty());
+    base.map_or_else(home, PathBuf::from).join("offhook")
+}
+
+fn path() -> PathBuf {
+    folder().join("gateway.json")
+}
+
+const BRIEFLY: Duration = Duration::from_secs(2);
