@@ -7,13 +7,23 @@
 //! how long the call's sound has lasted; everything else follows.
 
 mod codec;
+mod conceal;
 mod frame;
+mod gate;
+mod intake;
+mod jitter;
 mod playout;
+mod record;
+mod resample;
 mod session;
+mod timeline;
 mod vad;
+mod windows;
 
 pub use codec::{Codec, Format};
 pub use frame::{FRAME, Frame, Rate};
 pub use playout::{Cut, Mark, Progress, UtteranceId};
-pub use session::{Line, Outgoing, Packet, Session, Setup, Tick};
+pub use record::Stereo;
+pub use resample::Resampler;
+pub use session::{Counts, Line, Outgoing, Packet, Session, Setup, Tick};
 pub use vad::{Detector, Edge, WINDOW};

@@ -1,0 +1,5 @@
+//! The sound of a call from end to end: what goes in, what comes out, and what never happens.
+
+mod line;
+mod strange;
+mod tones;
