@@ -36,6 +36,8 @@ enum Task {
     /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
     /// the tools are there, licences and the WebAssembly build of the pure crates.
     Ci,
+    /// The figures, each beside its target.
+    Bench(bench::Arguments),
     /// The echo the gateway is measured against; `bench echo` starts it.
     #[command(hide = true)]
     BareEcho,
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
+        Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::BareEcho => bench::bare::serve(),
     };
     match done {

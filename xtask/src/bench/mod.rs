@@ -1,5 +1,87 @@
 //! The figures, each beside its target, and where that makes sense beside a reference measured in
-//! the same run.
+//! the same run. They are printed, never asserted: a busy machine must not fail a correct change.
 
 pub(crate) mod bare;
+mod echo;
 mod process;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Subcommand;
+use serde_json::json;
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object on the last line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum What {
+    /// Calls that hear themselves, beside a bare websocket echo.
+    Echo(echo::Load),
+    /// Everything: the echo, and what each crate measures of itself.
+    All(echo::Load),
+}
+
+/// Measures.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
+    match &arguments.what {
+        What::Echo(load) => echo(root, *load, arguments.json),
+        What::All(load) => {
+            cargo(root, &["bench", "--locked", "--workspace", "--benches"])?;
+            echo(root, *load, arguments.json)
+        }
+    }
+}
+
+fn echo(root: &Path, load: echo::Load, as_json: bool) -> Result<(), String> {
+    cargo(root, BUILD)?;
+    if !process::can_pin() {
+        eprintln!("echo: server and callers share their cores here (no taskset, or one core)");
+    }
+    let rows = echo::measure(&release(root), load)?;
+    println!("\necho test, {load}");
+    table::print(&rows, "bare echo");
+    if as_json {
+        println!("{}", json!({ "echo": rows }));
+    }
+    Ok(())
+}
+
+/// Where cargo puts what it builds for release.
+fn release(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root.join(target.unwrap_or_else(|| "target".into()))
+        .join("release")
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let status = Command::new("cargo")
+        .args(arguments)
+        .current_dir(root)
+        .status();
+    let status = status.map_err(|fault| format!("cannot run cargo: {fault}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("cargo {} failed", arguments.join(" ")))
+}
+
+const BUILD: &[&str] = &[
+    "build",
+    "--release",
+    "--locked",
+    "--package",
+    "gateway",
+    "--package",
+    "exchange",
+    "--package",
+    "xtask",
+    "--bins",
+];

@@ -1,10 +1,11 @@
 //! A server as a child process on one core, and what Linux says it costs.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running child. Dropping it ends it.
 pub(crate) struct Server {
@@ -21,13 +22,20 @@ pub(crate) struct Cost {
 }
 
 impl Server {
-    /// Starts `program` on `core`, with its output going nowhere.
-    pub(crate) fn start(core: usize, program: &Path, arguments: &[&str]) -> Result<Self, String> {
+    /// Starts `program` on `core`. What it would note down goes to `state`, and what it logs to a
+    /// file there.
+    pub(crate) fn start(
+        core: usize,
+        program: &Path,
+        arguments: &[&str],
+        state: &Path,
+    ) -> Result<Self, String> {
+        let log = state.join("server.log");
+        let log = File::create(&log)
+            .map_err(|fault| format!("cannot write {}: {fault}", log.display()))?;
         let mut command = pinned(core, program);
-        command
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.args(arguments).env("XDG_STATE_HOME", state);
+        command.stdout(Stdio::null()).stderr(log);
         Ok(Self {
             child: spawn(command, program)?,
         })
@@ -64,9 +72,19 @@ impl Server {
         cost.ok_or_else(|| format!("process {id} has ended"))
     }
 
-    /// Whether it is still there.
-    pub(crate) fn is_up(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Waits until it listens on `port`.
+    pub(crate) fn wait_for(&mut self, port: u16) -> Result<(), String> {
+        let end = Instant::now() + START;
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("the server ended before it listened: {status}"));
+            }
+            if Instant::now() > end {
+                return Err(format!("the server does not listen after {START:?}"));
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        Ok(())
     }
 }
 
@@ -120,6 +138,7 @@ fn resident(status: &str) -> Option<u64> {
 const TASKSET: &str = "taskset";
 /// Linux reports times in hundredths of a second on every platform it runs on (`proc(5)`).
 const TICKS: u64 = 100;
+const START: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
@@ -138,10 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn our_own_process_can_be_measured() {
-        let sleep =
-            Server::start(0, Path::new("sleep"), &["60"]).expect("coreutils are everywhere");
-        let cost = sleep.cost().expect("it runs");
+    fn a_child_speaks_and_can_be_measured() {
+        let command = ["-c", "echo ready; exec sleep 60"];
+        let started = Server::start_speaking(0, Path::new("sh"), &command);
+        let (child, line) = started.expect("every Unix has a shell");
+        assert_eq!(line, "ready");
+        let cost = child.cost().expect("it runs");
         assert!(cost.resident > 0);
     }
 }

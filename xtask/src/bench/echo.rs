@@ -1,0 +1,327 @@
+//! The echo test: what a call costs the gateway, beside what it would cost any server.
+//!
+//! Both servers run on the same core in turn, with the same callers on another. The callers are the
+//! exchange's, so what is measured is the carrier's real wire.
+
+use std::fmt;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{Cost, Server, pinned};
+use super::table::{Goal, Row};
+
+/// How much to measure.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Load {
+    /// Calls at once.
+    #[arg(long, default_value_t = 500)]
+    calls: u32,
+    /// How long each lasts once all are up.
+    #[arg(long, default_value_t = 20)]
+    seconds: u32,
+    /// How often each server has its turn.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            calls,
+            seconds,
+            rounds,
+        } = self;
+        write!(
+            f,
+            "{calls} calls of {seconds} s, each server {rounds} times in turn"
+        )
+    }
+}
+
+/// Measures both servers in turn.
+pub(crate) fn measure(release: &Path, load: Load) -> Result<Vec<Row>, String> {
+    let place = Place::new(release)?;
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for round in 1..=load.rounds {
+        eprintln!("echo: round {round} of {}: bare", load.rounds);
+        bare.push(place.bare(load)?);
+        eprintln!("echo: round {round} of {}: offhook", load.rounds);
+        ours.push(place.gateway(load)?);
+    }
+    Ok(rows(load, &Figures::of(&bare), &Figures::of(&ours)))
+}
+
+/// Where the programs are, and a folder to work in.
+struct Place<'p> {
+    release: &'p Path,
+    scratch: PathBuf,
+}
+
+/// One server's turn.
+struct Turn {
+    /// Before the first call.
+    idle: Cost,
+    /// From the moment all calls were up to the first end of one.
+    busy: Vec<(Duration, Cost)>,
+    /// What the callers saw.
+    seen: Seen,
+}
+
+/// What the callers report when they are done.
+#[derive(Clone, Debug, Deserialize)]
+struct Seen {
+    /// Calls that came about.
+    calls: u32,
+    /// Frames sent, and frames that did not come back.
+    frames_sent: u64,
+    frames_lost: u64,
+    /// From a frame's leaving to its return, in milliseconds.
+    p50_ms: f64,
+    p99_ms: f64,
+    /// When all calls were up, and when the first was ended, in seconds since 1970.
+    all_up_at: f64,
+    first_end_at: f64,
+}
+
+/// The figures of a server, over all its turns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Figures {
+    /// Microseconds of a core for each second of each call.
+    cpu_us: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    calls: u32,
+    frames: u64,
+    lost: u64,
+    idle_mib: f64,
+    call_kib: f64,
+}
+
+impl<'p> Place<'p> {
+    fn new(release: &'p Path) -> Result<Self, String> {
+        let scratch = release.join("bench");
+        let made = fs::create_dir_all(&scratch);
+        made.map_err(|fault| format!("cannot make {}: {fault}", scratch.display()))?;
+        Ok(Self { release, scratch })
+    }
+
+    fn bare(&self, load: Load) -> Result<Turn, String> {
+        let program = self.release.join("xtask");
+        let (server, url) = Server::start_speaking(SERVER_CORE, &program, &["bare-echo"])?;
+        self.turn(&server, load, &["--socket", &url])
+    }
+
+    fn gateway(&self, load: Load) -> Result<Turn, String> {
+        let port = free_port()?;
+        let api_port = free_port()?;
+        let config = self.scratch.join("echo.toml");
+        let text = CONFIG
+            .replace("<port>", &port.to_string())
+            .replace("<api port>", &api_port.to_string())
+            .replace("<calls>", &load.calls.to_string())
+            .replace("<token>", TOKEN);
+        let written = fs::write(&config, text);
+        written.map_err(|fault| format!("cannot write {}: {fault}", config.display()))?;
+        let config = config.display().to_string();
+        let program = self.release.join("offhook");
+        let arguments = ["serve", "--config", &config];
+        let mut server = Server::start(SERVER_CORE, &program, &arguments, &self.scratch)?;
+        server.wait_for(port)?;
+        let voice = format!("http://127.0.0.1:{port}/twilio/voice");
+        let api = format!("127.0.0.1:{api_port}");
+        self.turn(
+            &server,
+            load,
+            &["--voice-url", &voice, "--api", &api, "--auth-token", TOKEN],
+        )
+    }
+
+    /// Drives a server with callers and watches what it costs.
+    fn turn(&self, server: &Server, load: Load, target: &[&str]) -> Result<Turn, String> {
+        let idle = server.cost()?;
+        let program = self.release.join("exchange");
+        let mut command = pinned(CALLER_CORE, &program);
+        command.args(["load", "--json", "--calls", &load.calls.to_string()]);
+        command
+            .args(["--seconds", &load.seconds.to_string()])
+            .args(target);
+        command.stdout(Stdio::piped()).stdin(Stdio::null());
+        let started = command.spawn();
+        let callers =
+            started.map_err(|fault| format!("cannot start {}: {fault}", program.display()))?;
+        let done = std::thread::spawn(move || callers.wait_with_output());
+        let mut busy = Vec::new();
+        let mut next = Instant::now();
+        while !done.is_finished() {
+            busy.push((since_1970(), server.cost()?));
+            next += SAMPLE;
+            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+        }
+        let out = done
+            .join()
+            .map_err(|_| "the thread that waits for the callers broke")?;
+        let out = out.map_err(|fault| format!("cannot read the callers' report: {fault}"))?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let last = text.lines().last().unwrap_or_default();
+        let seen: Seen = serde_json::from_str(last)
+            .map_err(|fault| format!("the callers' report makes no sense: {fault}: {last}"))?;
+        let during = seen.all_up_at..=seen.first_end_at;
+        busy.retain(|(at, _)| during.contains(&at.as_secs_f64()));
+        Ok(Turn { idle, busy, seen })
+    }
+}
+
+impl Figures {
+    fn of(turns: &[Turn]) -> Self {
+        let mean =
+            |of: &dyn Fn(&Turn) -> f64| turns.iter().map(of).sum::<f64>() / turns.len() as f64;
+        Self {
+            cpu_us: mean(&Turn::cpu_us),
+            p50_ms: mean(&|turn| turn.seen.p50_ms),
+            p99_ms: mean(&|turn| turn.seen.p99_ms),
+            calls: turns.iter().map(|turn| turn.seen.calls).min().unwrap_or(0),
+            frames: turns.iter().map(|turn| turn.seen.frames_sent).sum(),
+            lost: turns.iter().map(|turn| turn.seen.frames_lost).sum(),
+            idle_mib: mean(&|turn| turn.idle.resident as f64 / 1_024.0),
+            call_kib: mean(&Turn::call_kib),
+        }
+    }
+}
+
+impl Turn {
+    fn cpu_us(&self) -> f64 {
+        let (Some((start, first)), Some((end, last))) = (self.busy.first(), self.busy.last())
+        else {
+            return f64::NAN;
+        };
+        let call_seconds = (*end - *start).as_secs_f64() * f64::from(self.seen.calls);
+        (last.cpu - first.cpu).as_secs_f64() * 1e6 / call_seconds
+    }
+
+    fn call_kib(&self) -> f64 {
+        let peak = self
+            .busy
+            .iter()
+            .map(|(_, cost)| cost.resident)
+            .max()
+            .unwrap_or(0);
+        peak.saturating_sub(self.idle.resident) as f64 / f64::from(self.seen.calls)
+    }
+}
+
+fn rows(load: Load, bare: &Figures, ours: &Figures) -> Vec<Row> {
+    let (p50, p99) = (ours.p50_ms - bare.p50_ms, ours.p99_ms - bare.p99_ms);
+    vec![
+        Row::with_reference(
+            "calls that came about",
+            f64::from(ours.calls),
+            f64::from(bare.calls),
+            Goal::AtLeast(f64::from(load.calls)),
+        ),
+        Row::with_reference(
+            "CPU per call-second, µs",
+            ours.cpu_us,
+            bare.cpu_us,
+            Goal::None,
+        ),
+        Row::new(
+            "CPU, times the bare echo",
+            ours.cpu_us / bare.cpu_us,
+            Goal::AtMost(1.3),
+        ),
+        Row::new("added latency p50, ms", p50, Goal::AtMost(1.0)),
+        Row::new("added latency p99, ms", p99, Goal::AtMost(5.0)),
+        Row::with_reference(
+            "there and back p50, ms",
+            ours.p50_ms,
+            bare.p50_ms,
+            Goal::None,
+        ),
+        Row::with_reference(
+            "there and back p99, ms",
+            ours.p99_ms,
+            bare.p99_ms,
+            Goal::None,
+        ),
+        Row::with_reference(
+            "frames sent",
+            ours.frames as f64,
+            bare.frames as f64,
+            Goal::None,
+        ),
+        Row::with_reference(
+            "frames lost",
+            ours.lost as f64,
+            bare.lost as f64,
+            Goal::AtMost(0.0),
+        ),
+        Row::with_reference(
+            "memory per call, KiB",
+            ours.call_kib,
+            bare.call_kib,
+            Goal::AtMost(64.0),
+        ),
+        Row::with_reference(
+            "memory idle, MiB",
+            ours.idle_mib,
+            bare.idle_mib,
+            Goal::AtMost(24.0),
+        ),
+    ]
+}
+
+/// A port that nobody listens on. Someone may take it before it is used; then the server says so.
+fn free_port() -> Result<u16, String> {
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
+    bound
+        .map(|it| it.port())
+        .map_err(|fault| format!("no free port: {fault}"))
+}
+
+fn since_1970() -> Duration {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("the clock is set later than 1970")
+}
+
+const CONFIG: &str = include_str!("echo.toml");
+const TOKEN: &str = "00000000000000000000000000000000";
+const SERVER_CORE: usize = 0;
+const CALLER_CORE: usize = 1;
+const SAMPLE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_counts_only_while_all_calls_are_up() {
+        let cost = |ms, resident| Cost {
+            cpu: Duration::from_millis(ms),
+            resident,
+        };
+        let turn = Turn {
+            idle: cost(50, 4_000),
+            busy: vec![
+                (Duration::from_secs(10), cost(1_000, 5_000)),
+                (Duration::from_secs(12), cost(1_400, 6_000)),
+            ],
+            seen: Seen {
+                calls: 100,
+                frames_sent: 10_000,
+                frames_lost: 0,
+                p50_ms: 0.1,
+                p99_ms: 0.5,
+                all_up_at: 10.0,
+                first_end_at: 12.0,
+            },
+        };
+        // 0.4 s of CPU for 100 calls of 2 s.
+        assert!((turn.cpu_us() - 2_000.0).abs() < 1e-6);
+        assert!((turn.call_kib() - 20.0).abs() < 1e-6);
+    }
+}
