@@ -34,6 +34,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 struct Plug {
     krate: String,
     module: String,
+    /// As the configuration writes it, where the entry says so in so many words.
+    written: Option<String>,
 }
 
 /// Everything that plugs in: the modules that make an `Entry`, in the crates that hold a list.
@@ -54,11 +56,24 @@ fn plugs(tree: &Tree) -> BTreeSet<Plug> {
                 plugs.insert(Plug {
                     krate: (*krate).to_owned(),
                     module: module.to_owned(),
+                    written: written_name(&file.text),
                 });
             }
         }
     }
     plugs
+}
+
+/// The text that an entry has as its `kind` or `name`.
+fn written_name(text: &str) -> Option<String> {
+    let (_, entry) = text.split_once("Entry {")?;
+    let (entry, _) = entry.split_once('}').unwrap_or((entry, ""));
+    let after = |key| {
+        entry
+            .split_once(key)
+            .and_then(|(_, rest)| rest.split('"').next())
+    };
+    after("kind: \"").or(after("name: \"")).map(str::to_owned)
 }
 
 /// The pure crates and the plugs keep silent even in their tests; the others may play a carrier
@@ -103,7 +118,8 @@ fn is_a_brand_by_place(plug: &Plug) -> bool {
 /// Whether a line says an ordinary word as a name: as a text of its own, or as a path.
 fn names_exactly(line: &str, plug: &Plug) -> bool {
     let as_path = format!("{}::{}", plug.krate, plug.module);
-    let mut as_text = spellings(&dashed(&plug.module)).into_iter();
+    let spelled = spellings(&dashed(&plug.module));
+    let mut as_text = spelled.iter().chain(&plug.written);
     line.contains(&as_path) || as_text.any(|it| line.contains(&format!("\"{it}\"")))
 }
 
@@ -269,7 +285,10 @@ mod tests {
         let files = [
             ("crates/speech/src/local/mod.rs", "Entry { name }"),
             ("crates/speech/src/models/mod.rs", "no plug"),
-            ("crates/agents/src/echo_test.rs", "Entry { kind }"),
+            (
+                "crates/agents/src/echo.rs",
+                "Entry {\n  kind: \"echo-test\",\n}",
+            ),
             (
                 "crates/gateway/src/cli.rs",
                 "// a local port\nlet local = bind();",
