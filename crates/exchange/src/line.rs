@@ -1,0 +1,258 @@
+//! The line of one answered call: the person at one end, the carrier's playout buffer at the other, the ear on both.
+
+use crate::ear::{Ear, FRAME, FRAME_TIME, Frame, Noted, Span, time};
+use crate::g711::Law;
+use crate::phone::{Deed, Missed, Person};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// One answered call's sound, moved on by [`Line::tick`] every 20 ms.
+pub(crate) struct Line {
+    playout: Playout,
+    person: Person,
+    heard: Frame,
+    ear: Ear,
+    answered: Instant,
+    ticks: u32,
+    speaking_since: Duration,
+}
+
+/// What a tick brings for the far end.
+pub(crate) struct Tick {
+    /// What the person said in the 20 ms before the tick.
+    pub(crate) sound: Frame,
+    /// The key they pressed or the hang-up, if any.
+    pub(crate) deed: Deed,
+    /// The names of the marks up to which everything has been played.
+    pub(crate) marks: Vec<String>,
+}
+
+impl Line {
+    /// A line that has just been answered. Its first tick is due 20 ms later, as [`Line::next_tick`] says.
+    pub(crate) fn new(person: Person, answered: Instant) -> Self {
+        Self {
+            playout: Playout::new(Law::Mu),
+            person,
+            heard: [0; FRAME],
+            ear: Ear::default(),
+            answered,
+            ticks: 0,
+            speaking_since: Duration::ZERO,
+        }
+    }
+
+    /// When the next tick is due: an absolute grid, so lateness never adds up.
+    pub(crate) fn next_tick(&self) -> Instant {
+        self.answered + FRAME_TIME * (self.ticks + 1)
+    }
+
+    /// Moves the line on by 20 ms.
+    pub(crate) fn tick(&mut self) -> Tick {
+        self.ticks += 1;
+        let spoke = self.person.live(&self.heard);
+        let mut agent = [0; FRAME];
+        let (fed, marks) = self.playout.pull(&mut agent);
+        self.heard = agent;
+        self.ear.push(&spoke.sound, &agent, fed);
+        let now = FRAME_TIME * self.ticks;
+        match spoke.deed {
+            Deed::Starts => self.speaking_since = now - FRAME_TIME,
+            Deed::Ends => self.ear.said(Span { from: self.speaking_since, to: now }),
+            Deed::Presses(key) => self.ear.note(now - FRAME_TIME, Noted::Pressed(key)),
+            Deed::Nothing | Deed::HangsUp => {}
+        }
+        Tick { sound: spoke.sound, deed: spoke.deed, marks }
+    }
+
+    /// Sound from the far end, to be played after all that came before it.
+    pub(crate) fn play(&mut self, codes: Vec<u8>) -> Fit {
+        self.playout.play(codes)
+    }
+
+    /// A mark from the far end. True when there is nothing to wait for and it goes back at once.
+    pub(crate) fn mark(&mut self, name: String) -> Marked {
+        self.playout.mark(name)
+    }
+
+    /// Empties the buffer; the names of all marks that were waiting, in order.
+    pub(crate) fn clear(&mut self) -> Vec<String> {
+        self.ear.note(self.clock(), Noted::Cleared);
+        self.playout.clear()
+    }
+
+    /// A new stream begins: nothing of the one before is left to play.
+    pub(crate) fn restart(&mut self, law: Law) {
+        self.playout = Playout::new(law);
+    }
+
+    /// Whether the far end's sound is still being played.
+    pub(crate) fn is_playing(&self) -> bool {
+        self.playout.samples > 0
+    }
+
+    /// The time on the ear's clock.
+    pub(crate) fn clock(&self) -> Duration {
+        self.answered.elapsed()
+    }
+
+    /// The ear and the steps that timed out, at the end of the call.
+    pub(crate) fn into_parts(mut self) -> (Ear, Vec<Missed>) {
+        let end = time(self.ear.caller().len());
+        if self.person.is_speaking() {
+            self.ear.said(Span { from: self.speaking_since, to: end });
+        }
+        let missed = self.person.missed().to_vec();
+        (self.ear, missed)
+    }
+}
+
+/// Whether sound fitted into the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    Fits,
+    Overflows,
+}
+
+/// What became of a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    AtOnce(String),
+    Waits,
+    Overflows,
+}
+
+/// The carrier's buffer: sound and marks in order, played at real time.
+struct Playout {
+    law: Law,
+    queue: VecDeque<Entry>,
+    samples: usize,
+    marks: usize,
+    passed: Vec<String>,
+    sounding: bool,
+}
+
+enum Entry {
+    Sound { codes: Vec<u8>, at: usize },
+    Mark(String),
+}
+
+impl Playout {
+    fn new(law: Law) -> Self {
+        Self { law, queue: VecDeque::new(), samples: 0, marks: 0, passed: Vec::new(), sounding: false }
+    }
+
+    fn play(&mut self, codes: Vec<u8>) -> Fit {
+        if self.samples + codes.len() > MOST_SAMPLES {
+            return Fit::Overflows;
+        }
+        if !codes.is_empty() {
+            self.samples += codes.len();
+            self.queue.push_back(Entry::Sound { codes, at: 0 });
+        }
+        Fit::Fits
+    }
+
+    fn mark(&mut self, name: String) -> Marked {
+        if self.queue.is_empty() && !self.sounding {
+            return Marked::AtOnce(name);
+        }
+        if self.marks >= MOST_MARKS {
+            return Marked::Overflows;
+        }
+        self.marks += 1;
+        self.queue.push_back(Entry::Mark(name));
+        Marked::Waits
+    }
+
+    fn clear(&mut self) -> Vec<String> {
+        let mut marks = std::mem::take(&mut self.passed);
+        marks.extend(self.queue.drain(..).filter_map(|entry| match entry {
+            Entry::Mark(name) => Some(name),
+            Entry::Sound { .. } => None,
+        }));
+        (self.samples, self.marks) = (0, 0);
+        marks
+    }
+
+    /// Fills the next frame. The marks are those up to which everything was played by the end of the frame before.
+    fn pull(&mut self, frame: &mut Frame) -> (u8, Vec<String>) {
+        let mut due = std::mem::take(&mut self.passed);
+        let mut filled = 0;
+        while let Some(entry) = self.queue.front_mut() {
+            match entry {
+                Entry::Mark(name) => {
+                    let list = if filled == 0 { &mut due } else { &mut self.passed };
+                    list.push(std::mem::take(name));
+                    self.marks -= 1;
+                    self.queue.pop_front();
+                }
+                Entry::Sound { .. } if filled == FRAME => break,
+                Entry::Sound { codes, at } => {
+                    let count = (codes.len() - *at).min(FRAME - filled);
+                    for (sample, code) in frame[filled..filled + count].iter_mut().zip(&codes[*at..]) {
+                        *sample = self.law.decode(*code);
+                    }
+                    filled += count;
+                    *at += count;
+                    self.samples -= count;
+                    if *at == codes.len() {
+                        self.queue.pop_front();
+                    }
+                }
+            }
+        }
+        self.sounding = filled > 0;
+        (u8::try_from(filled).expect("a frame has 160 samples"), due)
+    }
+}
+
+/// Ten minutes of sound. The carrier's true bound is not documented; this one keeps a runaway far end harmless.
+const MOST_SAMPLES: usize = 10 * 60 * 8_000;
+const MOST_MARKS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pull(playout: &mut Playout) -> (u8, Vec<String>) {
+        playout.pull(&mut [0; FRAME])
+    }
+
+    #[test]
+    fn a_mark_comes_back_when_all_before_it_has_been_played() {
+        let mut playout = Playout::new(Law::Mu);
+        assert_eq!(playout.mark("first".into()), Marked::AtOnce("first".into()));
+        assert_eq!(playout.play(vec![0; 240]), Fit::Fits);
+        assert_eq!(playout.mark("end".into()), Marked::Waits);
+        assert_eq!(pull(&mut playout), (160, vec![]));
+        assert_eq!(pull(&mut playout), (80, vec![]));
+        assert_eq!(pull(&mut playout), (0, vec!["end".to_owned()]));
+        assert_eq!(playout.mark("late".into()), Marked::AtOnce("late".into()));
+    }
+
+    #[test]
+    fn a_clear_returns_every_waiting_mark_and_drops_the_sound() {
+        let mut playout = Playout::new(Law::Mu);
+        playout.play(vec![0; 200]);
+        playout.mark("a".into());
+        playout.play(vec![0; 200]);
+        playout.mark("b".into());
+        pull(&mut playout);
+        pull(&mut playout);
+        assert_eq!(playout.clear(), ["a", "b"]);
+        assert_eq!(pull(&mut playout), (0, vec![]));
+        assert_eq!(playout.samples, 0);
+    }
+
+    #[test]
+    fn the_buffer_is_bounded() {
+        let mut playout = Playout::new(Law::Mu);
+        assert_eq!(playout.play(vec![0; MOST_SAMPLES]), Fit::Fits);
+        assert_eq!(playout.play(vec![0; 1]), Fit::Overflows);
+        for index in 0..MOST_MARKS {
+            assert_eq!(playout.mark(index.to_string()), Marked::Waits);
+        }
+        assert_eq!(playout.mark("one more".into()), Marked::Overflows);
+    }
+}

@@ -1,0 +1,2 @@
+//! The exchange as a program.
+fn main() {}

@@ -1,0 +1,453 @@
+//! A call's life: from queued to its last callback, and what its instructions do in between.
+
+use super::twiml::{self, Method, Onward, Reason, Verb};
+use super::webhook::{self, Courier, Webhook};
+use super::{Call, Carrier, Command, Fetch, Instructions, fresh};
+use crate::ledger::{EndedBy, Happening, Kind, Mark, Outcome, Status};
+use crate::line::{Line, Tick};
+use crate::mischief::Socket;
+use crate::phone::{Deed, Person, PhonePlan, Pickup, Step};
+use crate::stopwatch;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// What a call was asked to be.
+pub(crate) struct Order {
+    pub(crate) instructions: Instructions,
+    /// How long it may ring.
+    pub(crate) timeout: Duration,
+    /// How long it may last.
+    pub(crate) time_limit: Duration,
+}
+
+/// How a call ended, and what was recorded of it.
+struct End {
+    status: Status,
+    by: EndedBy,
+    recorded: Recorded,
+}
+
+enum Recorded {
+    Nothing,
+    Conversation(Box<Conversation>),
+}
+
+/// Lives an outbound call from queued to its outcome.
+pub(crate) async fn outbound(
+    carrier: Arc<Carrier>,
+    call: Arc<Call>,
+    mut commands: mpsc::Receiver<Command>,
+    plan: PhonePlan,
+    order: Order,
+) {
+    let mischief = carrier.mischief();
+    let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
+    progress.to(Status::Initiated).await;
+    let end = match ring(&mut progress, &mut commands, &plan, order.timeout).await {
+        Rung::Over(status, by) => End { status, by, recorded: Recorded::Nothing },
+        Rung::Answered => {
+            progress.to(Status::InProgress).await;
+            let person = Person::new(plan.script);
+            let mut conversation = Conversation::new(&carrier, &call, commands, person, mischief.socket);
+            conversation.limit(order.time_limit);
+            let by = conversation.run(order.instructions).await;
+            End { status: Status::Completed, by, recorded: Recorded::Conversation(Box::new(conversation)) }
+        }
+    };
+    finish(&carrier, &call, progress, end).await;
+}
+
+/// Lives an inbound call: instructions are fetched while it rings, and only a document that begins with
+/// `<Reject>` keeps it from being answered.
+pub(crate) async fn inbound(
+    carrier: Arc<Carrier>,
+    call: Arc<Call>,
+    commands: mpsc::Receiver<Command>,
+    script: Vec<Step>,
+    order: Order,
+) {
+    let mischief = carrier.mischief();
+    let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
+    let loaded = load(&carrier, &call, order.instructions, "").await;
+    let end = match loaded {
+        Ok(Loaded { document, .. }) if matches!(document.verbs.first(), Some(Verb::Reject { .. })) => {
+            let status = match document.verbs.first() {
+                Some(Verb::Reject { reason: Reason::Busy }) => Status::Busy,
+                _ => Status::NoAnswer,
+            };
+            End { status, by: EndedBy::Rejected, recorded: Recorded::Nothing }
+        }
+        loaded => {
+            progress.to(Status::InProgress).await;
+            let person = Person::new(script);
+            let mut conversation = Conversation::new(&carrier, &call, commands, person, mischief.socket);
+            conversation.limit(order.time_limit);
+            let by = conversation.perform_all(loaded).await;
+            End { status: Status::Completed, by, recorded: Recorded::Conversation(Box::new(conversation)) }
+        }
+    };
+    finish(&carrier, &call, progress, end).await;
+}
+
+enum Rung {
+    Answered,
+    Over(Status, EndedBy),
+}
+
+async fn ring(
+    progress: &mut Progress,
+    commands: &mut mpsc::Receiver<Command>,
+    plan: &PhonePlan,
+    timeout: Duration,
+) -> Rung {
+    let (ringing, then) = match plan.pickup {
+        Pickup::Unreachable => return Rung::Over(Status::Failed, EndedBy::Phone),
+        Pickup::Busy => return Rung::Over(Status::Busy, EndedBy::Phone),
+        Pickup::Answer(after) => (after, Rung::Answered),
+        Pickup::Reject(after) => (after, Rung::Over(Status::Busy, EndedBy::Phone)),
+        Pickup::NoAnswer => (Duration::MAX, Rung::Answered),
+    };
+    progress.to(Status::Ringing).await;
+    let unanswered = sleep(timeout);
+    tokio::pin!(unanswered);
+    let picked_up = sleep(ringing.min(FOREVER));
+    tokio::pin!(picked_up);
+    loop {
+        tokio::select! {
+            () = &mut unanswered => return Rung::Over(Status::NoAnswer, EndedBy::Phone),
+            () = &mut picked_up => return then,
+            command = commands.recv() => match command {
+                Some(Command::Complete | Command::Cancel) => return Rung::Over(Status::Canceled, EndedBy::Api),
+                // The REST room refuses redirects before the answer, and a time limit counts from it.
+                Some(Command::Redirect(_) | Command::TimeLimit(_)) => {}
+                None => return Rung::Over(Status::Canceled, EndedBy::Exchange),
+            },
+        }
+    }
+}
+
+async fn finish(carrier: &Arc<Carrier>, call: &Arc<Call>, mut progress: Progress, end: End) {
+    let (talked, marks, (ear, missed)) = match end.recorded {
+        Recorded::Nothing => (Duration::ZERO, Vec::new(), Default::default()),
+        Recorded::Conversation(conversation) => {
+            let talked = conversation.line.clock();
+            (talked, conversation.marks, conversation.line.into_parts())
+        }
+    };
+    call.change(&carrier.ledger, end.status, talked);
+    progress.tell().await;
+    progress.courier.finish().await;
+    carrier.ledger.ended(Outcome {
+        call: call.sid.clone(),
+        direction: call.direction,
+        from: call.from.clone(),
+        to: call.to.clone(),
+        status: end.status,
+        ended_by: end.by,
+        talked,
+        report: stopwatch::measure(&ear),
+        marks,
+        missed,
+        warnings: carrier.ledger.warnings_of(&call.sid),
+        ear,
+    });
+}
+
+/// The call's status and the callbacks that tell it.
+struct Progress {
+    carrier: Arc<Carrier>,
+    call: Arc<Call>,
+    courier: Courier,
+    sequence: u32,
+}
+
+impl Progress {
+    fn new(carrier: &Arc<Carrier>, call: &Arc<Call>, mischief: crate::mischief::Callbacks) -> Self {
+        let courier = Courier::new(Arc::clone(carrier), Arc::clone(call), mischief);
+        Self { carrier: Arc::clone(carrier), call: Arc::clone(call), courier, sequence: 0 }
+    }
+
+    async fn to(&mut self, status: Status) {
+        self.call.change(&self.carrier.ledger, status, Duration::ZERO);
+        self.tell().await;
+    }
+
+    async fn tell(&mut self) {
+        self.courier.tell(&self.carrier, &self.call, self.sequence).await;
+        self.sequence += 1;
+    }
+}
+
+/// An answered call.
+pub(crate) struct Conversation {
+    pub(crate) carrier: Arc<Carrier>,
+    pub(crate) call: Arc<Call>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) line: Line,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) socket: Socket,
+    pub(crate) deadline: Instant,
+    answered: Instant,
+}
+
+/// What takes the call out of the instruction it is in.
+pub(crate) enum Turn {
+    Ended(EndedBy),
+    Redirected(Instructions),
+}
+
+/// A document, and the URL its own URLs are relative to.
+struct Loaded {
+    document: twiml::Document,
+    base: String,
+}
+
+/// The instructions could not be had or read; the carrier's number for why.
+struct Unloaded(u32);
+
+impl Conversation {
+    fn new(
+        carrier: &Arc<Carrier>,
+        call: &Arc<Call>,
+        commands: mpsc::Receiver<Command>,
+        person: Person,
+        socket: Socket,
+    ) -> Self {
+        let answered = Instant::now();
+        Self {
+            carrier: Arc::clone(carrier),
+            call: Arc::clone(call),
+            commands,
+            line: Line::new(person, answered),
+            marks: Vec::new(),
+            socket,
+            deadline: answered + FOREVER,
+            answered,
+        }
+    }
+
+    fn limit(&mut self, time_limit: Duration) {
+        self.deadline = self.answered + time_limit.min(FOREVER);
+    }
+
+    async fn run(&mut self, first: Instructions) -> EndedBy {
+        match self.load(first, "").await {
+            Ok(loaded) => self.perform_all(loaded).await,
+            Err(Turn::Ended(by)) => by,
+            Err(Turn::Redirected(instructions)) => Box::pin(self.run(instructions)).await,
+        }
+    }
+
+    async fn perform_all(&mut self, first: Result<Loaded, Unloaded>) -> EndedBy {
+        let mut loaded = first;
+        for _ in 0..MOST_DOCUMENTS {
+            let (mut base, mut turn) = match loaded {
+                Err(Unloaded(code)) => return EndedBy::Fault(code),
+                Ok(Loaded { document, base }) => {
+                    let turn = self.perform(document, &base).await;
+                    (base, turn)
+                }
+            };
+            loaded = loop {
+                match turn {
+                    Turn::Ended(by) => return by,
+                    Turn::Redirected(instructions) => match self.load(instructions, &base).await {
+                        Ok(loaded) => break loaded,
+                        Err(next) => {
+                            base = String::new();
+                            turn = next;
+                        }
+                    },
+                }
+            };
+        }
+        self.carrier.ledger.warn(11200, &self.call.sid, "too many documents in one call");
+        EndedBy::Fault(11200)
+    }
+
+    /// Gets a document while the line lives on.
+    async fn load(&mut self, instructions: Instructions, base: &str) -> Result<Result<Loaded, Unloaded>, Turn> {
+        let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
+        self.aside(load(&carrier, &call, instructions, base)).await
+    }
+
+    async fn perform(&mut self, document: twiml::Document, base: &str) -> Turn {
+        let mut last = EndedBy::Instructions;
+        for verb in document.verbs {
+            last = EndedBy::Instructions;
+            let done = match verb {
+                Verb::Hangup | Verb::Reject { .. } => return Turn::Ended(EndedBy::Instructions),
+                Verb::Redirect { url, method } => {
+                    return Turn::Redirected(onward(url, method, base, "voice", Vec::new()));
+                }
+                Verb::Play => Ok(()),
+                Verb::Pause { length } => self.aside(sleep(length)).await,
+                Verb::Say { text } => {
+                    let length = SPEAKING * u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX);
+                    self.aside(sleep(length.min(FOREVER))).await
+                }
+                Verb::Connect { stream, action, method } => {
+                    let streamed = self.stream(&stream).await;
+                    match (streamed, action) {
+                        (Err(turn), _) => return turn,
+                        (Ok(ended), Onward::Fetch(url)) => {
+                            let extra = vec![
+                                ("StreamSid".to_owned(), ended.stream),
+                                ("StreamEvent".to_owned(), ended.event.to_owned()),
+                            ];
+                            return Turn::Redirected(onward(url, method, base, "action", extra));
+                        }
+                        (Ok(ended), Onward::NextVerb) => {
+                            last = ended.by;
+                            Ok(())
+                        }
+                    }
+                }
+            };
+            if let Err(turn) = done {
+                return turn;
+            }
+        }
+        Turn::Ended(last)
+    }
+
+    /// Does something else while the line lives on: the person may speak, press keys or hang up, and the REST API may
+    /// interfere.
+    pub(crate) async fn aside<W: Future>(&mut self, work: W) -> Result<W::Output, Turn> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                output = &mut work => return Ok(output),
+                command = self.commands.recv() => self.obey(command)?,
+                () = sleep_until(self.line.next_tick()) => {
+                    self.tick()?;
+                }
+                () = sleep_until(self.deadline) => return Err(Turn::Ended(EndedBy::TimeLimit)),
+            }
+        }
+    }
+
+    /// Moves the line on; fails when the person hangs up.
+    pub(crate) fn tick(&mut self) -> Result<Tick, Turn> {
+        let tick = self.line.tick();
+        match tick.deed {
+            Deed::HangsUp => Err(Turn::Ended(EndedBy::Caller)),
+            Deed::Presses(key) => {
+                let call = self.call.sid.clone();
+                self.carrier.ledger.tell(Happening::Pressed { call, key });
+                Ok(tick)
+            }
+            Deed::Nothing | Deed::Starts | Deed::Ends => Ok(tick),
+        }
+    }
+
+    /// Does what the REST API asks.
+    pub(crate) fn obey(&mut self, command: Option<Command>) -> Result<(), Turn> {
+        match command {
+            Some(Command::Complete) => Err(Turn::Ended(EndedBy::Api)),
+            Some(Command::Redirect(instructions)) => Err(Turn::Redirected(instructions)),
+            Some(Command::TimeLimit(limit)) => {
+                self.limit(limit);
+                Ok(())
+            }
+            // Cancelling never affects an answered call.
+            Some(Command::Cancel) => Ok(()),
+            None => Err(Turn::Ended(EndedBy::Exchange)),
+        }
+    }
+}
+
+/// Gets a document, by way of the fallback when it has one and the first address fails.
+async fn load(
+    carrier: &Carrier,
+    call: &Call,
+    instructions: Instructions,
+    base: &str,
+) -> Result<Loaded, Unloaded> {
+    let (text, base) = match instructions {
+        Instructions::Inline(text) => (text, base.to_owned()),
+        Instructions::Fetch(fetch) => {
+            let extra = fetch.extra.clone();
+            let first = fetch_page(carrier, call, &fetch.url, &fetch, extra).await;
+            match (first, &fetch.fallback) {
+                (Ok(text), _) => (text, fetch.url),
+                (Err(Unloaded(code)), Onward::NextVerb) => return Err(Unloaded(code)),
+                (Err(Unloaded(code)), Onward::Fetch(url)) => {
+                    let extra = vec![
+                        ("ErrorCode".to_owned(), code.to_string()),
+                        ("ErrorUrl".to_owned(), fetch.url.clone()),
+                    ];
+                    (fetch_page(carrier, call, url, &fetch, extra).await?, url.clone())
+                }
+            }
+        }
+    };
+    let document = twiml::parse(&text).map_err(|why| {
+        carrier.ledger.warn(12100, &call.sid, why.0);
+        Unloaded(12100)
+    })?;
+    for warning in &document.warnings {
+        carrier.ledger.warn(12200, &call.sid, warning.clone());
+    }
+    Ok(Loaded { document, base })
+}
+
+async fn fetch_page(
+    carrier: &Carrier,
+    call: &Call,
+    url: &str,
+    fetch: &Fetch,
+    extra: Vec<(String, String)>,
+) -> Result<String, Unloaded> {
+    let mut form = webhook::fields(carrier, call);
+    form.extend(extra);
+    let token = fresh("");
+    let (event, method, kind) = (fetch.event, fetch.method, Kind::Genuine);
+    let request = Webhook { event, url, method, form, kind, token: &token };
+    let page = webhook::send(carrier, call, request).await.map_err(|unanswered| {
+        carrier.ledger.warn(unanswered.code, &call.sid, unanswered.text);
+        Unloaded(unanswered.code)
+    })?;
+    if !(200..300).contains(&page.status) {
+        carrier.ledger.warn(11200, &call.sid, format!("HTTP {} from {event}", page.status));
+        return Err(Unloaded(11200));
+    }
+    let kind = page.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !READABLE.contains(&kind.as_str()) {
+        carrier.ledger.warn(12300, &call.sid, format!("instructions cannot be read from {kind:?}"));
+        return Err(Unloaded(12300));
+    }
+    Ok(page.body)
+}
+
+/// The next document; its URL may be relative to this one's.
+fn onward(
+    url: String,
+    method: Method,
+    base: &str,
+    event: &'static str,
+    extra: Vec<(String, String)>,
+) -> Instructions {
+    let url = match url::Url::parse(base).and_then(|base| base.join(&url)) {
+        // An absolute URL is kept byte for byte: it is what gets signed.
+        Ok(joined) if !url.contains("://") => joined.to_string(),
+        Ok(_) | Err(_) => url,
+    };
+    Instructions::Fetch(Fetch { url, method, fallback: Onward::NextVerb, event, extra })
+}
+
+/// How a stream ended, when the call goes on.
+pub(crate) struct Ended {
+    pub(crate) stream: String,
+    pub(crate) event: &'static str,
+    pub(crate) by: EndedBy,
+}
+
+/// A character spoken by `<Say>` takes about this long.
+const SPEAKING: Duration = Duration::from_millis(60);
+const MOST_DOCUMENTS: usize = 100;
+/// Longer than any call; a clock can still add it.
+const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
+const READABLE: &[&str] = &["text/xml", "application/xml", "text/html"];
