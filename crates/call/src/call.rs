@@ -1,35 +1,217 @@
 use std::time::Instant;
 
-use crate::input::Input;
-use crate::output::Output;
-use crate::plan::Plan;
+use crate::event::{End, Event, Party, Why};
+use crate::input::{Agent, Carrier, Command, Input};
+use crate::last_words::LastWords;
+use crate::live::Live;
+use crate::moment::Moment;
+use crate::output::{self, Output};
+use crate::plan::{Direction, Plan};
 
 /// One phone call.
 #[derive(Debug)]
 pub struct Call {
     plan: Plan,
+    state: State,
 }
 
-#[expect(unused_variables, clippy::todo, reason = "the shape first")]
+/// Where a call is in its life.
+///
+/// Each state holds the deadlines that make sense in it and no others, so a timer cannot outlive
+/// the state that set it. States only follow one another downwards: news of an earlier one that
+/// comes late, or twice, changes nothing.
+#[derive(Debug)]
+enum State {
+    /// We asked the carrier for the far end, or to take a caller it offered.
+    Setup { until: Instant },
+    /// The same, and the far end rings.
+    Ringing { until: Instant },
+    /// Answered, but no sound yet.
+    Answered { until: Instant },
+    /// There is sound.
+    Live(Box<Live>),
+    /// The sound is gone. Usually the carrier says in a moment that the call is over.
+    Lost { last: LastWords, until: Instant },
+    /// We hung up and wait for the carrier to say so too.
+    Ending {
+        end: End,
+        last: LastWords,
+        until: Instant,
+    },
+    /// Over.
+    Ended,
+}
+
 impl Call {
     /// Starts a call: dials it, or takes it, as its plan says.
     pub fn start(now: Instant, plan: Plan) -> (Self, Vec<Output>) {
-        todo!()
+        let (event, ask) = match plan.direction {
+            Direction::Inbound => (Event::Offered, output::Carrier::Answer),
+            Direction::Outbound => (Event::Dialed, output::Carrier::Dial),
+        };
+        let state = State::Setup {
+            until: now + plan.policy.ring,
+        };
+        let out = vec![Output::Event(event), Output::Carrier(ask)];
+        (Self { plan, state }, out)
     }
 
     /// Tells the call what happened, and learns what to do about it.
     #[must_use = "a call whose outputs are not performed is stuck"]
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
-        todo!("{:?}", self.plan)
+        let mut at = Moment::new(now, &self.plan);
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        self.state = state.next(input, &mut at);
+        at.out
     }
 
-    /// When to call [`Call::handle`] with [`Input::Timeout`], and what for.
+    /// When to call [`Call::handle`] with [`Input::Timeout`], and what for. It may be in the past:
+    /// then it is due at once.
     pub fn deadline(&self) -> Option<(Instant, &'static str)> {
-        todo!()
+        self.state.deadline(&self.plan)
     }
 
     /// Whether `call.ended` has been said.
     pub fn is_over(&self) -> bool {
-        todo!()
+        matches!(self.state, State::Ended)
     }
+}
+
+impl State {
+    fn deadline(&self, plan: &Plan) -> Option<(Instant, &'static str)> {
+        match self {
+            Self::Setup { until } | Self::Ringing { until } => Some((*until, "ringing")),
+            Self::Answered { until } => Some((*until, "waiting for sound")),
+            Self::Live(live) => live.deadline(plan),
+            Self::Lost { until, .. } => Some((*until, "waiting for the carrier to say why")),
+            Self::Ending { until, .. } => Some((*until, "waiting for the carrier to hang up")),
+            Self::Ended => None,
+        }
+    }
+
+    fn next(self, input: Input, at: &mut Moment<'_>) -> Self {
+        let due = self
+            .deadline(at.plan)
+            .is_some_and(|(when, _)| when <= at.now);
+        match (self, input) {
+            (Self::Ended, _) => Self::Ended,
+
+            // A message is kept whenever it comes: someone left it.
+            (state, Input::Agent(Agent::Message { name, text })) => {
+                at.event(Event::AgentTookMessage { name, text });
+                state
+            }
+
+            // We hung up first, so the reason is ours.
+            (Self::Ending { end, last, .. }, Input::Carrier(Carrier::Ended(_))) => {
+                over(end, last, at)
+            }
+            (Self::Ending { end, last, .. }, Input::Timeout) if due => over(end, last, at),
+            (
+                Self::Ending {
+                    end,
+                    mut last,
+                    until,
+                },
+                input,
+            ) => {
+                last.handle(input, at);
+                Self::Ending { end, last, until }
+            }
+
+            (state, Input::Carrier(Carrier::Ended(end))) => {
+                let last = state.leave(at);
+                over(end, last, at)
+            }
+            (state, Input::Command(Command::HangUp)) => {
+                state.hang_up(by(Party::Owner, Why::HungUp), at)
+            }
+
+            // Some carriers open the stream before they say that the call was answered.
+            (Self::Setup { .. } | Self::Ringing { .. }, Input::Carrier(Carrier::Connected)) => {
+                at.event(Event::Answered);
+                connected(at)
+            }
+            (Self::Setup { .. } | Self::Ringing { .. }, Input::Carrier(Carrier::Answered)) => {
+                at.event(Event::Answered);
+                Self::Answered {
+                    until: at.now + at.plan.policy.connect,
+                }
+            }
+            (Self::Setup { until }, Input::Carrier(Carrier::Ringing)) => {
+                at.event(Event::Ringing);
+                Self::Ringing { until }
+            }
+            (state @ (Self::Setup { .. } | Self::Ringing { .. }), Input::Timeout) if due => {
+                let why = match at.plan.direction {
+                    Direction::Inbound => Why::Fault,
+                    Direction::Outbound => Why::NoAnswer,
+                };
+                state.hang_up(by(Party::Gateway, why), at)
+            }
+
+            (Self::Answered { .. }, Input::Carrier(Carrier::Connected)) => connected(at),
+            (state @ Self::Answered { .. }, Input::Timeout) if due => {
+                state.hang_up(by(Party::Gateway, Why::Fault), at)
+            }
+
+            (state @ Self::Live(_), Input::Carrier(Carrier::Disconnected)) => Self::Lost {
+                last: state.leave(at).ask(at),
+                until: at.now + at.plan.policy.release,
+            },
+            (Self::Live(mut live), input) => match live.handle(input, at) {
+                Some(end) => Self::Live(live).hang_up(end, at),
+                None => Self::Live(live),
+            },
+
+            (state @ Self::Lost { .. }, Input::Timeout) if due => {
+                state.hang_up(by(Party::Carrier, Why::Fault), at)
+            }
+            (Self::Lost { mut last, until }, input) => {
+                last.handle(input, at);
+                Self::Lost { last, until }
+            }
+
+            // Nothing else means anything before there is sound.
+            (state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }), _) => {
+                state
+            }
+        }
+    }
+
+    fn hang_up(self, end: End, at: &mut Moment<'_>) -> Self {
+        let last = self.leave(at).ask(at);
+        at.carrier(output::Carrier::HangUp);
+        Self::Ending {
+            end,
+            last,
+            until: at.now + at.plan.policy.release,
+        }
+    }
+
+    /// Stops whatever is being said.
+    fn leave(self, at: &mut Moment<'_>) -> LastWords {
+        match self {
+            Self::Live(live) => live.leave(at),
+            Self::Lost { last, .. } | Self::Ending { last, .. } => last,
+            Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } | Self::Ended => {
+                LastWords::none()
+            }
+        }
+    }
+}
+
+fn connected(at: &mut Moment<'_>) -> State {
+    at.event(Event::Connected);
+    State::Live(Box::new(Live::start(at)))
+}
+
+fn over(end: End, last: LastWords, at: &mut Moment<'_>) -> State {
+    last.end(at);
+    at.event(Event::Ended(end));
+    State::Ended
+}
+
+fn by(by: Party, why: Why) -> End {
+    End { by, why }
 }

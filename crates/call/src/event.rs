@@ -68,7 +68,8 @@ pub enum Event {
         /// One clause.
         text: Private<String>,
     },
-    /// The caller heard `heard` and then took the floor.
+    /// The caller heard `heard` and then it was cut short, nearly always because the caller took
+    /// the floor.
     #[serde(rename = "agent.interrupted")]
     AgentInterrupted {
         /// The beginning of what was being said.

@@ -15,14 +15,27 @@
 //! the outputs in order, and calls again with [`Input::Timeout`] once [`Call::deadline`] has come.
 
 mod call;
+mod clause;
+mod conversation;
+mod emergency;
 pub mod event;
+mod floor;
+mod hearing;
 pub mod input;
+mod last_words;
+mod live;
+mod moment;
+mod notice;
 mod number;
 pub mod output;
 mod plan;
 mod private;
+mod turn;
+mod voice;
+mod words;
 
 pub use call::Call;
+pub use clause::clauses;
 pub use event::Event;
 pub use input::Input;
 pub use number::{Number, NumberFault};

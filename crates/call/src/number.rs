@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::emergency::is_emergency;
+
 /// A telephone number in E.164 form, parsed once and compared exactly.
 ///
 /// `+` and 7 to 15 ASCII digits, the first not zero ([ITU-T E.164]); nothing else: no spaces, no
@@ -48,13 +50,18 @@ impl Number {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The first three and last two digits: enough to recognise one's own, not enough to call.
+    pub fn masked(&self) -> String {
+        let end = self.0.len() - 2;
+        format!("{}…{}", &self.0[..4], &self.0[end..])
+    }
 }
 
-/// The first three and last two digits: enough to recognise one's own, not enough to call.
+/// As [`Number::masked`].
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.len() - 2;
-        write!(f, "{}…{}", &self.0[..4], &self.0[end..])
+        f.write_str(&self.masked())
     }
 }
 
@@ -72,8 +79,45 @@ impl fmt::Display for NumberFault {
 
 impl std::error::Error for NumberFault {}
 
-/// Whether `text`, in any usual spelling, reaches an emergency service somewhere.
-fn is_emergency(text: &str) -> bool {
-    let _ = text;
-    false
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_exactly_as_written() {
+        for text in [
+            "+15551234567",
+            "+4911212345678",
+            "+6834112",
+            "+123456789012345",
+        ] {
+            assert_eq!(Number::parse(text).unwrap().as_str(), text);
+        }
+        for (text, fault) in [
+            ("", NumberFault::NoPlus),
+            ("15551234567", NumberFault::NoPlus),
+            ("0015551234567", NumberFault::NoPlus),
+            (" +15551234567", NumberFault::NoPlus),
+            ("+1 555 123 4567", NumberFault::NotDigits),
+            ("+15551234567;ext=911", NumberFault::NotDigits),
+            ("+1555123456７", NumberFault::NotDigits),
+            ("++15551234567", NumberFault::NotDigits),
+            ("+155512", NumberFault::Length),
+            ("+1234567890123456", NumberFault::Length),
+            ("+05551234567", NumberFault::LeadingZero),
+            ("+1212911", NumberFault::Emergency),
+            ("+3530112", NumberFault::Emergency),
+            ("+112", NumberFault::Emergency),
+            ("999", NumberFault::Emergency),
+            ("9 - 1 - 1", NumberFault::Emergency),
+        ] {
+            assert_eq!(Number::parse(text).unwrap_err(), fault, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_not_printed_whole() {
+        let number = Number::parse("+15551234567").unwrap();
+        assert_eq!(format!("{number:?}"), "+155…67");
+    }
 }

@@ -1,0 +1,471 @@
+//! Two parties taking turns.
+//!
+//! What the caller does is in [`caller`](self), what the agent does in `agent`; here is what
+//! time does, and how the floor comes free.
+
+mod agent;
+mod caller;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::event::{End, Party, Why};
+use crate::floor::Floor;
+use crate::hearing::Hearing;
+use crate::input::{Carrier, Command, Input, Media, Speech};
+use crate::last_words::LastWords;
+use crate::moment::Moment;
+use crate::turn::{More, Speaker, Turn};
+use crate::voice::{Stopped, Voice, Whose};
+use crate::{Digit, Event, Opening, Plan, TurnId, output};
+
+/// Two parties taking turns.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    floor: Floor,
+    hearing: Hearing,
+    voice: Voice,
+    /// What the owner wants said once the floor is free, and since when.
+    waiting: VecDeque<(Instant, String)>,
+    /// The last turn the agent was given.
+    last: TurnId,
+    /// The last turn of which everything was heard.
+    heard: TurnId,
+    /// How often the agent failed in a row.
+    failures: u32,
+}
+
+impl Conversation {
+    pub(crate) fn start(opening: &Opening, at: &mut Moment<'_>) -> Self {
+        let mut conversation = Self {
+            floor: Floor::Open { since: at.now },
+            hearing: Hearing::default(),
+            voice: Voice::new(),
+            waiting: VecDeque::new(),
+            last: TurnId(0),
+            heard: TurnId(0),
+            failures: 0,
+        };
+        match opening {
+            Opening::Say(text) => {
+                conversation.voice.say_all(Whose::Turn, text.reveal(), at);
+                if !conversation.voice.is_silent() {
+                    conversation.floor = Floor::Agent {
+                        turn: Turn::opening(at.now),
+                    };
+                }
+            }
+            Opening::Ask => {
+                let turn = conversation.next_turn();
+                at.agent(output::Agent::Open { turn });
+                conversation.floor = Floor::Thinking {
+                    turn: Turn::agent(turn, String::new(), at.now),
+                };
+            }
+            Opening::Wait => {}
+        }
+        conversation
+    }
+
+    /// Handles one input. Returns how the call should end, if it should.
+    pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
+        self.settle_cut(&input, at);
+        match input {
+            Input::Agent(input) => self.agent(input, at),
+            Input::Carrier(Carrier::Pressed(digit)) => {
+                self.pressed(digit, at);
+                None
+            }
+            Input::Command(Command::Say(text)) => {
+                self.waiting.push_back((at.now, text.into_revealed()));
+                self.speak_waiting(at);
+                None
+            }
+            Input::Media(Media::Edge(edge)) => self.edge(edge, at),
+            Input::Media(Media::Progress(progress)) => {
+                let heard = self.voice.progress(progress, at);
+                if let Some(turn) = self.floor.turn_mut() {
+                    turn.hear(&heard);
+                    turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
+                }
+                self.settle(at)
+            }
+            Input::Speech(input) => self.speech(input, at),
+            Input::Timeout => self.timeout(at),
+
+            // The carrier repeating itself changes nothing, and its other news and the owner's
+            // hang-up are the call's business. A cut was settled above.
+            Input::Carrier(
+                Carrier::Answered
+                | Carrier::Connected
+                | Carrier::Disconnected
+                | Carrier::Ended(_)
+                | Carrier::Ringing,
+            )
+            | Input::Command(Command::HangUp)
+            | Input::Media(Media::Cut(_)) => None,
+        }
+    }
+
+    /// When something is due, and what.
+    pub(crate) fn deadline(&self, plan: &Plan) -> Option<(Instant, &'static str)> {
+        let policy = &plan.policy;
+        let floor = match &self.floor {
+            Floor::Open { since } => Some((*since + policy.silence, "silence")),
+            Floor::Pause { until, .. } => Some((*until, "end of the caller's turn")),
+            Floor::Finalizing { until, .. } => Some((*until, "the transcriber's last words")),
+            Floor::Contested { until, .. } => Some((*until, "barge-in")),
+            Floor::Closing { until, .. } => Some((*until, "goodbye")),
+            Floor::Thinking { turn } => {
+                let think = (turn.thinking_since() + policy.think, "the agent's answer");
+                let filler = (turn.quiet + policy.filler, "filler");
+                let filler = (!turn.stalled && self.voice.is_silent()).then_some(filler);
+                filler.into_iter().chain([think]).min()
+            }
+            Floor::Caller | Floor::Agent { .. } => None,
+        };
+        let voice = self.voice.deadline(policy).map(|it| (it, "sound"));
+        let waiting = self.waiting.front();
+        let waiting = waiting.map(|(since, _)| (*since + OWNER_WAITS, "the owner's words"));
+        floor.into_iter().chain(voice).chain(waiting).min()
+    }
+
+    /// Says goodbye, and ends like this once it was heard.
+    pub(crate) fn close(&mut self, end: End, at: &mut Moment<'_>) -> Option<End> {
+        if let Some(turn) = self.floor.take().into_turn() {
+            self.stop(turn, at);
+        } else {
+            self.voice.cut(Stopped::Nobody, at);
+        }
+        for (_, text) in std::mem::take(&mut self.waiting) {
+            self.voice.say_all(Whose::Owner, &text, at);
+        }
+        let goodbye = at.plan.phrases.goodbye.reveal();
+        self.voice.say_all(Whose::Ours, goodbye, at);
+        self.floor = Floor::Closing {
+            end,
+            until: at.now + self.voice.patience(&at.plan.policy),
+        };
+        self.settle(at)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.floor, Floor::Closing { .. })
+    }
+
+    /// Stops speaking, because there is nobody to hear it any more.
+    pub(crate) fn leave(mut self, at: &mut Moment<'_>) -> LastWords {
+        match self.floor.take().into_turn() {
+            Some(turn) => self.stop(turn, at),
+            None => self.voice.cut(Stopped::Nobody, at),
+        }
+        LastWords::new(self.hearing, self.voice)
+    }
+
+    fn timeout(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        let now = at.now;
+        if let Some(id) = self.voice.stuck(at) {
+            return self.mouth_failed(id, MOUTH_STUCK, at);
+        }
+        match &mut self.floor {
+            Floor::Open { since } if *since + at.plan.policy.silence <= now => {
+                return self.close(gateway(Why::Silence), at);
+            }
+            Floor::Pause { ended, until } if *until <= now => {
+                let ended = *ended;
+                self.end_of_pause(ended, at);
+            }
+            Floor::Finalizing { ended, until } if *until <= now => {
+                let ended = *ended;
+                self.hearing.give_up(at);
+                self.end_of_turn(ended, at);
+            }
+            Floor::Thinking { turn } => {
+                let policy = &at.plan.policy;
+                if turn.thinking_since() + policy.think <= now {
+                    return self.agent_failed(AGENT_TIMEOUT, at);
+                }
+                if !turn.stalled && self.voice.is_silent() && turn.quiet + policy.filler <= now {
+                    turn.stalled = true;
+                    at.event(Event::AgentStalled);
+                    let filler = at.plan.phrases.filler.reveal();
+                    self.voice.say_all(Whose::Ours, filler, at);
+                    return None;
+                }
+            }
+            Floor::Contested { until, .. } if *until <= now => {
+                self.barge_in(at);
+                self.floor = Floor::Caller;
+            }
+            Floor::Closing { end, until } if *until <= now => return Some(*end),
+            Floor::Open { .. }
+            | Floor::Caller
+            | Floor::Pause { .. }
+            | Floor::Finalizing { .. }
+            | Floor::Agent { .. }
+            | Floor::Contested { .. }
+            | Floor::Closing { .. } => {}
+        }
+        let overdue = |(since, _): &(Instant, String)| *since + OWNER_WAITS <= now;
+        if self.waiting.front().is_some_and(overdue) {
+            self.speak_all_waiting(at);
+        }
+        None
+    }
+
+    /// Sees whether what was being said is over, and gives the floor on.
+    fn settle(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        self.voice.skip_failed(at);
+        let silent = self.voice.is_silent();
+        match self.floor.take() {
+            Floor::Closing { end, .. } if silent => return Some(end),
+            Floor::Thinking { turn } | Floor::Agent { turn }
+                if silent && turn.more != More::Words =>
+            {
+                return self.turn_over(turn, at);
+            }
+            Floor::Agent { mut turn }
+                if turn.more == More::Words && !self.voice.says(Whose::Turn) =>
+            {
+                turn.quiet = at.now;
+                self.floor = Floor::Thinking { turn };
+            }
+            Floor::Thinking { turn } if self.voice.says(Whose::Turn) => {
+                self.floor = Floor::Agent { turn };
+            }
+            // All was heard, but the caller has begun to speak: the floor is the caller's, and
+            // nobody hangs up on someone who is speaking.
+            Floor::Contested { turn, .. } if silent && turn.more != More::Words => {
+                self.tell_heard(turn, at);
+                self.floor = Floor::Caller;
+            }
+            floor @ (Floor::Open { .. }
+            | Floor::Caller
+            | Floor::Pause { .. }
+            | Floor::Finalizing { .. }
+            | Floor::Thinking { .. }
+            | Floor::Agent { .. }
+            | Floor::Contested { .. }
+            | Floor::Closing { .. }) => self.floor = floor,
+        }
+        None
+    }
+
+    /// All was said and heard.
+    fn turn_over(&mut self, turn: Turn, at: &mut Moment<'_>) -> Option<End> {
+        let hang_up = turn.more == More::HangUp;
+        self.tell_heard(turn, at);
+        if hang_up {
+            self.floor = Floor::Open { since: at.now };
+            return Some(End {
+                by: Party::Agent,
+                why: Why::HungUp,
+            });
+        }
+        // Words said into the agent's last moment answer it ("Shall I book it?" "Yeah."). Those
+        // said earlier were a murmur, and wait for the caller's next turn.
+        let ended = self.hearing.ended().filter(|it| *it + TAIL >= at.now);
+        match ended.filter(|_| self.hearing.is_waiting()) {
+            Some(ended) => {
+                self.floor = Floor::Pause {
+                    ended,
+                    until: ended + at.plan.policy.endpoint,
+                }
+            }
+            None => self.free(at.now, at),
+        }
+        None
+    }
+
+    fn tell_heard(&mut self, turn: Turn, at: &mut Moment<'_>) {
+        if !turn.heard.is_empty() {
+            self.failures = 0;
+        }
+        let text = turn.heard.into();
+        match turn.speaker {
+            Speaker::Agent { id, .. } => {
+                self.heard = id;
+                at.agent(output::Agent::Heard { turn: id, text });
+            }
+            Speaker::Opening => at.agent(output::Agent::Opened { text }),
+            Speaker::Ours => {}
+        }
+    }
+
+    /// Nobody has the floor, since then.
+    fn free(&mut self, since: Instant, at: &mut Moment<'_>) {
+        self.floor = if self.voice.is_silent() {
+            Floor::Open { since }
+        } else {
+            Floor::Agent {
+                turn: Turn::ours(at.now),
+            }
+        };
+        self.speak_waiting(at);
+    }
+
+    /// Says what the owner wants said, if that interrupts nobody.
+    fn speak_waiting(&mut self, at: &mut Moment<'_>) {
+        match &self.floor {
+            Floor::Caller | Floor::Pause { .. } | Floor::Finalizing { .. } => {}
+            Floor::Open { .. }
+            | Floor::Thinking { .. }
+            | Floor::Agent { .. }
+            | Floor::Contested { .. }
+            | Floor::Closing { .. } => self.speak_all_waiting(at),
+        }
+    }
+
+    fn speak_all_waiting(&mut self, at: &mut Moment<'_>) {
+        for (_, text) in std::mem::take(&mut self.waiting) {
+            self.voice.say_all(Whose::Owner, &text, at);
+        }
+        if matches!(self.floor, Floor::Open { .. }) && !self.voice.is_silent() {
+            self.floor = Floor::Agent {
+                turn: Turn::ours(at.now),
+            };
+        }
+    }
+
+    /// Ends a turn before its time: takes it back if the caller has heard none of it, or tells the
+    /// agent what was heard.
+    fn stop(&mut self, turn: Turn, at: &mut Moment<'_>) {
+        let stopped = match turn.speaker {
+            Speaker::Agent { id, .. } if turn.begun => {
+                self.failures = 0;
+                Stopped::Turn {
+                    turn: id,
+                    heard: turn.heard,
+                }
+            }
+            Speaker::Agent { id, said } => {
+                at.agent(output::Agent::Abandon(id));
+                self.hearing.put_back(said);
+                Stopped::Nobody
+            }
+            Speaker::Opening => Stopped::Opening { heard: turn.heard },
+            Speaker::Ours => Stopped::Nobody,
+        };
+        self.voice.cut(stopped, at);
+    }
+
+    /// Takes the sound's answer to a cut. It comes at once; if something else comes first, the
+    /// last figures known must do.
+    fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
+        let cut = match input {
+            Input::Media(Media::Cut(cut)) => *cut,
+            Input::Agent(_)
+            | Input::Carrier(_)
+            | Input::Command(_)
+            | Input::Media(Media::Edge(_) | Media::Progress(_))
+            | Input::Speech(_)
+            | Input::Timeout => None,
+        };
+        let unsaid = self.voice.silenced(cut, at);
+        if !unsaid.is_empty() {
+            for text in unsaid.into_iter().rev() {
+                self.waiting.push_front((at.now, text));
+            }
+            self.speak_waiting(at);
+        }
+    }
+
+    fn pressed(&mut self, digit: Digit, at: &mut Moment<'_>) {
+        at.event(Event::CallerPressed {
+            digit: crate::Private::new(digit.as_char()),
+        });
+        at.agent(output::Agent::Pressed(digit));
+        if let Floor::Open { since } = &mut self.floor {
+            *since = at.now;
+        }
+    }
+
+    fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
+        match input {
+            Speech::EndOfTurn { probability } => self.end_of_turn_guessed(probability, at),
+            Speech::EarsFailed(code) => {
+                at.event(Event::SpeechFailed { code });
+                // Whoever cannot hear must not pretend to listen.
+                return (!self.is_closing())
+                    .then(|| self.close(gateway(Why::Fault), at))
+                    .flatten();
+            }
+            Speech::Final(text) => return self.words(text.reveal(), at),
+            Speech::Length(id, length) if length.is_zero() => {
+                return self.mouth_failed(id, MOUTH_SILENT, at);
+            }
+            Speech::Length(id, length) => self.voice.length(id, length),
+            Speech::MouthFailed(id, code) => return self.mouth_failed(id, code, at),
+            Speech::Partial(text) => return self.partial(text.reveal(), at),
+        }
+        None
+    }
+
+    fn mouth_failed(
+        &mut self,
+        id: media::UtteranceId,
+        code: &'static str,
+        at: &mut Moment<'_>,
+    ) -> Option<End> {
+        let unsaid = self.voice.fail(id, at)?;
+        at.event(Event::SpeechFailed { code });
+        if self.voice.failures() >= MOST_FAILURES {
+            // There is nothing left to say it with.
+            return Some(match self.floor {
+                Floor::Closing { end, .. } => end,
+                Floor::Open { .. }
+                | Floor::Caller
+                | Floor::Pause { .. }
+                | Floor::Finalizing { .. }
+                | Floor::Thinking { .. }
+                | Floor::Agent { .. }
+                | Floor::Contested { .. } => gateway(Why::Fault),
+            });
+        }
+        match unsaid.whose {
+            Whose::Turn => {
+                if let Some(turn) = self.floor.turn_mut() {
+                    turn.hear(&unsaid.heard);
+                }
+            }
+            Whose::Owner => self.waiting.push_back((at.now, unsaid.text)),
+            Whose::Ours => {}
+        }
+        self.voice.skip_failed(at);
+        self.speak_waiting(at);
+        self.settle(at)
+    }
+
+    fn next_turn(&mut self) -> TurnId {
+        self.last = TurnId(self.last.0 + 1);
+        self.last
+    }
+}
+
+impl Turn {
+    /// Since when the agent could have given us words and did not.
+    fn thinking_since(&self) -> Instant {
+        self.fed.max(self.quiet)
+    }
+}
+
+fn gateway(why: Why) -> End {
+    End {
+        by: Party::Gateway,
+        why,
+    }
+}
+
+/// How often the agent or the mouth may fail in a row before we give up.
+const MOST_FAILURES: u32 = 3;
+
+/// How long the owner's words wait for a caller who does not stop speaking.
+const OWNER_WAITS: Duration = Duration::from_secs(10);
+
+/// Words that end this close to the end of the agent's turn are an answer to it.
+const TAIL: Duration = Duration::from_secs(1);
+
+/// The codes of faults that only time can tell, as `ports::code` has them.
+const AGENT_TIMEOUT: &str = "agent.timeout";
+const MOUTH_STUCK: &str = "speech.failed";
+const MOUTH_SILENT: &str = "speech.failed";

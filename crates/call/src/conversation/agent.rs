@@ -1,0 +1,108 @@
+//! What the agent does in a conversation.
+
+use super::{Conversation, MOST_FAILURES, gateway};
+use crate::event::{End, Party, Why};
+use crate::floor::Floor;
+use crate::input::Agent;
+use crate::moment::Moment;
+use crate::turn::{More, Speaker, Turn};
+use crate::voice::{Stopped, Whose};
+use crate::{Event, TurnId, output};
+
+impl Conversation {
+    pub(super) fn agent(&mut self, input: Agent, at: &mut Moment<'_>) -> Option<End> {
+        match input {
+            Agent::Failed(turn, code) => {
+                self.current(turn)?;
+                self.agent_failed(code, at)
+            }
+            Agent::Finish(turn) => self.finish(turn, More::Nothing, at),
+            Agent::HangUp(turn) => self.hang_up(turn, at),
+            // Taken down by the call itself, whatever the floor.
+            Agent::Message { .. } => None,
+            Agent::Say(turn, text) => {
+                // An agent that speaks to a turn we took back, or that it has finished, is
+                // talking to itself.
+                let turn = self.current(turn)?;
+                let clauses = turn.feed(text.reveal(), at.now);
+                self.say(clauses, at);
+                self.settle(at)
+            }
+        }
+    }
+
+    /// The agent failed in its turn, or thought for too long.
+    pub(super) fn agent_failed(&mut self, code: &'static str, at: &mut Moment<'_>) -> Option<End> {
+        let turn = self.floor.turn_mut()?;
+        at.event(Event::AgentFailed { code });
+        let rest = turn.finish();
+        if turn.spoke {
+            // What it said so far is its answer.
+            turn.more = More::Nothing;
+            self.say(rest, at);
+            return self.settle(at);
+        }
+        if let Some(Turn {
+            speaker: Speaker::Agent { id, said },
+            ..
+        }) = self.floor.take().into_turn()
+        {
+            at.agent(output::Agent::Abandon(id));
+            self.hearing.put_back(said);
+        }
+        self.failures += 1;
+        if self.failures >= MOST_FAILURES {
+            return self.close(gateway(Why::Fault), at);
+        }
+        let apology = at.plan.phrases.apology.reveal();
+        self.voice.say_all(Whose::Ours, apology, at);
+        self.free(at.now, at);
+        None
+    }
+
+    fn finish(&mut self, turn: TurnId, more: More, at: &mut Moment<'_>) -> Option<End> {
+        let turn = self.current(turn)?;
+        turn.more = more;
+        let rest = turn.finish();
+        self.say(rest, at);
+        self.settle(at)
+    }
+
+    fn hang_up(&mut self, turn: TurnId, at: &mut Moment<'_>) -> Option<End> {
+        // It may think of it only after it has finished, or after all was heard.
+        let id = turn;
+        if let Some(turn) = self.floor.turn_mut().filter(|it| it.is(id)) {
+            if turn.more == More::Nothing {
+                turn.more = More::HangUp;
+            }
+            return self
+                .finish(id, More::HangUp, at)
+                .or_else(|| self.settle(at));
+        }
+        let said_all = self.heard == id && matches!(self.floor, Floor::Open { .. });
+        said_all.then_some(End {
+            by: Party::Agent,
+            why: Why::HungUp,
+        })
+    }
+
+    /// The turn, if it is this one and may still be added to.
+    fn current(&mut self, turn: TurnId) -> Option<&mut Turn> {
+        let current = self.floor.turn_mut()?;
+        (current.is(turn) && current.more == More::Words).then_some(current)
+    }
+
+    fn say(&mut self, clauses: Vec<String>, at: &mut Moment<'_>) {
+        for clause in clauses {
+            self.voice.say(Whose::Turn, clause, at);
+        }
+    }
+
+    /// The caller took the floor.
+    pub(super) fn barge_in(&mut self, at: &mut Moment<'_>) {
+        match self.floor.take().into_turn() {
+            Some(turn) => self.stop(turn, at),
+            None => self.voice.cut(Stopped::Nobody, at),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+use std::time::{Duration, Instant};
+
+use media::{Edge, UtteranceId};
+
+use crate::event::{End, Party, Why};
+use crate::hearing::Hearing;
+use crate::input::{Carrier, Command, Input, Media, Speech};
+use crate::last_words::LastWords;
+use crate::moment::Moment;
+use crate::voice::{Stopped, Voice, Whose};
+use crate::words::has_words;
+use crate::{Event, Policy, Private};
+
+/// Saying one thing to whoever picks up.
+///
+/// People say "Hello?" when they pick up. Whoever begins to within [`HELLO`] of the sound is heard
+/// out, for at most [`LONGEST_HELLO`]; then we speak and are not interrupted. It takes no ears to
+/// be told something: if they fail, the words are said all the same.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    stage: Stage,
+    text: String,
+    /// What the owner wants said besides.
+    waiting: Vec<String>,
+    hearing: Hearing,
+    voice: Voice,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Sound flows since then. Perhaps they say hello.
+    Listening { since: Instant },
+    /// They do.
+    Hello { until: Instant },
+    /// We speak.
+    Speaking,
+    /// All was heard. They may want to say something.
+    Lingering { until: Instant },
+    /// They did, and may have this much longer.
+    Extended { until: Instant },
+}
+
+impl Notice {
+    pub(crate) fn start(text: &Private<String>, at: &Moment<'_>) -> Self {
+        Self {
+            stage: Stage::Listening { since: at.now },
+            text: text.reveal().clone(),
+            waiting: Vec::new(),
+            hearing: Hearing::default(),
+            voice: Voice::new(),
+        }
+    }
+
+    /// Handles one input. Returns how the call should end, if it should.
+    pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
+        match input {
+            Input::Media(Media::Edge(edge)) => self.edge(edge, at),
+            Input::Media(Media::Progress(progress)) => {
+                self.voice.progress(progress, at);
+                self.settle(at);
+            }
+            Input::Media(Media::Cut(cut)) => {
+                self.voice.silenced(cut, at);
+            }
+            Input::Speech(input) => return self.speech(input, at),
+            Input::Carrier(Carrier::Pressed(digit)) => at.event(Event::CallerPressed {
+                digit: Private::new(digit.as_char()),
+            }),
+            Input::Command(Command::Say(text)) => {
+                self.waiting.push(text.into_revealed());
+                match self.stage {
+                    Stage::Listening { .. } | Stage::Hello { .. } => {}
+                    Stage::Speaking | Stage::Lingering { .. } | Stage::Extended { .. } => {
+                        self.speak_waiting(at);
+                    }
+                }
+            }
+            Input::Timeout => return self.timeout(at),
+
+            // There is no agent; the rest is the call's business.
+            Input::Agent(_)
+            | Input::Carrier(
+                Carrier::Answered
+                | Carrier::Connected
+                | Carrier::Disconnected
+                | Carrier::Ended(_)
+                | Carrier::Ringing,
+            )
+            | Input::Command(Command::HangUp) => {}
+        }
+        None
+    }
+
+    /// When something is due, and what.
+    pub(crate) fn deadline(&self, policy: &Policy) -> Option<(Instant, &'static str)> {
+        let stage = match &self.stage {
+            Stage::Listening { since } => Some((*since + HELLO, "hello")),
+            Stage::Hello { until } => Some((*until, "the end of their hello")),
+            Stage::Speaking => None,
+            Stage::Lingering { until } | Stage::Extended { until } => Some((*until, "linger")),
+        };
+        let voice = self.voice.deadline(policy).map(|it| (it, "sound"));
+        stage.into_iter().chain(voice).min()
+    }
+
+    /// Stops speaking, because there is nobody to hear it any more.
+    pub(crate) fn leave(mut self, at: &mut Moment<'_>) -> LastWords {
+        self.voice.cut(Stopped::Nobody, at);
+        LastWords::new(self.hearing, self.voice)
+    }
+
+    fn timeout(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        if let Some(id) = self.voice.stuck(at) {
+            return self.mouth_failed(id, "speech.failed", at);
+        }
+        let completed = End {
+            by: Party::Agent,
+            why: Why::Completed,
+        };
+        match self.stage {
+            Stage::Listening { since } if since + HELLO <= at.now => self.speak(at),
+            Stage::Hello { until } if until <= at.now => self.speak(at),
+            Stage::Lingering { until } if until <= at.now && self.hearing.is_speaking() => {
+                self.stage = Stage::Extended {
+                    until: at.now + at.plan.policy.linger,
+                };
+            }
+            Stage::Lingering { until } | Stage::Extended { until } if until <= at.now => {
+                return Some(completed);
+            }
+            Stage::Listening { .. }
+            | Stage::Hello { .. }
+            | Stage::Speaking
+            | Stage::Lingering { .. }
+            | Stage::Extended { .. } => {}
+        }
+        None
+    }
+
+    fn edge(&mut self, edge: Edge, at: &mut Moment<'_>) {
+        match edge {
+            Edge::SpeechStarted { .. } => {
+                at.event(Event::CallerSpeechStarted);
+                self.hearing.speech_started();
+                if let Stage::Listening { since } = self.stage {
+                    self.stage = Stage::Hello {
+                        until: since + LONGEST_HELLO,
+                    };
+                }
+            }
+            Edge::SpeechEnded { ago } => {
+                at.event(Event::CallerSpeechEnded);
+                self.hearing.speech_ended(at.before(ago));
+                // Nobody takes turns here: what they said is for the record.
+                self.hearing.finalize(at);
+                if let Stage::Hello { .. } = self.stage {
+                    self.speak(at);
+                }
+            }
+        }
+    }
+
+    fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
+        match input {
+            Speech::EndOfTurn { .. } => {}
+            Speech::EarsFailed(code) => at.event(Event::SpeechFailed { code }),
+            Speech::Final(text) => {
+                self.hearing.words(text.reveal(), at);
+            }
+            Speech::Length(id, length) if length.is_zero() => {
+                return self.mouth_failed(id, "speech.failed", at);
+            }
+            Speech::Length(id, length) => self.voice.length(id, length),
+            Speech::MouthFailed(id, code) => return self.mouth_failed(id, code, at),
+            Speech::Partial(text) => {
+                if has_words(text.reveal()) {
+                    self.hearing.partial(text.reveal());
+                    at.event(Event::CallerHearing { text });
+                }
+            }
+        }
+        None
+    }
+
+    /// What could not be said is said again, for it is all we called for.
+    fn mouth_failed(
+        &mut self,
+        id: UtteranceId,
+        code: &'static str,
+        at: &mut Moment<'_>,
+    ) -> Option<End> {
+        let texts = self.voice.texts();
+        self.voice.fail(id, at)?;
+        at.event(Event::SpeechFailed { code });
+        if self.voice.failures() >= MOST_FAILURES {
+            return Some(End {
+                by: Party::Gateway,
+                why: Why::Fault,
+            });
+        }
+        self.voice.cut(Stopped::Nobody, at);
+        for text in texts {
+            self.voice.say(Whose::Ours, text, at);
+        }
+        None
+    }
+
+    fn speak(&mut self, at: &mut Moment<'_>) {
+        let text = std::mem::take(&mut self.text);
+        self.voice.say_all(Whose::Ours, &text, at);
+        self.speak_waiting(at);
+    }
+
+    fn speak_waiting(&mut self, at: &mut Moment<'_>) {
+        for text in std::mem::take(&mut self.waiting) {
+            self.voice.say_all(Whose::Owner, &text, at);
+        }
+        self.stage = Stage::Speaking;
+        self.settle(at);
+    }
+
+    fn settle(&mut self, at: &Moment<'_>) {
+        if matches!(self.stage, Stage::Speaking) && self.voice.is_silent() {
+            self.stage = Stage::Lingering {
+                until: at.now + at.plan.policy.linger,
+            };
+        }
+    }
+}
+
+/// How long to wait for someone who picked up to say hello.
+const HELLO: Duration = Duration::from_millis(700);
+
+/// From the beginning of the sound to our first word, at most.
+const LONGEST_HELLO: Duration = Duration::from_secs(2);
+
+/// How often the mouth may fail in a row before we give up.
+const MOST_FAILURES: u32 = 3;

@@ -1,0 +1,124 @@
+use std::time::Instant;
+
+use crate::TurnId;
+use crate::clause::Clauses;
+use crate::voice::Whose;
+use crate::words::join;
+
+/// A turn of ours: what is said in one go, in someone's name.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) speaker: Speaker,
+    pub(crate) clauses: Clauses,
+    pub(crate) more: More,
+    /// What was heard of it to the end, clause by clause.
+    pub(crate) heard: String,
+    /// Whether any sound of it was heard: then it can be interrupted, but not taken back.
+    pub(crate) begun: bool,
+    /// Whether it gave us anything to say.
+    pub(crate) spoke: bool,
+    /// Whether a filler was said.
+    pub(crate) stalled: bool,
+    /// Since when there is nothing to hear.
+    pub(crate) quiet: Instant,
+    /// When it last gave us words, or was asked for them.
+    pub(crate) fed: Instant,
+    /// How many characters it has given.
+    pub(crate) chars: usize,
+}
+
+/// In whose name a turn is said.
+#[derive(Debug)]
+pub(crate) enum Speaker {
+    /// The agent's, in answer to this.
+    Agent { id: TurnId, said: String },
+    /// The agent's, before its first turn.
+    Opening,
+    /// The owner's or ours, while nobody has a turn.
+    Ours,
+}
+
+/// What is still to come in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// More words.
+    Words,
+    /// Nothing.
+    Nothing,
+    /// The end of the call, once all was heard.
+    HangUp,
+}
+
+impl Turn {
+    pub(crate) fn agent(id: TurnId, said: String, now: Instant) -> Self {
+        Self::new(Speaker::Agent { id, said }, More::Words, now)
+    }
+
+    pub(crate) fn opening(now: Instant) -> Self {
+        Self::new(Speaker::Opening, More::Nothing, now)
+    }
+
+    pub(crate) fn ours(now: Instant) -> Self {
+        Self::new(Speaker::Ours, More::Nothing, now)
+    }
+
+    fn new(speaker: Speaker, more: More, now: Instant) -> Self {
+        Self {
+            speaker,
+            clauses: Clauses::default(),
+            more,
+            heard: String::new(),
+            begun: false,
+            spoke: false,
+            stalled: false,
+            quiet: now,
+            fed: now,
+            chars: 0,
+        }
+    }
+
+    /// Whether this is the agent's turn `id`.
+    pub(crate) fn is(&self, id: TurnId) -> bool {
+        match &self.speaker {
+            Speaker::Agent { id: own, .. } => *own == id,
+            Speaker::Opening | Speaker::Ours => false,
+        }
+    }
+
+    pub(crate) fn is_whose(&self) -> Whose {
+        match self.speaker {
+            Speaker::Agent { .. } | Speaker::Opening => Whose::Turn,
+            Speaker::Ours => Whose::Ours,
+        }
+    }
+
+    /// Takes note of words that were heard to the end.
+    pub(crate) fn hear(&mut self, text: &str) {
+        self.heard = join(std::mem::take(&mut self.heard), text);
+    }
+
+    /// Takes a few more words, and returns the clauses that are complete.
+    ///
+    /// Nobody listens for [`MOST_CHARS`]: an agent that does not stop is stopped there.
+    pub(crate) fn feed(&mut self, text: &str, now: Instant) -> Vec<String> {
+        self.fed = now;
+        self.chars += text.len();
+        let mut clauses = self.clauses.push(text);
+        if self.chars > MOST_CHARS {
+            self.more = More::Nothing;
+            clauses.extend(self.clauses.finish());
+        }
+        self.spoke |= !clauses.is_empty();
+        clauses
+    }
+
+    /// Takes no more words, and returns the clauses that are left.
+    pub(crate) fn finish(&mut self) -> Vec<String> {
+        let clauses = self.clauses.finish();
+        self.spoke |= !clauses.is_empty();
+        clauses
+    }
+}
+
+/// About twenty minutes of speech.
+const MOST_CHARS: usize = 20_000;

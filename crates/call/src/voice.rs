@@ -1,0 +1,359 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use media::{Cut, Progress, UtteranceId};
+
+use crate::clause;
+use crate::moment::Moment;
+use crate::output::{Agent, Media, Speech};
+use crate::words::join;
+use crate::{Event, Policy, TurnId};
+
+/// What we say: what has been asked of the mouth, and how much of it has been heard.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    last: UtteranceId,
+    /// What the caller has not heard all of, oldest first.
+    queue: VecDeque<Utterance>,
+    /// What was cut, until it is known how much of it was heard.
+    silenced: Option<Silenced>,
+    pace: Pace,
+    /// How often the mouth failed in a row.
+    failures: u32,
+}
+
+/// In whose name something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The owner's, by a command.
+    Owner,
+    /// Ours: a filler, an apology, a goodbye.
+    Ours,
+    /// The agent's.
+    Turn,
+}
+
+/// Who must be told that something was cut short.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// Nobody: it was our own, or it was taken back.
+    Nobody,
+    /// The agent, of its opening line, of which this much was heard before.
+    Opening { heard: String },
+    /// The agent, of its turn, of which this much was heard before.
+    Turn { turn: TurnId, heard: String },
+}
+
+/// Something the mouth could not say.
+#[derive(Debug)]
+pub(crate) struct Unsaid {
+    pub(crate) whose: Whose,
+    pub(crate) text: String,
+    /// What was heard of it all the same.
+    pub(crate) heard: String,
+}
+
+#[derive(Debug)]
+struct Utterance {
+    id: UtteranceId,
+    text: String,
+    whose: Whose,
+    played: Duration,
+    /// Known once all of it has been made.
+    length: Option<Duration>,
+    /// When it last did what it should: be asked for, come to the front, be heard a little more.
+    moved: Instant,
+    /// The mouth gave it up. It is taken out once it is at the front.
+    failed: bool,
+}
+
+#[derive(Debug)]
+struct Silenced {
+    utterances: VecDeque<Utterance>,
+    stopped: Stopped,
+}
+
+/// How fast the mouth speaks, learned from what it has said on this call.
+#[derive(Debug)]
+struct Pace {
+    chars: f64,
+    seconds: f64,
+}
+
+impl Voice {
+    pub(crate) fn new() -> Self {
+        Self {
+            last: UtteranceId(0),
+            queue: VecDeque::new(),
+            silenced: None,
+            pace: Pace {
+                chars: TYPICAL_CHARS_PER_SECOND * 2.0,
+                seconds: 2.0,
+            },
+            failures: 0,
+        }
+    }
+
+    /// Says one clause, after everything that is being said.
+    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) {
+        self.last = UtteranceId(self.last.0 + 1);
+        at.speech(Speech::Synthesize(self.last, text.clone().into()));
+        self.queue.push_back(Utterance {
+            id: self.last,
+            text,
+            whose,
+            played: Duration::ZERO,
+            length: None,
+            moved: at.now,
+            failed: false,
+        });
+    }
+
+    /// Says a whole text of any length.
+    pub(crate) fn say_all(&mut self, whose: Whose, text: &str, at: &mut Moment<'_>) {
+        for clause in clause::clauses(text) {
+            self.say(whose, clause, at);
+        }
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether anything is being said in this name.
+    pub(crate) fn says(&self, whose: Whose) -> bool {
+        self.queue.iter().any(|it| it.whose == whose)
+    }
+
+    /// Whether anything of what is being said in this name has been heard.
+    pub(crate) fn is_heard(&self, whose: Whose) -> bool {
+        let heard = |it: &Utterance| it.whose == whose && !it.played.is_zero();
+        self.queue.iter().any(heard)
+    }
+
+    /// Everything that is being said, clause by clause.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        self.queue.iter().map(|it| it.text.clone()).collect()
+    }
+
+    /// How many times in a row the mouth has failed.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// How long saying all this should take at most, counted from now.
+    pub(crate) fn patience(&self, policy: &Policy) -> Duration {
+        let whole: Duration = self
+            .queue
+            .iter()
+            .map(|it| self.pace.estimate(&it.text))
+            .sum();
+        policy.synthesize + whole * 2
+    }
+
+    /// By when what is at the front must have been heard a little more.
+    pub(crate) fn deadline(&self, policy: &Policy) -> Option<Instant> {
+        self.queue.front().map(|it| it.moved + policy.synthesize)
+    }
+
+    /// What is at the front, if it has not been heard any more for too long.
+    pub(crate) fn stuck(&self, at: &Moment<'_>) -> Option<UtteranceId> {
+        let late = |it: &&Utterance| it.moved + at.plan.policy.synthesize <= at.now;
+        self.queue.front().filter(late).map(|it| it.id)
+    }
+
+    pub(crate) fn length(&mut self, id: UtteranceId, length: Duration) {
+        let Some(utterance) = self.queue.iter_mut().find(|it| it.id == id) else {
+            return;
+        };
+        if utterance.length.is_none() {
+            utterance.length = Some(length);
+            self.pace.learn(&utterance.text, length);
+        }
+    }
+
+    /// Takes note of how much has been heard. Returns what of the agent's was heard to its end.
+    pub(crate) fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> String {
+        let mut heard = String::new();
+        let known = self.queue.iter().position(|it| it.id == progress.utterance);
+        let Some(index) = known.filter(|_| progress.done || !progress.played.is_zero()) else {
+            return heard;
+        };
+        // Sound is played in order: whatever comes before what is heard now was heard.
+        let ended = if progress.done { index + 1 } else { index };
+        for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
+            self.failures = 0;
+            if utterance.whose == Whose::Turn {
+                heard = join(heard, &utterance.text);
+            }
+            at.event(Event::AgentSaid {
+                text: utterance.text.into(),
+            });
+        }
+        if let Some(front) = self.queue.front_mut() {
+            if progress.done || ended > 0 || progress.played > front.played {
+                front.moved = at.now;
+            }
+            if !progress.done {
+                front.played = front.played.max(progress.played);
+            }
+        }
+        heard
+    }
+
+    /// The mouth could not say this. Returns it, or nothing if it is not being said.
+    pub(crate) fn fail(&mut self, id: UtteranceId, at: &mut Moment<'_>) -> Option<Unsaid> {
+        let found = |it: &&mut Utterance| it.id == id && !it.failed;
+        let utterance = self.queue.iter_mut().find(found)?;
+        utterance.failed = true;
+        self.failures += 1;
+        let (heard, unheard) = utterance.split(&self.pace);
+        let unsaid = Unsaid {
+            whose: utterance.whose,
+            text: utterance.text.clone(),
+            heard: heard.to_owned(),
+        };
+        if !utterance.played.is_zero() {
+            at.event(Event::AgentInterrupted {
+                heard: heard.into(),
+                unheard: unheard.into(),
+            });
+        }
+        Some(unsaid)
+    }
+
+    /// Takes out what failed, once it is at the front: half of it may lie in the sound, and would
+    /// wait there forever for its other half.
+    pub(crate) fn skip_failed(&mut self, at: &mut Moment<'_>) {
+        while let Some(front) = self.queue.pop_front_if(|it| it.failed) {
+            at.media(Media::Cut(front.id));
+            at.speech(Speech::Cancel(front.id));
+            if let Some(next) = self.queue.front_mut() {
+                next.moved = at.now;
+            }
+        }
+    }
+
+    /// Silences everything, at once. What was heard of it is told by [`Voice::silenced`].
+    pub(crate) fn cut(&mut self, stopped: Stopped, at: &mut Moment<'_>) {
+        // A second cut before the first was answered: its figures will not come any more.
+        let _ = self.silenced(None, at);
+        let Some(last) = self.queue.back().map(|it| it.id) else {
+            tell(stopped, "", at);
+            return;
+        };
+        at.media(Media::Cut(last));
+        at.speech(Speech::Cancel(last));
+        self.silenced = Some(Silenced {
+            utterances: std::mem::take(&mut self.queue),
+            stopped,
+        });
+    }
+
+    /// Tells what was heard of what was cut, by the sound's own figures or, without them, by the
+    /// last ones known. Returns the owner's words of which nothing was heard.
+    pub(crate) fn silenced(&mut self, cut: Option<Cut>, at: &mut Moment<'_>) -> Vec<String> {
+        let Some(mut silenced) = self.silenced.take() else {
+            return Vec::new();
+        };
+        let utterances = &mut silenced.utterances;
+        utterances.retain(|it| !it.failed);
+        let playing = cut.and_then(|cut| {
+            let index = utterances.iter().position(|it| it.id == cut.utterance)?;
+            let utterance = &mut utterances[index];
+            utterance.played = utterance.played.max(cut.played);
+            Some(index)
+        });
+        let (mut heard, mut unheard, mut of_turn) = (String::new(), String::new(), String::new());
+        let mut unsaid = Vec::new();
+        for (index, utterance) in utterances.iter().enumerate() {
+            // What was heard is a beginning: after the first unheard word, nothing was.
+            let (before, after) = if playing.is_some_and(|playing| index < playing) {
+                (utterance.text.as_str(), "")
+            } else if unheard.is_empty() {
+                utterance.split(&self.pace)
+            } else {
+                ("", utterance.text.as_str())
+            };
+            match utterance.whose {
+                Whose::Turn => of_turn = join(of_turn, before),
+                Whose::Owner if before.is_empty() => unsaid.push(utterance.text.clone()),
+                Whose::Owner | Whose::Ours => {}
+            }
+            heard = join(heard, before);
+            unheard = join(unheard, after);
+        }
+        let sounded = utterances.iter().any(|it| !it.played.is_zero());
+        let interrupted = !matches!(silenced.stopped, Stopped::Nobody);
+        if sounded || (interrupted && !utterances.is_empty()) {
+            at.event(Event::AgentInterrupted {
+                heard: heard.into(),
+                unheard: unheard.into(),
+            });
+        }
+        tell(silenced.stopped, &of_turn, at);
+        unsaid
+    }
+}
+
+fn tell(stopped: Stopped, more: &str, at: &mut Moment<'_>) {
+    match stopped {
+        Stopped::Nobody => {}
+        Stopped::Opening { heard } => {
+            let text = join(heard, more);
+            if !text.is_empty() {
+                at.agent(Agent::Opened { text: text.into() });
+            }
+        }
+        Stopped::Turn { turn, heard } => at.agent(Agent::Interrupted {
+            turn,
+            heard: join(heard, more).into(),
+        }),
+    }
+}
+
+impl Utterance {
+    /// Splits the text after the last word that was heard to its end.
+    fn split(&self, pace: &Pace) -> (&str, &str) {
+        let all = self.text.as_str();
+        if self.length.is_some_and(|it| self.played >= it) {
+            return if self.played.is_zero() {
+                ("", all)
+            } else {
+                (all, "")
+            };
+        }
+        let length = self.length.unwrap_or_else(|| pace.estimate(all));
+        let share = self.played.as_secs_f64() / length.as_secs_f64();
+        // The last word ends with the sound, and the sound has not ended.
+        let reached = (all.chars().count() as f64 * share) as usize;
+        let mut spaces = all.char_indices().enumerate();
+        let end = spaces
+            .by_ref()
+            .take_while(|(count, _)| *count <= reached)
+            .filter(|(_, (_, c))| c.is_whitespace())
+            .last();
+        match end {
+            Some((_, (at, _))) => (&all[..at], all[at..].trim_start()),
+            None => ("", all),
+        }
+    }
+}
+
+impl Pace {
+    fn learn(&mut self, text: &str, length: Duration) {
+        if !length.is_zero() {
+            self.chars += text.chars().count() as f64;
+            self.seconds += length.as_secs_f64();
+        }
+    }
+
+    /// Never zero.
+    fn estimate(&self, text: &str) -> Duration {
+        let chars = text.chars().count().max(1) as f64;
+        Duration::from_secs_f64(chars * self.seconds / self.chars)
+    }
+}
+
+/// Until this call has taught us better.
+const TYPICAL_CHARS_PER_SECOND: f64 = 15.0;

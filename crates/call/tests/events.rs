@@ -1,0 +1,142 @@
+//! The wire contract: the JSON of every event. If this changes, so does what strangers read.
+
+use call::event::{End, Event, Party, Why};
+use call::{Digit, Number, Private, TurnId};
+use expect_test::expect;
+
+#[test]
+fn every_event_is_written_like_this() {
+    let lines: Vec<String> = every_event().iter().map(json).collect();
+    expect![[r#"
+        {"type":"call.dialed"}
+        {"type":"call.offered"}
+        {"type":"call.ringing"}
+        {"type":"call.answered"}
+        {"type":"call.connected"}
+        {"type":"call.ended","by":"caller","why":"hung_up"}
+        {"type":"caller.speech_started"}
+        {"type":"caller.speech_ended"}
+        {"type":"caller.hearing","text":"words"}
+        {"type":"caller.said","text":"words"}
+        {"type":"caller.pressed","digit":"5"}
+        {"type":"agent.turn_started","text":"words"}
+        {"type":"agent.said","text":"words"}
+        {"type":"agent.interrupted","heard":"some","unheard":"words"}
+        {"type":"agent.took_message","name":"a name","text":"words"}
+        {"type":"agent.stalled"}
+        {"type":"agent.failed","code":"agent.timeout"}
+        {"type":"speech.failed","code":"speech.failed"}
+    "#]].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn every_end_is_written_like_this() {
+    let parties = [
+        Party::Caller,
+        Party::Agent,
+        Party::Owner,
+        Party::Carrier,
+        Party::Gateway,
+    ];
+    let whys = [
+        Why::HungUp,
+        Why::Completed,
+        Why::Busy,
+        Why::NoAnswer,
+        Why::Rejected,
+        Why::Canceled,
+        Why::Silence,
+        Why::TimeLimit,
+        Why::Fault,
+    ];
+    let lines = parties.iter().map(json).chain(whys.iter().map(json));
+    expect![[r#"
+        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "fault"
+    "#]].assert_eq(&(lines.collect::<Vec<_>>().join(" ") + "\n"));
+}
+
+#[test]
+fn what_is_private_is_not_printed() {
+    let printed = format!(
+        "{:?} {:?} {:?} {:?}",
+        Event::CallerSaid {
+            text: "my secret".into()
+        },
+        call::output::Agent::Turn {
+            turn: TurnId(1),
+            said: "my secret".into()
+        },
+        Digit::new('7').unwrap(),
+        Number::parse("+15551234567").unwrap(),
+    );
+    for secret in ["secret", "7)", "1234567"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn every_event() -> Vec<Event> {
+    let text = || Private::from("words");
+    let all = vec![
+        Event::Dialed,
+        Event::Offered,
+        Event::Ringing,
+        Event::Answered,
+        Event::Connected,
+        Event::Ended(End {
+            by: Party::Caller,
+            why: Why::HungUp,
+        }),
+        Event::CallerSpeechStarted,
+        Event::CallerSpeechEnded,
+        Event::CallerHearing { text: text() },
+        Event::CallerSaid { text: text() },
+        Event::CallerPressed {
+            digit: Private::new('5'),
+        },
+        Event::AgentTurnStarted { text: text() },
+        Event::AgentSaid { text: text() },
+        Event::AgentInterrupted {
+            heard: "some".into(),
+            unheard: text(),
+        },
+        Event::AgentTookMessage {
+            name: "a name".into(),
+            text: text(),
+        },
+        Event::AgentStalled,
+        Event::AgentFailed {
+            code: "agent.timeout",
+        },
+        Event::SpeechFailed {
+            code: "speech.failed",
+        },
+    ];
+    // Here the compiler asks whoever adds an event to add it above too.
+    for event in &all {
+        match event {
+            Event::Dialed
+            | Event::Offered
+            | Event::Ringing
+            | Event::Answered
+            | Event::Connected
+            | Event::Ended(_)
+            | Event::CallerSpeechStarted
+            | Event::CallerSpeechEnded
+            | Event::CallerHearing { .. }
+            | Event::CallerSaid { .. }
+            | Event::CallerPressed { .. }
+            | Event::AgentTurnStarted { .. }
+            | Event::AgentSaid { .. }
+            | Event::AgentInterrupted { .. }
+            | Event::AgentTookMessage { .. }
+            | Event::AgentStalled
+            | Event::AgentFailed { .. }
+            | Event::SpeechFailed { .. } => {}
+        }
+    }
+    all
+}
