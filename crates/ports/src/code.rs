@@ -32,6 +32,8 @@ pub const STREAM_FORMAT: &str = "stream.format";
 pub const POLICY_NUMBER: &str = "policy.number";
 /// The number called is not on the list of numbers that may be called.
 pub const POLICY_NOT_ALLOWED: &str = "policy.not_allowed";
+/// The caller is not on the list of those who may call.
+pub const POLICY_CALLER: &str = "policy.caller";
 /// As many calls are up as may be.
 pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
 /// As many calls were made in the last hour as may be.

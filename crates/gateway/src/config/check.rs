@@ -1,0 +1,375 @@
+//! From what was written to what is meant: every name looked up, every default chosen, every
+//! secret fetched, and every problem found in one go.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use call::{Number, Phrases};
+use ports::Settings;
+use ports::agent::Answerer;
+use ports::carrier::Carrier;
+use url::{Host, Url};
+
+use super::file::File;
+use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan};
+use super::problem::{ConfigProblem, Findings, Place};
+use super::secret::Outside;
+use super::section::{Section, Spot, nearest};
+use super::{Lists, Loaded, limits, plug};
+
+/// Resolves a file, or says everything that is wrong with it.
+pub(super) fn check(
+    file: &File,
+    name: &str,
+    lists: &Lists,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, Vec<ConfigProblem>> {
+    let mut found = Findings::new(name);
+    let outside = Outside {
+        env,
+        folder: &file.folder,
+    };
+    let mut root = Section::root(&file.entries);
+    let plugs = plug::Plugs::new(&outside, file.audience);
+
+    let server = server(root.section("server", &mut found), &mut found);
+    let carriers = carriers(&mut root, lists, &plugs, &mut found);
+    let agents = agents(&mut root, lists, &plugs, &mut found);
+    let numbers = numbers(&mut root, &carriers, &agents, &mut found);
+    let rules = limits::rules(root.section("policy", &mut found), &mut found);
+    let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
+    let phrases = phrases(root.section("phrases", &mut found), &mut found);
+    let speech = speech(
+        root.section("speech", &mut found),
+        lists,
+        &plugs,
+        &mut found,
+    );
+    let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
+    root.close(&mut found);
+
+    // Where one of them is missing there is a problem, and the plan is never seen.
+    let (listen, public_url) = server.unwrap_or_else(|| (default_listen(), String::new()));
+    let plan = Plan {
+        listen,
+        public_url,
+        carriers: built(carriers),
+        numbers,
+        agents: built(agents),
+        rules,
+        patience,
+        phrases,
+        speech: speech.unwrap_or_else(|| SpeechPlan {
+            vendor: String::new(),
+            settings: Settings::default(),
+        }),
+        recordings,
+    };
+    let warnings = found.into_result()?;
+    Ok(Loaded { plan, warnings })
+}
+
+/// Everything with a name that was written, also what could not be built: a number may point at
+/// it, and one mistake should be one problem.
+type Named<T> = BTreeMap<String, Built<T>>;
+
+enum Built<T> {
+    Well(T),
+    Badly,
+}
+
+fn built<T>(named: Named<T>) -> BTreeMap<String, T> {
+    let well = |(name, built)| match built {
+        Built::Well(it) => Some((name, it)),
+        Built::Badly => None,
+    };
+    named.into_iter().filter_map(well).collect()
+}
+
+fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, String)> {
+    let listen = server.text("listen", found);
+    let public_url = server.text("public_url", found);
+    let hint = "write the address that carriers reach this gateway at: \
+                `public_url = \"https://voice.example.com\"`";
+    server.require("public_url", hint, found);
+    let written = server.has("listen");
+    server.close(found);
+
+    let listen = match listen {
+        Some(listen) => address(listen, found),
+        None => (!written).then(default_listen),
+    };
+    let public_url = public_url.and_then(|url| public_address(url, found));
+    Some((listen?, public_url?))
+}
+
+fn address(listen: Spot<&str>, found: &mut Findings) -> Option<SocketAddr> {
+    let address = listen.value.parse().ok();
+    if address.is_none() {
+        let message = "`listen` in [server] is not an IP address and a port";
+        let hint = "write it as `listen = \"127.0.0.1:8787\"`";
+        found.problem(listen.place(), message, hint);
+    }
+    address
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8787))
+}
+
+fn public_address(written: Spot<&str>, found: &mut Findings) -> Option<String> {
+    let key = "`public_url` in [server]";
+    let url = plug::web_address(key, written, found)?;
+    if !is_loopback(&url) && url.scheme() != "https" {
+        let message = format!("{key} is http, so callers' sound travels in the open");
+        found.warning(
+            written.place(),
+            message,
+            "carriers want https; put a TLS proxy in front",
+        );
+    }
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn carriers(
+    root: &mut Section<'_>,
+    lists: &Lists,
+    plugs: &plug::Plugs<'_>,
+    found: &mut Findings,
+) -> Named<Carrier> {
+    let mut carriers = Named::new();
+    let title = |name: &str| plug::title("carriers", name);
+    for (name, mut section) in root.sections("carriers", title, found) {
+        plug::check_name(name, &section, found);
+        let kind = section.text("kind", found);
+        let kind = match kind {
+            Some(kind) => Some(kind.value),
+            None => (!section.has("kind")).then_some(name),
+        };
+        let before = found.count();
+        let place = section.place.clone();
+        let built = kind.and_then(|kind| {
+            let entry = lists.carriers.iter().find(|entry| entry.name == kind);
+            if entry.is_none() {
+                let known = lists.carriers.iter().map(|entry| entry.name);
+                unknown("carrier", kind, known, &place, found);
+            }
+            entry
+        });
+        let Some(entry) = built else {
+            carriers.insert(name.to_owned(), Built::Badly);
+            continue;
+        };
+        let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
+        section.close(found);
+        let carrier = plug::build(before, &place, &lines, found, || (entry.build)(&settings));
+        carriers.insert(name.to_owned(), carrier.map_or(Built::Badly, Built::Well));
+    }
+    carriers
+}
+
+fn agents(
+    root: &mut Section<'_>,
+    lists: &Lists,
+    plugs: &plug::Plugs<'_>,
+    found: &mut Findings,
+) -> Named<AgentPlan> {
+    let mut agents = Named::new();
+    let title = |name: &str| plug::title("agents", name);
+    for (name, mut section) in root.sections("agents", title, found) {
+        plug::check_name(name, &section, found);
+        let before = found.count();
+        let kind = section.text("kind", found);
+        let kinds: Vec<&str> = lists.agents.iter().map(|entry| entry.kind).collect();
+        section.require(
+            "kind",
+            &format!("say what answers: {}", kinds.join(", ")),
+            found,
+        );
+        let entry = kind.and_then(|kind| {
+            let entry = lists.agents.iter().find(|entry| entry.kind == kind.value);
+            if entry.is_none() {
+                unknown(
+                    "kind of agent",
+                    kind.value,
+                    kinds.into_iter(),
+                    &kind.place(),
+                    found,
+                );
+            }
+            entry
+        });
+        let Some(entry) = entry else {
+            agents.insert(name.to_owned(), Built::Badly);
+            continue;
+        };
+        let opening = section.text("opening", found);
+        let language = section.text("language", found);
+        let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
+        let place = section.place.clone();
+        section.close(found);
+        let answerer = plug::build(before, &place, &lines, found, || (entry.build)(&settings));
+        let agent = answerer.map(|answerer| {
+            check_opening(&answerer, opening, found);
+            AgentPlan {
+                answerer,
+                opening: opening.map(|opening| opening.value.into()),
+                language: language
+                    .map_or(DEFAULT_LANGUAGE, |language| language.value)
+                    .to_owned(),
+            }
+        });
+        agents.insert(name.to_owned(), agent.map_or(Built::Badly, Built::Well));
+    }
+    agents
+}
+
+fn check_opening(answerer: &Answerer, opening: Option<Spot<&str>>, found: &mut Findings) {
+    match (answerer, opening) {
+        (Answerer::Loopback, Some(opening)) => {
+            let message = "this kind of agent gives back the caller's sound and cannot speak";
+            found.problem(opening.place(), message, "remove `opening`");
+        }
+        (Answerer::Words { .. }, _) | (Answerer::Loopback, None) => {}
+    }
+}
+
+fn numbers(
+    root: &mut Section<'_>,
+    carriers: &Named<Carrier>,
+    agents: &Named<AgentPlan>,
+    found: &mut Findings,
+) -> BTreeMap<Number, OurNumber> {
+    let mut numbers = BTreeMap::new();
+    for (key, mut section) in root.sections("numbers", limits::number_title, found) {
+        let number = Number::parse(key);
+        if let Err(fault) = &number {
+            let message = format!("{} does not name a number: {fault}", section.name);
+            let hint = "write it as `[numbers.\"+15550001111\"]`, without spaces";
+            found.problem(section.place.clone(), message, hint);
+        }
+        let carrier = points_at("carrier", "carriers", carriers, &mut section, found);
+        let agent = points_at("agent", "agents", agents, &mut section, found);
+        section.close(found);
+        if let (Ok(number), Some(carrier), Some(agent)) = (number, carrier, agent) {
+            numbers.insert(number, OurNumber { carrier, agent });
+        }
+    }
+    if !root.has("numbers") {
+        let message = "no number is yours, so nothing can be called or answered";
+        let hint = "add a table such as `[numbers.\"+15550001111\"]` with `carrier` and `agent`";
+        found.warning(Place::Table("[numbers]".to_owned()), message, hint);
+    }
+    numbers
+}
+
+/// The value of a number's `key`, which names one of `tables`.
+fn points_at<T>(
+    key: &'static str,
+    table: &str,
+    tables: &Named<T>,
+    section: &mut Section<'_>,
+    found: &mut Findings,
+) -> Option<String> {
+    let name = section.text(key, found);
+    section.require(
+        key,
+        &format!("write the name of a [{table}.…] table"),
+        found,
+    );
+    let name = name?;
+    if tables.contains_key(name.value) {
+        return Some(name.value.to_owned());
+    }
+    let shown = plug::shown(name.value);
+    let message = format!("there is no {key} `{shown}`");
+    let hint = if tables.is_empty() {
+        format!("add a table `[{table}.{shown}]`")
+    } else {
+        nearest(name.value, tables.keys().map(String::as_str))
+    };
+    found.problem(name.place(), message, hint);
+    None
+}
+
+fn phrases(mut section: Section<'_>, found: &mut Findings) -> Phrases {
+    let mut phrases = Phrases::default();
+    let mut set = |key, phrase: &mut call::Private<String>| {
+        if let Some(text) = section.text(key, found) {
+            *phrase = text.value.into();
+        }
+    };
+    set("filler", &mut phrases.filler);
+    set("apology", &mut phrases.apology);
+    set("goodbye", &mut phrases.goodbye);
+    section.close(found);
+    phrases
+}
+
+fn speech(
+    mut section: Section<'_>,
+    lists: &Lists,
+    plugs: &plug::Plugs<'_>,
+    found: &mut Findings,
+) -> Option<SpeechPlan> {
+    let written = section.text("vendor", found);
+    let name = match &written {
+        Some(vendor) => vendor.value,
+        None if section.has("vendor") => return None,
+        None => lists.vendors.first()?.name,
+    };
+    let Some(entry) = lists.vendors.iter().find(|entry| entry.name == name) else {
+        let place = written.map_or(section.place, |vendor| vendor.place());
+        let known = lists.vendors.iter().map(|entry| entry.name);
+        unknown("speech vendor", name, known, &place, found);
+        return None;
+    };
+    let (settings, _lines) = plugs.settings(&mut section, entry.keys, found);
+    section.close(found);
+    Some(SpeechPlan {
+        vendor: entry.name.to_owned(),
+        settings,
+    })
+}
+
+fn recordings(mut section: Section<'_>, file: &File, found: &mut Findings) -> Option<PathBuf> {
+    let dir = section.text("dir", found);
+    if section.place != Place::Table(section.name.clone()) {
+        section.require("dir", "say which folder: `dir = \"recordings\"`", found);
+    }
+    section.close(found);
+    let dir = dir?;
+    if dir.value.starts_with('~') {
+        let message = "`~` means nothing in `dir` in [recordings]";
+        found.problem(
+            dir.place(),
+            message,
+            "write the whole path of your home folder",
+        );
+        return None;
+    }
+    Some(file.folder.join(dir.value))
+}
+
+fn unknown<'w>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'w str>,
+    place: &Place,
+    found: &mut Findings,
+) {
+    let message = format!("there is no {what} `{}`", plug::shown(name));
+    found.problem(place.clone(), message, nearest(name, known));
+}
+
+const DEFAULT_LANGUAGE: &str = "en";

@@ -1,0 +1,464 @@
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use call::Number;
+use ports::agent::Answerer;
+use ports::{Fault, code};
+
+use super::fakes::LISTS;
+use super::file::{Audience, File};
+use super::plan::{Callers, OurNumber};
+use super::{ConfigProblem, Loaded, Place, check, find_among, load};
+
+/// A configuration with nothing wrong in it. Poison is put into copies of it.
+const GOOD: &str = r#"[server]
+listen = "127.0.0.1:8787"
+public_url = "https://voice.example.com"
+[carriers.pigeon]
+coop = "north"
+whistle = "env:WHISTLE"
+api_url = "http://127.0.0.1:4010"
+[numbers."+15550002222"]
+carrier = "pigeon"
+agent = "reception"
+[agents.reception]
+kind = "oracle"
+base_url = "http://localhost:11434/v1/"
+api_key = "file:key"
+opening = "Hello."
+[policy]
+call = ["+15557654321"]
+answer = ["any"]
+max_calls = 3
+[turns]
+barge_in_ms = 300
+"#;
+
+const SECRET: &str = "SuperSecretValue77";
+
+#[test]
+fn a_good_file_is_resolved() {
+    let loaded = good(GOOD);
+    assert_eq!(loaded.warnings, []);
+    let plan = loaded.plan;
+    assert_eq!(plan.listen.to_string(), "127.0.0.1:8787");
+    assert_eq!(plan.public_url, "https://voice.example.com");
+    assert_eq!(plan.carriers["pigeon"].name, "Pigeon Post");
+    let expected = OurNumber {
+        carrier: "pigeon".into(),
+        agent: "reception".into(),
+    };
+    assert_eq!(plan.numbers[&number("+15550002222")], expected);
+    let reception = &plan.agents["reception"];
+    assert!(matches!(
+        reception.answerer,
+        Answerer::Words { opens: true, .. }
+    ));
+    assert_eq!(
+        reception.opening.as_ref().expect("it was written").reveal(),
+        "Hello."
+    );
+    assert_eq!(reception.language, "en");
+    let rules = plan.rules;
+    assert_eq!(rules.call.value, BTreeSet::from([number("+15557654321")]));
+    assert_eq!(rules.call.at, "offhook.toml:17");
+    assert_eq!(rules.answer.value, Callers::Any);
+    assert_eq!(
+        (rules.max_calls.value, rules.max_calls.at.as_str()),
+        (3, "offhook.toml:19")
+    );
+    assert_eq!(rules.max_length.value, Duration::from_secs(1800));
+    assert_eq!(rules.max_length.at, "offhook.toml, [policy]");
+    assert_eq!(rules.calls_per_hour.value, 20);
+    assert_eq!(plan.patience.barge_in, Duration::from_millis(300));
+    assert_eq!(plan.patience.limit, Duration::from_secs(1800));
+    assert_eq!(plan.speech.vendor, "local");
+    assert_eq!(plan.recordings, None);
+}
+
+#[test]
+fn the_smallest_file_allows_nothing() {
+    let loaded = good("[server]\npublic_url = \"http://localhost:1/\"\n");
+    let plan = loaded.plan;
+    assert_eq!(plan.public_url, "http://localhost:1");
+    assert_eq!(plan.listen.to_string(), "127.0.0.1:8787");
+    assert!(plan.rules.call.value.is_empty());
+    assert_eq!(plan.rules.answer.value, Callers::These(BTreeSet::new()));
+    assert_eq!(plan.rules.call.at, "offhook.toml, [policy]");
+    assert_eq!(plan.rules.max_calls.value, 4);
+    let warned: Vec<String> = loaded.warnings.iter().map(ConfigProblem::at).collect();
+    assert_eq!(
+        warned,
+        ["offhook.toml, [numbers]", "offhook.toml, [policy]"]
+    );
+}
+
+#[test]
+fn everything_optional_can_be_written() {
+    let text = format!(
+        "{}endpoint_ms = 700\nsilence_s = 20\nring_s = 30\nfiller_ms = 900\nthink_s = 8\n\
+         [phrases]\nfiller = \"Hm.\"\napology = \"Oh.\"\ngoodbye = \"Bye.\"\n\
+         [speech]\nvendor = \"local\"\nthreads = 2\n[recordings]\ndir = \"tapes\"\n\
+         [agents.echo]\nkind = \"cave\"\n[carriers.second]\nkind = \"pigeon\"\ncoop = \"south\"\n\
+         whistle = \"tweet\"\nbirds = 7\n",
+        GOOD.replace(
+            "answer = [\"any\"]",
+            "answer = []\nmax_minutes = 5\ncalls_per_hour = 0"
+        )
+    );
+    let plan = good(&text).plan;
+    assert_eq!(plan.patience.endpoint, Duration::from_millis(700));
+    assert_eq!(plan.patience.silence, Duration::from_secs(20));
+    assert_eq!(plan.patience.think, Duration::from_secs(8));
+    assert_eq!(plan.patience.limit, Duration::from_secs(300));
+    assert_eq!(plan.phrases.goodbye.reveal(), "Bye.");
+    assert_eq!(plan.speech.settings.number("threads"), Some(2));
+    assert_eq!(plan.recordings, Some(Path::new("base").join("tapes")));
+    assert!(matches!(plan.agents["echo"].answerer, Answerer::Loopback));
+    assert_eq!(plan.carriers.len(), 2);
+}
+
+#[test]
+fn warnings_do_not_stop_anyone() {
+    let warned = |old: &str, new: &str| {
+        let warnings = good(&replaced(old, new)).warnings;
+        assert_eq!(warnings.len(), 1, "{new}");
+        (warnings[0].at(), warnings[0].message.clone())
+    };
+    let (at, message) = warned("https://voice.example.com", "http://voice.example.com");
+    assert_eq!(at, "offhook.toml:3");
+    assert!(message.contains("public_url"));
+    let (at, message) = warned("[\"any\"]", "[\"any\", \"+15550009999\"]");
+    assert_eq!(at, "offhook.toml:18");
+    assert!(message.contains("any"));
+    let (at, message) = warned(
+        "[\"+15557654321\"]",
+        "[\"+15557654321\",\n\"+15557654321\"]",
+    );
+    assert_eq!(at, "offhook.toml:18");
+    assert!(message.contains("twice"));
+}
+
+#[test]
+fn a_secret_in_a_file_everyone_can_read_is_warned_of() {
+    let text = replaced("env:WHISTLE", SECRET);
+    let read = |audience| resolve(&text, audience).ok().expect("it is good").warnings;
+    assert_eq!(read(Audience::Few), []);
+    let warnings = read(Audience::Everyone);
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].at(), "offhook.toml:6");
+    assert!(!warnings[0].to_string().contains(SECRET));
+}
+
+/// What replaces what in the good file, on which line the problem is, and what it must name.
+#[rustfmt::skip]
+const POISON: &[(&str, &str, usize, &[&str])] = &[
+    // Typing errors, everywhere a key can stand.
+    ("[server]", "[sever]", 1, &["`sever`", "did you mean `server`?"]),
+    ("listen = ", "lisen = ", 2, &["`lisen`", "[server]", "did you mean `listen`?"]),
+    ("whistle = ", "whisle = ", 6, &["`whisle`", "[carriers.pigeon]", "did you mean `whistle`?"]),
+    ("api_url = ", "api-url = ", 7, &["`api-url`", "did you mean `api_url`?"]),
+    ("agent = ", "agnet = ", 10, &["`agnet`", "did you mean `agent`?"]),
+    ("opening = ", "openning = ", 15, &["`openning`", "[agents.reception]", "did you mean `opening`?"]),
+    ("answer = ", "answers = ", 18, &["`answers`", "[policy]", "did you mean `answer`?"]),
+    ("max_calls = ", "max_cals = ", 19, &["`max_cals`", "did you mean `max_calls`?"]),
+    ("barge_in_ms = ", "barge_in = ", 21, &["`barge_in`", "[turns]", "did you mean `barge_in_ms`?"]),
+    ("barge_in_ms = 300", "colour = 3", 21, &["`colour`", "known here: barge_in_ms, connect_s"]),
+    ("[turns]\nbarge_in_ms", "[phrases]\nfilllers", 21, &["`filllers`", "did you mean `filler`?"]),
+    ("[turns]\nbarge_in_ms", "[speech]\ntreads", 21, &["`treads`", "did you mean `threads`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]\ndri = \"x\"", 21, &["`dri`", "did you mean `dir`?"]),
+    // Wrong types.
+    ("\"127.0.0.1:8787\"", "8787", 2, &["`listen`", "a string", "a number"]),
+    ("[server]", "[[server]]", 1, &["`server`", "a table", "a list"]),
+    ("\"north\"", "true", 5, &["`coop`", "a string", "true or false"]),
+    ("[\"any\"]", "\"any\"", 18, &["`answer`", "a list of strings", "a string"]),
+    ("[\"any\"]", "[\"any\", 5]", 18, &["`answer`", "a number is in it"]),
+    ("[\"+15557654321\"]", "15557654321", 17, &["`call`", "a list of strings"]),
+    ("max_calls = 3", "max_calls = \"3\"", 19, &["`max_calls`", "without quotes"]),
+    ("max_calls = 3", "max_calls = 3.5", 19, &["`max_calls`", "a number with a fraction"]),
+    ("max_calls = 3", "max_calls = -3", 19, &["`max_calls`", "from 0 to 10000"]),
+    ("max_calls = 3", "max_minutes = 0", 19, &["`max_minutes`", "from 1 to 1440"]),
+    ("max_calls = 3", "calls_per_hour = 1979-05-27", 19, &["`calls_per_hour`", "a date"]),
+    ("[carriers.pigeon]", "[carriers]\npigeon = 3\n[carriers.other]\nkind = \"pigeon\"", 5, &["[carriers.pigeon]", "a table"]),
+    ("barge_in_ms = 300", "barge_in_ms = 99999", 21, &["`barge_in_ms`", "from 50 to 5000"]),
+    ("barge_in_ms = 300", "think_s = 99999999999999999999", 21, &["`think_s`", "too large"]),
+    // What is missing.
+    ("public_url = \"https://voice.example.com\"", "", 1, &["`public_url`", "[server]", "missing"]),
+    ("coop = \"north\"", "", 4, &["`coop`", "[carriers.pigeon]", "missing"]),
+    ("carrier = \"pigeon\"", "", 8, &["`carrier`", "[numbers.\"+155…22\"]", "missing"]),
+    ("agent = \"reception\"", "", 8, &["`agent`", "missing"]),
+    ("kind = \"oracle\"", "", 11, &["`kind`", "[agents.reception]", "parrot, oracle, cave"]),
+    ("base_url = \"http://localhost:11434/v1/\"", "", 11, &["`base_url`", "missing"]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]", 20, &["`dir`", "[recordings]", "missing"]),
+    ("\"north\"", "\"\"", 5, &["`coop`", "empty"]),
+    // Names of things that are not there.
+    ("[carriers.pigeon]", "[carriers.pigeno]", 4, &["`pigeno`", "did you mean `pigeon`?"]),
+    ("[carriers.pigeon]", "[carriers.pigeon]\nkind = \"raven\"", 4, &["`raven`", "known here: pigeon"]),
+    ("kind = \"oracle\"", "kind = \"orcale\"", 12, &["`orcale`", "did you mean `oracle`?"]),
+    ("carrier = \"pigeon\"", "carrier = \"pidgeon\"", 9, &["`pidgeon`", "did you mean `pigeon`?"]),
+    ("agent = \"reception\"", "agent = \"receptoin\"", 10, &["`receptoin`", "did you mean `reception`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[speech]\nvendor = \"locale\"", 21, &["`locale`", "did you mean `local`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[agents.\"Frau Süß\"]\nkind = \"cave\"", 20, &["name of this table"]),
+    // Numbers.
+    ("[numbers.\"+15550002222\"]", "[numbers.\"15550002222\"]", 8, &["[numbers.\"…\"]", "starts with +"]),
+    ("[numbers.\"+15550002222\"]", "[numbers.\"+1 555 000 1111\"]", 8, &["digits 0 to 9"]),
+    ("+15557654321", "+0551234567", 17, &["`call`", "does not start with 0"]),
+    ("+15557654321", "+123", 17, &["`call`", "7 to 15 digits"]),
+    ("+15557654321", "+15557654321x9", 17, &["`call`", "digits"]),
+    ("+15557654321", "+155576543211234567", 17, &["`call`", "7 to 15 digits"]),
+    ("+15557654321", "+155576543２1", 17, &["`call`", "digits"]),
+    ("+15557654321", "any", 17, &["`call`", "any", "only numbers"]),
+    ("+15557654321", "911", 17, &["`call`"]),
+    ("\"any\"", "\"+15557654321\",\n\"all\"", 19, &["`answer`", "starts with +"]),
+    ("\"any\"", "\"Any\"", 18, &["`answer`"]),
+    // Addresses.
+    ("127.0.0.1:8787", "localhost:8787", 2, &["`listen`", "IP address"]),
+    ("127.0.0.1:8787", "127.0.0.1", 2, &["`listen`", "a port"]),
+    ("127.0.0.1:8787", "127.0.0.1:99999", 2, &["`listen`"]),
+    ("https://voice.example.com", "voice.example.com", 3, &["`public_url`", "not a web address"]),
+    ("https://voice.example.com", "wss://voice.example.com", 3, &["`public_url`", "http:// or https://"]),
+    ("https://voice.example.com", "https://voice.example.com/?a=b", 3, &["`public_url`", "`?`"]),
+    ("https://voice.example.com", "https://voice.example.com/#a", 3, &["`public_url`", "`#`"]),
+    ("https://voice.example.com", "https://me:SuperSecretValue77@example.com", 3, &["`public_url`", "password"]),
+    ("http://localhost:11434/v1/", "localhost:11434/v1", 13, &["`base_url`", "http:// or https://"]),
+    ("http://127.0.0.1:4010", "http://", 7, &["`api_url`", "not a web address"]),
+    // Secrets.
+    ("env:WHISTLE", "env:WHISTEL", 6, &["`whistle`", "WHISTEL", "not set"]),
+    ("env:WHISTLE", "env:EMPTY", 6, &["`whistle`", "EMPTY", "not set"]),
+    ("env:WHISTLE", "env:", 6, &["`whistle`", "names no variable"]),
+    ("env:WHISTLE", "env:SuperSecretValue77", 6, &["`whistle`", "…"]),
+    ("env:WHISTLE", "file:nowhere", 6, &["`whistle`", "nowhere", "cannot be read"]),
+    ("env:WHISTLE", "file:open", 6, &["`whistle`", "everyone on this machine can read", "chmod 600"]),
+    ("env:WHISTLE", "file:blank", 6, &["`whistle`", "blank", "is empty"]),
+    ("env:WHISTLE", "file:", 6, &["`whistle`", "names no file"]),
+    ("\"env:WHISTLE\"", "[\"SuperSecretValue77\"]", 6, &["`whistle`", "a string", "a list"]),
+    ("whistle = \"env:WHISTLE\"", "SuperSecretValue77 = \"x\"\nwhistle = \"env:WHISTLE\"", 6, &["`…`", "not a key"]),
+    // What the plugs themselves refuse.
+    ("\"north\"", "\"burnt\"", 5, &["`coop`", "burnt down", "build another"]),
+    // What contradicts itself.
+    ("barge_in_ms = 300", "barge_in_ms = 200", 21, &["`barge_in_ms`", "longer than 200"]),
+    ("barge_in_ms = 300", "endpoint_ms = 250", 21, &["`endpoint_short_ms`", "`endpoint_ms`"]),
+    ("barge_in_ms = 300", "endpoint_ms = 600\nendpoint_long_ms = 500", 22, &["`endpoint_long_ms`"]),
+    ("barge_in_ms = 300", "filler_ms = 5000\nthink_s = 4", 22, &["`filler_ms`", "`think_s`"]),
+    ("kind = \"oracle\"\nbase_url = \"http://localhost:11434/v1/\"\napi_key = \"file:key\"", "kind = \"cave\"", 13, &["cannot speak", "`opening`"]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"~/tapes\"", 21, &["`~`"]),
+    // What is not even TOML.
+    ("max_calls = 3", "max_calls = ", 19, &["not TOML"]),
+    ("max_calls = 3", "max_calls = 3\nmax_calls = 4", 20, &["not TOML", "duplicate key"]),
+    ("\"env:WHISTLE\"", "SuperSecretValue77", 6, &["not TOML"]),
+    ("\"env:WHISTLE\"", "\"SuperSecretValue77", 6, &["not TOML"]),
+];
+
+#[test]
+fn every_poison_is_found_on_its_line() {
+    assert!(POISON.len() >= 40);
+    for (old, new, line, words) in POISON {
+        let problems = bad(&replaced(old, new));
+        let here = problems.iter().find(|it| it.place == Place::Line(*line));
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let Some(problem) = here else {
+            panic!("{new}: nothing on line {line} in {shown:#?}");
+        };
+        let text = problem.to_string();
+        for word in *words {
+            assert!(text.contains(word), "{new}: no {word} in {text}");
+        }
+        assert!(
+            text.starts_with("error: ") && text.contains("\n\nhint: "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn one_mistake_is_one_problem() {
+    // A word misspelt is both an unknown key and, if it is required, a missing one.
+    let twice = [
+        "whisle",
+        "agnet",
+        "pigeno",
+        "[[server]]",
+        "[sever]",
+        "dri =",
+        "[carriers]\npigeon = 3",
+    ];
+    for (old, new, _, _) in POISON {
+        let problems = bad(&replaced(old, new));
+        let most = if twice.iter().any(|it| new.contains(it)) {
+            3
+        } else {
+            1
+        };
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(problems.len() <= most, "{new}: {shown:#?}");
+    }
+}
+
+#[test]
+fn no_problem_repeats_a_secret_or_a_whole_number() {
+    for (old, new, _, _) in POISON {
+        for problem in bad(&replaced(old, new)) {
+            let fault = Fault::from(problem.clone());
+            for text in [problem.to_string(), format!("{fault:?}")] {
+                for private in [SECRET, "tweet", "sesame", "15557654321", "15550002222"] {
+                    assert!(!text.contains(private), "{new}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let mut text = GOOD.to_owned();
+    for (old, new) in [
+        ("127.0.0.1:8787", "nowhere"),
+        ("\"north\"", "7"),
+        ("carrier = \"pigeon\"", "carrier = \"raven\""),
+        ("kind = \"oracle\"", "kind = \"orcale\""),
+        ("+15557654321", "+1"),
+        ("max_calls = 3", "max_call = 3"),
+        ("barge_in_ms = 300", "barge_in_ms = 60"),
+    ] {
+        text = text.replace(old, new);
+    }
+    let at: Vec<String> = bad(&text).iter().map(ConfigProblem::at).collect();
+    let line = |line| format!("offhook.toml:{line}");
+    assert_eq!(at, [2, 5, 9, 12, 17, 19, 21].map(line));
+}
+
+#[test]
+fn a_problem_reads_like_this() {
+    let problems = bad(&replaced("listen = ", "lisen = "));
+    expect_test::expect![[r"
+        error: `lisen` is not a key of [server]
+          at offhook.toml:2
+
+        hint: did you mean `listen`?"]]
+    .assert_eq(&problems[0].to_string());
+}
+
+#[test]
+fn no_file_is_its_own_problem() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("offhook.toml");
+    let problems = load(&path, &LISTS).err().expect("there is no file");
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].code, code::CONFIG_MISSING);
+    assert!(problems[0].hint.contains("offhook init"));
+    assert_eq!(problems[0].place, Place::File);
+    assert_eq!(Fault::from(problems[0].clone()).code, code::CONFIG_MISSING);
+}
+
+#[test]
+fn what_is_not_text_or_endless_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("offhook.toml");
+    for bytes in [vec![0xFF, 0xFE, 0x00], vec![b'#'; 2 << 20]] {
+        std::fs::write(&path, bytes).expect("the folder is ours");
+        let problems = load(&path, &LISTS).err().expect("this is no configuration");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].code, code::CONFIG_INVALID);
+    }
+    let problems = load(folder.path(), &LISTS)
+        .err()
+        .expect("a folder is no file");
+    assert_eq!(problems[0].code, code::CONFIG_INVALID);
+}
+
+#[test]
+fn secrets_come_from_files_beside_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let secret = folder.path().join("whistle");
+    write(&secret, "tweet\n", 0o600);
+    let path = folder.path().join("offhook.toml");
+    write(
+        &path,
+        &replaced("env:WHISTLE", "file:whistle").replace("file:key", "sesame"),
+        0o600,
+    );
+    let loaded = load(&path, &LISTS).ok().expect("nothing is wrong");
+    assert_eq!(loaded.warnings, []);
+}
+
+#[test]
+fn the_file_is_looked_for_in_this_order() {
+    let xdg = PathBuf::from("conf/offhook/offhook.toml");
+    let home = PathBuf::from("me/.config/offhook/offhook.toml");
+    let here = PathBuf::from("offhook.toml");
+    let find = |named: Option<&str>, env: &[(&str, &str)], files: &[&PathBuf]| {
+        let env = |name: &str| {
+            let found = env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        find_among(named.map(Path::new), &env, &|path| {
+            files.contains(&&path.to_owned())
+        })
+    };
+    let env = [
+        ("OFFHOOK_CONFIG", "theirs"),
+        ("XDG_CONFIG_HOME", "conf"),
+        ("HOME", "me"),
+    ];
+    let all = [&here, &xdg, &home];
+    assert_eq!(find(Some("named"), &env, &all), Path::new("named"));
+    assert_eq!(find(None, &env, &all), Path::new("theirs"));
+    assert_eq!(find(None, &env[1..], &all), here);
+    assert_eq!(find(None, &env[1..], &[&xdg, &home]), xdg);
+    assert_eq!(find(None, &env[2..], &[&home]), home);
+    assert_eq!(find(None, &env[1..], &[]), here);
+}
+
+fn replaced(old: &str, new: &str) -> String {
+    assert!(GOOD.contains(old), "{old} is not in the good file");
+    GOOD.replace(old, new)
+}
+
+fn good(text: &str) -> Loaded {
+    match resolve(text, Audience::Few) {
+        Ok(loaded) => loaded,
+        Err(problems) => panic!("{problems:#?}"),
+    }
+}
+
+fn bad(text: &str) -> Vec<ConfigProblem> {
+    let problems = resolve(text, Audience::Few).err();
+    problems.unwrap_or_else(|| panic!("nothing was found wrong in:\n{text}"))
+}
+
+/// As [`load`] does, with an environment and files of the test's own.
+fn resolve(text: &str, audience: Audience) -> Result<Loaded, Vec<ConfigProblem>> {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    write(&folder.path().join("key"), "sesame", 0o600);
+    write(&folder.path().join("open"), "sesame", 0o644);
+    write(&folder.path().join("blank"), " \n", 0o600);
+    let env = |name: &str| match name {
+        "WHISTLE" => Some("tweet".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
+    let mut file = File::parse("offhook.toml", text, folder.path().to_owned(), audience)?;
+    let mut loaded = check::check(&file, "offhook.toml", &LISTS, &env)?;
+    // The folder is another each time; what stands below it is what matters.
+    file.folder = PathBuf::from("base");
+    if let Some(dir) = &loaded.plan.recordings {
+        let dir = dir
+            .strip_prefix(folder.path())
+            .expect("it is relative to the file");
+        loaded.plan.recordings = Some(file.folder.join(dir));
+    }
+    Ok(loaded)
+}
+
+fn write(path: &Path, text: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).expect("the folder is ours");
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, permissions).expect("the file is ours");
+}
+
+fn number(text: &str) -> Number {
+    Number::parse(text).expect("it is a number")
+}
