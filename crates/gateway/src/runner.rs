@@ -61,7 +61,7 @@ pub enum Control<L> {
     /// By its owner.
     Command(input::Command),
     /// Its sound has arrived.
-    Sound(Attached<L>),
+    Sound(Box<Attached<L>>),
 }
 
 impl<L> std::fmt::Debug for Attached<L> {
@@ -185,7 +185,7 @@ impl<L: Line> Runner<L> {
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
-            Happened::Control(Control::Sound(attached)) => self.attach(attached).await,
+            Happened::Control(Control::Sound(attached)) => self.attach(*attached).await,
             Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),
             Happened::Verdict(verdict) => {
                 let edge = self.sound.as_mut().and_then(|it| it.judged(verdict));

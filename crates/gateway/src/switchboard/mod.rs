@@ -202,7 +202,7 @@ impl Switchboard {
             protocol,
             format,
         };
-        record.control.send(Control::Sound(attached)).await.is_ok()
+        record.control.send(Control::Sound(Box::new(attached))).await.is_ok()
     }
 
     /// A call by our name for it.

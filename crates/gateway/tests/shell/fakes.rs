@@ -1,0 +1,262 @@
+//! The other ends of a call's links. A fake is not a mock: it is simply the far side.
+
+use std::time::Duration;
+
+use call::event::{End, Event, Party, Why};
+use call::{Call, Direction, Mode, Phrases, Plan, Policy, input, output};
+use gateway::journal::CallLog;
+use gateway::line::{Incoming, Line, Weight};
+use gateway::runner::{Attached, Control, Parts, Talk, run};
+use media::{Codec, Format, Mark, Packet, Rate};
+use ports::agent::{Answer, Tell};
+use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
+use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
+use ports::{Fault, Link, pair};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// A line whose far end is in the test's hands.
+pub struct FakeLine {
+    incoming: mpsc::UnboundedReceiver<String>,
+    outgoing: mpsc::UnboundedSender<String>,
+}
+
+impl Line for FakeLine {
+    async fn recv(&mut self) -> Incoming {
+        match self.incoming.recv().await {
+            Some(text) => Incoming::Text(text.into()),
+            None => Incoming::Closed,
+        }
+    }
+
+    fn push(&mut self, text: &str, _: Weight) {
+        let _ = self.outgoing.send(text.to_owned());
+    }
+
+    fn flush(&mut self) {}
+
+    async fn close(self) {}
+
+    fn dropped(&self) -> u64 {
+        0
+    }
+}
+
+/// A dialect made of words: `audio INDEX BYTE`, `mark G I`, `press K`, `stop`.
+struct Plain {
+    payload: Vec<u8>,
+}
+
+impl StreamProtocol for Plain {
+    fn decode<'m>(&'m mut self, message: &'m str) -> Result<StreamEvent<'m>, Fault> {
+        let words: Vec<&str> = message.split(' ').collect();
+        let number = |at: usize| words[at].parse::<u64>().expect("the test writes numbers");
+        Ok(match words[0] {
+            "audio" => {
+                self.payload = vec![number(2) as u8; 160];
+                StreamEvent::Audio(Packet {
+                    index: number(1),
+                    payload: &self.payload,
+                })
+            }
+            "mark" => StreamEvent::Marked(Mark {
+                generation: number(1) as u32,
+                index: number(2) as u32,
+            }),
+            "press" => StreamEvent::Pressed(
+                call::Digit::new(words[1].chars().next().expect("a key")).expect("a key"),
+            ),
+            "stop" => StreamEvent::Stopped,
+            _ => StreamEvent::Unknown,
+        })
+    }
+
+    fn encode(&mut self, command: StreamCommand<'_>, out: &mut String) {
+        use std::fmt::Write;
+        match command {
+            StreamCommand::Audio(sound) => write!(out, "audio {}", sound[80]),
+            StreamCommand::Clear => write!(out, "clear"),
+            StreamCommand::Mark(mark) => write!(out, "mark {} {}", mark.generation, mark.index),
+        }
+        .expect("a string takes everything");
+    }
+}
+
+/// Ears and mouth whose far ends are in the test's hands, each opened once.
+struct FakeVoice {
+    ears: Mutex<Option<Link<Listen, Hearing>>>,
+    mouth: Mutex<Option<Link<Speak, Spoken>>>,
+}
+
+#[async_trait::async_trait]
+impl Transcriber for FakeVoice {
+    async fn open(&self, _: &str, _: Rate) -> Result<Link<Listen, Hearing>, Fault> {
+        Ok(self.ears.lock().unwrap().take().expect("ears are opened once"))
+    }
+}
+
+#[async_trait::async_trait]
+impl Synthesizer for FakeVoice {
+    async fn open(&self, _: Rate) -> Result<Link<Speak, Spoken>, Fault> {
+        Ok(self.mouth.lock().unwrap().take().expect("a mouth is opened once"))
+    }
+}
+
+/// A call that is running, and everything around it.
+pub struct World {
+    pub to_call: mpsc::UnboundedSender<String>,
+    pub from_call: mpsc::UnboundedReceiver<String>,
+    pub transcriber: Link<Hearing, Listen>,
+    pub synthesizer: Link<Spoken, Speak>,
+    pub brain: Link<Answer, Tell>,
+    pub orders: mpsc::Receiver<output::Carrier>,
+    pub control: mpsc::Sender<Control<FakeLine>>,
+    pub log: CallLog,
+    pub running: JoinHandle<()>,
+    sent: u64,
+}
+
+impl World {
+    /// Someone calls us, and their sound has arrived.
+    pub async fn new(mode: Mode) -> Self {
+        let (ears, transcriber) = pair(256);
+        let (mouth, synthesizer) = pair(64);
+        let (agent, brain) = pair(64);
+        let voice = Arc::new(FakeVoice {
+            ears: Mutex::new(Some(ears)),
+            mouth: Mutex::new(None),
+        });
+        let talk = (mode != Mode::Loopback).then(|| Talk {
+            voice: Voice {
+                ears: voice.clone(),
+                mouth: voice,
+                detector: None,
+            },
+            mouth,
+            agent,
+            language: "en".into(),
+            prepare: Vec::new(),
+        });
+        let (to_call, incoming) = mpsc::unbounded_channel();
+        let (outgoing, from_call) = mpsc::unbounded_channel();
+        let (control, controlled) = mpsc::channel(64);
+        let (ordered, orders) = mpsc::channel(8);
+        let log = CallLog::new("call".into());
+        let plan = Plan {
+            direction: Direction::Inbound,
+            mode,
+            policy: Policy::default(),
+            phrases: Phrases::default(),
+        };
+        let (call, first) = Call::start(Instant::now().into_std(), plan);
+        let parts = Parts {
+            talk,
+            control: controlled,
+            orders: ordered,
+            log: log.clone(),
+            recording: None,
+        };
+        let running = tokio::spawn(run(call, first, parts));
+        let attached = Attached {
+            line: FakeLine { incoming, outgoing },
+            protocol: Box::new(Plain { payload: Vec::new() }),
+            format: Format {
+                codec: Codec::Ulaw,
+                rate: Rate::Hz8000,
+            },
+        };
+        control.send(Control::Sound(Box::new(attached))).await.expect("the call runs");
+        let world = Self {
+            to_call,
+            from_call,
+            transcriber,
+            synthesizer,
+            brain,
+            orders,
+            control,
+            log,
+            running,
+            sent: 0,
+        };
+        world.until(|event| matches!(event, Event::Connected)).await;
+        world
+    }
+
+    /// The caller's line carries this byte for so many frames, twenty milliseconds apart.
+    pub async fn send(&mut self, frames: u64, byte: u8) {
+        for _ in 0..frames {
+            self.sent += 1;
+            let _ = self.to_call.send(format!("audio {} {byte}", self.sent));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            while self.transcriber.rx.try_recv().is_ok() {}
+        }
+    }
+
+    /// Waits until something has happened on the call.
+    pub async fn until(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+        let mut seen = 0;
+        loop {
+            let entries = self.log.wait(seen).await;
+            assert!(!entries.is_empty(), "the call ended first: {}", self.story());
+            seen += entries.len();
+            if let Some(entry) = entries.into_iter().find(|it| wanted(&it.event)) {
+                return entry.event;
+            }
+        }
+    }
+
+    /// Waits for what the agent is told, passing over everything else.
+    pub async fn told<T>(&mut self, wanted: impl Fn(Tell) -> Option<T>) -> T {
+        loop {
+            let tell = self.brain.rx.recv().await.expect("the call talks to its agent");
+            if let Some(found) = wanted(tell) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits for the next clause to be spoken.
+    pub async fn clause(&mut self) -> (media::UtteranceId, String) {
+        loop {
+            match self.synthesizer.rx.recv().await.expect("the call has a mouth") {
+                Speak::Text(id, text) => return (id, text.into_revealed()),
+                Speak::Cancel(_) | Speak::Prepare(_) => {}
+            }
+        }
+    }
+
+    /// Makes the next clause into this much sound.
+    pub async fn speak(&mut self, length: Duration) -> (media::UtteranceId, String) {
+        let (id, text) = self.clause().await;
+        let samples = vec![9_000; length.as_millis() as usize * 8];
+        let _ = self.synthesizer.tx.send(Spoken::Audio(id, samples)).await;
+        let _ = self.synthesizer.tx.send(Spoken::Done(id, length)).await;
+        (id, text)
+    }
+
+    /// The carrier says that the caller has hung up.
+    pub async fn hang_up(&self) {
+        let _ = self.control.send(Control::News(input::Carrier::Ended(CALLER))).await;
+        self.log.ended().await;
+    }
+
+    /// Everything that was sent to the far end so far.
+    pub fn sent(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.from_call.try_recv().ok()).collect()
+    }
+
+    /// The events so far, for people.
+    pub fn story(&self) -> String {
+        let entries = self.log.after(0);
+        let lines = entries.iter().map(|it| serde_json::to_string(&it.event).expect("events are JSON"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// How a caller ends a call.
+pub const CALLER: End = End {
+    by: Party::Caller,
+    why: Why::HungUp,
+};
