@@ -1,0 +1,122 @@
+//! What one message of sound costs, both ways, beside the plain way of doing it in the same run.
+//!
+//! The plain way reads and writes every message as a `serde_json::Value`, and makes a new buffer
+//! for each.
+
+#![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
+#![allow(missing_docs, reason = "a program, not a library")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ports::carrier::{Sound, StreamCommand, StreamEvent, StreamProtocol};
+use ports::{Secret, Settings, Value};
+
+fn main() {
+    let mut stream = begun();
+    let messages: Vec<String> = (0..MESSAGES).map(message).collect();
+    let sound: Vec<u8> = (0..160).collect();
+    let mut out = String::new();
+    let mut best = [Duration::MAX; 4];
+    // The ways take turns, and the quickest of each counts: what disturbs one disturbs all.
+    for _ in 0..ROUNDS {
+        let times = [
+            time(&messages, |text| heard(stream.as_mut(), text)),
+            time(&messages, |text| plainly_heard(text)),
+            time(&messages, |_| spoken(stream.as_mut(), &sound, &mut out)),
+            time(&messages, |_| plainly_spoken(&sound)),
+        ];
+        for (best, time) in best.iter_mut().zip(times) {
+            *best = time.min(*best);
+        }
+    }
+    let [decode, plain_decode, encode, plain_encode] = best.map(per_message);
+    let line = |what: &str, ours: f64, plain: f64| {
+        let ratio = plain / ours;
+        println!("{what:14} {ours:7.0} ns   plain {plain:7.0} ns   {ratio:5.1} times as fast");
+    };
+    line("decode", decode, plain_decode);
+    line("encode", encode, plain_encode);
+    line("both", decode + encode, plain_decode + plain_encode);
+}
+
+const MESSAGES: usize = 5_000;
+const ROUNDS: usize = 30;
+const CALL: &str = "CA00000000000000000000000000000002";
+const SID: &str = "MZ00000000000000000000000000000003";
+
+fn per_message(time: Duration) -> f64 {
+    time.as_nanos() as f64 / MESSAGES as f64
+}
+
+fn time(messages: &[String], mut work: impl FnMut(&str) -> usize) -> Duration {
+    let start = Instant::now();
+    for message in messages {
+        black_box(work(black_box(message)));
+    }
+    start.elapsed()
+}
+
+fn heard(stream: &mut dyn StreamProtocol, text: &str) -> usize {
+    match stream.decode(text) {
+        Ok(StreamEvent::Audio(packet)) => packet.payload.len(),
+        other => panic!("every message is sound, not {other:?}"),
+    }
+}
+
+fn plainly_heard(text: &str) -> usize {
+    let message: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+    assert_eq!(message["event"], "media");
+    assert_eq!(message["media"]["track"], "inbound");
+    let chunk: u64 = message["media"]["chunk"]
+        .as_str()
+        .and_then(|it| it.parse().ok())
+        .expect("it is counted");
+    let payload = message["media"]["payload"].as_str().expect("it has sound");
+    black_box(chunk);
+    STANDARD.decode(payload).expect("it is base64").len()
+}
+
+fn spoken(stream: &mut dyn StreamProtocol, sound: &[u8], out: &mut String) -> usize {
+    out.clear();
+    stream.encode(StreamCommand::Audio(sound), out);
+    out.len()
+}
+
+fn plainly_spoken(sound: &[u8]) -> usize {
+    let payload = STANDARD.encode(sound);
+    let message =
+        serde_json::json!({"event": "media", "streamSid": SID, "media": {"payload": payload}});
+    message.to_string().len()
+}
+
+fn message(at: usize) -> String {
+    let sound: Vec<u8> = (0..160).map(|it| (it * 7 + at * 13) as u8).collect();
+    format!(
+        r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},"streamSid":"{SID}"}}"#,
+        at + 2,
+        at + 1,
+        at * 20,
+        STANDARD.encode(sound),
+    )
+}
+
+/// A stream that has started.
+fn begun() -> Box<dyn StreamProtocol> {
+    let settings = Settings::default()
+        .with("account_sid", Value::Text(format!("AC{:032}", 1)))
+        .with("auth_token", Value::Secret(Secret::new("unused")));
+    let twilio = carriers::twilio::ENTRY.build;
+    let Ok(carrier) = twilio(&settings) else {
+        panic!("the settings are good");
+    };
+    let Sound::Stream(protocol) = carrier.sound;
+    let mut stream = protocol();
+    let start = format!(
+        r#"{{"event":"start","start":{{"callSid":"{CALL}","mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}},"streamSid":"{SID}"}}"#
+    );
+    stream.decode(&start).expect("the stream starts");
+    stream
+}

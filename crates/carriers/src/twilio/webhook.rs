@@ -1,0 +1,193 @@
+use call::Private;
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use ports::{Blame, Fault, Secret, code};
+
+use super::status::{CallStatus, Cause, Direction};
+use super::{is_sid, signature, twiml};
+use signature::{Doubt, Fields};
+
+/// Reads Twilio's webhooks.
+///
+/// Sources: [voice](https://www.twilio.com/docs/voice/twiml#request-parameters) and
+/// [status](https://www.twilio.com/docs/voice/api/call-resource#statuscallback) requests.
+#[derive(Debug)]
+pub(super) struct Webhooks {
+    account_sid: String,
+    /// Webhooks may be signed with any of these.
+    tokens: Vec<Secret>,
+}
+
+impl Webhooks {
+    pub(super) fn new(account_sid: &str, tokens: Vec<Secret>) -> Self {
+        Self {
+            account_sid: account_sid.to_owned(),
+            tokens,
+        }
+    }
+}
+
+impl ports::carrier::Webhooks for Webhooks {
+    fn verify<'r>(&self, request: &'r Request) -> Result<Genuine<'r>, Fault> {
+        if request.body.len() > MAX_BODY {
+            return Err(malformed("the body of a webhook is longer than 64 KiB"));
+        }
+        let doubt = signature::check(request, &self.tokens).err();
+        let genuine = Genuine::check(request, doubt.is_none());
+        genuine.ok_or_else(|| forged(doubt.unwrap_or(Doubt::Mismatch)))
+    }
+
+    fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
+        let fields = signature::fields(&request.request().body);
+        let form = Form::new(&fields, &self.account_sid)?;
+        Ok(match door {
+            Door::Voice => Webhook {
+                leg: form.leg(),
+                notice: form.voice_notice(),
+                news: form.voice_news()?,
+            },
+            Door::Status => Webhook {
+                leg: form.leg(),
+                notice: form.status_notice(),
+                news: form.status_news(),
+            },
+        })
+    }
+
+    fn reply(&self, reply: Reply<'_>) -> Response {
+        twiml::response(reply)
+    }
+}
+
+/// What both kinds of webhook have in common, checked.
+struct Form<'f> {
+    fields: &'f Fields<'f>,
+    call_sid: &'f str,
+    status: &'f str,
+    direction: Direction,
+}
+
+impl<'f> Form<'f> {
+    fn new(fields: &'f Fields<'f>, account_sid: &str) -> Result<Self, Fault> {
+        let need = |name: &str| {
+            let found = field(fields, name).filter(|it| !it.is_empty());
+            found.ok_or_else(|| malformed(format!("a webhook has no `{name}`")))
+        };
+        if need("AccountSid")? != account_sid {
+            return Err(malformed("a webhook is about another account")
+                .hint("give this account's numbers and subaccounts their own `account_sid`"));
+        }
+        let call_sid = need("CallSid")?;
+        if !is_sid("CA", call_sid) {
+            return Err(malformed(
+                "the `CallSid` of a webhook is not CA and 32 hex digits",
+            ));
+        }
+        Ok(Self {
+            fields,
+            call_sid,
+            status: need("CallStatus")?,
+            direction: Direction::parse(field(fields, "Direction").unwrap_or_default()),
+        })
+    }
+
+    fn leg(&self) -> Leg {
+        Leg(self.call_sid.to_owned())
+    }
+
+    fn voice_news(&self) -> Result<News, Fault> {
+        use CallStatus::{InProgress, Ringing};
+        let status = CallStatus::parse(self.status);
+        Ok(match (self.direction, status) {
+            (Direction::Inbound, Some(Ringing)) => News::Offered {
+                from: self.party("From")?,
+                to: self.party("To")?,
+            },
+            (Direction::Outbound, Some(InProgress)) => News::Answered,
+            // Otherwise Twilio asks only where a TwiML of ours sends it, and none does.
+            (Direction::Inbound | Direction::Outbound | Direction::Other, status) => status
+                .and_then(|it| self.ended(it))
+                .unwrap_or(News::Nothing),
+        })
+    }
+
+    fn status_news(&self) -> News {
+        use CallStatus::{
+            Busy, Canceled, Completed, Failed, InProgress, Initiated, NoAnswer, Queued, Ringing,
+        };
+        match CallStatus::parse(self.status) {
+            Some(Ringing) => News::Ringing,
+            Some(InProgress) => News::Answered,
+            Some(status @ (Completed | Busy | NoAnswer | Failed | Canceled)) => {
+                self.ended(status).unwrap_or(News::Nothing)
+            }
+            Some(Queued | Initiated) | None => News::Nothing,
+        }
+    }
+
+    fn ended(&self, status: CallStatus) -> Option<News> {
+        let cause = Cause::from_sip(field(self.fields, "SipResponseCode"));
+        status.end(self.direction, cause).map(News::Ended)
+    }
+
+    fn party(&self, name: &str) -> Result<Private<String>, Fault> {
+        let found = field(self.fields, name);
+        let found = found.ok_or_else(|| malformed(format!("an offered call has no `{name}`")))?;
+        Ok(found.into())
+    }
+
+    /// The id of a question: asked once for each state of a call.
+    ///
+    /// Twilio sends an id with each request (`I-Twilio-Idempotency-Token`), but in a header, which
+    /// is not signed: who replays a request could give it a new one. So the id is made of signed
+    /// fields, and only of those that Twilio repeats when it asks again.
+    fn voice_notice(&self) -> String {
+        format!("{}/voice/{}", self.call_sid, self.status)
+    }
+
+    /// The id of a report: its place in the call's sequence of them.
+    ///
+    /// Where Twilio does not count, a call can have each status only once.
+    fn status_notice(&self) -> String {
+        let source = field(self.fields, "CallbackSource").unwrap_or("-");
+        let number = field(self.fields, "SequenceNumber").unwrap_or("-");
+        format!("{}/{source}/{number}/{}", self.call_sid, self.status)
+    }
+}
+
+/// The first value of a field.
+fn field<'f>(fields: &'f Fields<'f>, name: &str) -> Option<&'f str> {
+    let found = fields.iter().find(|(it, _)| it == name);
+    found.map(|(_, value)| &**value)
+}
+
+fn malformed(message: impl Into<String>) -> Fault {
+    Fault::new(Blame::Carrier, code::WEBHOOK_MALFORMED, message)
+}
+
+/// Nobody but the operator can mend it, if it is Twilio after all.
+fn forged(doubt: Doubt) -> Fault {
+    let (message, hint) = match doubt {
+        Doubt::Unsigned => (
+            "a request has no `X-Twilio-Signature`",
+            "Twilio signs all its requests: either this is someone else, or a proxy in front of \
+             offhook removes the header",
+        ),
+        Doubt::Algorithm => (
+            "a request is signed with an algorithm or a key that was not agreed on",
+            "sign webhooks with the account's auth token, which is Twilio's default",
+        ),
+        Doubt::Body => (
+            "the body of a request is not the one that was signed",
+            "make sure that no proxy in front of offhook rewrites bodies",
+        ),
+        Doubt::Mismatch => (
+            "the signature of a request is not Twilio's",
+            "if this was a real call, compare `auth_token` with the account's, and \
+             `server.public_url` with the address in the number's settings, to the letter",
+        ),
+    };
+    Fault::new(Blame::Config, code::WEBHOOK_FORGED, message).hint(hint)
+}
+
+/// A form of Twilio's has at most a few KiB.
+const MAX_BODY: usize = 64 * 1024;
