@@ -33,8 +33,10 @@ pub struct Ear {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
     /// When it starts, since the answer.
+    #[serde(rename = "from_ms", serialize_with = "millis")]
     pub from: Duration,
     /// When it ends, since the answer.
+    #[serde(rename = "to_ms", serialize_with = "millis")]
     pub to: Duration,
 }
 
@@ -144,12 +146,23 @@ pub(crate) fn samples(time: Duration) -> usize {
     usize::try_from(time.as_micros() / 125).unwrap_or(usize::MAX)
 }
 
+/// Writes a time as whole milliseconds.
+pub(crate) fn millis<S: serde::Serializer>(
+    time: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// How loud a stretch of sound is: the root of its mean square.
 pub(crate) fn loudness(sound: &[i16]) -> f64 {
     if sound.is_empty() {
         return 0.0;
     }
-    let sum: f64 = sound.iter().map(|sample| f64::from(*sample) * f64::from(*sample)).sum();
+    let sum: f64 = sound
+        .iter()
+        .map(|sample| f64::from(*sample) * f64::from(*sample))
+        .sum();
     (sum / sound.len() as f64).sqrt()
 }
 

@@ -40,7 +40,11 @@ impl Law {
 const fn encode_mu(sample: i16) -> u8 {
     let wide = sample as i32;
     let magnitude = (if wide < 0 { !wide } else { wide } >> 2) + 33;
-    let magnitude = if magnitude > 0x1FFF { 0x1FFF } else { magnitude };
+    let magnitude = if magnitude > 0x1FFF {
+        0x1FFF
+    } else {
+        magnitude
+    };
     // The segment is the position of the highest bit above the six that every magnitude fills.
     let segment = 32 - ((magnitude >> 6) as u32).leading_zeros() + 1;
     let code = ((8 - segment) << 4) as u8 | (0x0F - ((magnitude >> segment) & 0x0F) as u8);
@@ -68,7 +72,11 @@ const fn decode_mu(code: u8) -> i16 {
     let mantissa = (inverted & 0x0F) as i32;
     let step = 8 << exponent;
     let magnitude = (0x80 << exponent) + step * mantissa + step / 2 - 4 * 33;
-    if code < 0x80 { -magnitude as i16 } else { magnitude as i16 }
+    if code < 0x80 {
+        -magnitude as i16
+    } else {
+        magnitude as i16
+    }
 }
 
 const fn decode_a(code: u8) -> i16 {
@@ -76,7 +84,11 @@ const fn decode_a(code: u8) -> i16 {
     let exponent = (bits >> 4) as i32;
     let mantissa = (bits & 0x0F) as i32 + if exponent > 0 { 16 } else { 0 };
     let magnitude = ((mantissa << 4) + 8) << if exponent > 1 { exponent - 1 } else { 0 };
-    if code > 127 { magnitude as i16 } else { -magnitude as i16 }
+    if code > 127 {
+        magnitude as i16
+    } else {
+        -magnitude as i16
+    }
 }
 
 const fn table(law: Law) -> [i16; 256] {

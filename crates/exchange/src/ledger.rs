@@ -1,6 +1,6 @@
 //! The exchange's books: calls, requests, deliveries, warnings, outcomes. All of them bounded.
 
-use crate::ear::Ear;
+use crate::ear::{Ear, millis};
 use crate::phone::Missed;
 use crate::stopwatch::Report;
 use serde::Serialize;
@@ -169,6 +169,7 @@ pub struct Mark {
     /// Its name.
     pub name: String,
     /// When it was returned, since the answer.
+    #[serde(rename = "at_ms", serialize_with = "millis")]
     pub at: Duration,
     /// Why it was returned.
     pub why: Returned,
@@ -202,6 +203,7 @@ pub struct Outcome {
     /// Who or what ended it.
     pub ended_by: EndedBy,
     /// How long it lasted since it was answered; zero if it never was.
+    #[serde(rename = "talked_ms", serialize_with = "millis")]
     pub talked: Duration,
     /// The stopwatch's times.
     pub report: Report,
@@ -250,6 +252,7 @@ pub enum Happening {
         /// The call.
         call: String,
         /// When, since the answer.
+        #[serde(rename = "at_ms", serialize_with = "millis")]
         at: Duration,
     },
     /// The person pressed a key.
@@ -284,7 +287,11 @@ struct Books {
 impl Ledger {
     pub(crate) fn new() -> Self {
         let (watchers, _) = broadcast::channel(1_024);
-        Self { books: Mutex::default(), watchers, ended: Notify::new() }
+        Self {
+            books: Mutex::default(),
+            watchers,
+            ended: Notify::new(),
+        }
     }
 
     pub(crate) fn watch(&self) -> broadcast::Receiver<Happening> {
@@ -307,7 +314,11 @@ impl Ledger {
     }
 
     pub(crate) fn warn(&self, code: u32, call: &str, text: impl Into<String>) {
-        let warning = Warning { code, call: call.to_owned(), text: text.into() };
+        let warning = Warning {
+            code,
+            call: call.to_owned(),
+            text: text.into(),
+        };
         push(&mut self.books().warnings, warning.clone(), MOST_ENTRIES);
         self.tell(Happening::Warned(warning));
     }
@@ -335,12 +346,24 @@ impl Ledger {
     }
 
     pub(crate) fn warnings_of(&self, call: &str) -> Vec<Warning> {
-        self.books().warnings.iter().filter(|warning| warning.call == call).cloned().collect()
+        self.books()
+            .warnings
+            .iter()
+            .filter(|warning| warning.call == call)
+            .cloned()
+            .collect()
     }
 
     /// The outcome of one call, when it has one.
     pub(crate) async fn outcome(&self, call: &str) -> Arc<Outcome> {
-        self.wait(|books| books.outcomes.iter().find(|outcome| outcome.call == call).cloned()).await
+        self.wait(|books| {
+            books
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.call == call)
+                .cloned()
+        })
+        .await
     }
 
     /// The oldest outcome nobody was given yet.

@@ -36,7 +36,8 @@ mod twilio;
 pub mod wav;
 
 pub use ledger::{
-    Answer, Delivery, Direction, EndedBy, Happening, Kind, Mark, Outcome, Request, Returned, Status, Warning,
+    Answer, Delivery, Direction, EndedBy, Happening, Kind, Mark, Outcome, Request, Returned,
+    Status, Warning,
 };
 pub use phone::Missed;
 pub use twilio::Trouble;
@@ -52,7 +53,10 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use twilio::twiml::{Method, Onward};
-use twilio::{Account, Anyone, Call, Callback, Carrier, Fetch, Instructions, Number, Tunnel, fresh, life, rest};
+use twilio::{
+    Account, Anyone, Call, Callback, Carrier, Fetch, Instructions, Number, Tunnel, fresh, life,
+    rest,
+};
 
 /// A running exchange. Dropping it ends its calls and closes its sockets.
 pub struct Exchange {
@@ -81,7 +85,11 @@ pub struct NoSuchNumber(pub String);
 
 impl std::fmt::Display for NoSuchNumber {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} is not a number of this exchange, or it takes no more calls", self.0)
+        write!(
+            formatter,
+            "{} is not a number of this exchange, or it takes no more calls",
+            self.0
+        )
     }
 }
 
@@ -90,7 +98,10 @@ impl std::error::Error for NoSuchNumber {}
 impl Exchange {
     /// Begins to describe an exchange.
     pub fn builder() -> Builder {
-        Builder { listen: "127.0.0.1:0".to_owned(), ..Builder::default() }
+        Builder {
+            listen: "127.0.0.1:0".to_owned(),
+            ..Builder::default()
+        }
     }
 
     /// Where its REST API is, for the `api_url` of a gateway's configuration.
@@ -103,7 +114,12 @@ impl Exchange {
     ///
     /// # Errors
     /// When `to` is not one of the account's numbers, or the exchange is full of live calls.
-    pub fn call_in(&self, from: &str, to: &str, script: impl Into<Vec<Step>>) -> Result<String, NoSuchNumber> {
+    pub fn call_in(
+        &self,
+        from: &str,
+        to: &str,
+        script: impl Into<Vec<Step>>,
+    ) -> Result<String, NoSuchNumber> {
         let refused = || NoSuchNumber(to.to_owned());
         let number = self.carrier.number(to).ok_or_else(refused)?;
         let callback = Callback {
@@ -112,7 +128,9 @@ impl Exchange {
             events: vec!["completed".to_owned()],
         };
         let (call, commands) = Call::new(Direction::Inbound, (from, to), number.sid, callback);
-        self.carrier.enter(Arc::clone(&call)).map_err(|_| refused())?;
+        self.carrier
+            .enter(Arc::clone(&call))
+            .map_err(|_| refused())?;
         let sid = call.sid.clone();
         let instructions = Instructions::Fetch(Fetch {
             url: number.voice_url,
@@ -121,9 +139,14 @@ impl Exchange {
             event: "voice",
             extra: Vec::new(),
         });
-        let order = life::Order { instructions, timeout: LONGEST_RING, time_limit: LONGEST_CALL };
+        let order = life::Order {
+            instructions,
+            timeout: LONGEST_RING,
+            time_limit: LONGEST_CALL,
+        };
         let carrier = Arc::clone(&self.carrier);
-        self.carrier.spawn(life::inbound(carrier, call, commands, script.into(), order));
+        self.carrier
+            .spawn(life::inbound(carrier, call, commands, script.into(), order));
         Ok(sid)
     }
 
@@ -246,21 +269,49 @@ impl Builder {
             .numbers
             .into_iter()
             .map(|(number, voice_url)| {
-                (number, Number { sid: fresh("PN"), voice_url, status_url: status_url.clone() })
+                (
+                    number,
+                    Number {
+                        sid: fresh("PN"),
+                        voice_url,
+                        status_url: status_url.clone(),
+                    },
+                )
             })
             .collect();
-        let anyone = self.anyone.into_iter().next().map_or(Anyone::Unreachable, Anyone::Follows);
-        let tunnels = self.tunnels.into_iter().map(|(public, local)| Tunnel { public, local }).collect();
-        let account = Account { sid: self.account, token: self.token };
-        let carrier = Carrier::new(account, numbers, (self.phones, anyone), tunnels, self.mischief)
-            .map_err(io::Error::other)?;
+        let anyone = self
+            .anyone
+            .into_iter()
+            .next()
+            .map_or(Anyone::Unreachable, Anyone::Follows);
+        let tunnels = self
+            .tunnels
+            .into_iter()
+            .map(|(public, local)| Tunnel { public, local })
+            .collect();
+        let account = Account {
+            sid: self.account,
+            token: self.token,
+        };
+        let carrier = Carrier::new(
+            account,
+            numbers,
+            (self.phones, anyone),
+            tunnels,
+            self.mischief,
+        )
+        .map_err(io::Error::other)?;
         let carrier = Arc::new(carrier);
         let router = rest::router(Arc::clone(&carrier));
         let server = tokio::spawn(async move {
             // Serving ends only when the exchange is dropped.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Exchange { carrier, address, server })
+        Ok(Exchange {
+            carrier,
+            address,
+            server,
+        })
     }
 }
 

@@ -58,11 +58,18 @@ impl Line {
         let now = FRAME_TIME * self.ticks;
         match spoke.deed {
             Deed::Starts => self.speaking_since = now - FRAME_TIME,
-            Deed::Ends => self.ear.said(Span { from: self.speaking_since, to: now }),
+            Deed::Ends => self.ear.said(Span {
+                from: self.speaking_since,
+                to: now,
+            }),
             Deed::Presses(key) => self.ear.note(now - FRAME_TIME, Noted::Pressed(key)),
             Deed::Nothing | Deed::HangsUp => {}
         }
-        Tick { sound: spoke.sound, deed: spoke.deed, marks }
+        Tick {
+            sound: spoke.sound,
+            deed: spoke.deed,
+            marks,
+        }
     }
 
     /// Sound from the far end, to be played after all that came before it.
@@ -86,11 +93,6 @@ impl Line {
         self.playout = Playout::new(law);
     }
 
-    /// Whether the far end's sound is still being played.
-    pub(crate) fn is_playing(&self) -> bool {
-        self.playout.samples > 0
-    }
-
     /// The time on the ear's clock.
     pub(crate) fn clock(&self) -> Duration {
         self.answered.elapsed()
@@ -100,7 +102,10 @@ impl Line {
     pub(crate) fn into_parts(mut self) -> (Ear, Vec<Missed>) {
         let end = time(self.ear.caller().len());
         if self.person.is_speaking() {
-            self.ear.said(Span { from: self.speaking_since, to: end });
+            self.ear.said(Span {
+                from: self.speaking_since,
+                to: end,
+            });
         }
         let missed = self.person.missed().to_vec();
         (self.ear, missed)
@@ -139,7 +144,14 @@ enum Entry {
 
 impl Playout {
     fn new(law: Law) -> Self {
-        Self { law, queue: VecDeque::new(), samples: 0, marks: 0, passed: Vec::new(), sounding: false }
+        Self {
+            law,
+            queue: VecDeque::new(),
+            samples: 0,
+            marks: 0,
+            passed: Vec::new(),
+            sounding: false,
+        }
     }
 
     fn play(&mut self, codes: Vec<u8>) -> Fit {
@@ -182,7 +194,11 @@ impl Playout {
         while let Some(entry) = self.queue.front_mut() {
             match entry {
                 Entry::Mark(name) => {
-                    let list = if filled == 0 { &mut due } else { &mut self.passed };
+                    let list = if filled == 0 {
+                        &mut due
+                    } else {
+                        &mut self.passed
+                    };
                     list.push(std::mem::take(name));
                     self.marks -= 1;
                     self.queue.pop_front();
@@ -190,7 +206,9 @@ impl Playout {
                 Entry::Sound { .. } if filled == FRAME => break,
                 Entry::Sound { codes, at } => {
                     let count = (codes.len() - *at).min(FRAME - filled);
-                    for (sample, code) in frame[filled..filled + count].iter_mut().zip(&codes[*at..]) {
+                    for (sample, code) in
+                        frame[filled..filled + count].iter_mut().zip(&codes[*at..])
+                    {
                         *sample = self.law.decode(*code);
                     }
                     filled += count;

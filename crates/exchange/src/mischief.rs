@@ -144,6 +144,10 @@ impl Default for Socket {
 
 impl Default for Format {
     fn default() -> Self {
-        Self { encoding: "audio/x-mulaw".to_owned(), sample_rate: 8_000, channels: 1 }
+        Self {
+            encoding: "audio/x-mulaw".to_owned(),
+            sample_rate: 8_000,
+            channels: 1,
+        }
     }
 }

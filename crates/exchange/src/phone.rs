@@ -1,6 +1,6 @@
 //! The phone: a person who picks up, or does not, and then follows a script.
 
-use crate::ear::{FRAME, FRAME_TIME, Frame, RATE, loudness, samples};
+use crate::ear::{FRAME, FRAME_TIME, Frame, RATE, loudness, millis, samples};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -65,12 +65,18 @@ pub enum Step {
 impl PhonePlan {
     /// A phone that is answered after `ring` by a person who follows `script`.
     pub fn answers(ring: Duration, script: impl Into<Vec<Step>>) -> Self {
-        Self { pickup: Pickup::Answer(ring), script: script.into() }
+        Self {
+            pickup: Pickup::Answer(ring),
+            script: script.into(),
+        }
     }
 
     /// A phone nobody talks at, for the other ways a call can end.
     pub fn never_talks(pickup: Pickup) -> Self {
-        Self { pickup, script: Vec::new() }
+        Self {
+            pickup,
+            script: Vec::new(),
+        }
     }
 }
 
@@ -80,6 +86,7 @@ pub struct Missed {
     /// Which step of the script, from 0.
     pub step: usize,
     /// When, since the answer.
+    #[serde(rename = "at_ms", serialize_with = "millis")]
     pub at: Duration,
 }
 
@@ -109,12 +116,29 @@ pub(crate) struct Person {
 
 enum Doing {
     Nothing,
-    Saying { sound: Vec<i16>, at: usize },
-    Waiting { until: Duration },
-    Listening { quiet: Duration, silence: Silence, until: Duration },
-    Counting { left: Duration, until: Duration },
-    Pressing { sound: Vec<i16>, at: usize },
-    HoldingOn { until: Duration },
+    Saying {
+        sound: Vec<i16>,
+        at: usize,
+    },
+    Waiting {
+        until: Duration,
+    },
+    Listening {
+        quiet: Duration,
+        silence: Silence,
+        until: Duration,
+    },
+    Counting {
+        left: Duration,
+        until: Duration,
+    },
+    Pressing {
+        sound: Vec<i16>,
+        at: usize,
+    },
+    HoldingOn {
+        until: Duration,
+    },
 }
 
 enum Silence {
@@ -137,7 +161,9 @@ impl Person {
     pub(crate) fn live(&mut self, heard: &Frame) -> Spoke {
         let mut deed = Deed::Nothing;
         while let Doing::Nothing = self.doing {
-            let Some(step) = self.steps.pop_front() else { break };
+            let Some(step) = self.steps.pop_front() else {
+                break;
+            };
             deed = self.begin(step);
             self.step += 1;
             if deed == Deed::HangsUp {
@@ -146,10 +172,9 @@ impl Person {
         }
         self.lived += FRAME_TIME;
         let sound = self.sound();
+        // The first frame of an utterance or a key is never its end; that is judged from the next one on.
         if let Deed::Nothing = deed {
             deed = self.listen(heard);
-        } else {
-            // The sound of what has just begun is in this frame; whether it is over is judged by the next.
         }
         Spoke { sound, deed }
     }
@@ -169,14 +194,36 @@ impl Person {
             Step::Wait(time) => (Doing::Waiting { until: now + time }, Deed::Nothing),
             Step::WaitForAgent { quiet, timeout } => {
                 let silence = Silence::NotYetSpoken;
-                (Doing::Listening { quiet, silence, until: now + timeout }, Deed::Nothing)
+                (
+                    Doing::Listening {
+                        quiet,
+                        silence,
+                        until: now + timeout,
+                    },
+                    Deed::Nothing,
+                )
             }
-            Step::InterruptAfter { speech, timeout } => {
-                (Doing::Counting { left: speech, until: now + timeout }, Deed::Nothing)
-            }
-            Step::Press(key) => (Doing::Pressing { sound: key_tone(key), at: 0 }, Deed::Presses(key)),
+            Step::InterruptAfter { speech, timeout } => (
+                Doing::Counting {
+                    left: speech,
+                    until: now + timeout,
+                },
+                Deed::Nothing,
+            ),
+            Step::Press(key) => (
+                Doing::Pressing {
+                    sound: key_tone(key),
+                    at: 0,
+                },
+                Deed::Presses(key),
+            ),
             Step::HangUp => (Doing::Nothing, Deed::HangsUp),
-            Step::WaitForHangUp { timeout } => (Doing::HoldingOn { until: now + timeout }, Deed::Nothing),
+            Step::WaitForHangUp { timeout } => (
+                Doing::HoldingOn {
+                    until: now + timeout,
+                },
+                Deed::Nothing,
+            ),
         };
         self.doing = doing;
         deed
@@ -212,7 +259,11 @@ impl Person {
             }
             Doing::Pressing { sound, at } => (*at >= sound.len(), false, Deed::Nothing),
             Doing::Waiting { until } => (now >= *until, false, Deed::Nothing),
-            Doing::Listening { quiet, silence, until } => {
+            Doing::Listening {
+                quiet,
+                silence,
+                until,
+            } => {
                 let silent = match silence {
                     _ if loud => Duration::ZERO,
                     Silence::NotYetSpoken => Duration::ZERO,
@@ -228,12 +279,19 @@ impl Person {
                 if loud {
                     *left = left.saturating_sub(FRAME_TIME);
                 }
-                (left.is_zero() || now >= *until, !left.is_zero() && now >= *until, Deed::Nothing)
+                (
+                    left.is_zero() || now >= *until,
+                    !left.is_zero() && now >= *until,
+                    Deed::Nothing,
+                )
             }
             Doing::HoldingOn { until } => (now >= *until, now >= *until, Deed::Nothing),
         };
         if missed {
-            self.missed.push(Missed { step: self.step - 1, at: now });
+            self.missed.push(Missed {
+                step: self.step - 1,
+                at: now,
+            });
         }
         if over {
             self.doing = Doing::Nothing;
@@ -282,7 +340,10 @@ mod tests {
     fn waits_for_the_agent_to_speak_and_to_be_silent() {
         let quiet = Duration::from_millis(100);
         let mut person = Person::new(vec![
-            Step::WaitForAgent { quiet, timeout: Duration::from_secs(5) },
+            Step::WaitForAgent {
+                quiet,
+                timeout: Duration::from_secs(5),
+            },
             Step::HangUp,
         ]);
         assert!(!live(&mut person, &QUIET, 20).contains(&Deed::HangsUp));
@@ -295,7 +356,10 @@ mod tests {
     #[test]
     fn interrupts_after_so_much_speech_without_counting_pauses() {
         let mut person = Person::new(vec![
-            Step::InterruptAfter { speech: Duration::from_millis(200), timeout: Duration::from_secs(5) },
+            Step::InterruptAfter {
+                speech: Duration::from_millis(200),
+                timeout: Duration::from_secs(5),
+            },
             Step::Say(vec![1_000; 400]),
         ]);
         live(&mut person, &LOUD, 5);
@@ -311,10 +375,19 @@ mod tests {
     fn a_time_out_is_told() {
         let timeout = Duration::from_millis(60);
         let mut person = Person::new(vec![
-            Step::WaitForAgent { quiet: timeout, timeout },
+            Step::WaitForAgent {
+                quiet: timeout,
+                timeout,
+            },
             Step::HangUp,
         ]);
         assert_eq!(live(&mut person, &QUIET, 4).last(), Some(&Deed::HangsUp));
-        assert_eq!(person.missed(), [Missed { step: 0, at: timeout }]);
+        assert_eq!(
+            person.missed(),
+            [Missed {
+                step: 0,
+                at: timeout
+            }]
+        );
     }
 }

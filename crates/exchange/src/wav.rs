@@ -73,7 +73,11 @@ fn kernel(x: f64) -> f64 {
     if x.abs() >= ZERO_CROSSINGS {
         return 0.0;
     }
-    let sinc = if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+    let sinc = if x == 0.0 {
+        1.0
+    } else {
+        (PI * x).sin() / (PI * x)
+    };
     let phase = PI * x / ZERO_CROSSINGS;
     sinc * (0.42 + 0.5 * phase.cos() + 0.08 * (2.0 * phase).cos())
 }
@@ -88,7 +92,9 @@ mod tests {
 
     fn tone(frequency: f64, rate: u32) -> Vec<f64> {
         (0..rate)
-            .map(|index| (2.0 * PI * frequency * f64::from(index) / f64::from(rate)).sin() * 10_000.0)
+            .map(|index| {
+                (2.0 * PI * frequency * f64::from(index) / f64::from(rate)).sin() * 10_000.0
+            })
             .collect()
     }
 

@@ -46,14 +46,23 @@ pub(crate) async fn outbound(
     let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
     progress.to(Status::Initiated).await;
     let end = match ring(&mut progress, &mut commands, &plan, order.timeout).await {
-        Rung::Over(status, by) => End { status, by, recorded: Recorded::Nothing },
+        Rung::Over(status, by) => End {
+            status,
+            by,
+            recorded: Recorded::Nothing,
+        },
         Rung::Answered => {
             progress.to(Status::InProgress).await;
             let person = Person::new(plan.script);
-            let mut conversation = Conversation::new(&carrier, &call, commands, person, mischief.socket);
+            let mut conversation =
+                Conversation::new(&carrier, &call, commands, person, mischief.socket);
             conversation.limit(order.time_limit);
             let by = conversation.run(order.instructions).await;
-            End { status: Status::Completed, by, recorded: Recorded::Conversation(Box::new(conversation)) }
+            End {
+                status: Status::Completed,
+                by,
+                recorded: Recorded::Conversation(Box::new(conversation)),
+            }
         }
     };
     finish(&carrier, &call, progress, end).await;
@@ -72,20 +81,33 @@ pub(crate) async fn inbound(
     let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
     let loaded = load(&carrier, &call, order.instructions, "").await;
     let end = match loaded {
-        Ok(Loaded { document, .. }) if matches!(document.verbs.first(), Some(Verb::Reject { .. })) => {
+        Ok(Loaded { document, .. })
+            if matches!(document.verbs.first(), Some(Verb::Reject { .. })) =>
+        {
             let status = match document.verbs.first() {
-                Some(Verb::Reject { reason: Reason::Busy }) => Status::Busy,
+                Some(Verb::Reject {
+                    reason: Reason::Busy,
+                }) => Status::Busy,
                 _ => Status::NoAnswer,
             };
-            End { status, by: EndedBy::Rejected, recorded: Recorded::Nothing }
+            End {
+                status,
+                by: EndedBy::Rejected,
+                recorded: Recorded::Nothing,
+            }
         }
         loaded => {
             progress.to(Status::InProgress).await;
             let person = Person::new(script);
-            let mut conversation = Conversation::new(&carrier, &call, commands, person, mischief.socket);
+            let mut conversation =
+                Conversation::new(&carrier, &call, commands, person, mischief.socket);
             conversation.limit(order.time_limit);
             let by = conversation.perform_all(loaded).await;
-            End { status: Status::Completed, by, recorded: Recorded::Conversation(Box::new(conversation)) }
+            End {
+                status: Status::Completed,
+                by,
+                recorded: Recorded::Conversation(Box::new(conversation)),
+            }
         }
     };
     finish(&carrier, &call, progress, end).await;
@@ -166,16 +188,24 @@ struct Progress {
 impl Progress {
     fn new(carrier: &Arc<Carrier>, call: &Arc<Call>, mischief: crate::mischief::Callbacks) -> Self {
         let courier = Courier::new(Arc::clone(carrier), Arc::clone(call), mischief);
-        Self { carrier: Arc::clone(carrier), call: Arc::clone(call), courier, sequence: 0 }
+        Self {
+            carrier: Arc::clone(carrier),
+            call: Arc::clone(call),
+            courier,
+            sequence: 0,
+        }
     }
 
     async fn to(&mut self, status: Status) {
-        self.call.change(&self.carrier.ledger, status, Duration::ZERO);
+        self.call
+            .change(&self.carrier.ledger, status, Duration::ZERO);
         self.tell().await;
     }
 
     async fn tell(&mut self) {
-        self.courier.tell(&self.carrier, &self.call, self.sequence).await;
+        self.courier
+            .tell(&self.carrier, &self.call, self.sequence)
+            .await;
         self.sequence += 1;
     }
 }
@@ -263,12 +293,18 @@ impl Conversation {
                 }
             };
         }
-        self.carrier.ledger.warn(11200, &self.call.sid, "too many documents in one call");
+        self.carrier
+            .ledger
+            .warn(11200, &self.call.sid, "too many documents in one call");
         EndedBy::Fault(11200)
     }
 
     /// Gets a document while the line lives on.
-    async fn load(&mut self, instructions: Instructions, base: &str) -> Result<Result<Loaded, Unloaded>, Turn> {
+    async fn load(
+        &mut self,
+        instructions: Instructions,
+        base: &str,
+    ) -> Result<Result<Loaded, Unloaded>, Turn> {
         let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
         self.aside(load(&carrier, &call, instructions, base)).await
     }
@@ -285,10 +321,15 @@ impl Conversation {
                 Verb::Play => Ok(()),
                 Verb::Pause { length } => self.aside(sleep(length)).await,
                 Verb::Say { text } => {
-                    let length = SPEAKING * u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX);
+                    let length =
+                        SPEAKING * u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX);
                     self.aside(sleep(length.min(FOREVER))).await
                 }
-                Verb::Connect { stream, action, method } => {
+                Verb::Connect {
+                    stream,
+                    action,
+                    method,
+                } => {
                     let streamed = self.stream(&stream).await;
                     match (streamed, action) {
                         (Err(turn), _) => return turn,
@@ -379,7 +420,10 @@ async fn load(
                         ("ErrorCode".to_owned(), code.to_string()),
                         ("ErrorUrl".to_owned(), fetch.url.clone()),
                     ];
-                    (fetch_page(carrier, call, url, &fetch, extra).await?, url.clone())
+                    (
+                        fetch_page(carrier, call, url, &fetch, extra).await?,
+                        url.clone(),
+                    )
                 }
             }
         }
@@ -405,18 +449,43 @@ async fn fetch_page(
     form.extend(extra);
     let token = fresh("");
     let (event, method, kind) = (fetch.event, fetch.method, Kind::Genuine);
-    let request = Webhook { event, url, method, form, kind, token: &token };
-    let page = webhook::send(carrier, call, request).await.map_err(|unanswered| {
-        carrier.ledger.warn(unanswered.code, &call.sid, unanswered.text);
-        Unloaded(unanswered.code)
-    })?;
+    let request = Webhook {
+        event,
+        url,
+        method,
+        form,
+        kind,
+        token: &token,
+    };
+    let page = webhook::send(carrier, call, request)
+        .await
+        .map_err(|unanswered| {
+            carrier
+                .ledger
+                .warn(unanswered.code, &call.sid, unanswered.text);
+            Unloaded(unanswered.code)
+        })?;
     if !(200..300).contains(&page.status) {
-        carrier.ledger.warn(11200, &call.sid, format!("HTTP {} from {event}", page.status));
+        carrier.ledger.warn(
+            11200,
+            &call.sid,
+            format!("HTTP {} from {event}", page.status),
+        );
         return Err(Unloaded(11200));
     }
-    let kind = page.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = page
+        .content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     if !READABLE.contains(&kind.as_str()) {
-        carrier.ledger.warn(12300, &call.sid, format!("instructions cannot be read from {kind:?}"));
+        carrier.ledger.warn(
+            12300,
+            &call.sid,
+            format!("instructions cannot be read from {kind:?}"),
+        );
         return Err(Unloaded(12300));
     }
     Ok(page.body)
@@ -435,7 +504,13 @@ fn onward(
         Ok(joined) if !url.contains("://") => joined.to_string(),
         Ok(_) | Err(_) => url,
     };
-    Instructions::Fetch(Fetch { url, method, fallback: Onward::NextVerb, event, extra })
+    Instructions::Fetch(Fetch {
+        url,
+        method,
+        fallback: Onward::NextVerb,
+        event,
+        extra,
+    })
 }
 
 /// How a stream ended, when the call goes on.

@@ -34,18 +34,31 @@ impl Conversation {
     /// Runs a bidirectional stream until the application closes it, it fails, or the call turns elsewhere.
     pub(crate) async fn stream(&mut self, stream: &Stream) -> Result<Ended, Turn> {
         let sid = fresh("MZ");
-        let (carrier, call, socket) = (Arc::clone(&self.carrier), Arc::clone(&self.call), self.socket.clone());
+        let (carrier, call, socket) = (
+            Arc::clone(&self.carrier),
+            Arc::clone(&self.call),
+            self.socket.clone(),
+        );
         let connected = self.aside(connect(&carrier, stream, &socket)).await?;
         let websocket = match connected {
             Ok(websocket) => websocket,
             Err(refused) => {
-                carrier.ledger.warn(refused.code, &call.sid, refused.text.clone());
+                carrier
+                    .ledger
+                    .warn(refused.code, &call.sid, refused.text.clone());
                 self.tell_stream(stream, &sid, "stream-error", &refused.text);
-                return Ok(Ended { stream: sid, event: "stream-error", by: EndedBy::SocketFailed });
+                return Ok(Ended {
+                    stream: sid,
+                    event: "stream-error",
+                    by: EndedBy::SocketFailed,
+                });
             }
         };
         let host = authority(&stream.url).unwrap_or_default();
-        carrier.ledger.tell(Happening::Streaming { call: call.sid.clone(), host });
+        carrier.ledger.tell(Happening::Streaming {
+            call: call.sid.clone(),
+            host,
+        });
         self.tell_stream(stream, &sid, "stream-started", "");
         let mut media = Media::new(websocket, sid.clone(), &socket);
         media.begin(&carrier.account.sid, &call.sid, stream);
@@ -57,9 +70,17 @@ impl Conversation {
                     Closing::ByApplication => ("stream-stopped", EndedBy::SocketClosed),
                     Closing::Broken | Closing::Reset => ("stream-error", EndedBy::SocketFailed),
                 };
-                if closing == Closing::Reset { media.cut().await } else { media.close() }
+                if closing == Closing::Reset {
+                    media.cut().await
+                } else {
+                    media.close()
+                }
                 self.tell_stream(stream, &sid, event, "");
-                Ok(Ended { stream: sid, event, by })
+                Ok(Ended {
+                    stream: sid,
+                    event,
+                    by,
+                })
             }
             Err(turn) => {
                 media.stop(&carrier.account.sid, &call.sid);
@@ -140,7 +161,10 @@ impl Conversation {
                 for name in self.line.clear() {
                     self.give_back(media, name, Returned::Cleared);
                 }
-                self.carrier.ledger.tell(Happening::Cleared { call: self.call.sid.clone(), at });
+                self.carrier.ledger.tell(Happening::Cleared {
+                    call: self.call.sid.clone(),
+                    at,
+                });
             }
         }
         Heard::Message
@@ -153,8 +177,15 @@ impl Conversation {
             json!({"event": "mark", "sequenceNumber": sequence, "streamSid": media.sid, "mark": {"name": name}})
                 .to_string(),
         );
-        let mark = Mark { name, at: self.line.clock(), why };
-        self.carrier.ledger.tell(Happening::Marked { call: self.call.sid.clone(), mark: mark.clone() });
+        let mark = Mark {
+            name,
+            at: self.line.clock(),
+            why,
+        };
+        self.carrier.ledger.tell(Happening::Marked {
+            call: self.call.sid.clone(),
+            mark: mark.clone(),
+        });
         if self.marks.len() < MOST_MARKS {
             self.marks.push(mark);
         }
@@ -174,7 +205,9 @@ impl Conversation {
 
     /// Tells the application about its stream, if it asked for that.
     fn tell_stream(&self, stream: &Stream, sid: &str, event: &'static str, error: &str) {
-        let Onward::Fetch(url) = stream.status_callback.clone() else { return };
+        let Onward::Fetch(url) = stream.status_callback.clone() else {
+            return;
+        };
         let mut form: Vec<(String, String)> = [
             ("AccountSid", self.carrier.account.sid.as_str()),
             ("CallSid", &self.call.sid),
@@ -191,9 +224,18 @@ impl Conversation {
         let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
         self.carrier.spawn(async move {
             let (method, kind, token) = (Method::Post, Kind::Genuine, fresh(""));
-            let webhook = Webhook { event: "stream", url: &url, method, form, kind, token: &token };
+            let webhook = Webhook {
+                event: "stream",
+                url: &url,
+                method,
+                form,
+                kind,
+                token: &token,
+            };
             if let Err(unanswered) = webhook::send(&carrier, &call, webhook).await {
-                carrier.ledger.warn(unanswered.code, &call.sid, unanswered.text);
+                carrier
+                    .ledger
+                    .warn(unanswered.code, &call.sid, unanswered.text);
             }
         });
     }
@@ -232,24 +274,34 @@ fn read(text: &str, stream: &str) -> Result<Told, String> {
     let field = |path: &str| value.pointer(path).and_then(Value::as_str);
     let event = field("/event").ok_or("no event")?;
     if field("/streamSid") != Some(stream) {
-        return Err(format!("{event}: the streamSid is missing or not this stream's"));
+        return Err(format!(
+            "{event}: the streamSid is missing or not this stream's"
+        ));
     }
-    let fields = |path: &str, expected: &[&str]| match value.pointer(path).and_then(Value::as_object) {
-        Some(object) if object.len() == expected.len() && expected.iter().all(|name| object.contains_key(*name)) => {
-            Ok(())
-        }
-        Some(object) => {
-            let found: Vec<_> = object.keys().map(String::as_str).collect();
-            Err(format!("{event}: the fields are {found:?}, not {expected:?}"))
-        }
-        None => Err(format!("{event}: {path} is missing")),
-    };
+    let fields =
+        |path: &str, expected: &[&str]| match value.pointer(path).and_then(Value::as_object) {
+            Some(object)
+                if object.len() == expected.len()
+                    && expected.iter().all(|name| object.contains_key(*name)) =>
+            {
+                Ok(())
+            }
+            Some(object) => {
+                let found: Vec<_> = object.keys().map(String::as_str).collect();
+                Err(format!(
+                    "{event}: the fields are {found:?}, not {expected:?}"
+                ))
+            }
+            None => Err(format!("{event}: {path} is missing")),
+        };
     match event {
         "media" => {
             fields("", &["event", "streamSid", "media"])?;
             fields("/media", &["payload"])?;
             let payload = field("/media/payload").ok_or("media: the payload is not a string")?;
-            let codes = STANDARD.decode(payload).map_err(|why| format!("media: not base64: {why}"))?;
+            let codes = STANDARD
+                .decode(payload)
+                .map_err(|why| format!("media: not base64: {why}"))?;
             Ok(Told::Media(codes))
         }
         "mark" => {
@@ -290,7 +342,11 @@ impl Media {
         let (messages, inbox) = mpsc::channel(QUEUE);
         Self {
             sid,
-            law: if socket.format.encoding.contains("alaw") { Law::A } else { Law::Mu },
+            law: if socket.format.encoding.contains("alaw") {
+                Law::A
+            } else {
+                Law::Mu
+            },
             reader,
             messages,
             writer: tokio::spawn(write(writer, inbox)),
@@ -311,7 +367,9 @@ impl Media {
     }
 
     fn begin(&mut self, account: &str, call: &str, stream: &Stream) {
-        let _ = self.messages.try_send(Message::text(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#));
+        let _ = self.messages.try_send(Message::text(
+            r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#,
+        ));
         let parameters: serde_json::Map<String, Value> = stream
             .parameters
             .iter()
@@ -348,7 +406,10 @@ impl Media {
             self.send(dtmf.to_string());
         }
         let codes = tick.sound.map(|sample| self.law.encode(sample));
-        let (sequence, timestamp) = (self.next_sequence(), self.chunk * FRAME_TIME.as_millis() as u64);
+        let (sequence, timestamp) = (
+            self.next_sequence(),
+            self.chunk * FRAME_TIME.as_millis() as u64,
+        );
         self.chunk += 1;
         let message = format!(
             r#"{{"event":"media","sequenceNumber":"{sequence}","media":{{"track":"inbound","chunk":"{}","timestamp":"{timestamp}","payload":"{}"}},"streamSid":"{}"}}"#,
@@ -383,7 +444,9 @@ impl Media {
         }
         let sid = &self.sid;
         let message = match (self.chunk / 5) % 4 {
-            0 => Message::text(format!(r#"{{"event":"weather","streamSid":"{sid}","weather":{{"sky":"grey"}}}}"#)),
+            0 => Message::text(format!(
+                r#"{{"event":"weather","streamSid":"{sid}","weather":{{"sky":"grey"}}}}"#
+            )),
             1 => Message::text("this is not JSON {"),
             2 => Message::binary(vec![0, 159, 146, 150]),
             _ => Message::text(format!(
@@ -424,7 +487,12 @@ impl Media {
 
     /// Closes the connection; what is queued is still sent, for a while.
     fn close(self) {
-        let Self { reader, messages, writer, .. } = self;
+        let Self {
+            reader,
+            messages,
+            writer,
+            ..
+        } = self;
         drop(messages);
         tokio::spawn(async move {
             // The reader is kept until the writer is done: reading is what lets the closing handshake finish.
@@ -444,7 +512,10 @@ impl Media {
     }
 }
 
-async fn write(mut sink: SplitSink<WebSocketStream<TcpStream>, Message>, mut inbox: mpsc::Receiver<Message>) {
+async fn write(
+    mut sink: SplitSink<WebSocketStream<TcpStream>, Message>,
+    mut inbox: mpsc::Receiver<Message>,
+) {
     while let Some(message) = inbox.recv().await {
         if sink.send(message).await.is_err() {
             return;
@@ -470,13 +541,20 @@ async fn connect(
         Connect::After(delay) => sleep(delay).await,
         Connect::Never => {
             sleep(CONNECTING).await;
-            return Err(refused(31901, "no connection within the time for it".to_owned()));
+            return Err(refused(
+                31901,
+                "no connection within the time for it".to_owned(),
+            ));
         }
     }
     let target = target(carrier, &stream.url)?;
     let address = authority(&target).filter(|address| !address.is_empty());
     let address = address.ok_or_else(|| refused(31920, format!("{} has no host", stream.url)))?;
-    let address = if address.rsplit(']').next().is_some_and(|tail| tail.contains(':')) {
+    let address = if address
+        .rsplit(']')
+        .next()
+        .is_some_and(|tail| tail.contains(':'))
+    {
         address
     } else {
         format!("{address}:80")
@@ -490,7 +568,10 @@ async fn connect(
         let _ = tcp.set_zero_linger();
     }
     if socket.connect == Connect::Cut {
-        return Err(refused(31903, "the connection was cut before the upgrade".to_owned()));
+        return Err(refused(
+            31903,
+            "the connection was cut before the upgrade".to_owned(),
+        ));
     }
     let mut request = stream
         .url
@@ -506,11 +587,16 @@ async fn connect(
         let value = HeaderValue::from_str(&signature).expect("base64 is a header value");
         request.headers_mut().insert("x-twilio-signature", value);
     }
-    let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-    let (websocket, _) = timeout(CONNECTING, client_async_with_config(request, tcp, Some(config)))
-        .await
-        .map_err(|_| refused(31901, "the upgrade was not answered".to_owned()))?
-        .map_err(|why| refused(31920, format!("the upgrade was refused: {why}")))?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST))
+        .max_frame_size(Some(LARGEST));
+    let (websocket, _) = timeout(
+        CONNECTING,
+        client_async_with_config(request, tcp, Some(config)),
+    )
+    .await
+    .map_err(|_| refused(31901, "the upgrade was not answered".to_owned()))?
+    .map_err(|why| refused(31920, format!("the upgrade was refused: {why}")))?;
     Ok(websocket)
 }
 
@@ -523,9 +609,10 @@ fn target(carrier: &super::Carrier, url: &str) -> Result<String, Refused> {
     match carrier.reach(url) {
         Reach::Tunnelled(local) => Ok(local),
         Reach::Direct if url.starts_with("ws://") => Ok(url.to_owned()),
-        Reach::Direct if url.starts_with("wss://") => {
-            Err(Refused { code: 31910, text: format!("{url}: no tunnel leads there, and there is no TLS here") })
-        }
+        Reach::Direct if url.starts_with("wss://") => Err(Refused {
+            code: 31910,
+            text: format!("{url}: no tunnel leads there, and there is no TLS here"),
+        }),
         Reach::Direct => refused(format!("{url:?} is not the URL of a socket")),
     }
 }
@@ -568,7 +655,10 @@ mod tests {
             told(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"a"}}"#),
             Ok(Told::Mark("a".into()))
         );
-        assert_eq!(told(r#"{"event":"clear","streamSid":"MZ1"}"#), Ok(Told::Clear));
+        assert_eq!(
+            told(r#"{"event":"clear","streamSid":"MZ1"}"#),
+            Ok(Told::Clear)
+        );
         for wrong in [
             "hello",
             "[]",

@@ -162,17 +162,28 @@ impl Carrier {
     }
 
     pub(crate) fn numbers(&self) -> Vec<(String, Number)> {
-        let mut numbers: Vec<_> =
-            lock(&self.numbers).iter().map(|(key, number)| (key.clone(), number.clone())).collect();
+        let mut numbers: Vec<_> = lock(&self.numbers)
+            .iter()
+            .map(|(key, number)| (key.clone(), number.clone()))
+            .collect();
         numbers.sort_by(|left, right| left.0.cmp(&right.0));
         numbers
     }
 
     pub(crate) fn set_number(&self, number: &str, voice_url: &str, status_url: &str) {
         let mut numbers = lock(&self.numbers);
-        let sid = numbers.get(number).map_or_else(|| fresh("PN"), |known| known.sid.clone());
+        let sid = numbers
+            .get(number)
+            .map_or_else(|| fresh("PN"), |known| known.sid.clone());
         let (voice_url, status_url) = (voice_url.to_owned(), status_url.to_owned());
-        numbers.insert(number.to_owned(), Number { sid, voice_url, status_url });
+        numbers.insert(
+            number.to_owned(),
+            Number {
+                sid,
+                voice_url,
+                status_url,
+            },
+        );
     }
 
     pub(crate) fn mischief(&self) -> Mischief {
@@ -198,7 +209,10 @@ impl Carrier {
     pub(crate) fn enter(&self, call: Arc<Call>) -> Result<(), Full> {
         let mut calls = lock(&self.calls);
         if calls.len() >= MOST_CALLS {
-            let over = calls.iter().position(|call| call.state().status.is_final()).ok_or(Full)?;
+            let over = calls
+                .iter()
+                .position(|call| call.state().status.is_final())
+                .ok_or(Full)?;
             calls.remove(over);
         }
         calls.push_back(call);
@@ -206,7 +220,10 @@ impl Carrier {
     }
 
     pub(crate) fn call(&self, sid: &str) -> Option<Arc<Call>> {
-        lock(&self.calls).iter().find(|call| call.sid == sid).cloned()
+        lock(&self.calls)
+            .iter()
+            .find(|call| call.sid == sid)
+            .cloned()
     }
 
     /// All calls in the books, the newest first.
@@ -232,7 +249,9 @@ impl Carrier {
                 (tunnel.public.clone(), tunnel.local.clone()),
                 (socket_scheme(&tunnel.public), socket_scheme(&tunnel.local)),
             ] {
-                let Some(rest) = url.strip_prefix(&public) else { continue };
+                let Some(rest) = url.strip_prefix(&public) else {
+                    continue;
+                };
                 if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
                     return Reach::Tunnelled(format!("{local}{rest}"));
                 }
@@ -310,7 +329,10 @@ impl Call {
             state.talked = talked;
         }
         drop(state);
-        ledger.tell(Happening::Changed { call: self.sid.clone(), status });
+        ledger.tell(Happening::Changed {
+            call: self.sid.clone(),
+            status,
+        });
     }
 }
 
@@ -318,7 +340,9 @@ impl Call {
 pub(crate) fn fresh(prefix: &str) -> String {
     let mut bytes = [0; 16];
     rand::rng().fill_bytes(&mut bytes);
-    bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    bytes
+        .iter()
+        .fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A date as the carrier writes it (RFC 2822, UTC).

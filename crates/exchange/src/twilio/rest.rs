@@ -4,7 +4,9 @@
 //! The numbers of errors are the carrier's own; the texts are not.
 
 use super::twiml::{Method, Onward};
-use super::{Anyone, Call, Callback, CallState, Carrier, Command, Fetch, Instructions, Trouble, date, life};
+use super::{
+    Anyone, Call, CallState, Callback, Carrier, Command, Fetch, Instructions, Trouble, date, life,
+};
 use crate::ledger::{Direction, Request, Status};
 use crate::phone::{PhonePlan, Pickup};
 use axum::Router;
@@ -41,7 +43,11 @@ struct Refusal {
 }
 
 fn refusal(status: u16, code: u32, message: impl Into<String>) -> Refusal {
-    Refusal { status, code, message: message.into() }
+    Refusal {
+        status,
+        code,
+        message: message.into(),
+    }
 }
 
 type Answered = Result<(u16, Value), Refusal>;
@@ -61,8 +67,21 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         Ok((status, _)) => (*status, 0),
         Err(refusal) => (refusal.status, refusal.code),
     };
-    let Asked { method, path, query, form, .. } = asked;
-    carrier.ledger.requested(Request { method, path, query, form, status, code });
+    let Asked {
+        method,
+        path,
+        query,
+        form,
+        ..
+    } = asked;
+    carrier.ledger.requested(Request {
+        method,
+        path,
+        query,
+        form,
+        status,
+        code,
+    });
     if let Some(Trouble::Slow(time)) = trouble {
         tokio::time::sleep(time).await;
     }
@@ -71,13 +90,28 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
 
 async fn read(request: axum::extract::Request) -> Result<Asked, Refusal> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST_FORM)
-        .await
-        .map_err(|_| refusal(413, 20413, format!("a form has at most {LARGEST_FORM} bytes")))?;
-    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let body = to_bytes(body, LARGEST_FORM).await.map_err(|_| {
+        refusal(
+            413,
+            20413,
+            format!("a form has at most {LARGEST_FORM} bytes"),
+        )
+    })?;
+    let text = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let kind = text(header::CONTENT_TYPE);
     if !body.is_empty() && !kind.starts_with("application/x-www-form-urlencoded") {
-        return Err(refusal(415, 20415, format!("Content-Type {kind:?} is not a form")));
+        return Err(refusal(
+            415,
+            20415,
+            format!("Content-Type {kind:?} is not a form"),
+        ));
     }
     Ok(Asked {
         method: parts.method.to_string(),
@@ -89,7 +123,9 @@ async fn read(request: axum::extract::Request) -> Result<Asked, Refusal> {
 }
 
 fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    form_urlencoded::parse(encoded)
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
 }
 
 fn respond(answered: Result<&(u16, Value), &Refusal>) -> Response {
@@ -106,20 +142,34 @@ fn respond(answered: Result<&(u16, Value), &Refusal>) -> Response {
         ),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response =
-        (status, [(header::CONTENT_TYPE, "application/json;charset=utf-8")], Body::from(body.to_string()))
-            .into_response();
+    let mut response = (
+        status,
+        [(header::CONTENT_TYPE, "application/json;charset=utf-8")],
+        Body::from(body.to_string()),
+    )
+        .into_response();
     if status == StatusCode::UNAUTHORIZED {
         let value = header::HeaderValue::from_static("Basic realm=\"Twilio API\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }
 
 fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     authenticate(carrier, asked)?;
-    let not_found = || refusal(404, 20404, format!("The requested resource {} was not found", asked.path));
-    let rest = asked.path.strip_prefix("/2010-04-01/Accounts/").ok_or_else(not_found)?;
+    let not_found = || {
+        refusal(
+            404,
+            20404,
+            format!("The requested resource {} was not found", asked.path),
+        )
+    };
+    let rest = asked
+        .path
+        .strip_prefix("/2010-04-01/Accounts/")
+        .ok_or_else(not_found)?;
     let (account, rest) = rest.split_once('/').ok_or_else(not_found)?;
     if account != carrier.account.sid {
         return Err(not_found());
@@ -129,7 +179,10 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         ("GET", "Calls.json") => list(carrier, asked),
         ("GET", "IncomingPhoneNumbers.json") => numbers(carrier, asked),
         (method, rest) => {
-            let sid = rest.strip_prefix("Calls/").and_then(|rest| rest.strip_suffix(".json")).ok_or_else(not_found)?;
+            let sid = rest
+                .strip_prefix("Calls/")
+                .and_then(|rest| rest.strip_suffix(".json"))
+                .ok_or_else(not_found)?;
             let call = carrier.call(sid).ok_or_else(not_found)?;
             match method {
                 "GET" => {
@@ -159,25 +212,48 @@ fn authenticate(carrier: &Carrier, asked: &Asked) -> Result<(), Refusal> {
 fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     known(&asked.query, &[])?;
     known(&asked.form, CREATE)?;
-    once(&asked.form, &["StatusCallbackEvent", "RecordingStatusCallbackEvent"])?;
+    once(
+        &asked.form,
+        &["StatusCallbackEvent", "RecordingStatusCallbackEvent"],
+    )?;
     let form = Form(&asked.form);
     let to = form.get("To").filter(|to| !to.is_empty());
     let to = to.ok_or_else(|| refusal(400, 21201, "No 'To' number is specified"))?;
     let from = form.get("From").filter(|from| !from.is_empty());
     let from = from.ok_or_else(|| refusal(400, 21213, "No 'From' number is specified"))?;
     if !is_number(to) && !to.starts_with("sip:") && !to.starts_with("client:") {
-        return Err(refusal(400, 21211, format!("The phone number you are attempting to call, {to}, is not valid")));
+        return Err(refusal(
+            400,
+            21211,
+            format!("The phone number you are attempting to call, {to}, is not valid"),
+        ));
     }
     if !is_number(from) {
-        return Err(refusal(400, 21212, format!("The source phone number provided, {from}, is not valid")));
+        return Err(refusal(
+            400,
+            21212,
+            format!("The source phone number provided, {from}, is not valid"),
+        ));
     }
     let number = carrier.number(from).ok_or_else(|| {
-        refusal(400, 21210, format!("The source phone number provided, {from}, is not yet verified for your account"))
+        refusal(
+            400,
+            21210,
+            format!(
+                "The source phone number provided, {from}, is not yet verified for your account"
+            ),
+        )
     })?;
-    let instructions = form.instructions()?.ok_or_else(|| refusal(400, 21205, "Url parameter is required"))?;
+    let instructions = form
+        .instructions()?
+        .ok_or_else(|| refusal(400, 21205, "Url parameter is required"))?;
     let callback = form.callback(Callback::default())?;
-    let timeout = form.seconds("Timeout", 1..=600)?.unwrap_or(Duration::from_secs(60));
-    let time_limit = form.seconds("TimeLimit", 1..=86_400)?.unwrap_or(LONGEST_CALL);
+    let timeout = form
+        .seconds("Timeout", 1..=600)?
+        .unwrap_or(Duration::from_secs(60));
+    let time_limit = form
+        .seconds("TimeLimit", 1..=86_400)?
+        .unwrap_or(LONGEST_CALL);
     form.check_the_rest()?;
 
     let plan = match (carrier.phones.get(to), &carrier.anyone) {
@@ -185,10 +261,22 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         (None, Anyone::Unreachable) => PhonePlan::never_talks(Pickup::Unreachable),
     };
     let (call, commands) = Call::new(Direction::Outbound, (from, to), number.sid, callback);
-    carrier.enter(Arc::clone(&call)).map_err(|_| refusal(429, 10004, "Call concurrency limit exceeded"))?;
+    carrier
+        .enter(Arc::clone(&call))
+        .map_err(|_| refusal(429, 10004, "Call concurrency limit exceeded"))?;
     let described = describe(carrier, &call);
-    let order = life::Order { instructions, timeout, time_limit };
-    carrier.spawn(life::outbound(Arc::clone(carrier), call, commands, plan, order));
+    let order = life::Order {
+        instructions,
+        timeout,
+        time_limit,
+    };
+    carrier.spawn(life::outbound(
+        Arc::clone(carrier),
+        call,
+        commands,
+        plan,
+        order,
+    ));
     Ok((201, described))
 }
 
@@ -203,14 +291,24 @@ fn update(carrier: &Carrier, call: &Call, asked: &Asked) -> Answered {
         None => {}
         Some("completed") => commands.push(Command::Complete),
         Some("canceled") => commands.push(Command::Cancel),
-        Some(other) => return Err(refusal(400, 21225, format!("{other} is not a status a call can be given"))),
+        Some(other) => {
+            return Err(refusal(
+                400,
+                21225,
+                format!("{other} is not a status a call can be given"),
+            ));
+        }
     }
     if form.get("Url").is_some() && form.get("Twiml").is_some() {
         return Err(refusal(400, 21218, "Url and Twiml cannot both be given"));
     }
     if let Some(instructions) = form.instructions()? {
         if state.status != Status::InProgress {
-            return Err(refusal(400, 21220, "Call is not in-progress. Cannot redirect."));
+            return Err(refusal(
+                400,
+                21220,
+                "Call is not in-progress. Cannot redirect.",
+            ));
         }
         commands.push(Command::Redirect(instructions));
     }
@@ -243,7 +341,11 @@ fn list(carrier: &Carrier, asked: &Asked) -> Answered {
             wanted("To", &call.to)
                 && wanted("From", &call.from)
                 && wanted("Status", call.state().status.as_str())
-                && in_time(&query, "StartTime", call.state().started.unwrap_or(call.created))
+                && in_time(
+                    &query,
+                    "StartTime",
+                    call.state().started.unwrap_or(call.created),
+                )
         })
         .take(size)
         .map(|call| describe(carrier, call))
@@ -254,9 +356,16 @@ fn list(carrier: &Carrier, asked: &Asked) -> Answered {
 /// Whether a day-grained time filter lets a call through; the carrier compares dates in UTC.
 fn in_time(query: &Form<'_>, name: &str, time: jiff::Timestamp) -> bool {
     let day = time.strftime("%Y-%m-%d").to_string();
-    let bound = |suffix: &str| query.get(&format!("{name}{suffix}")).map(|value| value.chars().take(10).collect());
-    let (on, before, after): (Option<String>, Option<String>, Option<String>) = (bound(""), bound("<"), bound(">"));
-    on.is_none_or(|on| day == on) && before.is_none_or(|before| day <= before) && after.is_none_or(|after| day >= after)
+    let bound = |suffix: &str| {
+        query
+            .get(&format!("{name}{suffix}"))
+            .map(|value| value.chars().take(10).collect())
+    };
+    let (on, before, after): (Option<String>, Option<String>, Option<String>) =
+        (bound(""), bound("<"), bound(">"));
+    on.is_none_or(|on| day == on)
+        && before.is_none_or(|before| day <= before)
+        && after.is_none_or(|after| day >= after)
 }
 
 fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
@@ -290,11 +399,23 @@ fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
             })
         })
         .collect();
-    Ok((200, page(carrier, "IncomingPhoneNumbers", "incoming_phone_numbers", numbers, size)))
+    Ok((
+        200,
+        page(
+            carrier,
+            "IncomingPhoneNumbers",
+            "incoming_phone_numbers",
+            numbers,
+            size,
+        ),
+    ))
 }
 
 fn page(carrier: &Carrier, resource: &str, key: &str, items: Vec<Value>, size: usize) -> Value {
-    let uri = format!("/2010-04-01/Accounts/{}/{resource}.json?PageSize={size}&Page=0", carrier.account.sid);
+    let uri = format!(
+        "/2010-04-01/Accounts/{}/{resource}.json?PageSize={size}&Page=0",
+        carrier.account.sid
+    );
     json!({
         "first_page_uri": uri,
         "uri": uri,
@@ -310,7 +431,14 @@ fn page(carrier: &Carrier, resource: &str, key: &str, items: Vec<Value>, size: u
 
 /// A call as the API shows it.
 fn describe(carrier: &Carrier, call: &Call) -> Value {
-    let CallState { status, updated, started, ended, talked, .. } = call.state();
+    let CallState {
+        status,
+        updated,
+        started,
+        ended,
+        talked,
+        ..
+    } = call.state();
     let account = &carrier.account.sid;
     let uri = format!("/2010-04-01/Accounts/{account}/Calls/{}", call.sid);
     let direction = match call.direction {
@@ -364,24 +492,37 @@ fn formatted(number: &str) -> String {
 
 fn is_number(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
-        (8..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+        (8..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
 fn known(pairs: &[(String, String)], names: &[&str]) -> Result<(), Refusal> {
-    let strangers: Vec<&str> =
-        pairs.iter().map(|(name, _)| name.as_str()).filter(|name| !names.contains(name)).collect();
+    let strangers: Vec<&str> = pairs
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !names.contains(name))
+        .collect();
     if strangers.is_empty() {
         return Ok(());
     }
-    Err(refusal(400, 20001, format!("Unknown parameters: {}", strangers.join(", "))))
+    Err(refusal(
+        400,
+        20001,
+        format!("Unknown parameters: {}", strangers.join(", ")),
+    ))
 }
 
 fn once(pairs: &[(String, String)], repeatable: &[&str]) -> Result<(), Refusal> {
     for (index, (name, _)) in pairs.iter().enumerate() {
         let repeated = pairs[..index].iter().any(|(earlier, _)| earlier == name);
         if repeated && !repeatable.contains(&name.as_str()) {
-            return Err(refusal(400, 20001, format!("{name} is given more than once")));
+            return Err(refusal(
+                400,
+                20001,
+                format!("{name} is given more than once"),
+            ));
         }
     }
     Ok(())
@@ -392,17 +533,28 @@ struct Form<'a>(&'a [(String, String)]);
 
 impl<'a> Form<'a> {
     fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 
     /// `Url` wins over `Twiml`; there are no applications here for `ApplicationSid` to name.
     fn instructions(&self) -> Result<Option<Instructions>, Refusal> {
         if let Some(sid) = self.get("ApplicationSid") {
-            return Err(refusal(400, 21218, format!("There is no application {sid}")));
+            return Err(refusal(
+                400,
+                21218,
+                format!("There is no application {sid}"),
+            ));
         }
         let fallback = match self.url("FallbackUrl")? {
             Some(url) => Onward::Fetch(url),
@@ -411,13 +563,21 @@ impl<'a> Form<'a> {
         let method = self.method("Method")?;
         self.method("FallbackMethod")?;
         if let Some(url) = self.url("Url")? {
-            let fetch = Fetch { url, method, fallback, event: "voice", extra: Vec::new() };
+            let fetch = Fetch {
+                url,
+                method,
+                fallback,
+                event: "voice",
+                extra: Vec::new(),
+            };
             return Ok(Some(Instructions::Fetch(fetch)));
         }
         match self.get("Twiml") {
-            Some(twiml) if twiml.chars().count() > LONGEST_TWIML => {
-                Err(refusal(400, 21601, format!("Twiml has at most {LONGEST_TWIML} characters")))
-            }
+            Some(twiml) if twiml.chars().count() > LONGEST_TWIML => Err(refusal(
+                400,
+                21601,
+                format!("Twiml has at most {LONGEST_TWIML} characters"),
+            )),
             Some(twiml) => Ok(Some(Instructions::Inline(twiml.to_owned()))),
             None => Ok(None),
         }
@@ -434,8 +594,15 @@ impl<'a> Form<'a> {
             };
         }
         let events = self.all("StatusCallbackEvent");
-        if let Some(stranger) = events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
-            return Err(refusal(400, 21626, format!("{stranger:?} is not a StatusCallbackEvent")));
+        if let Some(stranger) = events
+            .iter()
+            .find(|event| !EVENTS.contains(&event.as_str()))
+        {
+            return Err(refusal(
+                400,
+                21626,
+                format!("{stranger:?} is not a StatusCallbackEvent"),
+            ));
         }
         if !events.is_empty() {
             callback.events = events;
@@ -447,7 +614,9 @@ impl<'a> Form<'a> {
 
     /// A URL the carrier would call: absolute, `http` or `https`, without an underscore in the host.
     fn url(&self, name: &str) -> Result<Option<String>, Refusal> {
-        let Some(text) = self.get(name) else { return Ok(None) };
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
         let bad = || refusal(400, 21205, format!("{name} is not a valid URL: {text}"));
         let url = url::Url::parse(text).map_err(|_| bad())?;
         let host = url.host_str().unwrap_or_default();
@@ -461,17 +630,31 @@ impl<'a> Form<'a> {
         match self.get(name) {
             None | Some("POST") => Ok(Method::Post),
             Some("GET") => Ok(Method::Get),
-            Some(other) => Err(refusal(400, 21403, format!("{name} is GET or POST, not {other}"))),
+            Some(other) => Err(refusal(
+                400,
+                21403,
+                format!("{name} is GET or POST, not {other}"),
+            )),
         }
     }
 
-    fn seconds(&self, name: &str, range: std::ops::RangeInclusive<u64>) -> Result<Option<Duration>, Refusal> {
-        let Some(text) = self.get(name) else { return Ok(None) };
+    fn seconds(
+        &self,
+        name: &str,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, Refusal> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
         match text.parse() {
             Ok(seconds) if range.contains(&seconds) => Ok(Some(Duration::from_secs(seconds))),
             Ok(_) | Err(_) => {
                 let (least, most) = range.into_inner();
-                Err(refusal(400, 20001, format!("{name} is a whole number from {least} to {most}, not {text}")))
+                Err(refusal(
+                    400,
+                    20001,
+                    format!("{name} is a whole number from {least} to {most}, not {text}"),
+                ))
             }
         }
     }
@@ -480,16 +663,27 @@ impl<'a> Form<'a> {
         match self.get("PageSize").map(str::parse) {
             None => Ok(50),
             Some(Ok(size @ 1..=1_000)) => Ok(size),
-            Some(_) => Err(refusal(400, 20007, "PageSize is a whole number from 1 to 1000")),
+            Some(_) => Err(refusal(
+                400,
+                20007,
+                "PageSize is a whole number from 1 to 1000",
+            )),
         }
     }
 
     /// Parameters that are accepted and not played here are still checked.
     fn check_the_rest(&self) -> Result<(), Refusal> {
-        for name in ["RecordingStatusCallback", "AsyncAmdStatusCallback", "ClientNotificationUrl"] {
+        for name in [
+            "RecordingStatusCallback",
+            "AsyncAmdStatusCallback",
+            "ClientNotificationUrl",
+        ] {
             self.url(name)?;
         }
-        for name in ["RecordingStatusCallbackMethod", "AsyncAmdStatusCallbackMethod"] {
+        for name in [
+            "RecordingStatusCallbackMethod",
+            "AsyncAmdStatusCallbackMethod",
+        ] {
             self.method(name)?;
         }
         for (name, range) in [
@@ -509,12 +703,24 @@ impl<'a> Form<'a> {
             ("AsyncAmd", &["true", "false"]),
         ] {
             if let Some(value) = self.get(name).filter(|value| !values.contains(value)) {
-                return Err(refusal(400, 20001, format!("{name} is one of {values:?}, not {value}")));
+                return Err(refusal(
+                    400,
+                    20001,
+                    format!("{name} is one of {values:?}, not {value}"),
+                ));
             }
         }
         let digits = self.get("SendDigits").unwrap_or_default();
-        if digits.len() > 32 || !digits.chars().all(|digit| "0123456789ABCD#*wW".contains(digit)) {
-            return Err(refusal(400, 21206, format!("SendDigits is not valid: {digits}")));
+        if digits.len() > 32
+            || !digits
+                .chars()
+                .all(|digit| "0123456789ABCD#*wW".contains(digit))
+        {
+            return Err(refusal(
+                400,
+                21206,
+                format!("SendDigits is not valid: {digits}"),
+            ));
         }
         Ok(())
     }
@@ -584,7 +790,15 @@ const LIST_CALLS: &[&str] = &[
     "Page",
     "PageToken",
 ];
-const LIST_NUMBERS: &[&str] = &["Beta", "FriendlyName", "PhoneNumber", "Origin", "PageSize", "Page", "PageToken"];
+const LIST_NUMBERS: &[&str] = &[
+    "Beta",
+    "FriendlyName",
+    "PhoneNumber",
+    "Origin",
+    "PageSize",
+    "Page",
+    "PageToken",
+];
 const EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
 /// The longest a call may last when nobody says otherwise: four hours.
 const LONGEST_CALL: Duration = Duration::from_secs(14_400);
@@ -603,14 +817,26 @@ mod tests {
             .join("../../../shared/oracles/twilio/twilio-operations.json");
         let text = std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
         let table: Value = serde_json::from_slice(&text).unwrap();
-        for (operation, names) in
-            [("CreateCall", CREATE), ("UpdateCall", UPDATE), ("ListCall", LIST_CALLS), ("ListIncomingPhoneNumber", LIST_NUMBERS)]
-        {
-            let entry = table["operations"].as_array().unwrap().iter().find(|entry| entry["operation"] == operation);
+        for (operation, names) in [
+            ("CreateCall", CREATE),
+            ("UpdateCall", UPDATE),
+            ("ListCall", LIST_CALLS),
+            ("ListIncomingPhoneNumber", LIST_NUMBERS),
+        ] {
+            let entry = table["operations"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|entry| entry["operation"] == operation);
             let entry = entry.unwrap();
             let mut expected: Vec<&str> = match entry["body"]["params"].as_object() {
                 Some(params) => params.keys().map(String::as_str).collect(),
-                None => entry["query"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect(),
+                None => entry["query"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|name| name.as_str().unwrap())
+                    .collect(),
             };
             let mut names = names.to_vec();
             expected.sort_unstable();
@@ -624,7 +850,15 @@ mod tests {
         for good in ["+15551234567", "+493012345678"] {
             assert!(is_number(good), "{good}");
         }
-        for bad in ["15551234567", "+0155512345", "+1555", "+1 555 123 4567", "", "+1555123456789012", "+١٢٣٤٥٦٧٨٩"] {
+        for bad in [
+            "15551234567",
+            "+0155512345",
+            "+1555",
+            "+1 555 123 4567",
+            "",
+            "+1555123456789012",
+            "+١٢٣٤٥٦٧٨٩",
+        ] {
             assert!(!is_number(bad), "{bad}");
         }
     }

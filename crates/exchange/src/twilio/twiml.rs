@@ -17,12 +17,25 @@ pub(crate) struct Document {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
-    Connect { stream: Stream, action: Onward, method: Method },
+    Connect {
+        stream: Stream,
+        action: Onward,
+        method: Method,
+    },
     Hangup,
-    Reject { reason: Reason },
-    Say { text: String },
-    Pause { length: Duration },
-    Redirect { url: String, method: Method },
+    Reject {
+        reason: Reason,
+    },
+    Say {
+        text: String,
+    },
+    Pause {
+        length: Duration,
+    },
+    Redirect {
+        url: String,
+        method: Method,
+    },
     Play,
 }
 
@@ -62,14 +75,24 @@ pub(crate) struct Unreadable(pub(crate) String);
 /// Reads a document.
 pub(crate) fn parse(text: &str) -> Result<Document, Unreadable> {
     if text.len() > LONGEST {
-        return Err(Unreadable(format!("the document has {} bytes, at most {LONGEST} are read", text.len())));
+        return Err(Unreadable(format!(
+            "the document has {} bytes, at most {LONGEST} are read",
+            text.len()
+        )));
     }
     let root = tree(text)?;
     if root.name != "Response" {
-        return Err(Unreadable(format!("the root is <{}>, not <Response>", root.name)));
+        return Err(Unreadable(format!(
+            "the root is <{}>, not <Response>",
+            root.name
+        )));
     }
     let mut warnings = Vec::new();
-    let verbs = root.children.into_iter().filter_map(|element| verb(element, &mut warnings)).collect();
+    let verbs = root
+        .children
+        .into_iter()
+        .filter_map(|element| verb(element, &mut warnings))
+        .collect();
     Ok(Document { verbs, warnings })
 }
 
@@ -92,18 +115,35 @@ fn verb(element: Element, warnings: &mut Vec<String>) -> Option<Verb> {
     match element.name.as_str() {
         "Connect" => connect(&element, method, warnings),
         "Hangup" => Some(Verb::Hangup),
-        "Reject" => Some(Verb::Reject { reason: element.reason(warnings) }),
+        "Reject" => Some(Verb::Reject {
+            reason: element.reason(warnings),
+        }),
         "Say" => Some(Verb::Say { text: element.text }),
-        "Pause" => Some(Verb::Pause { length: element.length(warnings) }),
-        "Redirect" => Some(Verb::Redirect { url: element.text.trim().to_owned(), method }),
+        "Pause" => Some(Verb::Pause {
+            length: element.length(warnings),
+        }),
+        "Redirect" => Some(Verb::Redirect {
+            url: element.text.trim().to_owned(),
+            method,
+        }),
         _ => Some(Verb::Play),
     }
 }
 
 fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Option<Verb> {
-    let mut streams = element.children.iter().filter(|child| child.name == "Stream");
-    for other in element.children.iter().filter(|child| child.name != "Stream") {
-        warnings.push(format!("<{}> inside <Connect> is not performed here", other.name));
+    let mut streams = element
+        .children
+        .iter()
+        .filter(|child| child.name == "Stream");
+    for other in element
+        .children
+        .iter()
+        .filter(|child| child.name != "Stream")
+    {
+        warnings.push(format!(
+            "<{}> inside <Connect> is not performed here",
+            other.name
+        ));
     }
     let Some(stream) = streams.next() else {
         warnings.push("<Connect> holds no <Stream>".to_owned());
@@ -113,14 +153,25 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
         warnings.push("<Connect> holds more than one <Stream>; the first is used".to_owned());
     }
     warn_of_strangers(stream, STREAM, warnings);
-    if let Some(track) = stream.attribute("track").filter(|track| *track != "inbound_track") {
-        warnings.push(format!("a bidirectional stream has only the inbound_track, not {track}"));
+    if let Some(track) = stream
+        .attribute("track")
+        .filter(|track| *track != "inbound_track")
+    {
+        warnings.push(format!(
+            "a bidirectional stream has only the inbound_track, not {track}"
+        ));
     }
     let mut parameters = Vec::new();
     for child in &stream.children {
         warn_of_strangers(child, &["name", "value"], warnings);
-        match (child.name.as_str(), child.attribute("name"), child.attribute("value")) {
-            ("Parameter", Some(name), Some(value)) if name.len() + value.len() < LONGEST_PARAMETER => {
+        match (
+            child.name.as_str(),
+            child.attribute("name"),
+            child.attribute("value"),
+        ) {
+            ("Parameter", Some(name), Some(value))
+                if name.len() + value.len() < LONGEST_PARAMETER =>
+            {
                 parameters.push((name.to_owned(), value.to_owned()));
             }
             _ => warnings.push(format!("<{}> inside <Stream> is passed over", child.name)),
@@ -132,7 +183,11 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
         status_callback: stream.onward("statusCallback"),
         parameters,
     };
-    Some(Verb::Connect { stream, action: element.onward("action"), method })
+    Some(Verb::Connect {
+        stream,
+        action: element.onward("action"),
+        method,
+    })
 }
 
 fn warn_of_strangers(element: &Element, known: &[&str], warnings: &mut Vec<String>) {
@@ -152,7 +207,10 @@ struct Element {
 
 impl Element {
     fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn onward(&self, name: &str) -> Onward {
@@ -202,11 +260,15 @@ fn tree(text: &str) -> Result<Element, Unreadable> {
     let mut open: Vec<Element> = Vec::new();
     let mut root = None;
     loop {
-        let event = reader.read_event().map_err(|why| Unreadable(why.to_string()))?;
+        let event = reader
+            .read_event()
+            .map_err(|why| Unreadable(why.to_string()))?;
         match event {
             Event::Start(start) => {
                 if open.len() >= DEEPEST || (open.is_empty() && root.is_some()) {
-                    return Err(Unreadable("more than one root, or nested too deep".to_owned()));
+                    return Err(Unreadable(
+                        "more than one root, or nested too deep".to_owned(),
+                    ));
                 }
                 open.push(element(&start)?);
             }
@@ -256,9 +318,13 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Result<String, Unread
         "amp" => Some('&'),
         "apos" => Some('\''),
         "quot" => Some('"'),
-        _ => reference.resolve_char_ref().map_err(|why| Unreadable(why.to_string()))?,
+        _ => reference
+            .resolve_char_ref()
+            .map_err(|why| Unreadable(why.to_string()))?,
     };
-    known.map(String::from).ok_or_else(|| Unreadable(format!("&{name}; is not known")))
+    known
+        .map(String::from)
+        .ok_or_else(|| Unreadable(format!("&{name}; is not known")))
 }
 
 fn element(start: &BytesStart<'_>) -> Result<Element, Unreadable> {
@@ -323,8 +389,12 @@ mod tests {
                     action: Onward::Fetch("https://e.com/after?a=1&b=2".into()),
                     method: Method::Post
                 },
-                Verb::Say { text: "Good & bye".into() },
-                Verb::Pause { length: Duration::from_secs(2) },
+                Verb::Say {
+                    text: "Good & bye".into()
+                },
+                Verb::Pause {
+                    length: Duration::from_secs(2)
+                },
                 Verb::Hangup,
             ]
         );
@@ -363,7 +433,10 @@ mod tests {
     fn a_rejection_has_a_reason() {
         for (text, reason) in [
             ("<Response><Reject/></Response>", Reason::Rejected),
-            (r#"<Response><Reject reason="busy"/></Response>"#, Reason::Busy),
+            (
+                r#"<Response><Reject reason="busy"/></Response>"#,
+                Reason::Busy,
+            ),
         ] {
             assert_eq!(parse(text).unwrap().verbs, [Verb::Reject { reason }]);
         }
