@@ -1,0 +1,9 @@
+//! Calls, start to finish. One binary for all of them: linking is slower than dialing.
+
+mod agents;
+mod callers;
+mod lines;
+mod lives;
+mod notices;
+mod owners;
+mod script;

@@ -1,0 +1,95 @@
+//! What the stories share: how a call begins, what can happen, and how a story is checked.
+
+use std::time::{Duration, Instant};
+
+use call::event::{End, Party, Why};
+use call::input::{Carrier, Command};
+use call::{Digit, Direction, Mode, Opening, Phrases, Plan, Policy};
+use expect_test::Expect;
+use sim::{Happening, Reply, World};
+
+/// What is decided about most calls here.
+pub(crate) fn plan(direction: Direction, opening: Opening) -> Plan {
+    Plan {
+        direction,
+        mode: Mode::Conversation { opening },
+        policy: Policy::default(),
+        phrases: Phrases {
+            filler: "One moment, please.".into(),
+            apology: "Sorry, what was that?".into(),
+            goodbye: "I have to go. Goodbye.".into(),
+        },
+    }
+}
+
+/// An inbound call that is up from the first moment, and on which the caller speaks first.
+pub(crate) fn conversation(replies: &[&'static str]) -> World {
+    replying(replies.iter().map(|it| Reply::say(it)).collect())
+}
+
+/// The same, with an agent that may do more than answer.
+pub(crate) fn replying(replies: Vec<Reply>) -> World {
+    up(World::new(
+        Instant::now(),
+        plan(Direction::Inbound, Opening::Wait),
+        replies,
+    ))
+}
+
+/// The same, with an opening.
+pub(crate) fn opening(opening: Opening, replies: Vec<Reply>) -> World {
+    up(World::new(
+        Instant::now(),
+        plan(Direction::Inbound, opening),
+        replies,
+    ))
+}
+
+/// Answers and connects it at once.
+pub(crate) fn up(world: World) -> World {
+    world
+        .at(0, Happening::Carrier(Carrier::Answered))
+        .at(0, Happening::Carrier(Carrier::Connected))
+}
+
+#[track_caller]
+pub(crate) fn check(world: &World, expected: Expect) {
+    expected.assert_eq(&world.story());
+}
+
+/// Checks what the agent was told.
+#[track_caller]
+pub(crate) fn check_told(world: &World, expected: Expect) {
+    expected.assert_eq(&world.told());
+}
+
+/// Checks what the carrier was asked.
+#[track_caller]
+pub(crate) fn check_orders(world: &World, expected: Expect) {
+    expected.assert_eq(&world.orders());
+}
+
+pub(crate) fn speak(length: u64, words: &'static str) -> Happening {
+    Happening::Speak(ms(length), words)
+}
+
+pub(crate) fn hang_up() -> Happening {
+    ended(Party::Caller, Why::HungUp)
+}
+
+pub(crate) fn ended(by: Party, why: Why) -> Happening {
+    Happening::Carrier(Carrier::Ended(End { by, why }))
+}
+
+pub(crate) fn pressed(key: char) -> Happening {
+    let key = Digit::new(key).expect("the tests press keys that exist");
+    Happening::Carrier(Carrier::Pressed(key))
+}
+
+pub(crate) fn say(text: &str) -> Happening {
+    Happening::Command(Command::Say(text.into()))
+}
+
+pub(crate) fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
