@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use call::Event;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// One public event, stamped.
 #[derive(Clone, Debug, Serialize)]

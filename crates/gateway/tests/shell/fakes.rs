@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// A line whose far end is in the test's hands.
-pub struct FakeLine {
+pub(crate) struct FakeLine {
     incoming: mpsc::UnboundedReceiver<String>,
     outgoing: mpsc::UnboundedSender<String>,
 }
@@ -44,7 +44,7 @@ impl Line for FakeLine {
     }
 }
 
-/// A dialect made of words: `audio INDEX BYTE`, `mark G I`, `press K`, `stop`.
+/// A dialect made of words: `audio INDEX BYTE`, `speech INDEX`, `mark G I`, `press K`, `stop`.
 struct Plain {
     payload: Vec<u8>,
 }
@@ -56,6 +56,22 @@ impl StreamProtocol for Plain {
         Ok(match words[0] {
             "audio" => {
                 self.payload = vec![number(2) as u8; 160];
+                StreamEvent::Audio(Packet {
+                    index: number(1),
+                    payload: &self.payload,
+                })
+            }
+            "speech" => {
+                // Loud noise, different in every frame: nothing an echo could be mistaken for.
+                let mut noise = number(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                self.payload = std::iter::repeat_with(|| {
+                    noise = noise
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    (noise >> 56) as u8 & 0x9f
+                })
+                .take(160)
+                .collect();
                 StreamEvent::Audio(Packet {
                     index: number(1),
                     payload: &self.payload,
@@ -93,34 +109,44 @@ struct FakeVoice {
 #[async_trait::async_trait]
 impl Transcriber for FakeVoice {
     async fn open(&self, _: &str, _: Rate) -> Result<Link<Listen, Hearing>, Fault> {
-        Ok(self.ears.lock().unwrap().take().expect("ears are opened once"))
+        Ok(self
+            .ears
+            .lock()
+            .unwrap()
+            .take()
+            .expect("ears are opened once"))
     }
 }
 
 #[async_trait::async_trait]
 impl Synthesizer for FakeVoice {
     async fn open(&self, _: Rate) -> Result<Link<Speak, Spoken>, Fault> {
-        Ok(self.mouth.lock().unwrap().take().expect("a mouth is opened once"))
+        Ok(self
+            .mouth
+            .lock()
+            .unwrap()
+            .take()
+            .expect("a mouth is opened once"))
     }
 }
 
 /// A call that is running, and everything around it.
-pub struct World {
-    pub to_call: mpsc::UnboundedSender<String>,
-    pub from_call: mpsc::UnboundedReceiver<String>,
-    pub transcriber: Link<Hearing, Listen>,
-    pub synthesizer: Link<Spoken, Speak>,
-    pub brain: Link<Answer, Tell>,
-    pub orders: mpsc::Receiver<output::Carrier>,
-    pub control: mpsc::Sender<Control<FakeLine>>,
-    pub log: CallLog,
-    pub running: JoinHandle<()>,
+pub(crate) struct World {
+    pub(crate) to_call: mpsc::UnboundedSender<String>,
+    pub(crate) from_call: mpsc::UnboundedReceiver<String>,
+    pub(crate) transcriber: Link<Hearing, Listen>,
+    pub(crate) synthesizer: Link<Spoken, Speak>,
+    pub(crate) brain: Link<Answer, Tell>,
+    pub(crate) orders: mpsc::Receiver<output::Carrier>,
+    pub(crate) control: mpsc::Sender<Control<FakeLine>>,
+    pub(crate) log: CallLog,
+    pub(crate) running: JoinHandle<()>,
     sent: u64,
 }
 
 impl World {
     /// Someone calls us, and their sound has arrived.
-    pub async fn new(mode: Mode) -> Self {
+    pub(crate) async fn new(mode: Mode) -> Self {
         let (ears, transcriber) = pair(256);
         let (mouth, synthesizer) = pair(64);
         let (agent, brain) = pair(64);
@@ -161,13 +187,18 @@ impl World {
         let running = tokio::spawn(run(call, first, parts));
         let attached = Attached {
             line: FakeLine { incoming, outgoing },
-            protocol: Box::new(Plain { payload: Vec::new() }),
+            protocol: Box::new(Plain {
+                payload: Vec::new(),
+            }),
             format: Format {
                 codec: Codec::Ulaw,
                 rate: Rate::Hz8000,
             },
         };
-        control.send(Control::Sound(Box::new(attached))).await.expect("the call runs");
+        control
+            .send(Control::Sound(Box::new(attached)))
+            .await
+            .expect("the call runs");
         let world = Self {
             to_call,
             from_call,
@@ -184,22 +215,30 @@ impl World {
         world
     }
 
-    /// The caller's line carries this byte for so many frames, twenty milliseconds apart.
-    pub async fn send(&mut self, frames: u64, byte: u8) {
+    /// The caller speaks, or is silent, for so many frames, twenty milliseconds apart.
+    pub(crate) async fn send(&mut self, frames: u64, what: Sent) {
         for _ in 0..frames {
             self.sent += 1;
-            let _ = self.to_call.send(format!("audio {} {byte}", self.sent));
+            let message = match what {
+                Sent::Speech => format!("speech {}", self.sent),
+                Sent::Silence => format!("audio {} 255", self.sent),
+            };
+            let _ = self.to_call.send(message);
             tokio::time::sleep(Duration::from_millis(20)).await;
             while self.transcriber.rx.try_recv().is_ok() {}
         }
     }
 
     /// Waits until something has happened on the call.
-    pub async fn until(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+    pub(crate) async fn until(&self, wanted: impl Fn(&Event) -> bool) -> Event {
         let mut seen = 0;
         loop {
             let entries = self.log.wait(seen).await;
-            assert!(!entries.is_empty(), "the call ended first: {}", self.story());
+            assert!(
+                !entries.is_empty(),
+                "the call ended first: {}",
+                self.story()
+            );
             seen += entries.len();
             if let Some(entry) = entries.into_iter().find(|it| wanted(&it.event)) {
                 return entry.event;
@@ -208,9 +247,14 @@ impl World {
     }
 
     /// Waits for what the agent is told, passing over everything else.
-    pub async fn told<T>(&mut self, wanted: impl Fn(Tell) -> Option<T>) -> T {
+    pub(crate) async fn told<T>(&mut self, wanted: impl Fn(Tell) -> Option<T>) -> T {
         loop {
-            let tell = self.brain.rx.recv().await.expect("the call talks to its agent");
+            let tell = self
+                .brain
+                .rx
+                .recv()
+                .await
+                .expect("the call talks to its agent");
             if let Some(found) = wanted(tell) {
                 return found;
             }
@@ -218,9 +262,15 @@ impl World {
     }
 
     /// Waits for the next clause to be spoken.
-    pub async fn clause(&mut self) -> (media::UtteranceId, String) {
+    pub(crate) async fn clause(&mut self) -> (media::UtteranceId, String) {
         loop {
-            match self.synthesizer.rx.recv().await.expect("the call has a mouth") {
+            match self
+                .synthesizer
+                .rx
+                .recv()
+                .await
+                .expect("the call has a mouth")
+            {
                 Speak::Text(id, text) => return (id, text.into_revealed()),
                 Speak::Cancel(_) | Speak::Prepare(_) => {}
             }
@@ -228,35 +278,52 @@ impl World {
     }
 
     /// Makes the next clause into this much sound.
-    pub async fn speak(&mut self, length: Duration) -> (media::UtteranceId, String) {
+    pub(crate) async fn speak(&mut self, length: Duration) -> (media::UtteranceId, String) {
         let (id, text) = self.clause().await;
-        let samples = vec![9_000; length.as_millis() as usize * 8];
+        // Loud and soft in turn, as syllables are: sound as even as the caller's would be taken
+        // for its echo.
+        let count = length.as_millis() as usize * 8;
+        let samples: Vec<i16> = (0..count)
+            .map(|at| if at / 1_000 % 2 == 0 { 9_000 } else { 300 })
+            .collect();
         let _ = self.synthesizer.tx.send(Spoken::Audio(id, samples)).await;
         let _ = self.synthesizer.tx.send(Spoken::Done(id, length)).await;
         (id, text)
     }
 
     /// The carrier says that the caller has hung up.
-    pub async fn hang_up(&self) {
-        let _ = self.control.send(Control::News(input::Carrier::Ended(CALLER))).await;
+    pub(crate) async fn hang_up(&self) {
+        let _ = self
+            .control
+            .send(Control::News(input::Carrier::Ended(CALLER)))
+            .await;
         self.log.ended().await;
     }
 
     /// Everything that was sent to the far end so far.
-    pub fn sent(&mut self) -> Vec<String> {
+    pub(crate) fn sent(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.from_call.try_recv().ok()).collect()
     }
 
     /// The events so far, for people.
-    pub fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         let entries = self.log.after(0);
-        let lines = entries.iter().map(|it| serde_json::to_string(&it.event).expect("events are JSON"));
+        let lines = entries
+            .iter()
+            .map(|it| serde_json::to_string(&it.event).expect("events are JSON"));
         lines.collect::<Vec<_>>().join("\n")
     }
 }
 
+/// What a caller's line carries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sent {
+    Speech,
+    Silence,
+}
+
 /// How a caller ends a call.
-pub const CALLER: End = End {
+pub(crate) const CALLER: End = End {
     by: Party::Caller,
     why: Why::HungUp,
 };

@@ -6,12 +6,9 @@ use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
 use call::{Mode, Opening, Private, output};
-use fakes::{CALLER, World};
+use fakes::{CALLER, Sent, World};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Spoken};
-
-const SPEECH: u8 = 0x20;
-const SILENCE: u8 = 0xff;
 
 fn conversation() -> Mode {
     Mode::Conversation {
@@ -21,11 +18,16 @@ fn conversation() -> Mode {
 
 /// The caller says something, the ears hear it, and the agent is asked.
 async fn ask(world: &mut World, words: &str) -> call::TurnId {
-    world.send(40, SPEECH).await;
-    world.send(20, SILENCE).await;
+    world.send(40, Sent::Speech).await;
+    world.send(20, Sent::Silence).await;
     let last = Hearing::Final(words.into());
-    world.transcriber.tx.send(last).await.expect("the call has ears");
-    world.send(60, SILENCE).await;
+    world
+        .transcriber
+        .tx
+        .send(last)
+        .await
+        .expect("the call has ears");
+    world.send(60, Sent::Silence).await;
     world
         .told(|tell| match tell {
             Tell::Turn { turn, said } => {
@@ -42,14 +44,33 @@ async fn a_question_is_answered_through_real_links() {
     let mut world = World::new(conversation()).await;
     let turn = ask(&mut world, "when do you open").await;
     let answer = Answer::Text(turn, "We open at nine.".into());
-    world.brain.tx.send(answer).await.expect("the call has an agent");
-    world.brain.tx.send(Answer::Finish(turn)).await.expect("the call has an agent");
+    world
+        .brain
+        .tx
+        .send(answer)
+        .await
+        .expect("the call has an agent");
+    world
+        .brain
+        .tx
+        .send(Answer::Finish(turn))
+        .await
+        .expect("the call has an agent");
     world.speak(Duration::from_millis(500)).await;
-    world.send(60, SILENCE).await;
-    let said = Event::AgentSaid { text: "We open at nine.".into() };
-    assert!(world.log.after(0).iter().any(|it| it.event == said), "{}", world.story());
+    world.send(60, Sent::Silence).await;
+    let said = Event::AgentSaid {
+        text: "We open at nine.".into(),
+    };
+    assert!(
+        world.log.after(0).iter().any(|it| it.event == said),
+        "{}",
+        world.story()
+    );
     world.hang_up().await;
-    assert_eq!(world.log.after(0).last().expect("it ended").event, Event::Ended(CALLER));
+    assert_eq!(
+        world.log.after(0).last().expect("it ended").event,
+        Event::Ended(CALLER)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +78,10 @@ async fn sound_that_comes_back_waits_for_no_timer() {
     let mut world = World::new(Mode::Loopback).await;
     for byte in 0..50u8 {
         let before = tokio::time::Instant::now();
-        world.to_call.send(format!("audio {} {}", byte + 1, byte + 1)).expect("the line is up");
+        world
+            .to_call
+            .send(format!("audio {} {}", byte + 1, byte + 1))
+            .expect("the line is up");
         loop {
             let message = world.from_call.recv().await.expect("the line is up");
             if message.starts_with("audio") {
@@ -75,12 +99,28 @@ async fn sound_that_comes_back_waits_for_no_timer() {
 async fn the_agent_speaks_on_when_the_callers_frames_stop() {
     let mut world = World::new(conversation()).await;
     let turn = ask(&mut world, "hello").await;
-    world.brain.tx.send(Answer::Text(turn, "Good morning.".into())).await.expect("agent");
-    world.brain.tx.send(Answer::Finish(turn)).await.expect("agent");
+    world
+        .brain
+        .tx
+        .send(Answer::Text(turn, "Good morning.".into()))
+        .await
+        .expect("agent");
+    world
+        .brain
+        .tx
+        .send(Answer::Finish(turn))
+        .await
+        .expect("agent");
     world.sent();
     world.speak(Duration::from_secs(1)).await;
-    world.until(|it| matches!(it, Event::AgentSaid { .. })).await;
-    let frames = world.sent().iter().filter(|it| it.starts_with("audio")).count();
+    world
+        .until(|it| matches!(it, Event::AgentSaid { .. }))
+        .await;
+    let frames = world
+        .sent()
+        .iter()
+        .filter(|it| it.starts_with("audio"))
+        .count();
     assert_eq!(frames, 50, "a second of sound is fifty frames");
     world.hang_up().await;
 }
@@ -90,13 +130,25 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
     let mut world = World::new(conversation()).await;
     let turn = ask(&mut world, "tell me everything").await;
     let text = "We open at nine and close at five every day but Sunday.";
-    world.brain.tx.send(Answer::Text(turn, text.into())).await.expect("agent");
-    world.brain.tx.send(Answer::Finish(turn)).await.expect("agent");
+    world
+        .brain
+        .tx
+        .send(Answer::Text(turn, text.into()))
+        .await
+        .expect("agent");
+    world
+        .brain
+        .tx
+        .send(Answer::Finish(turn))
+        .await
+        .expect("agent");
     let (id, _) = world.speak(Duration::from_secs(4)).await;
-    world.send(60, SILENCE).await;
+    world.send(60, Sent::Silence).await;
     world.sent();
-    world.send(40, SPEECH).await;
-    let cut = world.until(|it| matches!(it, Event::AgentInterrupted { .. })).await;
+    world.send(40, Sent::Speech).await;
+    let cut = world
+        .until(|it| matches!(it, Event::AgentInterrupted { .. }))
+        .await;
     let Event::AgentInterrupted { heard, unheard } = cut else {
         unreachable!("just matched");
     };
@@ -112,12 +164,26 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
     assert_eq!(told, heard);
 
     let sent = world.sent();
-    let clear = sent.iter().position(|it| it == "clear").expect("the far end was cleared");
-    let after = sent[clear..].iter().filter(|it| it.starts_with("audio")).count();
-    assert!(after <= 2, "only a short fade follows a cut, not {after} frames");
+    let clear = sent
+        .iter()
+        .position(|it| it == "clear")
+        .expect("the far end was cleared");
+    let after = sent[clear..]
+        .iter()
+        .filter(|it| it.starts_with("audio"))
+        .count();
+    assert!(
+        after <= 2,
+        "only a short fade follows a cut, not {after} frames"
+    );
     // A synthesizer that did not hear the cut speaks on, to nobody.
-    world.synthesizer.tx.send(Spoken::Audio(id, vec![9_000; 8_000])).await.expect("mouth");
-    world.send(20, SILENCE).await;
+    world
+        .synthesizer
+        .tx
+        .send(Spoken::Audio(id, vec![9_000; 8_000]))
+        .await
+        .expect("mouth");
+    world.send(20, Sent::Silence).await;
     assert!(!world.sent().iter().any(|it| it.starts_with("audio")));
     world.hang_up().await;
 }
@@ -126,13 +192,19 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
 async fn a_line_that_breaks_is_hung_up() {
     let mut world = World::new(conversation()).await;
     assert_eq!(world.orders.recv().await, Some(output::Carrier::Answer));
-    world.send(5, SILENCE).await;
+    world.send(5, Sent::Silence).await;
     let (gone, _) = tokio::sync::mpsc::unbounded_channel();
     world.to_call = gone;
     assert_eq!(world.orders.recv().await, Some(output::Carrier::HangUp));
     world.log.ended().await;
-    let end = End { by: Party::Carrier, why: Why::Fault };
-    assert_eq!(world.log.after(0).last().expect("it ended").event, Event::Ended(end));
+    let end = End {
+        by: Party::Carrier,
+        why: Why::Fault,
+    };
+    assert_eq!(
+        world.log.after(0).last().expect("it ended").event,
+        Event::Ended(end)
+    );
     world.running.await.expect("the call did not panic");
 }
 
@@ -145,8 +217,14 @@ async fn a_call_that_cannot_hear_says_so_and_ends() {
     let (_, goodbye) = world.speak(Duration::from_millis(400)).await;
     assert!(!goodbye.is_empty());
     world.log.ended().await;
-    let end = End { by: Party::Gateway, why: Why::Fault };
-    assert_eq!(world.log.after(0).last().expect("it ended").event, Event::Ended(end));
+    let end = End {
+        by: Party::Gateway,
+        why: Why::Fault,
+    };
+    assert_eq!(
+        world.log.after(0).last().expect("it ended").event,
+        Event::Ended(end)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,10 +233,15 @@ async fn an_agent_that_is_gone_is_apologised_for() {
     let (none, gone) = ports::pair::<Answer, Tell>(1);
     drop(gone);
     world.brain = none;
-    world.send(40, SPEECH).await;
-    world.send(20, SILENCE).await;
-    world.transcriber.tx.send(Hearing::Final("hello".into())).await.expect("ears");
-    world.send(60, SILENCE).await;
+    world.send(40, Sent::Speech).await;
+    world.send(20, Sent::Silence).await;
+    world
+        .transcriber
+        .tx
+        .send(Hearing::Final("hello".into()))
+        .await
+        .expect("ears");
+    world.send(60, Sent::Silence).await;
     let (_, apology) = world.speak(Duration::from_millis(400)).await;
     assert_eq!(Private::from(apology), call::Phrases::default().apology);
     world.hang_up().await;
@@ -167,7 +250,10 @@ async fn an_agent_that_is_gone_is_apologised_for() {
 #[tokio::test(start_paused = true)]
 async fn keys_reach_the_agent() {
     let mut world = World::new(conversation()).await;
-    world.to_call.send("press 5".into()).expect("the line is up");
+    world
+        .to_call
+        .send("press 5".into())
+        .expect("the line is up");
     let key = world
         .told(|tell| match tell {
             Tell::Pressed(digit) => Some(digit.as_char()),
