@@ -8,6 +8,8 @@
 
 mod codec;
 mod conceal;
+mod dtmf;
+mod echo;
 mod frame;
 mod gate;
 mod intake;

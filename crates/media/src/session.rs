@@ -1,10 +1,12 @@
 use std::time::Duration;
 
-use crate::gate::{self, Gate};
+use crate::dtmf::Keys;
+use crate::echo::Guard;
+use crate::gate::{self, Gate, Loudness};
 use crate::intake::Intake;
 use crate::playout::Playout;
 use crate::vad::{Sound, Vad};
-use crate::{Cut, Detector, Edge, FRAME, Format, Mark, Progress, UtteranceId, WINDOW};
+use crate::{Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW};
 
 /// One packet of encoded audio as it came off the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub struct Setup {
 pub struct Tick<'a> {
     /// What the caller said: always one full frame, concealed or silent when nothing arrived.
     pub heard: &'a [i16],
-    /// What the caller is hearing in this tick: always one full frame. For the recording.
+    /// What the caller is hearing in this tick: always one full frame. For the recording. What was
+    /// sent takes two frames to get here, as it takes that long at least to get to the caller.
     pub playing: &'a [i16],
     /// The caller began or stopped speaking.
     pub edge: Option<Edge>,
@@ -92,20 +95,48 @@ pub struct Counts {
 pub struct Session {
     setup: Setup,
     intake: Intake,
-    gate: Gate,
-    vad: Vad,
-    playout: Playout,
     heard: Box<[i16]>,
+    narrow: Narrow,
+    gate: Gate,
+    keys: Keys,
+    vad: Vad,
+    guard: Guard,
+    playout: Playout,
     playing: Playing,
     counts: Counts,
+}
+
+/// The caller's sound at 8 kHz, for what listens at no other rate.
+#[derive(Debug)]
+enum Narrow {
+    /// The call is at 8 kHz itself.
+    Same,
+    Thinned {
+        resampler: Box<Resampler>,
+        samples: Vec<i16>,
+    },
 }
 
 /// What the caller hears, cut into ticks.
 #[derive(Debug)]
 struct Playing {
-    frame: Box<[i16]>,
-    /// Where the next tick's frame begins, in samples, once there has been a tick.
-    next: Option<u64>,
+    /// For the recording, which is a little behind: what it reads will not change any more.
+    recorded: Box<[i16]>,
+    /// For the echo guard.
+    current: Box<[i16]>,
+    pace: Pace,
+}
+
+/// How ticks and time go together. Positions are in samples.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// There has been no tick.
+    Unknown,
+    /// The next tick's frame begins here.
+    Even(u64),
+    /// Ticks came faster than time passed, because held-up sound arrived at once. Nothing plays in
+    /// them until time comes here.
+    Early(u64),
 }
 
 impl Session {
@@ -115,14 +146,14 @@ impl Session {
         Self {
             setup,
             intake: Intake::new(setup.format, setup.line),
-            gate: Gate::new(),
-            vad: Vad::new(setup.detector),
-            playout: Playout::new(setup.format, setup.lead),
             heard: vec![0; samples].into(),
-            playing: Playing {
-                frame: vec![0; samples].into(),
-                next: None,
-            },
+            narrow: Narrow::new(setup.format.rate),
+            gate: Gate::new(),
+            keys: Keys::new(),
+            vad: Vad::new(setup.detector),
+            guard: Guard::new(setup.format.rate),
+            playout: Playout::new(setup.format, setup.lead),
+            playing: Playing::new(setup.format.rate),
             counts: Counts::default(),
         }
     }
@@ -155,19 +186,19 @@ impl Session {
     /// (time since the call's sound began).
     pub fn tick(&mut self, now: Duration, send: impl FnMut(Outgoing<'_>)) -> Tick<'_> {
         self.intake.hear(&mut self.heard, &mut self.counts);
-        let loudness = self.gate.push(gate::power(&self.heard));
-        let edge = self.vad.push(Sound {
-            samples: &self.heard,
-            loudness,
-            gate_is_open: self.gate.is_open(),
-        });
+        let (edge, key, loudness) = self.listen();
         self.playout.send(now, send);
-        self.playing.read(now, self.setup.format, &self.playout);
+        self.playing
+            .read(now, self.setup.format.rate, &self.playout);
+        let released = self
+            .guard
+            .push(&self.heard, loudness, &self.playing.current);
+        let edge = self.guard.pass(edge).or(released);
         Tick {
             heard: &self.heard,
-            playing: &self.playing.frame,
+            playing: &self.playing.recorded,
             edge,
-            key: None,
+            key,
             window: self.vad.window(),
             finished: self.playout.finished(),
         }
@@ -218,31 +249,98 @@ impl Session {
 
     /// The speech model's verdict on a window handed out by [`Tick::window`].
     pub fn judged(&mut self, window: u64, probability: f32) -> Option<Edge> {
-        self.vad.judged(window, probability)
+        self.guard.pass(self.vad.judged(window, probability))
+    }
+
+    /// Looks for speech and keys in the frame just heard.
+    fn listen(&mut self) -> (Option<Edge>, Option<char>, Loudness) {
+        let loudness = self.gate.push(gate::power(&self.heard));
+        let gate_is_open = self.gate.is_open();
+        let samples = self.narrow.of(&self.heard);
+        let key = if gate_is_open {
+            self.keys.push(samples)
+        } else {
+            self.keys.rest();
+            None
+        };
+        // A key is loud, but it is not speech.
+        let loudness = if self.keys.is_down() {
+            Loudness::Quiet
+        } else {
+            loudness
+        };
+        let edge = self.vad.push(Sound {
+            samples,
+            loudness,
+            gate_is_open,
+        });
+        (edge, key, loudness)
+    }
+}
+
+impl Narrow {
+    fn new(rate: Rate) -> Self {
+        match rate {
+            Rate::Hz8000 => Self::Same,
+            Rate::Hz16000 | Rate::Hz24000 | Rate::Hz48000 => Self::Thinned {
+                resampler: Box::new(Resampler::new(rate.hz(), Rate::Hz8000.hz())),
+                samples: Vec::with_capacity(2 * Rate::Hz8000.samples_per_frame()),
+            },
+        }
+    }
+
+    fn of<'a>(&'a mut self, heard: &'a [i16]) -> &'a [i16] {
+        match self {
+            Self::Same => heard,
+            Self::Thinned { resampler, samples } => {
+                samples.clear();
+                resampler.push(heard, samples);
+                samples
+            }
+        }
     }
 }
 
 impl Playing {
+    fn new(rate: Rate) -> Self {
+        let silence = vec![0; rate.samples_per_frame()];
+        Self {
+            recorded: silence.clone().into(),
+            current: silence.into(),
+            pace: Pace::Unknown,
+        }
+    }
+
     /// Reads the twenty milliseconds that end at `now`.
     ///
     /// Ticks jitter with the packets that cause them, what the caller hears does not: the frames
     /// read follow one another without a seam, and `now` only corrects them when the two have come
-    /// far apart.
-    fn read(&mut self, now: Duration, format: Format, playout: &Playout) {
-        let frame = self.frame.len() as u64;
-        let due = (format.rate.samples_in(now) as u64).saturating_sub(frame);
-        let far = format.rate.samples_in(APART) as u64;
-        let next = self.next.unwrap_or(due);
-        if next > due + far {
-            // Ticks come in faster than time passes: sound that was held up has arrived at once.
-            self.frame.fill(0);
-            return;
+    /// apart.
+    fn read(&mut self, now: Duration, rate: Rate, playout: &Playout) {
+        let frame = self.current.len() as u64;
+        let due = (rate.samples_in(now) as u64).saturating_sub(frame);
+        let next = match self.pace {
+            Pace::Unknown => due,
+            Pace::Even(next) if next + BEHIND * frame < due => due,
+            Pace::Early(next) if next > due => return self.wait(next),
+            Pace::Even(next) if next > due + AHEAD * frame => return self.wait(next),
+            Pace::Even(next) | Pace::Early(next) => next,
+        };
+        playout.hear(next, &mut self.current);
+        match next.checked_sub(AHEAD * frame) {
+            Some(before) => playout.hear(before, &mut self.recorded),
+            None => self.recorded.fill(0),
         }
-        let next = if next + far < due { due } else { next };
-        playout.hear(next, &mut self.frame);
-        self.next = Some(next + frame);
+        self.pace = Pace::Even(next + frame);
+    }
+
+    fn wait(&mut self, next: u64) {
+        self.recorded.fill(0);
+        self.current.fill(0);
+        self.pace = Pace::Early(next);
     }
 }
 
-/// How far the recording's two sides may be apart before they are put together again.
-const APART: Duration = Duration::from_millis(5 * FRAME.as_millis() as u64);
+/// How many frames ticks may be ahead of time, and behind it.
+const AHEAD: u64 = 2;
+const BEHIND: u64 = 5;
