@@ -9,6 +9,8 @@ mod caller;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use media::Progress;
+
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -82,14 +84,7 @@ impl Conversation {
                 None
             }
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
-            Input::Media(Media::Progress(progress)) => {
-                let heard = self.voice.progress(progress, at);
-                if let Some(turn) = self.floor.turn_mut() {
-                    turn.hear(&heard);
-                    turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
-                }
-                self.settle(at)
-            }
+            Input::Media(Media::Progress(progress)) => self.progress(progress, at),
             Input::Speech(input) => self.speech(input, at),
             Input::Timeout => self.timeout(at),
 
@@ -117,7 +112,7 @@ impl Conversation {
             Floor::Contested { until, .. } => Some((*until, "barge-in")),
             Floor::Closing { until, .. } => Some((*until, "goodbye")),
             Floor::Thinking { turn } => {
-                let think = (turn.thinking_since() + policy.think, "the agent's answer");
+                let think = (turn.idle + policy.think, "the agent's answer");
                 let filler = (turn.quiet + policy.filler, "filler");
                 let filler = (!turn.stalled && self.voice.is_silent()).then_some(filler);
                 filler.into_iter().chain([think]).min()
@@ -182,7 +177,7 @@ impl Conversation {
             }
             Floor::Thinking { turn } => {
                 let policy = &at.plan.policy;
-                if turn.thinking_since() + policy.think <= now {
+                if turn.idle + policy.think <= now {
                     return self.agent_failed(AGENT_TIMEOUT, at);
                 }
                 if !turn.stalled && self.voice.is_silent() && turn.quiet + policy.filler <= now {
@@ -213,6 +208,24 @@ impl Conversation {
         None
     }
 
+    /// More of what we say was heard.
+    fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> Option<End> {
+        for skipped in self.voice.skipped(progress) {
+            if let Some(end) = self.mouth_failed(skipped, MOUTH_STUCK, at) {
+                return Some(end);
+            }
+        }
+        let heard = self.voice.progress(progress, at);
+        if let Some(turn) = self.floor.turn_mut() {
+            turn.hear(&heard);
+            turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
+            if self.voice.is_silent() {
+                turn.quiet = at.now;
+            }
+        }
+        self.settle(at)
+    }
+
     /// Sees whether what was being said is over, and gives the floor on.
     fn settle(&mut self, at: &mut Moment<'_>) -> Option<End> {
         self.voice.skip_failed(at);
@@ -228,6 +241,7 @@ impl Conversation {
                 if turn.more == More::Words && !self.voice.says(Whose::Turn) =>
             {
                 turn.quiet = at.now;
+                turn.idle = at.now;
                 self.floor = Floor::Thinking { turn };
             }
             Floor::Thinking { turn } if self.voice.says(Whose::Turn) => {
@@ -439,13 +453,6 @@ impl Conversation {
     fn next_turn(&mut self) -> TurnId {
         self.last = TurnId(self.last.0 + 1);
         self.last
-    }
-}
-
-impl Turn {
-    /// Since when the agent could have given us words and did not.
-    fn thinking_since(&self) -> Instant {
-        self.fed.max(self.quiet)
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Hearing {
     sounded: bool,
     /// When speech last ended, truly.
     ended: Option<Instant>,
+    /// When the transcriber was last sure without being asked.
+    sure: Option<Instant>,
     /// How many requests to finalize have not been answered.
     asked: u32,
     /// Words taken from partials because the final did not come in time, oldest first.
@@ -46,6 +48,11 @@ impl Hearing {
     pub(crate) fn speech_ended(&mut self, when: Instant) {
         self.speaking = false;
         self.ended = Some(when);
+        // The transcriber may have noticed the end of the speech before the detector did. If it
+        // was asked, its words are those up to then; only what it says unasked covers them all.
+        if self.sure.is_some_and(|it| it >= when) {
+            self.sounded = false;
+        }
     }
 
     /// Takes words that may still change, and returns those not yet used.
@@ -62,6 +69,9 @@ impl Hearing {
             // are not taken again; only words that go beyond them are new.
             Some(used) => after(text, &used).unwrap_or_default(),
             None => {
+                if self.asked == 0 {
+                    self.sure = Some(at.now);
+                }
                 self.asked = self.asked.saturating_sub(1);
                 self.sounded = self.speaking;
                 self.partial.clear();

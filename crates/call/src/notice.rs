@@ -56,6 +56,9 @@ impl Notice {
         match input {
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
             Input::Media(Media::Progress(progress)) => {
+                if let Some(skipped) = self.voice.skipped(progress).first() {
+                    return self.mouth_failed(*skipped, MOUTH_STUCK, at);
+                }
                 self.voice.progress(progress, at);
                 self.settle(at);
             }
@@ -111,7 +114,7 @@ impl Notice {
 
     fn timeout(&mut self, at: &mut Moment<'_>) -> Option<End> {
         if let Some(id) = self.voice.stuck(at) {
-            return self.mouth_failed(id, "speech.failed", at);
+            return self.mouth_failed(id, MOUTH_STUCK, at);
         }
         let completed = End {
             by: Party::Agent,
@@ -168,7 +171,7 @@ impl Notice {
                 self.hearing.words(text.reveal(), at);
             }
             Speech::Length(id, length) if length.is_zero() => {
-                return self.mouth_failed(id, "speech.failed", at);
+                return self.mouth_failed(id, MOUTH_STUCK, at);
             }
             Speech::Length(id, length) => self.voice.length(id, length),
             Speech::MouthFailed(id, code) => return self.mouth_failed(id, code, at),
@@ -233,6 +236,9 @@ const HELLO: Duration = Duration::from_millis(700);
 
 /// From the beginning of the sound to our first word, at most.
 const LONGEST_HELLO: Duration = Duration::from_secs(2);
+
+/// The code of a fault that only time can tell, as `ports::code` has it.
+const MOUTH_STUCK: &str = "speech.failed";
 
 /// How often the mouth may fail in a row before we give up.
 const MOST_FAILURES: u32 = 3;

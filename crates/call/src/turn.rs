@@ -21,8 +21,8 @@ pub(crate) struct Turn {
     pub(crate) stalled: bool,
     /// Since when there is nothing to hear.
     pub(crate) quiet: Instant,
-    /// When it last gave us words, or was asked for them.
-    pub(crate) fed: Instant,
+    /// Since when it could have given us more words, and has not.
+    pub(crate) idle: Instant,
     /// How many characters it has given.
     pub(crate) chars: usize,
 }
@@ -72,7 +72,7 @@ impl Turn {
             spoke: false,
             stalled: false,
             quiet: now,
-            fed: now,
+            idle: now,
             chars: 0,
         }
     }
@@ -101,7 +101,7 @@ impl Turn {
     ///
     /// Nobody listens for [`MOST_CHARS`]: an agent that does not stop is stopped there.
     pub(crate) fn feed(&mut self, text: &str, now: Instant) -> Vec<String> {
-        self.fed = now;
+        self.idle = now;
         self.chars += text.len();
         let mut clauses = self.clauses.push(text);
         if self.chars > MOST_CHARS {

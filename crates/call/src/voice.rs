@@ -172,6 +172,21 @@ impl Voice {
         }
     }
 
+    /// What the mouth has silently left out: sound comes in order, so what comes before what is
+    /// heard now, and was never said to be complete, was never made.
+    pub(crate) fn skipped(&self, progress: Progress) -> Vec<UtteranceId> {
+        let is_heard = progress.done || !progress.played.is_zero();
+        let known = self.queue.iter().position(|it| it.id == progress.utterance);
+        let before = self
+            .queue
+            .iter()
+            .take(known.filter(|_| is_heard).unwrap_or(0));
+        before
+            .filter(|it| it.length.is_none() && !it.failed)
+            .map(|it| it.id)
+            .collect()
+    }
+
     /// Takes note of how much has been heard. Returns what of the agent's was heard to its end.
     pub(crate) fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> String {
         let mut heard = String::new();
@@ -179,7 +194,7 @@ impl Voice {
         let Some(index) = known.filter(|_| progress.done || !progress.played.is_zero()) else {
             return heard;
         };
-        // Sound is played in order: whatever comes before what is heard now was heard.
+        // Sound comes in order: what was made before what is heard now was heard.
         let ended = if progress.done { index + 1 } else { index };
         for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
             self.failures = 0;
@@ -268,7 +283,8 @@ impl Voice {
         let mut unsaid = Vec::new();
         for (index, utterance) in utterances.iter().enumerate() {
             // What was heard is a beginning: after the first unheard word, nothing was.
-            let (before, after) = if playing.is_some_and(|playing| index < playing) {
+            let earlier = playing.is_some_and(|playing| index < playing);
+            let (before, after) = if earlier && utterance.length.is_some() {
                 (utterance.text.as_str(), "")
             } else if unheard.is_empty() {
                 utterance.split(&self.pace)

@@ -26,7 +26,8 @@ fn every_event_is_written_like_this() {
         {"type":"agent.stalled"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
-    "#]].assert_eq(&(lines.join("\n") + "\n"));
+    "#]]
+    .assert_eq(&(lines.join("\n") + "\n"));
 }
 
 #[test]

@@ -12,16 +12,22 @@ fn an_opening_is_said_at_once_and_the_agent_knows() {
     let world = opening(Opening::Say("Good morning.".into()), vec![])
         .at(3_000, hang_up())
         .run(5_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         001000  {"type":"agent.said","text":"Good morning."}
         003000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         001000  opened "Good morning."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -29,17 +35,23 @@ fn an_agent_may_open_with_words_of_its_own() {
     let world = opening(Opening::Ask, vec![Reply::say("Hello, who is it?")])
         .at(3_000, hang_up())
         .run(5_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         001340  {"type":"agent.said","text":"Hello, who is it?"}
         003000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         000000  1 open
         001340  1 heard "Hello, who is it?"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -48,7 +60,9 @@ fn a_slow_agent_is_covered_for() {
         .at(1_000, speak(800, "when do you open"))
         .at(12_000, hang_up())
         .run(14_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -60,11 +74,15 @@ fn a_slow_agent_is_covered_for() {
         005440  {"type":"agent.said","text":"One moment, please."}
         007760  {"type":"agent.said","text":"We open at nine."}
         012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002580  1 turn "when do you open"
         007760  1 heard "We open at nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -75,7 +93,9 @@ fn an_agent_that_stalls_in_mid_answer_is_covered_for() {
     .at(1_000, speak(800, "when do you open"))
     .at(12_000, hang_up())
     .run(14_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -88,11 +108,15 @@ fn an_agent_that_stalls_in_mid_answer_is_covered_for() {
         006420  {"type":"agent.said","text":"One moment, please."}
         007380  {"type":"agent.said","text":"At nine."}
         012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002580  1 turn "when do you open"
         007380  1 heard "Let me see. At nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -104,10 +128,13 @@ fn a_cough_while_the_agent_stalls_in_mid_answer_changes_nothing() {
     .at(4_000, speak(80, ""))
     .at(12_000, hang_up())
     .run(14_000);
-    check_told(&world, expect![[r#"
+    check_told(
+        &world,
+        expect![[r#"
         002580  1 turn "when do you open"
         006380  1 heard "Let me see. At nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -117,7 +144,9 @@ fn an_agent_that_never_answers_is_apologised_for() {
         .at(18_000, speak(800, "when do you open"))
         .at(26_000, hang_up())
         .run(30_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -135,13 +164,17 @@ fn an_agent_that_never_answers_is_apologised_for() {
         019580  {"type":"agent.turn_started","text":"when do you open when do you open"}
         020860  {"type":"agent.said","text":"We open at nine."}
         026000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002580  1 turn "when do you open"
         012580  1 abandon
         019580  2 turn "when do you open when do you open"
         020860  2 heard "We open at nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -152,7 +185,9 @@ fn an_agent_that_fails_three_times_in_a_row_ends_the_call() {
         .at(6_000, speak(400, "two"))
         .at(12_000, speak(400, "three"))
         .run(30_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -175,15 +210,19 @@ fn an_agent_that_fails_three_times_in_a_row_ends_the_call() {
         013280  {"type":"agent.failed","code":"agent.unreachable"}
         014820  {"type":"agent.said","text":"I have to go. Goodbye."}
         019820  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "one"
         002280  1 abandon
         007180  2 turn "one two"
         007280  2 abandon
         013180  3 turn "one two three"
         013280  3 abandon
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -197,7 +236,9 @@ fn an_agent_that_recovers_may_fail_again() {
         .at(22_000, speak(400, "five"))
         .at(30_000, hang_up())
         .run(40_000);
-    check_told(&world, expect![[r#"
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "one"
         002280  1 abandon
         007180  2 turn "one two"
@@ -208,7 +249,8 @@ fn an_agent_that_recovers_may_fail_again() {
         017280  4 abandon
         023180  5 turn "four five"
         023280  5 abandon
-    "#]]);
+    "#]],
+    );
     assert!(world.story().contains(r#""by":"caller""#));
 }
 
@@ -218,7 +260,9 @@ fn what_an_agent_said_before_it_failed_is_its_answer() {
         .at(1_000, speak(400, "when"))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -229,11 +273,15 @@ fn what_an_agent_said_before_it_failed_is_its_answer() {
         002280  {"type":"agent.failed","code":"agent.refused"}
         003100  {"type":"agent.said","text":"We open at"}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "when"
         003100  1 heard "We open at"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -241,7 +289,9 @@ fn an_agent_that_hangs_up_is_heard_out_first() {
     let world = replying(vec![Reply::farewell("Goodbye, and thank you.")])
         .at(1_000, speak(400, "bye"))
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -251,15 +301,22 @@ fn an_agent_that_hangs_up_is_heard_out_first() {
         002180  {"type":"agent.turn_started","text":"bye"}
         003880  {"type":"agent.said","text":"Goodbye, and thank you."}
         008880  {"type":"call.ended","by":"agent","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "bye"
         003880  1 heard "Goodbye, and thank you."
-    "#]]);
-    check_orders(&world, expect![[r#"
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
         000000  Answer
         003880  HangUp
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -272,7 +329,9 @@ fn a_caller_who_interrupts_a_goodbye_takes_it_back() {
     .at(3_500, speak(600, "oh wait"))
     .at(9_000, hang_up())
     .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -287,16 +346,23 @@ fn a_caller_who_interrupts_a_goodbye_takes_it_back() {
         004880  {"type":"agent.turn_started","text":"oh wait"}
         005800  {"type":"agent.said","text":"Of course."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "bye"
         003760  1 interrupted "Goodbye, and thank"
         004880  2 turn "oh wait"
         005800  2 heard "Of course."
-    "#]]);
-    check_orders(&world, expect![[r#"
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
         000000  Answer
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -306,7 +372,9 @@ fn an_agent_may_think_of_hanging_up_after_it_was_heard() {
         .at(1_000, speak(400, "bye"))
         .at(5_000, hang_up)
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -316,7 +384,8 @@ fn an_agent_may_think_of_hanging_up_after_it_was_heard() {
         002180  {"type":"agent.turn_started","text":"bye"}
         002980  {"type":"agent.said","text":"Goodbye."}
         010000  {"type":"call.ended","by":"agent","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -332,7 +401,9 @@ fn a_message_is_kept_even_when_the_call_is_ending() {
         .at(2_500, message("Call me."))
         .at(4_500, message("Today."))
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -344,7 +415,8 @@ fn a_message_is_kept_even_when_the_call_is_ending() {
         002980  {"type":"agent.said","text":"Goodbye."}
         004500  {"type":"agent.took_message","name":"Ann","text":"Today."}
         007980  {"type":"call.ended","by":"agent","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -358,7 +430,9 @@ fn a_clause_that_cannot_be_said_is_skipped() {
         .at(1_000, speak(400, "hello"))
         .at(8_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -370,11 +444,15 @@ fn a_clause_that_cannot_be_said_is_skipped() {
         002740  {"type":"agent.said","text":"Yes."}
         003240  {"type":"agent.said","text":"Come by!"}
         008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "hello"
         003240  1 heard "Yes. Come by!"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -388,22 +466,28 @@ fn a_mouth_that_hangs_is_not_waited_for_forever() {
         .at(1_000, speak(400, "hello"))
         .at(12_000, hang_up())
         .run(14_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        002700  {"type":"agent.said","text":"Yes."}
-        003460  {"type":"agent.said","text":"We open at nine."}
-        012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
-        002180  1 turn "hello"
-        003460  1 heard "Yes. We open at nine."
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001580  {"type":"caller.speech_ended"}
+            002180  {"type":"caller.said","text":"hello"}
+            002180  {"type":"agent.turn_started","text":"hello"}
+            002700  {"type":"speech.failed","code":"speech.failed"}
+            003480  {"type":"agent.said","text":"We open at nine."}
+            012000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            002180  1 turn "hello"
+            003480  1 heard "We open at nine."
+        "#]],
+    );
 }
 
 #[test]
@@ -416,7 +500,9 @@ fn a_mouth_that_fails_three_times_in_a_row_ends_the_call() {
         .mouth(mouth)
         .at(1_000, speak(400, "hello"))
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -428,11 +514,15 @@ fn a_mouth_that_fails_three_times_in_a_row_ends_the_call() {
         002500  {"type":"speech.failed","code":"speech.failed"}
         002520  {"type":"speech.failed","code":"speech.failed"}
         007520  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]]);
-    check_orders(&world, expect![[r#"
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
         000000  Answer
         002520  HangUp
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -444,7 +534,9 @@ fn a_deaf_call_says_goodbye() {
             Happening::Speech(Speech::EarsFailed("speech.failed")),
         )
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -454,11 +546,15 @@ fn a_deaf_call_says_goodbye() {
         002740  {"type":"agent.said","text":"I have to go. Goodbye."}
         002940  {"type":"caller.said","text":"hello"}
         007740  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]]);
-    check_orders(&world, expect![[r#"
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
         000000  Answer
         002740  HangUp
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -467,7 +563,9 @@ fn an_agent_that_has_nothing_to_say_gives_the_floor_back() {
         .at(1_000, speak(400, "hello"))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -476,9 +574,13 @@ fn an_agent_that_has_nothing_to_say_gives_the_floor_back() {
         002180  {"type":"caller.said","text":"hello"}
         002180  {"type":"agent.turn_started","text":"hello"}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "hello"
         002280  1 heard ""
-    "#]]);
+    "#]],
+    );
 }

@@ -15,7 +15,9 @@ fn a_caller_asks_and_is_answered() {
         .at(1_000, speak(800, "when do you open"))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -25,11 +27,15 @@ fn a_caller_asks_and_is_answered() {
         002580  {"type":"agent.turn_started","text":"when do you open"}
         003860  {"type":"agent.said","text":"We open at nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002580  1 turn "when do you open"
         003860  1 heard "We open at nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -42,7 +48,9 @@ fn a_caller_who_interrupts_is_recorded_as_having_heard_only_the_start() {
     .at(4_000, speak(600, "wait"))
     .at(8_000, hang_up())
     .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -57,13 +65,17 @@ fn a_caller_who_interrupts_is_recorded_as_having_heard_only_the_start() {
         005380  {"type":"agent.turn_started","text":"wait"}
         006060  {"type":"agent.said","text":"Sorry?"}
         008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "hello"
         004260  1 interrupted "We open at nine and close at"
         005380  2 turn "wait"
         006060  2 heard "Sorry?"
-    "#]]);
+    "#]],
+    );
     // The first clause would have lasted 3.3 s.
     assert!(world.played() < ms(2_800), "{:?}", world.played());
 }
@@ -72,31 +84,39 @@ fn a_caller_who_interrupts_is_recorded_as_having_heard_only_the_start() {
 fn an_interruption_between_two_clauses_leaves_the_second_unheard() {
     let world = conversation(&["Yes. We do open on Sundays, from ten to noon."])
         .at(1_000, speak(400, "are you open"))
-        .at(2_300, speak(600, "hold on"))
+        .at(2_480, speak(600, "hold on"))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"are you open"}
-        002180  {"type":"agent.turn_started","text":"are you open"}
-        002340  {"type":"caller.speech_started"}
-        003080  {"type":"caller.speech_ended"}
-        003680  {"type":"caller.said","text":"hold on"}
-        003680  {"type":"agent.turn_started","text":"are you open hold on"}
-        005180  {"type":"agent.stalled"}
-        006000  {"type":"agent.interrupted","heard":"One","unheard":"moment, please."}
-        006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
-        002180  1 turn "are you open"
-        002340  1 abandon
-        003680  2 turn "are you open hold on"
-        006000  2 abandon
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001580  {"type":"caller.speech_ended"}
+            002180  {"type":"caller.said","text":"are you open"}
+            002180  {"type":"agent.turn_started","text":"are you open"}
+            002520  {"type":"caller.speech_started"}
+            002740  {"type":"agent.said","text":"Yes."}
+            002740  {"type":"agent.interrupted","heard":"","unheard":"We do open on Sundays, from ten to noon."}
+            003260  {"type":"caller.speech_ended"}
+            003860  {"type":"caller.said","text":"hold on"}
+            003860  {"type":"agent.turn_started","text":"hold on"}
+            005360  {"type":"agent.stalled"}
+            006000  {"type":"agent.interrupted","heard":"One","unheard":"moment, please."}
+            006000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            002180  1 turn "are you open"
+            002740  1 interrupted "Yes."
+            003860  2 turn "hold on"
+            006000  2 abandon
+        "#]],
+    );
 }
 
 #[test]
@@ -106,7 +126,9 @@ fn a_cough_does_not_stop_the_agent() {
         .at(3_000, speak(40, ""))
         .at(7_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -116,7 +138,8 @@ fn a_cough_does_not_stop_the_agent() {
         002180  {"type":"agent.turn_started","text":"hello"}
         005140  {"type":"agent.said","text":"We open at nine and close at five every day."}
         007000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -135,31 +158,37 @@ fn a_murmur_does_not_stop_the_agent_and_joins_the_next_turn() {
     .at(7_000, speak(400, "thanks"))
     .at(12_000, hang_up())
     .run(14_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001500  {"type":"caller.said","text":"hello"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        003040  {"type":"caller.speech_started"}
-        003180  {"type":"caller.said","text":"uh-huh"}
-        003260  {"type":"caller.speech_ended"}
-        005140  {"type":"agent.said","text":"We open at nine and close at five every day."}
-        007040  {"type":"caller.speech_started"}
-        007500  {"type":"caller.said","text":"thanks"}
-        007580  {"type":"caller.speech_ended"}
-        008180  {"type":"agent.turn_started","text":"uh-huh thanks"}
-        009460  {"type":"agent.said","text":"You are welcome."}
-        012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
-        002180  1 turn "hello"
-        005140  1 heard "We open at nine and close at five every day."
-        008180  2 turn "uh-huh thanks"
-        009460  2 heard "You are welcome."
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001500  {"type":"caller.said","text":"hello"}
+            001580  {"type":"caller.speech_ended"}
+            001980  {"type":"agent.turn_started","text":"hello"}
+            003040  {"type":"caller.speech_started"}
+            003180  {"type":"caller.said","text":"uh-huh"}
+            003260  {"type":"caller.speech_ended"}
+            004940  {"type":"agent.said","text":"We open at nine and close at five every day."}
+            007040  {"type":"caller.speech_started"}
+            007500  {"type":"caller.said","text":"thanks"}
+            007580  {"type":"caller.speech_ended"}
+            007980  {"type":"agent.turn_started","text":"uh-huh thanks"}
+            009260  {"type":"agent.said","text":"You are welcome."}
+            012000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            001980  1 turn "hello"
+            004940  1 heard "We open at nine and close at five every day."
+            007980  2 turn "uh-huh thanks"
+            009260  2 heard "You are welcome."
+        "#]],
+    );
 }
 
 #[test]
@@ -169,7 +198,9 @@ fn a_word_said_into_the_agents_last_moment_answers_it() {
         .at(3_440, speak(80, "yeah"))
         .at(8_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -184,13 +215,17 @@ fn a_word_said_into_the_agents_last_moment_answers_it() {
         004440  {"type":"agent.turn_started","text":"yeah"}
         005540  {"type":"agent.said","text":"It is booked."}
         008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "a table"
         004240  1 heard "Shall I book it for you then?"
         004440  2 turn "yeah"
         005540  2 heard "It is booked."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -205,7 +240,9 @@ fn words_in_the_making_take_the_floor_before_the_sound_has_lasted() {
         .at(3_000, speak(600, "no no no no no no"))
         .at(8_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -227,7 +264,8 @@ fn words_in_the_making_take_the_floor_before_the_sound_has_lasted() {
         004380  {"type":"agent.turn_started","text":"no no no no no no"}
         004940  {"type":"agent.said","text":"Yes?"}
         008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -242,7 +280,9 @@ fn short_words_take_the_floor_even_after_their_sound_has_ended() {
         .at(3_500, speak(80, "stop"))
         .at(8_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -257,13 +297,17 @@ fn short_words_take_the_floor_even_after_their_sound_has_ended() {
         004580  {"type":"agent.turn_started","text":"stop"}
         005140  {"type":"agent.said","text":"Yes?"}
         008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         001980  1 turn "hello"
         003980  1 interrupted "We open at nine and close at"
         004580  2 turn "stop"
         005140  2 heard "Yes?"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -276,7 +320,9 @@ fn a_caller_who_goes_on_before_the_answer_takes_the_turn_back() {
     .at(2_600, speak(500, "on Sundays"))
     .at(9_000, hang_up())
     .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -290,13 +336,17 @@ fn a_caller_who_goes_on_before_the_answer_takes_the_turn_back() {
         003880  {"type":"agent.turn_started","text":"when do you open on Sundays"}
         005220  {"type":"agent.said","text":"On Sunday at ten."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002380  1 turn "when do you open"
         002640  1 abandon
         003880  2 turn "when do you open on Sundays"
         005220  2 heard "On Sunday at ten."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -306,7 +356,9 @@ fn an_answer_that_is_made_but_not_heard_is_taken_back_too() {
         .at(2_460, speak(500, "on Sundays"))
         .at(9_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -320,13 +372,17 @@ fn an_answer_that_is_made_but_not_heard_is_taken_back_too() {
         003740  {"type":"agent.turn_started","text":"when do you open on Sundays"}
         005080  {"type":"agent.said","text":"On Sunday at ten."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002380  1 turn "when do you open"
         002500  1 abandon
         003740  2 turn "when do you open on Sundays"
         005080  2 heard "On Sunday at ten."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -336,7 +392,9 @@ fn a_caller_may_pause_and_go_on() {
         .at(2_000, speak(600, "for two"))
         .at(7_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -348,7 +406,8 @@ fn a_caller_may_pause_and_go_on() {
         003380  {"type":"agent.turn_started","text":"a table for two"}
         004780  {"type":"agent.said","text":"For two, at eight."}
         007000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -358,7 +417,9 @@ fn a_caller_who_goes_on_while_the_transcriber_is_asked_keeps_the_turn() {
         .at(2_140, speak(600, "for two"))
         .at(7_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -370,7 +431,8 @@ fn a_caller_who_goes_on_while_the_transcriber_is_asked_keeps_the_turn() {
         003520  {"type":"agent.turn_started","text":"a table for two"}
         004920  {"type":"agent.said","text":"For two, at eight."}
         007000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -379,7 +441,9 @@ fn a_turn_that_is_surely_over_ends_sooner() {
         .at(1_000, Happening::Judged(ms(600), "when do you open", 0.9))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -389,7 +453,8 @@ fn a_turn_that_is_surely_over_ends_sooner() {
         002080  {"type":"agent.turn_started","text":"when do you open"}
         002880  {"type":"agent.said","text":"At nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -398,7 +463,9 @@ fn a_turn_that_is_surely_not_over_ends_later() {
         .at(1_000, Happening::Judged(ms(600), "when do you", 0.1))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -408,7 +475,8 @@ fn a_turn_that_is_surely_not_over_ends_later() {
         003080  {"type":"agent.turn_started","text":"when do you"}
         003880  {"type":"agent.said","text":"At nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -422,7 +490,9 @@ fn a_verdict_that_comes_late_is_due_at_once() {
         .at(1_000, Happening::Judged(ms(600), "when do you open", 0.9))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -432,7 +502,8 @@ fn a_verdict_that_comes_late_is_due_at_once() {
         002320  {"type":"agent.turn_started","text":"when do you open"}
         003120  {"type":"agent.said","text":"At nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -447,7 +518,9 @@ fn a_transcriber_that_is_sure_by_itself_is_not_asked() {
         .at(1_000, speak(600, "when do you open"))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -457,7 +530,8 @@ fn a_transcriber_that_is_sure_by_itself_is_not_asked() {
         002180  {"type":"agent.turn_started","text":"when do you open"}
         002980  {"type":"agent.said","text":"At nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -472,7 +546,9 @@ fn when_the_transcriber_is_late_the_words_last_heard_must_do() {
         .at(1_000, speak(600, "when do you open"))
         .at(9_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -486,11 +562,15 @@ fn when_the_transcriber_is_late_the_words_last_heard_must_do() {
         003680  {"type":"agent.turn_started","text":"when do you open"}
         005080  {"type":"agent.said","text":"At nine every day."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         003680  1 turn "when do you open"
         005080  1 heard "At nine every day."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -512,7 +592,9 @@ fn words_beyond_those_that_had_to_do_are_not_lost() {
         )
         .at(9_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -525,13 +607,17 @@ fn words_beyond_those_that_had_to_do_are_not_lost() {
         004600  {"type":"agent.turn_started","text":"when do you open tomorrow?"}
         005880  {"type":"agent.said","text":"Tomorrow at ten."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         003680  1 turn "when do you"
         004000  1 abandon
         004600  2 turn "when do you open tomorrow?"
         005880  2 heard "Tomorrow at ten."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -554,41 +640,50 @@ fn a_transcriber_that_never_answers_does_not_swallow_the_next_words() {
         )
         .at(14_000, hang_up())
         .run(15_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001500  {"type":"caller.hearing","text":"when do you open"}
-        001780  {"type":"caller.speech_ended"}
-        003680  {"type":"caller.said","text":"when do you open"}
-        003680  {"type":"agent.turn_started","text":"when do you open"}
-        005080  {"type":"agent.said","text":"At nine every day."}
-        008040  {"type":"caller.speech_started"}
-        008700  {"type":"caller.said","text":"for two please"}
-        008780  {"type":"caller.speech_ended"}
-        010680  {"type":"agent.turn_started","text":"for two please"}
-        011840  {"type":"agent.said","text":"For two, good."}
-        014000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
-        003680  1 turn "when do you open"
-        005080  1 heard "At nine every day."
-        010680  2 turn "for two please"
-        011840  2 heard "For two, good."
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001500  {"type":"caller.hearing","text":"when do you open"}
+            001780  {"type":"caller.speech_ended"}
+            003680  {"type":"caller.said","text":"when do you open"}
+            003680  {"type":"agent.turn_started","text":"when do you open"}
+            005080  {"type":"agent.said","text":"At nine every day."}
+            008040  {"type":"caller.speech_started"}
+            008700  {"type":"caller.said","text":"for two please"}
+            008780  {"type":"caller.speech_ended"}
+            009180  {"type":"agent.turn_started","text":"for two please"}
+            010340  {"type":"agent.said","text":"For two, good."}
+            014000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            003680  1 turn "when do you open"
+            005080  1 heard "At nine every day."
+            009180  2 turn "for two please"
+            010340  2 heard "For two, good."
+        "#]],
+    );
 }
 
 #[test]
 fn noise_that_was_no_words_gives_the_floor_back() {
     let world = conversation(&[]).at(1_000, speak(600, "")).run(4_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         001040  {"type":"caller.speech_started"}
         001780  {"type":"caller.speech_ended"}
-    "#]]);
+    "#]],
+    );
     // Silence counts from the true end of the noise, at 1.6 s.
     let world = conversation(&[]).at(1_000, speak(600, "")).run(70_000);
     assert!(world.story().contains("063"), "{}", world.story());
@@ -603,7 +698,9 @@ fn words_too_quiet_for_the_detector_are_answered_all_the_same() {
         )
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -611,7 +708,8 @@ fn words_too_quiet_for_the_detector_are_answered_all_the_same() {
         001600  {"type":"agent.turn_started","text":"when do you open"}
         002400  {"type":"agent.said","text":"At nine."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -620,7 +718,9 @@ fn keys_are_told_and_count_as_a_sign_of_life() {
         .at(30_000, pressed('4'))
         .at(50_000, pressed('#'))
         .run(200_000);
-    check(&world, expect![[r##"
+    check(
+        &world,
+        expect![[r##"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -628,11 +728,15 @@ fn keys_are_told_and_count_as_a_sign_of_life() {
         050000  {"type":"caller.pressed","digit":"#"}
         111540  {"type":"agent.said","text":"I have to go. Goodbye."}
         116540  {"type":"call.ended","by":"gateway","why":"silence"}
-    "##]]);
-    check_told(&world, expect![[r#"
+    "##]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         030000  pressed 4
         050000  pressed #
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -644,7 +748,9 @@ fn a_caller_who_talks_into_the_opening_cuts_it() {
     .at(1_500, speak(800, "when do you open"))
     .at(7_000, hang_up())
     .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -655,12 +761,16 @@ fn a_caller_who_talks_into_the_opening_cuts_it() {
         003080  {"type":"agent.turn_started","text":"when do you open"}
         003880  {"type":"agent.said","text":"At nine."}
         007000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         001760  opened "Good morning, this is the"
         003080  1 turn "when do you open"
         003880  1 heard "At nine."
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -679,7 +789,9 @@ fn the_last_words_before_a_hang_up_are_written_down() {
         .at(1_000, speak(800, "call me back"))
         .at(1_950, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -689,5 +801,6 @@ fn the_last_words_before_a_hang_up_are_written_down() {
         001900  {"type":"caller.hearing","text":"call me back"}
         001960  {"type":"caller.said","text":"call me back"}
         001960  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }

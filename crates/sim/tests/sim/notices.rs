@@ -21,23 +21,31 @@ fn notice() -> World {
 #[test]
 fn a_notice_is_said_and_the_call_ends() {
     let world = notice().run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         002120  {"type":"agent.said","text":"Your table is ready."}
         008620  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
-    check_orders(&world, expect![[r#"
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
         000000  Dial
         003620  HangUp
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_notice_waits_for_hello() {
     let world = notice().at(300, speak(700, "hello")).run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -46,7 +54,8 @@ fn a_notice_waits_for_hello() {
         001380  {"type":"caller.said","text":"hello"}
         002600  {"type":"agent.said","text":"Your table is ready."}
         009100  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -54,7 +63,9 @@ fn a_notice_does_not_wait_for_a_long_hello() {
     let world = notice()
         .at(300, speak(6_000, "hello you have reached a machine"))
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -62,13 +73,16 @@ fn a_notice_does_not_wait_for_a_long_hello() {
         003420  {"type":"agent.said","text":"Your table is ready."}
         006620  {"type":"caller.said","text":"hello you have reached a machine"}
         011420  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_notice_is_not_interrupted() {
     let world = notice().at(1_600, speak(1_000, "who is this")).run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -77,21 +91,25 @@ fn a_notice_is_not_interrupted() {
         002780  {"type":"caller.speech_ended"}
         002980  {"type":"caller.said","text":"who is this"}
         008620  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
     check_told(&world, expect![[""]]);
 }
 
 #[test]
 fn a_notice_lingers_for_someone_who_speaks_but_not_forever() {
     let world = notice().at(3_000, speak(9_000, "thank you")).run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         002120  {"type":"agent.said","text":"Your table is ready."}
         003040  {"type":"caller.speech_started"}
         010120  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -101,14 +119,17 @@ fn a_notice_that_could_not_be_said_is_said_again() {
         ..Mouth::default()
     };
     let world = notice().mouth(mouth).run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         000900  {"type":"speech.failed","code":"speech.failed"}
         002320  {"type":"agent.said","text":"Your table is ready."}
         008820  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -118,7 +139,9 @@ fn a_notice_that_cannot_be_said_is_a_fault() {
         ..Mouth::default()
     };
     let world = notice().mouth(mouth).run(40_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -126,23 +149,28 @@ fn a_notice_that_cannot_be_said_is_a_fault() {
         010700  {"type":"speech.failed","code":"speech.failed"}
         015700  {"type":"speech.failed","code":"speech.failed"}
         020700  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn the_owner_may_add_to_a_notice() {
     let world = notice()
         .at(200, say("Please hurry."))
-        .at(4_500, say("It is by the window."))
+        .at(4_000, say("It is by the window."))
         .run(20_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002120  {"type":"agent.said","text":"Your table is ready."}
-        002900  {"type":"agent.said","text":"Please hurry."}
-        009400  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.dialed"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            002120  {"type":"agent.said","text":"Your table is ready."}
+            002900  {"type":"agent.said","text":"Please hurry."}
+            005420  {"type":"agent.said","text":"It is by the window."}
+            011920  {"type":"call.ended","by":"agent","why":"completed"}
+        "#]],
+    );
 }
 
 #[test]
@@ -152,7 +180,9 @@ fn a_notice_needs_no_ears() {
         .at(1_000, Happening::Speech(failed))
         .at(2_000, pressed('9'))
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.dialed"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -160,5 +190,6 @@ fn a_notice_needs_no_ears() {
         002000  {"type":"caller.pressed","digit":"9"}
         002120  {"type":"agent.said","text":"Your table is ready."}
         008620  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]]);
+    "#]],
+    );
 }

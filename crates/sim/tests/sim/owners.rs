@@ -11,13 +11,16 @@ fn the_owner_speaks_while_nobody_does() {
         .at(1_000, say("You have one minute left."))
         .at(6_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         002720  {"type":"agent.said","text":"You have one minute left."}
         006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
     check_told(&world, expect![[""]]);
 }
 
@@ -28,7 +31,9 @@ fn the_owner_speaks_after_the_agent() {
         .at(2_600, say("You have one minute left."))
         .at(9_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -40,11 +45,15 @@ fn the_owner_speaks_after_the_agent() {
         003940  {"type":"agent.said","text":"Come by!"}
         005440  {"type":"agent.said","text":"You have one minute left."}
         009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "hello"
         005440  1 heard "We open at nine. Come by!"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -54,24 +63,28 @@ fn the_owner_does_not_speak_over_the_caller() {
         .at(1_500, say("One minute left."))
         .at(9_000, hang_up())
         .run(10_000);
-    check(&world, expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        002680  {"type":"caller.speech_ended"}
-        003280  {"type":"caller.said","text":"when do you open"}
-        003280  {"type":"agent.turn_started","text":"when do you open"}
-        004460  {"type":"agent.said","text":"One minute left."}
-        004780  {"type":"agent.stalled"}
-        006140  {"type":"agent.said","text":"One moment, please."}
-        007100  {"type":"agent.said","text":"We open at nine."}
-        009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
-        003280  1 turn "when do you open"
-        007100  1 heard "We open at nine."
-    "#]]);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            002680  {"type":"caller.speech_ended"}
+            003280  {"type":"caller.said","text":"when do you open"}
+            003280  {"type":"agent.turn_started","text":"when do you open"}
+            004460  {"type":"agent.said","text":"One minute left."}
+            006460  {"type":"agent.said","text":"We open at nine."}
+            009000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            003280  1 turn "when do you open"
+            006460  1 heard "We open at nine."
+        "#]],
+    );
 }
 
 #[test]
@@ -81,14 +94,17 @@ fn the_owner_does_not_wait_forever_for_a_caller_who_does_not_stop() {
         .at(2_000, say("One minute left."))
         .at(16_000, hang_up())
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
         001040  {"type":"caller.speech_started"}
         013180  {"type":"agent.said","text":"One minute left."}
         016000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -100,7 +116,9 @@ fn what_the_owner_said_unheard_is_said_again() {
         .at(3_600, speak(600, "wait"))
         .at(10_000, hang_up())
         .run(12_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         000000  {"type":"call.offered"}
         000000  {"type":"call.answered"}
         000000  {"type":"call.connected"}
@@ -116,11 +134,15 @@ fn what_the_owner_said_unheard_is_said_again() {
         006160  {"type":"agent.said","text":"One minute left."}
         006400  {"type":"agent.said","text":"Yes?"}
         010000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]]);
-    check_told(&world, expect![[r#"
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
         002180  1 turn "hello"
         003860  1 interrupted "We open at nine and"
         004980  2 turn "wait"
         006400  2 heard "Yes?"
-    "#]]);
+    "#]],
+    );
 }
