@@ -29,11 +29,13 @@ pub mod ear;
 pub mod g711;
 mod ledger;
 mod line;
+pub mod load;
 pub mod mischief;
 pub mod phone;
 pub mod stopwatch;
 mod twilio;
 pub mod wav;
+mod wire;
 
 pub use ledger::{
     Answer, Delivery, Direction, EndedBy, Happening, Kind, Mark, Outcome, Request, Returned,
@@ -107,6 +109,21 @@ impl Exchange {
     /// Where its REST API is, for the `api_url` of a gateway's configuration.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The carrier it plays, as configurations name it.
+    pub fn carrier(&self) -> &'static str {
+        twilio::NAME
+    }
+
+    /// What a gateway's configuration must say to use this exchange as its carrier: a TOML table.
+    pub fn configuration(&self) -> String {
+        let Account { sid, token } = &self.carrier.account;
+        let api = self.base_url();
+        format!(
+            "[carriers.{}]\naccount_sid = \"{sid}\"\nauth_token = \"{token}\"\napi_url = \"{api}\"\n",
+            twilio::NAME
+        )
     }
 
     /// Somebody calls one of the account's numbers and then follows `script`. The call's id; its outcome is to be had

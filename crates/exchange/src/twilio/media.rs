@@ -525,9 +525,9 @@ async fn write(
 }
 
 /// Why there is no socket: the carrier's number for it.
-struct Refused {
-    code: u32,
-    text: String,
+pub(super) struct Refused {
+    pub(super) code: u32,
+    pub(super) text: String,
 }
 
 async fn connect(
@@ -601,7 +601,7 @@ async fn connect(
 }
 
 /// Where the stream's URL leads, if it is one the carrier accepts: `ws` or `wss`, without a query.
-fn target(carrier: &super::Carrier, url: &str) -> Result<String, Refused> {
+pub(super) fn target(carrier: &super::Carrier, url: &str) -> Result<String, Refused> {
     let refused = |text: String| Err(Refused { code: 31920, text });
     if url.contains(['?', '#']) {
         return refused(format!("{url}: a stream's URL has no query"));

@@ -5,6 +5,7 @@
 //! `<Play>` make no sound; recording, answering-machine detection, conferences and `<Dial>` are not played.
 
 pub(crate) mod life;
+pub(crate) mod load;
 pub(crate) mod media;
 pub(crate) mod rest;
 pub(crate) mod twiml;
@@ -20,6 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+/// The carrier played here.
+pub(crate) const NAME: &str = "twilio";
 
 /// The carrier: its account, its books, its live calls.
 pub(crate) struct Carrier {

@@ -165,14 +165,15 @@ async fn once(
     };
     let mut request = match webhook.method {
         Method::Get => carrier.http.get(target),
-        Method::Post => carrier.http.post(target).form(&webhook.form),
+        Method::Post => carrier
+            .http
+            .post(target)
+            .header(
+                CONTENT_TYPE,
+                "application/x-www-form-urlencoded; charset=UTF-8",
+            )
+            .form(&webhook.form),
     };
-    if webhook.method == Method::Post {
-        request = request.header(
-            CONTENT_TYPE,
-            "application/x-www-form-urlencoded; charset=UTF-8",
-        );
-    }
     if let Some(host) = host {
         request = request
             .header(HOST, host)
