@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 pub mod call;
+pub mod demo;
 pub mod out;
 pub mod serve;
 mod story;
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Call someone, and say or talk about something.
     Call(call::Args),
+    /// Hear a whole conversation, on this machine alone: no account, no key, no network.
+    Demo(demo::Args),
     /// Serve carriers and owners until stopped.
     Serve,
 }
@@ -91,6 +94,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
     let path = cli.config;
     let done = match cli.command {
         Command::Call(args) => call::run(args, path, out).await,
+        Command::Demo(args) => demo::run(args, out).await,
         Command::Serve => serve::run(path, out).await,
     };
     done.unwrap_or_else(|fault| {

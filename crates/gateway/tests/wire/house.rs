@@ -1,0 +1,169 @@
+//! A gateway and an exchange, wired to each other over loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use call::Event;
+use exchange::mischief::Mischief;
+use exchange::phone::PhonePlan;
+use exchange::{Exchange, Outcome};
+use gateway::cli::lists;
+use gateway::config;
+use gateway::gateway::Gateway;
+use gateway::switchboard::{LoadVoice, Purpose, Record, Wish};
+use media::{Rate, UtteranceId};
+use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
+use ports::{Fault, Link, pair};
+use tempfile::TempDir;
+
+pub(crate) const OURS: &str = "+15550001111";
+pub(crate) const THEIRS: &str = "+15551234567";
+pub(crate) const STRANGER: &str = "+15559876543";
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+pub(crate) struct House {
+    pub(crate) exchange: Exchange,
+    pub(crate) gateway: Gateway,
+    pub(crate) public: String,
+    _files: TempDir,
+}
+
+impl House {
+    /// A phone that is answered by `phone`, and a line of ours that echoes.
+    pub(crate) async fn new(phone: PhonePlan, mischief: Mischief) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        let public = format!("http://127.0.0.1:{port}");
+        let exchange = Exchange::builder()
+            .account("AC00000000000000000000000000000000", TOKEN)
+            .number(OURS, "http://127.0.0.1:9/")
+            .phone(THEIRS, phone)
+            .mischief(mischief)
+            .start()
+            .await
+            .expect("the exchange starts");
+        let carrier = exchange.carrier();
+        exchange.set_number(
+            OURS,
+            &format!("{public}/{carrier}/voice"),
+            &format!("{public}/{carrier}/status"),
+        );
+        let files = TempDir::new().expect("there is a temporary folder");
+        let path = files.path().join("offhook.toml");
+        let text = format!(
+            r#"
+[server]
+listen = "127.0.0.1:{port}"
+public_url = "{public}"
+{table}
+[numbers."{OURS}"]
+carrier = "{carrier}"
+agent = "echo"
+[agents.echo]
+kind = "echo-test"
+[policy]
+call = ["{THEIRS}"]
+answer = ["{THEIRS}"]
+max_calls = 2
+[turns]
+linger_ms = 300
+"#,
+            table = exchange.configuration()
+        );
+        std::fs::write(&path, text).expect("the folder can be written");
+        let loaded =
+            config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let gateway = Gateway::start(loaded.plan, voice())
+            .await
+            .expect("the gateway starts");
+        Self {
+            exchange,
+            gateway,
+            public,
+            _files: files,
+        }
+    }
+
+    /// An address of the gateway's for its carrier.
+    pub(crate) fn door(&self, path: &str) -> String {
+        format!("{}/{}/{path}", self.public, self.exchange.carrier())
+    }
+
+    pub(crate) async fn notify(&self, to: &str, text: &str) -> Result<Arc<Record>, Fault> {
+        let wish = Wish {
+            to: to.into(),
+            purpose: Purpose::Notify(text.into()),
+            ..Wish::default()
+        };
+        self.gateway.board.dial(wish).await
+    }
+
+    /// The only call there has been, once it is over.
+    pub(crate) async fn outcome(&self) -> Arc<Outcome> {
+        soon(self.exchange.next_outcome()).await
+    }
+}
+
+/// Bounds what should not take long.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future)
+        .await
+        .expect("it happens soon")
+}
+
+pub(crate) fn events(record: &Record) -> Vec<Event> {
+    record.log.after(0).into_iter().map(|it| it.event).collect()
+}
+
+/// Ears that hear nothing, and a mouth that hums fifty milliseconds for each letter.
+fn voice() -> LoadVoice {
+    Arc::new(|| {
+        let voice = Arc::new(Hum);
+        Ok(Voice {
+            ears: voice.clone(),
+            mouth: voice,
+            detector: None,
+        })
+    })
+}
+
+struct Hum;
+
+#[async_trait::async_trait]
+impl Transcriber for Hum {
+    async fn open(&self, _: &str, _: Rate) -> Result<Link<Listen, Hearing>, Fault> {
+        let (near, mut far) = pair(64);
+        tokio::spawn(async move {
+            while let Some(listen) = far.rx.recv().await {
+                if let Listen::Finalize = listen {
+                    let _ = far.tx.send(Hearing::Final("".into())).await;
+                }
+            }
+        });
+        Ok(near)
+    }
+}
+
+#[async_trait::async_trait]
+impl Synthesizer for Hum {
+    async fn open(&self, rate: Rate) -> Result<Link<Speak, Spoken>, Fault> {
+        let (near, mut far) = pair(64);
+        tokio::spawn(async move {
+            while let Some(speak) = far.rx.recv().await {
+                if let Speak::Text(id, text) = speak {
+                    hum(&far, rate, id, text.reveal().len()).await;
+                }
+            }
+        });
+        Ok(near)
+    }
+}
+
+async fn hum(far: &Link<Spoken, Speak>, rate: Rate, id: UtteranceId, letters: usize) {
+    let length = Duration::from_millis(50 * letters as u64);
+    let tone = |at: usize| (8_000.0 * (at as f64 * 2_764.6 / f64::from(rate.hz())).sin()) as i16;
+    let samples = (0..rate.samples_in(length)).map(tone).collect();
+    let _ = far.tx.send(Spoken::Audio(id, samples)).await;
+    let _ = far.tx.send(Spoken::Done(id, length)).await;
+}
