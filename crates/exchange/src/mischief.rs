@@ -39,7 +39,7 @@ pub enum Order {
 }
 
 /// What goes wrong with the media socket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Socket {
     /// How the carrier connects.
     pub connect: Connect,
@@ -127,19 +127,6 @@ pub struct Format {
     pub sample_rate: u32,
     /// How many.
     pub channels: u32,
-}
-
-impl Default for Socket {
-    fn default() -> Self {
-        Self {
-            connect: Connect::default(),
-            signature: Signature::default(),
-            line: Wire::default(),
-            chatter: Chatter::default(),
-            chunks: Chunks::default(),
-            format: Format::default(),
-        }
-    }
 }
 
 impl Default for Format {

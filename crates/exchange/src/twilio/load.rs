@@ -240,6 +240,8 @@ struct Stream<'a> {
     instructions: twiml::Stream,
     sid: String,
     out: Vec<u8>,
+    /// The sound of the message at hand.
+    codes: Vec<u8>,
     scanner: Scanner,
     /// When the latest frames were written, by serial number; 10 s of them.
     written: Vec<Written>,
@@ -265,6 +267,7 @@ impl<'a> Stream<'a> {
             instructions,
             sid: fresh("MZ"),
             out: Vec::with_capacity(512),
+            codes: Vec::with_capacity(FRAME),
             scanner: Scanner::default(),
             written: vec![Written::Nothing; REMEMBERED],
             sequence: 0,
@@ -391,7 +394,7 @@ impl<'a> Stream<'a> {
         loop {
             let heard = match self.wire.next()? {
                 None => return Ok(()),
-                Some(Frame::Text(text)) => hear(text),
+                Some(Frame::Text(text)) => hear(text, &mut self.codes),
                 Some(Frame::Ping) => Heard::Ping,
                 Some(Frame::Closed) => {
                     return Err(io::Error::other("the gateway closed the socket"));
@@ -399,8 +402,7 @@ impl<'a> Stream<'a> {
                 Some(Frame::Other) => Heard::Odd,
             };
             match heard {
-                Heard::Sound(codes, length) => self.match_back(&codes[..length], tally),
-                Heard::LongSound(codes) => self.match_back(&codes, tally),
+                Heard::Sound => self.match_back(tally),
                 Heard::Mark(name) => self.keep_mark(name).await?,
                 Heard::Clear => {
                     self.playing_until = Instant::now();
@@ -414,12 +416,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn match_back(&mut self, codes: &[u8], tally: &mut Tally) {
+    fn match_back(&mut self, tally: &mut Tally) {
         let now = Instant::now();
         self.playing_until =
-            self.playing_until.max(now) + Duration::from_micros(codes.len() as u64 * 125);
+            self.playing_until.max(now) + Duration::from_micros(self.codes.len() as u64 * 125);
         let (written, began) = (&mut self.written, self.began);
-        self.scanner.scan(codes, |serial| {
+        self.scanner.scan(&self.codes, |serial| {
             let place = &mut written[serial as usize % REMEMBERED];
             match *place {
                 Written::Frame { serial: known, at } if known == serial => {
@@ -472,8 +474,7 @@ impl<'a> Stream<'a> {
 }
 
 enum Heard {
-    Sound([u8; SHORT], usize),
-    LongSound(Vec<u8>),
+    Sound,
     Mark(String),
     Clear,
     Ping,
@@ -481,21 +482,17 @@ enum Heard {
 }
 
 /// Reads a message without a JSON parser where it is sound, which almost all are.
-fn hear(text: &str) -> Heard {
+fn hear(text: &str, codes: &mut Vec<u8>) -> Heard {
     if let Some((_, rest)) = text.split_once(r#""payload":""#) {
-        let Some((payload, _)) = rest.split_once('"') else {
-            return Heard::Odd;
+        codes.clear();
+        let decoded = rest
+            .split_once('"')
+            .map(|(payload, _)| STANDARD.decode_vec(payload, codes));
+        return if let Some(Ok(())) = decoded {
+            Heard::Sound
+        } else {
+            Heard::Odd
         };
-        let mut codes = [0; SHORT];
-        if payload.len() <= SHORT {
-            return match STANDARD.decode_slice(payload, &mut codes) {
-                Ok(length) => Heard::Sound(codes, length),
-                Err(_) => Heard::Odd,
-            };
-        }
-        return STANDARD
-            .decode(payload)
-            .map_or(Heard::Odd, Heard::LongSound);
     }
     let message: Value = serde_json::from_str(text).unwrap_or_default();
     match (message["event"].as_str(), message["mark"]["name"].as_str()) {
@@ -521,8 +518,6 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
 }
 
 const REMEMBERED: usize = 500;
-/// Room to decode two frames without allocating.
-const SHORT: usize = 3 * FRAME;
 const MOST_MARKS: usize = 1_000;
 const CONNECTING: Duration = Duration::from_secs(5);
 const CLOSING: Duration = Duration::from_secs(1);

@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -618,17 +619,9 @@ pub(super) fn target(carrier: &super::Carrier, url: &str) -> Result<String, Refu
 }
 
 fn why_broken(error: &Error) -> (u32, String) {
-    let code = match error {
-        Error::Protocol(
-            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        )
-        | Error::Io(_)
-        | Error::ConnectionClosed
-        | Error::AlreadyClosed => 31903,
-        Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) => 31924,
-        _ => 31903,
-    };
-    (code, error.to_string())
+    let misspoken = matches!(error, Error::Protocol(fault) if *fault != ProtocolError::ResetWithoutClosingHandshake)
+        || matches!(error, Error::Capacity(_) | Error::Utf8(_));
+    (if misspoken { 31924 } else { 31903 }, error.to_string())
 }
 
 /// Five seconds of messages wait for an application that reads slowly; then sound is dropped.

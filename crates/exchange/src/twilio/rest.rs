@@ -300,7 +300,7 @@ fn update(carrier: &Carrier, call: &Call, asked: &Asked) -> Answered {
         }
     }
     if form.get("Url").is_some() && form.get("Twiml").is_some() {
-        return Err(refusal(400, 21218, "Url and Twiml cannot both be given"));
+        return Err(refusal(400, 20001, "Url and Twiml cannot both be given"));
     }
     if let Some(instructions) = form.instructions()? {
         if state.status != Status::InProgress {
@@ -575,7 +575,7 @@ impl<'a> Form<'a> {
         match self.get("Twiml") {
             Some(twiml) if twiml.chars().count() > LONGEST_TWIML => Err(refusal(
                 400,
-                21601,
+                20001,
                 format!("Twiml has at most {LONGEST_TWIML} characters"),
             )),
             Some(twiml) => Ok(Some(Instructions::Inline(twiml.to_owned()))),

@@ -488,12 +488,14 @@ mod tests {
                 .as_object()
                 .unwrap()
                 .iter()
-                .flat_map(|(name, value)| match value {
-                    Value::Array(values) => values
-                        .iter()
+                .flat_map(|(name, value)| {
+                    let values = value
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_else(|| vec![value.clone()]);
+                    values
+                        .into_iter()
                         .map(|value| (name.clone(), value.as_str().unwrap().to_owned()))
-                        .collect(),
-                    value => vec![(name.clone(), value.as_str().unwrap().to_owned())],
                 })
                 .collect();
             let signature = sign(

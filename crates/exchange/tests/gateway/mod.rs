@@ -1,5 +1,10 @@
 //! A tiny gateway for the tests: it answers webhooks with what it was told and lets each test talk on the socket.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test a broken gateway is a failure, and the line says which"
+)]
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
