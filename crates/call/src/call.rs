@@ -193,9 +193,9 @@ impl State {
     fn leave(self, at: &mut Moment<'_>) -> LastWords {
         match self {
             Self::Live(live) => live.leave(at),
-            Self::Lost { last, .. } | Self::Ending { last, .. } => last,
+            Self::Lost { last, .. } | Self::Ending { last, .. } => last.settled(at),
             Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } | Self::Ended => {
-                LastWords::none()
+                LastWords::None
             }
         }
     }

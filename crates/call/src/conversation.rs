@@ -19,7 +19,7 @@ use crate::last_words::LastWords;
 use crate::moment::Moment;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Voice, Whose};
-use crate::{Digit, Event, Opening, Plan, TurnId, output};
+use crate::{Digit, Event, Opening, Plan, Private, TurnId, output};
 
 /// Two parties taking turns.
 #[derive(Debug)]
@@ -72,6 +72,14 @@ impl Conversation {
     /// Handles one input. Returns how the call should end, if it should.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
         self.settle_cut(&input, at);
+        let end = self.happen(input, at);
+        if end.is_none() {
+            self.speak_waiting(at);
+        }
+        end
+    }
+
+    fn happen(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
         match input {
             Input::Agent(input) => self.agent(input, at),
             Input::Carrier(Carrier::Pressed(digit)) => {
@@ -80,7 +88,6 @@ impl Conversation {
             }
             Input::Command(Command::Say(text)) => {
                 self.waiting.push_back((at.now, text.into_revealed()));
-                self.speak_waiting(at);
                 None
             }
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
@@ -210,20 +217,20 @@ impl Conversation {
 
     /// More of what we say was heard.
     fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> Option<End> {
+        let mut end = None;
         for skipped in self.voice.skipped(progress) {
-            if let Some(end) = self.mouth_failed(skipped, MOUTH_STUCK, at) {
-                return Some(end);
-            }
+            end = end.or(self.mouth_failed(skipped, MOUTH_STUCK, at));
         }
+        let was_silent = self.voice.is_silent();
         let heard = self.voice.progress(progress, at);
         if let Some(turn) = self.floor.turn_mut() {
             turn.hear(&heard);
             turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
-            if self.voice.is_silent() {
+            if self.voice.is_silent() && !was_silent {
                 turn.quiet = at.now;
             }
         }
-        self.settle(at)
+        end.or_else(|| self.settle(at))
     }
 
     /// Sees whether what was being said is over, and gives the floor on.
@@ -244,7 +251,10 @@ impl Conversation {
                 turn.idle = at.now;
                 self.floor = Floor::Thinking { turn };
             }
-            Floor::Thinking { turn } if self.voice.says(Whose::Turn) => {
+            // Even if all that is left to hear is a filler.
+            Floor::Thinking { turn }
+                if self.voice.says(Whose::Turn) || turn.more != More::Words =>
+            {
                 self.floor = Floor::Agent { turn };
             }
             // All was heard, but the caller has begun to speak: the floor is the caller's, and
@@ -295,14 +305,16 @@ impl Conversation {
         if !turn.heard.is_empty() {
             self.failures = 0;
         }
-        let text = turn.heard.into();
+        let text: Private<String> = turn.heard.into();
         match turn.speaker {
             Speaker::Agent { id, .. } => {
                 self.heard = id;
                 at.agent(output::Agent::Heard { turn: id, text });
             }
-            Speaker::Opening => at.agent(output::Agent::Opened { text }),
-            Speaker::Ours => {}
+            Speaker::Opening if !text.reveal().is_empty() => {
+                at.agent(output::Agent::Opened { text });
+            }
+            Speaker::Opening | Speaker::Ours => {}
         }
     }
 
@@ -315,7 +327,6 @@ impl Conversation {
                 turn: Turn::ours(at.now),
             }
         };
-        self.speak_waiting(at);
     }
 
     /// Says what the owner wants said, if that interrupts nobody.
@@ -375,18 +386,14 @@ impl Conversation {
             | Input::Speech(_)
             | Input::Timeout => None,
         };
-        let unsaid = self.voice.silenced(cut, at);
-        if !unsaid.is_empty() {
-            for text in unsaid.into_iter().rev() {
-                self.waiting.push_front((at.now, text));
-            }
-            self.speak_waiting(at);
+        for text in self.voice.silenced(cut, at).into_iter().rev() {
+            self.waiting.push_front((at.now, text));
         }
     }
 
     fn pressed(&mut self, digit: Digit, at: &mut Moment<'_>) {
         at.event(Event::CallerPressed {
-            digit: crate::Private::new(digit.as_char()),
+            digit: Private::new(digit.as_char()),
         });
         at.agent(output::Agent::Pressed(digit));
         if let Floor::Open { since } = &mut self.floor {
@@ -445,8 +452,6 @@ impl Conversation {
             Whose::Owner => self.waiting.push_back((at.now, unsaid.text)),
             Whose::Ours => {}
         }
-        self.voice.skip_failed(at);
-        self.speak_waiting(at);
         self.settle(at)
     }
 

@@ -80,7 +80,7 @@ impl Live {
         match self.talk {
             Talk::Conversation(talk) => talk.leave(at),
             Talk::Notice(notice) => notice.leave(at),
-            Talk::Loopback => LastWords::none(),
+            Talk::Loopback => LastWords::None,
         }
     }
 }

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use media::{Edge, UtteranceId};
 
+use crate::clause::clauses;
 use crate::event::{End, Party, Why};
 use crate::hearing::Hearing;
 use crate::input::{Carrier, Command, Input, Media, Speech};
@@ -22,6 +23,12 @@ pub(crate) struct Notice {
     text: String,
     /// What the owner wants said besides.
     waiting: Vec<String>,
+    /// All that has been said, clause by clause.
+    script: Vec<String>,
+    /// What has to be said again, because some of it could not be said.
+    again: Vec<String>,
+    /// How often the mouth failed.
+    failures: u32,
     hearing: Hearing,
     voice: Voice,
 }
@@ -46,6 +53,9 @@ impl Notice {
             stage: Stage::Listening { since: at.now },
             text: text.reveal().clone(),
             waiting: Vec::new(),
+            script: Vec::new(),
+            again: Vec::new(),
+            failures: 0,
             hearing: Hearing::default(),
             voice: Voice::new(),
         }
@@ -56,11 +66,13 @@ impl Notice {
         match input {
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
             Input::Media(Media::Progress(progress)) => {
-                if let Some(skipped) = self.voice.skipped(progress).first() {
-                    return self.mouth_failed(*skipped, MOUTH_STUCK, at);
+                let mut end = None;
+                for skipped in self.voice.skipped(progress) {
+                    end = end.or(self.mouth_failed(skipped, MOUTH_STUCK, at));
                 }
                 self.voice.progress(progress, at);
                 self.settle(at);
+                return end;
             }
             Input::Media(Media::Cut(cut)) => {
                 self.voice.silenced(cut, at);
@@ -176,8 +188,8 @@ impl Notice {
             Speech::Length(id, length) => self.voice.length(id, length),
             Speech::MouthFailed(id, code) => return self.mouth_failed(id, code, at),
             Speech::Partial(text) => {
+                self.hearing.partial(text.reveal());
                 if has_words(text.reveal()) {
-                    self.hearing.partial(text.reveal());
                     at.event(Event::CallerHearing { text });
                 }
             }
@@ -185,48 +197,62 @@ impl Notice {
         None
     }
 
-    /// What could not be said is said again, for it is all we called for.
     fn mouth_failed(
         &mut self,
         id: UtteranceId,
         code: &'static str,
         at: &mut Moment<'_>,
     ) -> Option<End> {
-        let texts = self.voice.texts();
-        self.voice.fail(id, at)?;
+        let unsaid = self.voice.fail(id, at)?;
         at.event(Event::SpeechFailed { code });
-        if self.voice.failures() >= MOST_FAILURES {
+        self.failures += 1;
+        if self.failures >= MOST_FAILURES {
             return Some(End {
                 by: Party::Gateway,
                 why: Why::Fault,
             });
         }
-        self.voice.cut(Stopped::Nobody, at);
-        for text in texts {
-            self.voice.say(Whose::Ours, text, at);
+        // It is all we called for, so it is said again, and in order.
+        let first = self.script.iter().position(|it| *it == unsaid.text);
+        let again = &self.script[first.unwrap_or_default()..];
+        if again.len() > self.again.len() {
+            self.again = again.to_vec();
         }
+        self.settle(at);
         None
     }
 
     fn speak(&mut self, at: &mut Moment<'_>) {
-        let text = std::mem::take(&mut self.text);
-        self.voice.say_all(Whose::Ours, &text, at);
+        self.script = clauses(&std::mem::take(&mut self.text));
+        for clause in &self.script {
+            self.voice.say(Whose::Ours, clause.clone(), at);
+        }
         self.speak_waiting(at);
     }
 
     fn speak_waiting(&mut self, at: &mut Moment<'_>) {
         for text in std::mem::take(&mut self.waiting) {
-            self.voice.say_all(Whose::Owner, &text, at);
+            for clause in clauses(&text) {
+                self.script.push(clause.clone());
+                self.voice.say(Whose::Owner, clause, at);
+            }
         }
         self.stage = Stage::Speaking;
         self.settle(at);
     }
 
-    fn settle(&mut self, at: &Moment<'_>) {
-        if matches!(self.stage, Stage::Speaking) && self.voice.is_silent() {
+    fn settle(&mut self, at: &mut Moment<'_>) {
+        self.voice.skip_failed(at);
+        if !matches!(self.stage, Stage::Speaking) || !self.voice.is_silent() {
+            return;
+        }
+        if self.again.is_empty() {
             self.stage = Stage::Lingering {
                 until: at.now + at.plan.policy.linger,
             };
+        }
+        for clause in std::mem::take(&mut self.again) {
+            self.voice.say(Whose::Ours, clause, at);
         }
     }
 }
@@ -240,5 +266,5 @@ const LONGEST_HELLO: Duration = Duration::from_secs(2);
 /// The code of a fault that only time can tell, as `ports::code` has it.
 const MOUTH_STUCK: &str = "speech.failed";
 
-/// How often the mouth may fail in a row before we give up.
+/// How often the mouth may fail before we give up.
 const MOST_FAILURES: u32 = 3;

@@ -131,11 +131,6 @@ impl Voice {
         self.queue.iter().any(heard)
     }
 
-    /// Everything that is being said, clause by clause.
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.queue.iter().map(|it| it.text.clone()).collect()
-    }
-
     /// How many times in a row the mouth has failed.
     pub(crate) fn failures(&self) -> u32 {
         self.failures

@@ -1,6 +1,6 @@
 //! A phone network in a bottle.
 //!
-//! [`World`] runs a real [`call::Call`] and a real [`media::Session`] against a scripted caller,
+//! [`World`] runs a real [`call::Call`], [`Watched`] for broken promises, and a real [`media::Session`] against a scripted caller,
 //! agent and speech vendor, on a clock that moves only when told to. Ten minutes of conversation
 //! take milliseconds, and the same script always tells the same story.
 //!
@@ -13,10 +13,12 @@ mod ears;
 mod far;
 mod mouth;
 mod network;
+mod watched;
 mod world;
 
 pub use agent::Reply;
 pub use ears::Ears;
 pub use mouth::Mouth;
 pub use network::Network;
+pub use watched::Watched;
 pub use world::{Happening, World};

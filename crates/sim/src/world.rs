@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use call::input::{Carrier, Command, Input, Media, Speech};
-use call::{Call, Digit, Event, Output, Plan, output};
+use call::{Digit, Event, Output, Plan, output};
 use media::{
     Codec, Detector, Edge, FRAME, Format, Line, Outgoing, Packet, Rate, Session, Setup, UtteranceId,
 };
@@ -11,12 +11,12 @@ use crate::agent::Agents;
 use crate::ears::Listening;
 use crate::far::{Far, Sent};
 use crate::mouth::{Speaking, Spoken};
-use crate::{Ears, Mouth, Network, Reply};
+use crate::{Ears, Mouth, Network, Reply, Watched};
 
 /// One call and everything around it.
 #[derive(Debug)]
 pub struct World {
-    call: Call,
+    call: Watched,
     session: Session,
     start: Instant,
     now: Instant,
@@ -63,7 +63,7 @@ struct Caller {
 impl World {
     /// A call that is about to start. Packets flow from the first moment.
     pub fn new(start: Instant, plan: Plan, replies: Vec<Reply>) -> Self {
-        let (call, out) = Call::start(start, plan);
+        let (call, out) = Watched::start(start, plan);
         let mut world = Self {
             call,
             session: session(Network::default()),

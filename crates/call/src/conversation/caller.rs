@@ -173,7 +173,6 @@ impl Conversation {
         self.floor = Floor::Thinking {
             turn: Turn::agent(turn, said, at.now),
         };
-        self.speak_waiting(at);
     }
 
     /// The caller's words take the floor from whoever speaks in our name.

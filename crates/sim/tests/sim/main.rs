@@ -7,3 +7,4 @@ mod lives;
 mod notices;
 mod owners;
 mod script;
+mod strange;

@@ -1,0 +1,632 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use call::event::End;
+use call::input::{self, Carrier, Command, Input};
+use call::{Call, Event, Mode, Output, Phrases, Plan, TurnId, output};
+use media::UtteranceId;
+
+/// A call that is watched: it panics when a promise is broken.
+///
+/// The promises are those of the architecture, and a few that follow from the documentation of
+/// [`call::input`] and [`call::output`]. They are checked from outside, by what goes in and what
+/// comes out, so that they hold for any implementation of a call.
+#[derive(Debug)]
+pub struct Watched {
+    call: Call,
+    life: Life,
+    hearing: Hearing,
+    turns: Turns,
+    saying: Saying,
+    owner: Owner,
+}
+
+/// How it begins and ends.
+#[derive(Debug, Default)]
+struct Life {
+    connected: bool,
+    /// The sound is gone.
+    lost: bool,
+    hung_up: bool,
+    ended: bool,
+}
+
+/// What the caller said.
+#[derive(Debug, Default)]
+struct Hearing {
+    /// Whether there is anyone to hear it.
+    has_ears: bool,
+    /// What the agent has not been told.
+    untold: Vec<String>,
+    /// What the transcriber last thought it heard.
+    partial: String,
+    /// All it ever thought it heard.
+    partials: Vec<String>,
+    /// Whether words were ever used before the transcriber was sure. From then on it takes
+    /// knowledge of the inside to say which final repeats them.
+    guessed: bool,
+}
+
+/// The agent's turns.
+#[derive(Debug, Default)]
+struct Turns {
+    last: Option<TurnId>,
+    open: Option<Open>,
+    /// Whether the agent may say what it has not been given a turn for.
+    closed: Vec<TurnId>,
+}
+
+#[derive(Debug)]
+struct Open {
+    turn: TurnId,
+    /// What it was told, to be told again if it is taken back.
+    words: Vec<String>,
+    /// What was made into sound for it, and could be.
+    clauses: Vec<String>,
+    /// Whether any of it was heard to the end.
+    begun: bool,
+    /// Whether the mouth failed in it, so that parts of clauses may have been heard.
+    broken: bool,
+}
+
+/// What is being said.
+#[derive(Debug)]
+struct Saying {
+    last: UtteranceId,
+    barred: UtteranceId,
+    pending: VecDeque<Utterance>,
+    /// What was cut by the last input, and has not been accounted for.
+    cut: Vec<Utterance>,
+    /// What is never the agent's own words.
+    phrases: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Utterance {
+    id: UtteranceId,
+    text: String,
+    complete: bool,
+    failed: bool,
+    sounded: bool,
+}
+
+/// What the owner wants said, and since when. Emptied as it is said.
+#[derive(Debug, Default)]
+struct Owner {
+    wanted: Vec<(Instant, String)>,
+}
+
+impl Watched {
+    /// Starts a call, and watches it.
+    pub fn start(now: Instant, plan: Plan) -> (Self, Vec<Output>) {
+        let has_ears = match plan.mode {
+            Mode::Conversation { .. } | Mode::Notify { .. } => true,
+            Mode::Loopback => false,
+        };
+        let phrases = spoken_phrases(&plan.mode, &plan.phrases);
+        let (call, out) = Call::start(now, plan);
+        let mut carriers = out.iter().filter(|it| matches!(it, Output::Carrier(_)));
+        assert!(
+            matches!(
+                carriers.next(),
+                Some(Output::Carrier(
+                    output::Carrier::Dial | output::Carrier::Answer
+                ))
+            ) && carriers.next().is_none(),
+            "a call starts by asking for it, once"
+        );
+        let watched = Self {
+            call,
+            life: Life::default(),
+            hearing: Hearing {
+                has_ears,
+                ..Hearing::default()
+            },
+            turns: Turns::default(),
+            saying: Saying {
+                last: UtteranceId(0),
+                barred: UtteranceId(0),
+                pending: VecDeque::new(),
+                cut: Vec::new(),
+                phrases,
+            },
+            owner: Owner::default(),
+        };
+        (watched, out)
+    }
+
+    /// As [`Call::handle`].
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
+        let was_over = self.call.is_over();
+        let before = Before::new(&input, &self.life);
+        self.note(now, &input);
+        let barred = self.saying.barred;
+        let out = self.call.handle(now, input);
+        assert!(!was_over || out.is_empty(), "a dead call spoke: {out:?}");
+        for output in &out {
+            self.check(now, &before, output);
+        }
+        self.check_words(&before, &out);
+        if barred == self.saying.barred && !matches!(before.kind, Kind::Message) {
+            // Whatever was cut before, this input has settled it.
+            self.saying.check_cut();
+            self.saying.cut.clear();
+        }
+        assert_eq!(self.life.ended, self.call.is_over());
+        if self.life.ended {
+            self.check_end(&out);
+        } else {
+            let (due, what) = self
+                .call
+                .deadline()
+                .expect("a call always waits for something");
+            assert!(!what.is_empty());
+            if matches!(before.kind, Kind::Timeout) && due > now {
+                self.owner.check(now);
+            }
+        }
+        out
+    }
+
+    /// As [`Call::deadline`].
+    pub fn deadline(&self) -> Option<(Instant, &'static str)> {
+        self.call.deadline()
+    }
+
+    /// As [`Call::is_over`].
+    pub fn is_over(&self) -> bool {
+        self.call.is_over()
+    }
+
+    /// Waits and does nothing else. However a call stands, that must end it.
+    pub fn wait(&mut self, mut now: Instant) -> Vec<Output> {
+        let mut all = Vec::new();
+        let mut at_once = 0;
+        while let Some((due, what)) = self.deadline() {
+            at_once = if due <= now { at_once + 1 } else { 0 };
+            assert!(at_once < 20, "waiting for {what} in vain");
+            now = now.max(due);
+                println!("{what} {at_once} {:#?}", self.call);
+            }
+            let mut out = self.handle(now, Input::Timeout);
+            // Somebody must say that the sound was cut.
+            if out.iter().any(|it| matches!(it, Output::Media(_))) {
+                out.extend(self.handle(now, Input::Media(input::Media::Cut(None))));
+            }
+            all.extend(out);
+            assert!(all.len() < 10_000, "waiting for {what} never ends");
+        }
+        all
+    }
+
+    /// Takes note of an input before the call does.
+    fn note(&mut self, now: Instant, input: &Input) {
+        if !self.life.connected || self.life.ended {
+            return;
+        }
+        match input {
+            Input::Media(input::Media::Progress(progress)) => {
+                if progress.done || !progress.played.is_zero() {
+                    self.saying.sounded(progress.utterance);
+                }
+            }
+            Input::Media(input::Media::Cut(Some(cut))) if !cut.played.is_zero() => {
+                self.saying.sounded_cut(cut.utterance);
+            }
+            Input::Speech(input::Speech::Partial(text)) => {
+                self.hearing.partial = text.reveal().trim().to_owned();
+                self.hearing.partials.push(self.hearing.partial.clone());
+            }
+            Input::Speech(input::Speech::Length(id, length)) if !length.is_zero() => {
+                self.saying.complete(*id);
+            }
+            Input::Carrier(Carrier::Disconnected) => {
+                self.life.lost = true;
+                self.owner.wanted.clear();
+            }
+            Input::Command(Command::Say(text)) if self.hears_owner() => {
+                self.owner.wanted.push((now, text.reveal().clone()));
+                self.saying.phrases.push(text.reveal().clone());
+            }
+            Input::Agent(_)
+            | Input::Carrier(_)
+            | Input::Command(_)
+            | Input::Media(_)
+            | Input::Speech(_)
+            | Input::Timeout => {}
+        }
+    }
+
+    fn hears_owner(&self) -> bool {
+        self.hearing.has_ears && !self.life.hung_up && !self.life.lost
+    }
+
+    fn check(&mut self, now: Instant, before: &Before, output: &Output) {
+        assert!(!self.life.ended, "{output:?} after the end");
+        match output {
+            Output::Agent(told) => self.turns.told(told, &mut self.hearing, &self.saying),
+            Output::Carrier(output::Carrier::Dial | output::Carrier::Answer) => {
+                panic!("asked for the call again");
+            }
+            Output::Carrier(output::Carrier::HangUp) => {
+                assert!(!self.life.hung_up, "hung up twice");
+                self.life.hung_up = true;
+                self.owner.wanted.clear();
+            }
+            Output::Event(Event::Connected) => {
+                assert!(!self.life.connected, "connected twice");
+                self.life.connected = true;
+            }
+            Output::Event(Event::Ended(end)) => self.check_reason(before, *end),
+            Output::Event(Event::CallerSaid { text }) => {
+                let text = text.reveal().clone();
+                if !matches!(before.kind, Kind::Final(_)) {
+                    let mut partials = self.hearing.partials.iter();
+                    let last = self.hearing.partial == text;
+                    let known = self.hearing.guessed && partials.any(|it| it.ends_with(&text));
+                    assert!(last || known, "{text:?} comes from nowhere");
+                    self.hearing.guessed = true;
+                    self.hearing.partial.clear();
+                }
+                self.hearing.untold.push(text);
+            }
+            Output::Event(Event::AgentSaid { text }) => {
+                self.saying.said(text.reveal());
+                if let Some(open) = &mut self.turns.open {
+                    open.begun |= open.clauses.contains(text.reveal());
+                }
+            }
+            Output::Event(Event::AgentInterrupted { heard, unheard }) => {
+                self.saying.interrupted(heard.reveal(), unheard.reveal());
+            }
+            Output::Event(Event::SpeechFailed { .. }) => {
+                if let Some(failed) = self.saying.failed(before)
+                    && let Some(open) = &mut self.turns.open
+                {
+                    open.broken = true;
+                    open.clauses.retain(|it| *it != failed);
+                }
+            }
+            Output::Event(
+                Event::Dialed
+                | Event::Offered
+                | Event::Ringing
+                | Event::Answered
+                | Event::CallerSpeechStarted
+                | Event::CallerSpeechEnded
+                | Event::CallerHearing { .. }
+                | Event::CallerPressed { .. }
+                | Event::AgentTurnStarted { .. }
+                | Event::AgentTookMessage { .. }
+                | Event::AgentStalled
+                | Event::AgentFailed { .. },
+            ) => {}
+            Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
+            Output::Speech(output::Speech::Synthesize(id, text)) => {
+                let text = text.reveal();
+                assert!(!self.life.hung_up, "spoke after hanging up");
+                assert!(
+                    !matches!(&before.kind, Kind::Say(turn, said)
+                        if self.turns.closed.contains(turn) && said.contains(text.as_str())),
+                    "spoke in a turn that was over"
+                );
+                self.owner.said(now, text);
+                self.saying.synthesize(*id, text);
+                if let Some(open) = &mut self.turns.open
+                    && !self.saying.phrases.contains(text)
+                {
+                    open.clauses.push(text.clone());
+                }
+            }
+            Output::Speech(output::Speech::Cancel(last)) => {
+                assert_eq!(*last, self.saying.barred, "cancelled what was not cut");
+            }
+            Output::Speech(output::Speech::Finalize) => {
+                assert!(self.hearing.has_ears, "asked ears that are not there");
+            }
+        }
+    }
+
+    fn check_reason(&mut self, before: &Before, end: End) {
+        self.life.ended = true;
+        match &before.kind {
+            Kind::Ended(reason) if !self.life.hung_up => {
+                assert_eq!(end, *reason, "the carrier's word is what counts");
+            }
+            Kind::Ended(_)
+            | Kind::Final(_)
+            | Kind::Say(..)
+            | Kind::Failed(_)
+            | Kind::Message
+            | Kind::Progress
+            | Kind::Timeout
+            | Kind::Other => assert!(self.life.hung_up, "ended without hanging up: {end:?}"),
+        }
+    }
+
+    /// Final words are told to the world, unless they repeat what was used already.
+    fn check_words(&mut self, before: &Before, out: &[Output]) {
+        let Kind::Final(text) = &before.kind else {
+            return;
+        };
+        if before.connected && !before.ended && self.hearing.has_ears && !self.hearing.guessed {
+            let said = |it: &Output| {
+                matches!(it, Output::Event(Event::CallerSaid { text: told })
+                    if told.reveal() == text.trim())
+            };
+            assert!(
+                text.trim().is_empty() || out.iter().any(said),
+                "{text:?} was lost"
+            );
+        }
+        self.hearing.partial.clear();
+    }
+
+    fn check_end(&self, out: &[Output]) {
+        assert!(
+            out.is_empty() || matches!(out.last(), Some(Output::Event(Event::Ended(_)))),
+            "something after the end: {out:?}"
+        );
+        let turns = &self.turns.open;
+        assert!(turns.is_none(), "the agent was not told how it ended");
+        self.saying.check_cut();
+        let hearing = &self.hearing;
+        assert!(
+            hearing.partial.is_empty() || hearing.guessed || !hearing.has_ears,
+            "{:?} was lost in the end",
+            hearing.partial
+        );
+    }
+}
+
+impl Turns {
+    fn told(&mut self, told: &output::Agent, hearing: &mut Hearing, saying: &Saying) {
+        match told {
+            output::Agent::Open { turn } => self.open(*turn, Vec::new()),
+            output::Agent::Turn { turn, said } => {
+                let words = std::mem::take(&mut hearing.untold);
+                assert_eq!(
+                    *said.reveal(),
+                    words.join(" "),
+                    "words were lost or invented"
+                );
+                self.open(*turn, words);
+            }
+            output::Agent::Abandon(turn) => {
+                let mut open = self.close(*turn);
+                let heard = open.clauses.iter().any(|it| saying.has_sounded(it));
+                assert!(!open.begun && !heard, "took back what was heard");
+                open.words.append(&mut hearing.untold);
+                hearing.untold = open.words;
+            }
+            output::Agent::Heard { turn, text } => {
+                let open = self.close(*turn);
+                let all = open.clauses.join(" ");
+                assert!(
+                    open.broken || *text.reveal() == all,
+                    "{:?} was heard of {all:?}",
+                    text.reveal()
+                );
+            }
+            output::Agent::Interrupted { turn, heard } => {
+                let open = self.close(*turn);
+                let all = open.clauses.join(" ");
+                assert!(
+                    open.broken || all.starts_with(heard.reveal().as_str()),
+                    "{:?} is no beginning of {all:?}",
+                    heard.reveal()
+                );
+            }
+            output::Agent::Opened { text } => {
+                assert!(!text.reveal().is_empty(), "nothing was heard");
+            }
+            output::Agent::Pressed(_) => {}
+        }
+    }
+
+    fn open(&mut self, turn: TurnId, words: Vec<String>) {
+        assert!(self.open.is_none(), "two turns at once");
+        assert!(self.last < Some(turn), "an old turn");
+        self.last = Some(turn);
+        self.open = Some(Open {
+            turn,
+            words,
+            clauses: Vec::new(),
+            begun: false,
+            broken: false,
+        });
+    }
+
+    fn close(&mut self, turn: TurnId) -> Open {
+        let open = self.open.take().expect("only an open turn ends");
+        assert_eq!(open.turn, turn, "only the open turn ends");
+        self.closed.push(turn);
+        open
+    }
+}
+
+impl Saying {
+    fn synthesize(&mut self, id: UtteranceId, text: &str) {
+        assert!(id > self.last, "utterances only grow");
+        assert!(id > self.barred, "spoke in a cut utterance");
+        assert!(!text.trim().is_empty(), "said nothing");
+        self.last = id;
+        self.pending.push_back(Utterance {
+            id,
+            text: text.to_owned(),
+            complete: false,
+            failed: false,
+            sounded: false,
+        });
+    }
+
+    fn said(&mut self, text: &str) {
+        while self.pending.pop_front_if(|it| it.failed).is_some() {}
+        let first = self
+            .pending
+            .pop_front()
+            .expect("only what is said is heard");
+        assert_eq!(first.text, text, "heard out of order");
+        assert!(first.sounded, "{text:?} cannot have been heard");
+    }
+
+    /// What was cut, or else one utterance that broke off, is accounted for.
+    fn interrupted(&mut self, heard: &str, unheard: &str) {
+        let told = [heard, unheard].join(" ");
+        let told = told.trim();
+        let cut: Vec<&str> = self.cut.iter().map(|it| it.text.as_str()).collect();
+        if !cut.is_empty() && told == cut.join(" ") {
+            self.cut.clear();
+            return;
+        }
+        let first = self.pending.iter().find(|it| !it.failed);
+        let one = first.map(|it| it.text.as_str());
+        assert_eq!(Some(told), one, "the halves do not add up: {:?}", self.cut);
+    }
+
+    fn cut(&mut self, last: UtteranceId) {
+        assert!(last > self.barred, "cut twice");
+        assert!(last <= self.last, "cut what was not said");
+        self.barred = last;
+        self.check_cut();
+        self.cut.clear();
+        while let Some(utterance) = self.pending.pop_front_if(|it| it.id <= last) {
+            if !utterance.failed {
+                self.cut.push(utterance);
+            }
+        }
+    }
+
+    /// What was cut was told of, if any of it was heard.
+    fn check_cut(&self) {
+        let sounded = self.cut.iter().any(|it| it.sounded);
+        assert!(
+            !sounded,
+            "nobody was told that this was cut: {:?}",
+            self.cut
+        );
+    }
+
+    fn failed(&mut self, before: &Before) -> Option<String> {
+        let utterance = match &before.kind {
+            Kind::Failed(id) => self.pending.iter_mut().find(|it| it.id == *id),
+            Kind::Timeout => self.pending.iter_mut().find(|it| !it.failed),
+            Kind::Progress => self
+                .pending
+                .iter_mut()
+                .find(|it| !it.failed && !it.complete),
+            // The ears.
+            Kind::Ended(_) | Kind::Final(_) | Kind::Say(..) | Kind::Message | Kind::Other => {
+                return None;
+            }
+        };
+        let utterance = utterance.expect("only what is being said can fail");
+        utterance.failed = true;
+        Some(utterance.text.clone())
+    }
+
+    fn complete(&mut self, id: UtteranceId) {
+        if let Some(utterance) = self.pending.iter_mut().find(|it| it.id == id) {
+            utterance.complete = true;
+        }
+    }
+
+    /// What comes before it has been heard too, if it was ever made.
+    fn sounded(&mut self, id: UtteranceId) {
+        if self.pending.iter().all(|it| it.id != id) {
+            return;
+        }
+        for utterance in self.pending.iter_mut().take_while(|it| it.id <= id) {
+            utterance.sounded |= utterance.id == id || utterance.complete;
+        }
+    }
+
+    fn has_sounded(&self, text: &str) -> bool {
+        let mut all = self.pending.iter().chain(&self.cut);
+        all.any(|it| it.sounded && it.text == text)
+    }
+
+    fn sounded_cut(&mut self, id: UtteranceId) {
+        if let Some(utterance) = self.cut.iter_mut().find(|it| it.id == id) {
+            utterance.sounded = true;
+        }
+    }
+}
+
+impl Owner {
+    fn said(&mut self, now: Instant, text: &str) {
+        self.wanted.retain(|(since, it)| it != text || *since > now);
+    }
+
+    fn check(&self, now: Instant) {
+        for (since, text) in &self.wanted {
+            let patience = Duration::from_secs(10);
+            assert!(
+                *since + patience > now,
+                "the owner's {text:?} was forgotten"
+            );
+        }
+    }
+}
+
+/// What has to be known of an input once the call has taken it.
+#[derive(Debug)]
+struct Before {
+    kind: Kind,
+    connected: bool,
+    ended: bool,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Ended(End),
+    Final(String),
+    Say(TurnId, String),
+    /// The mouth failed in this.
+    Failed(UtteranceId),
+    Message,
+    Progress,
+    Timeout,
+    Other,
+}
+
+impl Before {
+    fn new(input: &Input, life: &Life) -> Self {
+        let kind = match input {
+            Input::Carrier(Carrier::Ended(end)) => Kind::Ended(*end),
+            Input::Speech(input::Speech::Final(text)) => Kind::Final(text.reveal().clone()),
+            Input::Agent(input::Agent::Say(turn, text)) => Kind::Say(*turn, text.reveal().clone()),
+            Input::Speech(input::Speech::MouthFailed(id, _)) => Kind::Failed(*id),
+            Input::Speech(input::Speech::Length(id, length)) if length.is_zero() => {
+                Kind::Failed(*id)
+            }
+            Input::Agent(input::Agent::Message { .. }) => Kind::Message,
+            Input::Media(input::Media::Progress(_)) => Kind::Progress,
+            Input::Timeout => Kind::Timeout,
+            Input::Agent(_)
+            | Input::Carrier(_)
+            | Input::Command(_)
+            | Input::Media(_)
+            | Input::Speech(_) => Kind::Other,
+        };
+        Self {
+            kind,
+            connected: life.connected,
+            ended: life.ended,
+        }
+    }
+}
+
+fn spoken_phrases(mode: &Mode, phrases: &Phrases) -> Vec<String> {
+    let all = [&phrases.filler, &phrases.apology, &phrases.goodbye];
+    let mut all: Vec<String> = all.iter().map(|it| it.reveal().clone()).collect();
+    match mode {
+        Mode::Conversation { opening } => match opening {
+            call::Opening::Say(text) => all.push(text.reveal().clone()),
+            call::Opening::Ask | call::Opening::Wait => {}
+        },
+        Mode::Notify { text } => all.push(text.reveal().clone()),
+        Mode::Loopback => {}
+    }
+    all
+}
