@@ -6,3 +6,6 @@
 pub mod local;
 pub mod models;
 pub mod words;
+
+/// Every vendor there is.
+pub const LIST: &[ports::speech::Entry] = &[local::ENTRY];

@@ -19,15 +19,26 @@ pub fn count(text: &str) -> usize {
 /// The words of a text, each in the one form in which it is compared.
 pub fn normalise(text: &str) -> Vec<String> {
     let text = text.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
-    let text = marks(&text);
+    let text: Vec<String> = text.split_whitespace().map(money).collect();
+    let text = marks(&text.join(" "));
     let mut words = Vec::new();
-    for word in text.split_whitespace() {
+    // Whether a decimal point is said, written or taken for a colon is anyone's guess.
+    for word in text.split_whitespace().filter(|it| *it != "point") {
         match word.bytes().all(|it| it.is_ascii_digit()) {
             true => words.extend(spell(word)),
             false => words.extend(same(word).split(' ').map(str::to_owned)),
         }
     }
     join(words)
+}
+
+/// Writes money in the order it is said in: `$5.50` is `5 dollars 50`.
+fn money(word: &str) -> String {
+    let Some(amount) = word.strip_prefix('$') else {
+        return word.to_owned();
+    };
+    let whole = amount.find(|it: char| !(it.is_ascii_digit() || it == ',')).unwrap_or(amount.len());
+    format!("{} dollars {}", &amount[..whole], amount[whole..].trim_start_matches('.'))
 }
 
 /// Puts a space where a mark stood, a word where a sign stood for one, and nothing for an apostrophe.
@@ -43,7 +54,6 @@ fn marks(text: &str) -> String {
         match it {
             '\'' => {}
             ',' if inside => {}
-            '.' if inside => out.push_str(" point "),
             '%' => out.push_str(" percent "),
             '&' => out.push_str(" and "),
             '#' => out.push_str(" pound "),
@@ -160,6 +170,7 @@ mod tests {
             ("Good-bye, Mr. O'Neil!", "goodbye mister oneil"),
             ("Press 1 for e-mail.", "press one for email"),
             ("It's 25% off", "it is twenty-five percent off"),
+            ("$5.50, at 3.30", "five dollars fifty at 3:30"),
             ("1,250 people, 3.5 days", "one thousand two hundred fifty people three point five days"),
             ("call 5551234567", "call five five five one two three four five six seven"),
             ("your voice mail can not", "your voicemail cannot"),

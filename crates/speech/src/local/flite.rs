@@ -1,12 +1,14 @@
 //! flite, voice slt: a mouth for machines without a better one, and a caller for the demo.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use ports::{Blame, Fault, code};
+use tempfile::NamedTempFile;
 
 /// Whether it is installed.
 pub(super) fn present() -> bool {
@@ -25,34 +27,42 @@ pub(super) fn say(text: &str) -> Result<(Vec<f32>, u32), Fault> {
     if !line.chars().any(char::is_alphanumeric) {
         return Ok((Vec::new(), 16_000));
     }
-    // The words go in through a pipe: arguments can be read by everyone on the machine.
+    // The words go in through a pipe: arguments can be read by everyone on the machine. The sound
+    // comes out through a file, which only we can read: it opens its output twice, and a pipe is
+    // gone after the first time.
+    let out = NamedTempFile::new().map_err(|wrong| failed().because(wrong))?;
     let spawned = Command::new("flite")
-        .args(["-voice", "slt", "-o", "/dev/stdout"])
+        .args(["-voice", "slt", "-o"])
+        .arg(out.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
     let mut child = spawned.map_err(|wrong| missing().because(wrong))?;
     let mut ask = child.stdin.take().expect("its input was asked to be a pipe");
-    let mut out = child.stdout.take().expect("its output was asked to be a pipe");
-    let (tx, made) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        let mut wav = Vec::new();
-        let read = out.read_to_end(&mut wav).map(|_| wav);
-        // Nobody listens any more when it took too long.
-        let _ = tx.send(read);
-    });
-    // It reads all of its input before it says anything, and a clause fits into the pipe.
+    let said = child.stdout.take().expect("its output was asked to be a pipe");
+    // A clause fits into the pipe, so this does not wait for it.
     let asked = ask.write_all(line.as_bytes());
     drop(ask);
-    let wav = made.recv_timeout(PATIENCE);
+    let ended = wait(said);
     // Done, or to be done with.
     let _ = child.kill();
     let _ = child.wait();
     asked.map_err(|wrong| failed().because(wrong))?;
-    let wav = wav.map_err(|wrong| failed().because(wrong))?;
-    let wav = wav.map_err(|wrong| failed().because(wrong))?;
+    ended.map_err(|wrong| failed().because(wrong))?;
+    let wav = fs::read(out.path()).map_err(|wrong| failed().because(wrong))?;
     samples(&wav).ok_or_else(failed)
+}
+
+/// Waits until a process closes its output: it has ended.
+fn wait(mut said: impl Read + Send + 'static) -> Result<(), RecvTimeoutError> {
+    let (tx, ended) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let read = said.read_to_end(&mut Vec::new());
+        // Nobody listens any more when it took too long.
+        let _ = tx.send(read.is_ok());
+    });
+    ended.recv_timeout(PATIENCE).map(drop)
 }
 
 /// What a WAV file of 16-bit mono holds.
@@ -67,7 +77,6 @@ fn samples(wav: &[u8]) -> Option<(Vec<f32>, u32)> {
             rate = u32::from_le_bytes(after.get(4..8)?.try_into().ok()?);
         }
         if name == b"data" {
-            // Written to a pipe, the size may be a guess.
             let data = after.get(..size).unwrap_or(after);
             let sample = |two: &[u8]| f32::from(i16::from_le_bytes([two[0], two[1]])) / 32_768.0;
             return Some((data.chunks_exact(2).map(sample).collect(), rate));

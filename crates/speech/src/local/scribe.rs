@@ -71,6 +71,14 @@ impl Reader {
         Ok(Self { works, speaker })
     }
 
+    /// Loads a voice other than the one calls prefer to speak with, for whoever plays the far end.
+    ///
+    /// # Errors
+    /// Says what to run where the program is missing.
+    pub fn second(store: &Store) -> Result<Self, Fault> {
+        Self::open(store, Speaker::Flite)
+    }
+
     /// Loads the best voice there is on this machine.
     ///
     /// # Errors
@@ -134,10 +142,10 @@ fn end_of_part(loud: &[f32], start: usize) -> usize {
 
 /// In frames of 20 ms, as are all below: 15 s.
 const LONGEST: usize = 750;
-/// 6 s.
-const COMFORTABLE: usize = 300;
-/// 700 ms.
-const LONG_PAUSE: usize = 35;
+/// 9 s.
+const COMFORTABLE: usize = 450;
+/// 900 ms.
+const LONG_PAUSE: usize = 45;
 /// 240 ms.
 const SHORT_PAUSE: usize = 12;
 /// 200 ms around each part.

@@ -85,8 +85,8 @@ fn bend(sample: f32) -> f32 {
 const CHUNK: usize = 1024;
 /// About -50 dBFS.
 const SILENCE: f32 = 0.003;
-/// About -17 dBFS over the parts that are speech.
-const LEVEL: f32 = 0.14;
+/// About -16 dBFS over the parts that are speech.
+const LEVEL: f32 = 0.16;
 /// 20 dB.
 const MOST_GAIN: f32 = 10.0;
 const KNEE: f32 = 0.7;
