@@ -100,7 +100,12 @@ impl File {
     /// Whether the whole file is there for tests or measurements.
     pub(crate) fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
-        parts.any(|part| matches!(part, "tests" | "benches" | "fixtures" | "tests.rs"))
+        parts.any(|part| {
+            matches!(
+                part,
+                "tests" | "benches" | "examples" | "fixtures" | "tests.rs"
+            )
+        })
     }
 }
 

@@ -1,19 +1,20 @@
 //! The least a media socket can cost: what a carrier's dialect demands, and nothing else.
 //!
 //! One thread, one websocket per call. Each message is parsed, its sound decoded to samples and
-//! encoded again, and sent back. There is no token, no jitter, no playout, no voice activity, no
+//! encoded again, and sent back. Webhooks are answered with the socket's address, unread. There is no token, no jitter, no playout, no voice activity, no
 //! keys, no record, no other call to think of: the gateway's figures stand beside this one's.
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 /// Serves until it is killed, and says on standard output where.
 pub(crate) fn serve() -> Result<(), String> {
@@ -23,33 +24,71 @@ pub(crate) fn serve() -> Result<(), String> {
         .map_err(|fault| format!("cannot start the runtime: {fault}"))?;
     let served = runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        println!("ws://{}/", listener.local_addr()?);
+        println!("http://{}", listener.local_addr()?);
         accept(listener).await
     });
     served.map_err(|fault| format!("cannot listen: {fault}"))
 }
 
 async fn accept(listener: TcpListener) -> io::Result<()> {
+    let here = listener.local_addr()?;
     loop {
         let (socket, _) = listener.accept().await?;
-        tokio::spawn(echo(socket));
+        tokio::spawn(serve_one(socket, here));
     }
 }
 
-/// One call. Ends when the far end does, or on anything that makes no sense.
-async fn echo(socket: TcpStream) -> Option<()> {
-    socket.set_nodelay(true).ok()?;
-    let mut socket = tokio_tungstenite::accept_async(socket).await.ok()?;
+/// A webhook or a media socket, whichever it turns out to be.
+async fn serve_one(socket: TcpStream, here: SocketAddr) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let mut method = [0; 4];
+    let seen = socket.peek(&mut method).await?;
+    if &method[..seen] == b"POST" {
+        return connect(socket, here).await;
+    }
+    // A call ends when the far end does, or on anything that makes no sense.
+    let _ = echo(socket).await;
+    Ok(())
+}
+
+/// Answers any webhook with the place of the media socket.
+async fn connect(socket: TcpStream, here: SocketAddr) -> io::Result<()> {
+    let mut socket = BufReader::new(socket);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        let read = (&mut socket).take(HEADER).read_line(&mut line).await?;
+        if read == 0 || line == "\r\n" {
+            break;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = Vec::new();
+    (&mut socket).take(length).read_to_end(&mut body).await?;
+    let answer = format!("<Response><Connect><Stream url=\"ws://{here}/\"/></Connect></Response>");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{answer}",
+        answer.len()
+    );
+    socket.write_all(answer.as_bytes()).await?;
+    socket.shutdown().await
+}
+
+async fn echo(socket: TcpStream) -> Result<(), tungstenite::Error> {
+    let mut socket = tokio_tungstenite::accept_async(socket).await?;
     let mut call = Call::default();
     while let Some(message) = socket.next().await {
-        let Message::Text(text) = message.ok()? else {
+        let Message::Text(text) = message? else {
             continue;
         };
         if let Some(answer) = call.answer(&text) {
-            socket.send(Message::text(answer)).await.ok()?;
+            socket.send(Message::text(answer)).await?;
         }
     }
-    Some(())
+    Ok(())
 }
 
 /// What one call keeps between messages: its name, and room to work in.
@@ -131,6 +170,8 @@ fn encode(sample: i16) -> u8 {
     !(sign | (exponent << 4) as u8 | mantissa as u8)
 }
 
+const HEADER: u64 = 16 * 1_024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +215,15 @@ mod tests {
         }
         let answer = line.next().await.expect("it answers").expect("in a frame");
         assert!(answer.to_text().expect("as text").contains("\"AAEC\""));
+        let mut webhook = TcpStream::connect(address).await.expect("it listens");
+        let request = b"POST /twilio/voice HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b";
+        webhook.write_all(request).await.expect("it reads");
+        let mut answer = String::new();
+        webhook
+            .read_to_string(&mut answer)
+            .await
+            .expect("it answers");
+        assert!(answer.contains(&format!("<Stream url=\"ws://{address}/\"/>")));
         serving.abort();
     }
 }

@@ -3,12 +3,14 @@
 //! Both servers run on the same core in turn, with the same callers on another. The callers are the
 //! exchange's, so what is measured is the carrier's real wire.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,20 @@ pub(crate) struct Load {
     /// How often each server has its turn.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+}
+
+impl Load {
+    /// Over which time the calls begin: not all in one instant, as they would not.
+    fn ramp(self) -> u32 {
+        self.calls.div_ceil(CALLS_BEGUN_PER_SECOND)
+    }
+
+    /// When all calls are up, counted from the start of the callers' program.
+    fn all_up(self) -> Range<Duration> {
+        let ramp = Duration::from_secs(self.ramp().into());
+        let end = ramp + Duration::from_secs(self.seconds.into());
+        ramp + SETTLING..end
+    }
 }
 
 impl fmt::Display for Load {
@@ -76,16 +92,22 @@ struct Turn {
 #[derive(Clone, Debug, Deserialize)]
 struct Seen {
     /// Calls that came about.
-    calls: u32,
+    set_up: u32,
+    /// Reasons why others did not, or ended early.
+    failed: BTreeMap<String, u32>,
     /// Frames sent, and frames that did not come back.
     frames_sent: u64,
     frames_lost: u64,
-    /// From a frame's leaving to its return, in milliseconds.
-    p50_ms: f64,
-    p99_ms: f64,
-    /// When all calls were up, and when the first was ended, in seconds since 1970.
-    all_up_at: f64,
-    first_end_at: f64,
+    /// From a frame's leaving to its return.
+    echo: Times,
+    /// How late the callers themselves were.
+    lateness: Times,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Times {
+    p50_us: u64,
+    p99_us: u64,
 }
 
 /// The figures of a server, over all its turns.
@@ -95,6 +117,7 @@ struct Figures {
     cpu_us: f64,
     p50_ms: f64,
     p99_ms: f64,
+    late_ms: f64,
     calls: u32,
     frames: u64,
     lost: u64,
@@ -113,7 +136,7 @@ impl<'p> Place<'p> {
     fn bare(&self, load: Load) -> Result<Turn, String> {
         let program = self.release.join("xtask");
         let (server, url) = Server::start_speaking(SERVER_CORE, &program, &["bare-echo"])?;
-        self.turn(&server, load, &["--socket", &url])
+        self.turn(&server, load, &url)
     }
 
     fn gateway(&self, load: Load) -> Result<Turn, String> {
@@ -123,7 +146,7 @@ impl<'p> Place<'p> {
         let text = CONFIG
             .replace("<port>", &port.to_string())
             .replace("<api port>", &api_port.to_string())
-            .replace("<calls>", &load.calls.to_string())
+            .replace("<calls>", &(load.calls + SPARE_CALLS).to_string())
             .replace("<token>", TOKEN);
         let written = fs::write(&config, text);
         written.map_err(|fault| format!("cannot write {}: {fault}", config.display()))?;
@@ -132,35 +155,32 @@ impl<'p> Place<'p> {
         let arguments = ["serve", "--config", &config];
         let mut server = Server::start(SERVER_CORE, &program, &arguments, &self.scratch)?;
         server.wait_for(port)?;
-        let voice = format!("http://127.0.0.1:{port}/twilio/voice");
-        let api = format!("127.0.0.1:{api_port}");
-        self.turn(
-            &server,
-            load,
-            &["--voice-url", &voice, "--api", &api, "--auth-token", TOKEN],
-        )
+        self.turn(&server, load, &format!("http://127.0.0.1:{port}"))
     }
 
     /// Drives a server with callers and watches what it costs.
-    fn turn(&self, server: &Server, load: Load, target: &[&str]) -> Result<Turn, String> {
+    fn turn(&self, server: &Server, load: Load, gateway: &str) -> Result<Turn, String> {
         let idle = server.cost()?;
         let program = self.release.join("exchange");
         let mut command = pinned(CALLER_CORE, &program);
-        command.args(["load", "--json", "--calls", &load.calls.to_string()]);
-        command
-            .args(["--seconds", &load.seconds.to_string()])
-            .args(target);
+        command.args(["load", "--json", "--gateway", gateway, "--token", TOKEN]);
+        for (name, value) in [
+            ("--calls", load.calls),
+            ("--seconds", load.seconds),
+            ("--ramp", load.ramp()),
+        ] {
+            command.args([name, &value.to_string()]);
+        }
         command.stdout(Stdio::piped()).stdin(Stdio::null());
+        let start = Instant::now();
         let started = command.spawn();
         let callers =
             started.map_err(|fault| format!("cannot start {}: {fault}", program.display()))?;
         let done = std::thread::spawn(move || callers.wait_with_output());
         let mut busy = Vec::new();
-        let mut next = Instant::now();
         while !done.is_finished() {
-            busy.push((since_1970(), server.cost()?));
-            next += SAMPLE;
-            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            busy.push((start.elapsed(), server.cost()?));
+            std::thread::park_timeout(SAMPLE);
         }
         let out = done
             .join()
@@ -170,8 +190,10 @@ impl<'p> Place<'p> {
         let last = text.lines().last().unwrap_or_default();
         let seen: Seen = serde_json::from_str(last)
             .map_err(|fault| format!("the callers' report makes no sense: {fault}: {last}"))?;
-        let during = seen.all_up_at..=seen.first_end_at;
-        busy.retain(|(at, _)| during.contains(&at.as_secs_f64()));
+        for (reason, count) in &seen.failed {
+            eprintln!("echo: {count} calls failed: {reason}");
+        }
+        busy.retain(|(at, _)| load.all_up().contains(at));
         Ok(Turn { idle, busy, seen })
     }
 }
@@ -182,9 +204,10 @@ impl Figures {
             |of: &dyn Fn(&Turn) -> f64| turns.iter().map(of).sum::<f64>() / turns.len() as f64;
         Self {
             cpu_us: mean(&Turn::cpu_us),
-            p50_ms: mean(&|turn| turn.seen.p50_ms),
-            p99_ms: mean(&|turn| turn.seen.p99_ms),
-            calls: turns.iter().map(|turn| turn.seen.calls).min().unwrap_or(0),
+            p50_ms: mean(&|turn| turn.seen.echo.p50_us as f64 / 1e3),
+            p99_ms: mean(&|turn| turn.seen.echo.p99_us as f64 / 1e3),
+            late_ms: mean(&|turn| turn.seen.lateness.p99_us as f64 / 1e3),
+            calls: turns.iter().map(|turn| turn.seen.set_up).min().unwrap_or(0),
             frames: turns.iter().map(|turn| turn.seen.frames_sent).sum(),
             lost: turns.iter().map(|turn| turn.seen.frames_lost).sum(),
             idle_mib: mean(&|turn| turn.idle.resident as f64 / 1_024.0),
@@ -199,7 +222,7 @@ impl Turn {
         else {
             return f64::NAN;
         };
-        let call_seconds = (*end - *start).as_secs_f64() * f64::from(self.seen.calls);
+        let call_seconds = (*end - *start).as_secs_f64() * f64::from(self.seen.set_up);
         (last.cpu - first.cpu).as_secs_f64() * 1e6 / call_seconds
     }
 
@@ -210,7 +233,7 @@ impl Turn {
             .map(|(_, cost)| cost.resident)
             .max()
             .unwrap_or(0);
-        peak.saturating_sub(self.idle.resident) as f64 / f64::from(self.seen.calls)
+        peak.saturating_sub(self.idle.resident) as f64 / f64::from(self.seen.set_up)
     }
 }
 
@@ -249,6 +272,12 @@ fn rows(load: Load, bare: &Figures, ours: &Figures) -> Vec<Row> {
             Goal::None,
         ),
         Row::with_reference(
+            "callers late p99, ms",
+            ours.late_ms,
+            bare.late_ms,
+            Goal::None,
+        ),
+        Row::with_reference(
             "frames sent",
             ours.frames as f64,
             bare.frames as f64,
@@ -283,16 +312,15 @@ fn free_port() -> Result<u16, String> {
         .map_err(|fault| format!("no free port: {fault}"))
 }
 
-fn since_1970() -> Duration {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("the clock is set later than 1970")
-}
-
 const CONFIG: &str = include_str!("echo.toml");
 const TOKEN: &str = "00000000000000000000000000000000";
 const SERVER_CORE: usize = 0;
 const CALLER_CORE: usize = 1;
 const SAMPLE: Duration = Duration::from_millis(200);
+/// Room for calls that are over, but whose end has not been confirmed.
+const SPARE_CALLS: u32 = 64;
+const SETTLING: Duration = Duration::from_secs(1);
+const CALLS_BEGUN_PER_SECOND: u32 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -311,13 +339,18 @@ mod tests {
                 (Duration::from_secs(12), cost(1_400, 6_000)),
             ],
             seen: Seen {
-                calls: 100,
+                set_up: 100,
+                failed: BTreeMap::new(),
                 frames_sent: 10_000,
                 frames_lost: 0,
-                p50_ms: 0.1,
-                p99_ms: 0.5,
-                all_up_at: 10.0,
-                first_end_at: 12.0,
+                echo: Times {
+                    p50_us: 100,
+                    p99_us: 500,
+                },
+                lateness: Times {
+                    p50_us: 10,
+                    p99_us: 50,
+                },
             },
         };
         // 0.4 s of CPU for 100 calls of 2 s.

@@ -18,16 +18,17 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Lints switched off without a reason, or with the attribute that never notices when it is not
-/// needed any more.
+/// needed any more; a program of tests or measurements may use that one for the whole of itself.
 fn exceptions(file: &File) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, line) in file.lines() {
         let line = line.trim_start();
-        if line.starts_with(ALLOW) || line.starts_with(ALLOW_ALL) {
+        let allows = [ALLOW, ALLOW_ALL].iter().any(|it| line.starts_with(it));
+        let expects = [EXPECT, EXPECT_ALL].iter().any(|it| line.starts_with(it));
+        if allows && !file.is_test() {
             let message = "a lint is switched off with `allow`";
             found.push(Finding::new(&file.path, at, message, USE_EXPECT));
-        }
-        if (line.starts_with(EXPECT) || line.starts_with(EXPECT_ALL)) && !has_reason(file, at) {
+        } else if (allows || expects) && !has_reason(file, at) {
             let message = "a lint is switched off without a reason";
             found.push(Finding::new(&file.path, at, message, SAY_WHY));
         }
@@ -84,8 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn allow_is_found() {
-        let text = format!("{ALLOW}dead_code)]\nfn a() {{}}\n");
-        assert_eq!(places(check, &[("a.rs", &text)]), ["a.rs:1"]);
+    fn allow_is_found_and_in_tests_needs_a_reason() {
+        let bare = format!("{ALLOW}dead_code)]\nfn a() {{}}\n");
+        let reasoned = format!("{ALLOW_ALL}dead_code, reason = \"shared\")]\n");
+        let files = [
+            ("a.rs", bare.as_str()),
+            ("tests/b.rs", bare.as_str()),
+            ("tests/c.rs", reasoned.as_str()),
+        ];
+        assert_eq!(places(check, &files), ["a.rs:1", "tests/b.rs:1"]);
     }
 }
