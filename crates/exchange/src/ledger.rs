@@ -401,6 +401,6 @@ fn push<T>(list: &mut VecDeque<T>, entry: T, most: usize) {
     list.push_back(entry);
 }
 
-const MOST_ENTRIES: usize = 20_000;
+const MOST_ENTRIES: usize = 10_000;
 /// An outcome holds the call's sound, 32 kB a second.
 const MOST_OUTCOMES: usize = 256;

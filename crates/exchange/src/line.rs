@@ -93,9 +93,11 @@ impl Line {
         self.playout = Playout::new(law);
     }
 
-    /// The time on the ear's clock.
+    /// The time on the ear's clock: the real one, kept between the last tick and the next, so that a late exchange does not
+    /// date what it hears later than what it plays.
     pub(crate) fn clock(&self) -> Duration {
-        self.answered.elapsed()
+        let last = FRAME_TIME * self.ticks;
+        self.answered.elapsed().clamp(last, last + FRAME_TIME)
     }
 
     /// The ear and the steps that timed out, at the end of the call.

@@ -182,7 +182,6 @@ struct Progress {
     carrier: Arc<Carrier>,
     call: Arc<Call>,
     courier: Courier,
-    sequence: u32,
 }
 
 impl Progress {
@@ -192,7 +191,6 @@ impl Progress {
             carrier: Arc::clone(carrier),
             call: Arc::clone(call),
             courier,
-            sequence: 0,
         }
     }
 
@@ -203,10 +201,7 @@ impl Progress {
     }
 
     async fn tell(&mut self) {
-        self.courier
-            .tell(&self.carrier, &self.call, self.sequence)
-            .await;
-        self.sequence += 1;
+        self.courier.tell(&self.carrier, &self.call).await;
     }
 }
 

@@ -563,7 +563,7 @@ async fn connect(
     let tcp = timeout(CONNECTING, TcpStream::connect(&address))
         .await
         .map_err(|_| refused(31901, format!("{address} did not answer")))?
-        .map_err(|why| refused(31901, format!("{address}: {why}")))?;
+        .map_err(|why| refused(31902, format!("{address}: {why}")))?;
     let _ = tcp.set_nodelay(true);
     if matches!(socket.line, Wire::DropsAt(_)) || socket.connect == Connect::Cut {
         let _ = tcp.set_zero_linger();

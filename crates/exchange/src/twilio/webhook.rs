@@ -314,6 +314,8 @@ pub(crate) struct Courier {
     events: mpsc::Sender<Event>,
     // A set, so that dropping the courier stops it.
     task: JoinSet<()>,
+    /// How many events have been told.
+    told: u32,
 }
 
 struct Event {
@@ -326,11 +328,15 @@ impl Courier {
         let (events, inbox) = mpsc::channel(32);
         let mut task = JoinSet::new();
         task.spawn(deliver_all(carrier, call, mischief, inbox));
-        Self { events, task }
+        Self {
+            events,
+            task,
+            told: 0,
+        }
     }
 
     /// Takes note of the call's status now; the delivery happens later.
-    pub(crate) async fn tell(&mut self, carrier: &Carrier, call: &Call, sequence: u32) {
+    pub(crate) async fn tell(&mut self, carrier: &Carrier, call: &Call) {
         let state = call.state();
         let name = match state.status {
             Status::Queued => return,
@@ -351,7 +357,8 @@ impl Courier {
         let mut add = |name: &str, value: String| form.push((name.to_owned(), value));
         add("Timestamp", date(Timestamp::now()));
         add("CallbackSource", "call-progress-events".to_owned());
-        add("SequenceNumber", sequence.to_string());
+        add("SequenceNumber", self.told.to_string());
+        self.told += 1;
         if state.status.is_final() {
             let seconds = state.talked.as_secs_f64().ceil();
             add("CallDuration", seconds.to_string());

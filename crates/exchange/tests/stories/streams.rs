@@ -270,7 +270,7 @@ async fn stream_urls_the_carrier_does_not_take() {
         (format!("{socket}/media?token=1"), 31920),
         (gateway.url("/media"), 31920),
         (format!("{socket}/nothing-here"), 31920),
-        ("ws://127.0.0.1:9/media".to_owned(), 31901),
+        ("ws://127.0.0.1:9/media".to_owned(), 31902),
         ("wss://voice.example.com/media".to_owned(), 31910),
     ] {
         gateway.answer(
