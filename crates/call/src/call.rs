@@ -106,7 +106,7 @@ impl State {
             (Self::Ending { end, last, .. }, Input::Carrier(Carrier::Ended(_))) => {
                 over(end, last, at)
             }
-            (Self::Ending { end, last, .. }, Input::Timeout) if due => over(end, last, at),
+            (state @ Self::Ending { .. }, Input::Timeout) if due => state.timeout(at),
             (
                 Self::Ending {
                     end,
@@ -126,56 +126,75 @@ impl State {
             (state, Input::Command(Command::HangUp)) => {
                 state.hang_up(by(Party::Owner, Why::HungUp), at)
             }
-
-            // Some carriers open the stream before they say that the call was answered.
-            (Self::Setup { .. } | Self::Ringing { .. }, Input::Carrier(Carrier::Connected)) => {
-                at.event(Event::Answered);
-                connected(at)
-            }
-            (Self::Setup { .. } | Self::Ringing { .. }, Input::Carrier(Carrier::Answered)) => {
-                at.event(Event::Answered);
-                Self::Answered {
-                    until: at.now + at.plan.policy.connect,
-                }
-            }
-            (Self::Setup { until }, Input::Carrier(Carrier::Ringing)) => {
-                at.event(Event::Ringing);
-                Self::Ringing { until }
-            }
-            (state @ (Self::Setup { .. } | Self::Ringing { .. }), Input::Timeout) if due => {
-                let why = match at.plan.direction {
-                    Direction::Inbound => Why::Fault,
-                    Direction::Outbound => Why::NoAnswer,
-                };
-                state.hang_up(by(Party::Gateway, why), at)
-            }
-
-            (Self::Answered { .. }, Input::Carrier(Carrier::Connected)) => connected(at),
-            (state @ Self::Answered { .. }, Input::Timeout) if due => {
-                state.hang_up(by(Party::Gateway, Why::Fault), at)
-            }
+            (state, Input::Timeout) if due => state.timeout(at),
 
             (state @ Self::Live(_), Input::Carrier(Carrier::Disconnected)) => Self::Lost {
                 last: state.leave(at).ask(at),
                 until: at.now + at.plan.policy.release,
             },
-            (Self::Live(mut live), input) => match live.handle(input, at) {
-                Some(end) => Self::Live(live).hang_up(end, at),
-                None => Self::Live(live),
-            },
-
-            (state @ Self::Lost { .. }, Input::Timeout) if due => {
-                state.hang_up(by(Party::Carrier, Why::Fault), at)
-            }
+            (Self::Live(live), input) => live_on(live, input, at),
             (Self::Lost { mut last, until }, input) => {
                 last.handle(input, at);
                 Self::Lost { last, until }
             }
 
-            // Nothing else means anything before there is sound.
+            // Only the carrier means anything before there is sound.
+            (
+                state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }),
+                Input::Carrier(news),
+            ) => state.come_up(news, at),
             (state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }), _) => {
                 state
             }
+        }
+    }
+
+    /// The carrier tells of a call that has no sound yet.
+    fn come_up(self, news: Carrier, at: &mut Moment<'_>) -> Self {
+        match (self, news) {
+            // Some carriers open the stream before they say that the call was answered.
+            (Self::Setup { .. } | Self::Ringing { .. }, Carrier::Connected) => {
+                at.event(Event::Answered);
+                connected(at)
+            }
+            (Self::Answered { .. }, Carrier::Connected) => connected(at),
+            (Self::Setup { .. } | Self::Ringing { .. }, Carrier::Answered) => {
+                at.event(Event::Answered);
+                Self::Answered {
+                    until: at.now + at.plan.policy.connect,
+                }
+            }
+            (Self::Setup { until }, Carrier::Ringing) => {
+                at.event(Event::Ringing);
+                Self::Ringing { until }
+            }
+            (
+                state,
+                Carrier::Answered
+                | Carrier::Disconnected
+                | Carrier::Ended(_)
+                | Carrier::Pressed(_)
+                | Carrier::Ringing
+                | Carrier::Connected,
+            ) => state,
+        }
+    }
+
+    /// What it was waiting for has not come.
+    fn timeout(self, at: &mut Moment<'_>) -> Self {
+        match self {
+            Self::Setup { .. } | Self::Ringing { .. } => {
+                let why = match at.plan.direction {
+                    Direction::Inbound => Why::Fault,
+                    Direction::Outbound => Why::NoAnswer,
+                };
+                self.hang_up(by(Party::Gateway, why), at)
+            }
+            Self::Answered { .. } => self.hang_up(by(Party::Gateway, Why::Fault), at),
+            Self::Live(live) => live_on(live, Input::Timeout, at),
+            Self::Lost { .. } => self.hang_up(by(Party::Carrier, Why::Fault), at),
+            Self::Ending { end, last, .. } => over(end, last, at),
+            Self::Ended => Self::Ended,
         }
     }
 
@@ -204,6 +223,13 @@ impl State {
 fn connected(at: &mut Moment<'_>) -> State {
     at.event(Event::Connected);
     State::Live(Box::new(Live::start(at)))
+}
+
+fn live_on(mut live: Box<Live>, input: Input, at: &mut Moment<'_>) -> State {
+    match live.handle(input, at) {
+        Some(end) => State::Live(live).hang_up(end, at),
+        None => State::Live(live),
+    }
 }
 
 fn over(end: End, last: LastWords, at: &mut Moment<'_>) -> State {

@@ -221,7 +221,7 @@ fn full_stop(chars: &[char], i: usize) -> Stop {
         Stop::BeforeNumber
     } else if ABBREVIATIONS.contains(&lower.as_str())
         // "U.S.", "p.m.", "J. Smith", but not "I."
-        || (!word.is_empty() && word != "I" && letters.all(|it| is_letter(it)))
+        || (!word.is_empty() && word != "I" && letters.all(is_letter))
         // "1. Press the button."
         || (first_word && !word.is_empty() && word.chars().all(char::is_numeric))
     {

@@ -1,16 +1,16 @@
 //! Two parties taking turns.
 //!
-//! What the caller does is in [`caller`](self), what the agent does in `agent`; here is what
-//! time does, and how the floor comes free.
+//! What the caller does is in [`caller`](self), what the agent does in `agent`, what becomes of
+//! our own words in `mouth`; here is what time does, and how the floor comes free.
 
 mod agent;
 mod caller;
+mod mouth;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use media::Progress;
-
+use self::mouth::{MOUTH_SILENT, MOUTH_STUCK, OWNER_WAITS};
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -215,24 +215,6 @@ impl Conversation {
         None
     }
 
-    /// More of what we say was heard.
-    fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> Option<End> {
-        let mut end = None;
-        for skipped in self.voice.skipped(progress) {
-            end = end.or(self.mouth_failed(skipped, MOUTH_STUCK, at));
-        }
-        let was_silent = self.voice.is_silent();
-        let heard = self.voice.progress(progress, at);
-        if let Some(turn) = self.floor.turn_mut() {
-            turn.hear(&heard);
-            turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
-            if self.voice.is_silent() && !was_silent {
-                turn.quiet = at.now;
-            }
-        }
-        end.or_else(|| self.settle(at))
-    }
-
     /// Sees whether what was being said is over, and gives the floor on.
     fn settle(&mut self, at: &mut Moment<'_>) -> Option<End> {
         self.voice.skip_failed(at);
@@ -329,29 +311,6 @@ impl Conversation {
         };
     }
 
-    /// Says what the owner wants said, if that interrupts nobody.
-    fn speak_waiting(&mut self, at: &mut Moment<'_>) {
-        match &self.floor {
-            Floor::Caller | Floor::Pause { .. } | Floor::Finalizing { .. } => {}
-            Floor::Open { .. }
-            | Floor::Thinking { .. }
-            | Floor::Agent { .. }
-            | Floor::Contested { .. }
-            | Floor::Closing { .. } => self.speak_all_waiting(at),
-        }
-    }
-
-    fn speak_all_waiting(&mut self, at: &mut Moment<'_>) {
-        for (_, text) in std::mem::take(&mut self.waiting) {
-            self.voice.say_all(Whose::Owner, &text, at);
-        }
-        if matches!(self.floor, Floor::Open { .. }) && !self.voice.is_silent() {
-            self.floor = Floor::Agent {
-                turn: Turn::ours(at.now),
-            };
-        }
-    }
-
     /// Ends a turn before its time: takes it back if the caller has heard none of it, or tells the
     /// agent what was heard.
     fn stop(&mut self, turn: Turn, at: &mut Moment<'_>) {
@@ -372,23 +331,6 @@ impl Conversation {
             Speaker::Ours => Stopped::Nobody,
         };
         self.voice.cut(stopped, at);
-    }
-
-    /// Takes the sound's answer to a cut. It comes at once; if something else comes first, the
-    /// last figures known must do.
-    fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
-        let cut = match input {
-            Input::Media(Media::Cut(cut)) => *cut,
-            Input::Agent(_)
-            | Input::Carrier(_)
-            | Input::Command(_)
-            | Input::Media(Media::Edge(_) | Media::Progress(_))
-            | Input::Speech(_)
-            | Input::Timeout => None,
-        };
-        for text in self.voice.silenced(cut, at).into_iter().rev() {
-            self.waiting.push_front((at.now, text));
-        }
     }
 
     fn pressed(&mut self, digit: Digit, at: &mut Moment<'_>) {
@@ -422,39 +364,6 @@ impl Conversation {
         None
     }
 
-    fn mouth_failed(
-        &mut self,
-        id: media::UtteranceId,
-        code: &'static str,
-        at: &mut Moment<'_>,
-    ) -> Option<End> {
-        let unsaid = self.voice.fail(id, at)?;
-        at.event(Event::SpeechFailed { code });
-        if self.voice.failures() >= MOST_FAILURES {
-            // There is nothing left to say it with.
-            return Some(match self.floor {
-                Floor::Closing { end, .. } => end,
-                Floor::Open { .. }
-                | Floor::Caller
-                | Floor::Pause { .. }
-                | Floor::Finalizing { .. }
-                | Floor::Thinking { .. }
-                | Floor::Agent { .. }
-                | Floor::Contested { .. } => gateway(Why::Fault),
-            });
-        }
-        match unsaid.whose {
-            Whose::Turn => {
-                if let Some(turn) = self.floor.turn_mut() {
-                    turn.hear(&unsaid.heard);
-                }
-            }
-            Whose::Owner => self.waiting.push_back((at.now, unsaid.text)),
-            Whose::Ours => {}
-        }
-        self.settle(at)
-    }
-
     fn next_turn(&mut self) -> TurnId {
         self.last = TurnId(self.last.0 + 1);
         self.last
@@ -468,16 +377,11 @@ fn gateway(why: Why) -> End {
     }
 }
 
-/// How often the agent or the mouth may fail in a row before we give up.
-const MOST_FAILURES: u32 = 3;
-
-/// How long the owner's words wait for a caller who does not stop speaking.
-const OWNER_WAITS: Duration = Duration::from_secs(10);
-
 /// Words that end this close to the end of the agent's turn are an answer to it.
 const TAIL: Duration = Duration::from_secs(1);
 
-/// The codes of faults that only time can tell, as `ports::code` has them.
+/// The code of a fault that only time can tell, as `ports::code` has it.
 const AGENT_TIMEOUT: &str = "agent.timeout";
-const MOUTH_STUCK: &str = "speech.failed";
-const MOUTH_SILENT: &str = "speech.failed";
+
+/// How often the agent or the mouth may fail in a row before we give up.
+const MOST_FAILURES: u32 = 3;

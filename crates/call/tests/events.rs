@@ -76,7 +76,7 @@ fn what_is_private_is_not_printed() {
 }
 
 fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap()
+    serde_json::to_string(value).expect("it is plain data")
 }
 
 fn every_event() -> Vec<Event> {

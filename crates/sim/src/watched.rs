@@ -186,8 +186,6 @@ impl Watched {
             at_once = if due <= now { at_once + 1 } else { 0 };
             assert!(at_once < 20, "waiting for {what} in vain");
             now = now.max(due);
-                println!("{what} {at_once} {:#?}", self.call);
-            }
             let mut out = self.handle(now, Input::Timeout);
             // Somebody must say that the sound was cut.
             if out.iter().any(|it| matches!(it, Output::Media(_))) {
@@ -253,54 +251,7 @@ impl Watched {
                 self.life.hung_up = true;
                 self.owner.wanted.clear();
             }
-            Output::Event(Event::Connected) => {
-                assert!(!self.life.connected, "connected twice");
-                self.life.connected = true;
-            }
-            Output::Event(Event::Ended(end)) => self.check_reason(before, *end),
-            Output::Event(Event::CallerSaid { text }) => {
-                let text = text.reveal().clone();
-                if !matches!(before.kind, Kind::Final(_)) {
-                    let mut partials = self.hearing.partials.iter();
-                    let last = self.hearing.partial == text;
-                    let known = self.hearing.guessed && partials.any(|it| it.ends_with(&text));
-                    assert!(last || known, "{text:?} comes from nowhere");
-                    self.hearing.guessed = true;
-                    self.hearing.partial.clear();
-                }
-                self.hearing.untold.push(text);
-            }
-            Output::Event(Event::AgentSaid { text }) => {
-                self.saying.said(text.reveal());
-                if let Some(open) = &mut self.turns.open {
-                    open.begun |= open.clauses.contains(text.reveal());
-                }
-            }
-            Output::Event(Event::AgentInterrupted { heard, unheard }) => {
-                self.saying.interrupted(heard.reveal(), unheard.reveal());
-            }
-            Output::Event(Event::SpeechFailed { .. }) => {
-                if let Some(failed) = self.saying.failed(before)
-                    && let Some(open) = &mut self.turns.open
-                {
-                    open.broken = true;
-                    open.clauses.retain(|it| *it != failed);
-                }
-            }
-            Output::Event(
-                Event::Dialed
-                | Event::Offered
-                | Event::Ringing
-                | Event::Answered
-                | Event::CallerSpeechStarted
-                | Event::CallerSpeechEnded
-                | Event::CallerHearing { .. }
-                | Event::CallerPressed { .. }
-                | Event::AgentTurnStarted { .. }
-                | Event::AgentTookMessage { .. }
-                | Event::AgentStalled
-                | Event::AgentFailed { .. },
-            ) => {}
+            Output::Event(event) => self.check_event(before, event),
             Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
@@ -324,6 +275,57 @@ impl Watched {
             Output::Speech(output::Speech::Finalize) => {
                 assert!(self.hearing.has_ears, "asked ears that are not there");
             }
+        }
+    }
+
+    fn check_event(&mut self, before: &Before, event: &Event) {
+        match event {
+            Event::Connected => {
+                assert!(!self.life.connected, "connected twice");
+                self.life.connected = true;
+            }
+            Event::Ended(end) => self.check_reason(before, *end),
+            Event::CallerSaid { text } => {
+                let text = text.reveal().clone();
+                if !matches!(before.kind, Kind::Final(_)) {
+                    let mut partials = self.hearing.partials.iter();
+                    let last = self.hearing.partial == text;
+                    let known = self.hearing.guessed && partials.any(|it| it.ends_with(&text));
+                    assert!(last || known, "{text:?} comes from nowhere");
+                    self.hearing.guessed = true;
+                    self.hearing.partial.clear();
+                }
+                self.hearing.untold.push(text);
+            }
+            Event::AgentSaid { text } => {
+                self.saying.said(text.reveal());
+                if let Some(open) = &mut self.turns.open {
+                    open.begun |= open.clauses.contains(text.reveal());
+                }
+            }
+            Event::AgentInterrupted { heard, unheard } => {
+                self.saying.interrupted(heard.reveal(), unheard.reveal());
+            }
+            Event::SpeechFailed { .. } => {
+                if let Some(failed) = self.saying.failed(before)
+                    && let Some(open) = &mut self.turns.open
+                {
+                    open.broken = true;
+                    open.clauses.retain(|it| *it != failed);
+                }
+            }
+            Event::Dialed
+            | Event::Offered
+            | Event::Ringing
+            | Event::Answered
+            | Event::CallerSpeechStarted
+            | Event::CallerSpeechEnded
+            | Event::CallerHearing { .. }
+            | Event::CallerPressed { .. }
+            | Event::AgentTurnStarted { .. }
+            | Event::AgentTookMessage { .. }
+            | Event::AgentStalled
+            | Event::AgentFailed { .. } => {}
         }
     }
 
