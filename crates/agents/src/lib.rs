@@ -1,1 +1,11 @@
+//! Who answers the phone.
+//!
+//! One folder or file per kind of agent, and one line in [`LIST`]. An agent works with words: it is
+//! told what the caller said and what of its own words was heard, and answers with more words.
 
+mod answering;
+mod echo;
+mod openai;
+
+/// Every kind of agent there is.
+pub const LIST: &[ports::agent::Entry] = &[answering::ENTRY, echo::ENTRY, openai::ENTRY];

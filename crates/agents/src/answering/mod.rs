@@ -1,0 +1,229 @@
+//! An answering machine that needs no model: it greets, takes a name and a message, reads both
+//! back, and says goodbye.
+
+mod machine;
+mod phrases;
+#[cfg(test)]
+mod stories;
+mod words;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use call::TurnId;
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Tell};
+use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendError;
+
+use machine::{Machine, Reply, Script, Then};
+
+/// How this kind of agent is listed.
+pub(crate) const ENTRY: Entry = Entry {
+    kind: "answering-service",
+    about: "takes a name and a message, without any model",
+    keys: &[
+        Key {
+            name: "greeting",
+            kind: Kind::Text,
+            need: Need::Optional,
+            help: "its first words; if they ask nothing, it asks for the caller's name",
+        },
+        Key {
+            name: "owner",
+            kind: Kind::Text,
+            need: Need::Optional,
+            help: "whose line it answers, as callers should hear it",
+        },
+    ],
+    build,
+};
+
+fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
+    let text = |key| settings.text(key).map(str::to_owned);
+    let script = Script {
+        greeting: text("greeting"),
+        owner: text("owner"),
+    };
+    let agent = Arc::new(AnsweringService { script });
+    Ok(Answerer::Words { agent, opens: true })
+}
+
+struct AnsweringService {
+    script: Script,
+}
+
+#[async_trait]
+impl Agent for AnsweringService {
+    async fn open(&self, _call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
+        let (near, far) = pair(CAPACITY);
+        let machine = Machine::new(self.script.clone());
+        tokio::spawn(answer(machine, far));
+        Ok(near)
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        Ok("it is part of offhook, and always there".to_owned())
+    }
+}
+
+/// Brings the machine's words to the call, until the call hangs up.
+async fn answer(mut machine: Machine, mut link: Link<Answer, Tell>) {
+    let mut last = None;
+    while let Some(tell) = link.rx.recv().await {
+        let (turn, reply) = match tell {
+            Tell::Open { turn } => (turn, machine.open()),
+            Tell::Turn { turn, said } => (turn, machine.turn(said.reveal())),
+            Tell::Opened { .. } => {
+                machine.opened();
+                continue;
+            }
+            Tell::Heard { turn, .. } | Tell::Interrupted { turn, .. } => {
+                if last == Some(turn) {
+                    machine.settle();
+                }
+                continue;
+            }
+            Tell::Abandon(turn) => {
+                if last == Some(turn) {
+                    machine.abandon();
+                }
+                continue;
+            }
+            Tell::Pressed(_) => {
+                machine.pressed();
+                continue;
+            }
+        };
+        last = Some(turn);
+        if say(&link.tx, turn, reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn say(
+    tx: &mpsc::Sender<Answer>,
+    turn: TurnId,
+    reply: Reply,
+) -> Result<(), SendError<Answer>> {
+    // First of all: a message must not be lost to a caller who hangs up over our goodbye.
+    if let Some(taken) = reply.taken {
+        let (name, text) = (taken.name.into(), taken.text.into());
+        tx.send(Answer::Message { name, text }).await?;
+    }
+    tx.send(Answer::Text(turn, reply.say.into())).await?;
+    let last = match reply.then {
+        Then::Listen => Answer::Finish(turn),
+        Then::HangUp => Answer::HangUp(turn),
+    };
+    tx.send(last).await
+}
+
+const CAPACITY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use call::{Digit, Direction, Number};
+
+    use super::*;
+
+    /// The whole of a call as the call sees it: turns, a key, a turn taken back, a message.
+    #[tokio::test]
+    async fn a_call_from_hello_to_goodbye() {
+        let Ok(Answerer::Words { agent, opens: true }) = build(&Settings::default()) else {
+            panic!("it works with words and speaks first");
+        };
+        let number = Number::parse("+15550001111").expect("it is a number");
+        let direction = Direction::Inbound;
+        let call = Introduction {
+            call: "1".into(),
+            direction,
+            caller: None,
+            number,
+        };
+        let mut link = agent.open(call).await.expect("it is always there");
+
+        let hello = ask(&mut link, Tell::Open { turn: TurnId(0) }).await;
+        assert!(
+            hello[0].ends_with("May I have your name, please?"),
+            "{hello:?}"
+        );
+        tell(
+            &link,
+            Tell::Heard {
+                turn: TurnId(0),
+                text: hello[0].as_str().into(),
+            },
+        )
+        .await;
+        tell(&link, Tell::Pressed(Digit::new('5').expect("it is a key"))).await;
+        ask(&mut link, turn(1, "This is Anna.")).await;
+        tell(&link, Tell::Abandon(TurnId(1))).await;
+        ask(&mut link, turn(2, "This is Anna. Please call me back.")).await;
+        tell(
+            &link,
+            Tell::Interrupted {
+                turn: TurnId(2),
+                heard: "Thank you".into(),
+            },
+        )
+        .await;
+        let goodbye = ask(&mut link, turn(3, "Yes.")).await;
+        assert_eq!(
+            goodbye,
+            [
+                "Anna: Please call me back.",
+                "Thank you. I will pass it on. Goodbye.",
+                "hangs up"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_the_call() {
+        let (near, far) = pair(CAPACITY);
+        let script = Script {
+            greeting: None,
+            owner: None,
+        };
+        let machine = tokio::spawn(answer(Machine::new(script), far));
+        drop(near);
+        machine.await.expect("it does not panic");
+    }
+
+    fn turn(turn: u32, said: &str) -> Tell {
+        Tell::Turn {
+            turn: TurnId(turn),
+            said: said.into(),
+        }
+    }
+
+    async fn tell(link: &Link<Tell, Answer>, tell: Tell) {
+        link.tx
+            .send(tell)
+            .await
+            .expect("it listens as long as we do");
+    }
+
+    /// What the agent says to one turn, up to its end.
+    async fn ask(link: &mut Link<Tell, Answer>, told: Tell) -> Vec<String> {
+        tell(link, told).await;
+        let mut said = Vec::new();
+        while let Some(answer) = link.rx.recv().await {
+            match answer {
+                Answer::Text(_, text) => said.push(text.into_revealed()),
+                Answer::Finish(_) => return said,
+                Answer::HangUp(_) => {
+                    said.push("hangs up".to_owned());
+                    return said;
+                }
+                Answer::Message { name, text } => {
+                    said.push(format!("{}: {}", name.reveal(), text.reveal()));
+                }
+                Answer::Failed(_, fault) => panic!("{fault}"),
+            }
+        }
+        panic!("it went away");
+    }
+}

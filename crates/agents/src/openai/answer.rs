@@ -1,0 +1,147 @@
+//! What an endpoint answers, from its events to words.
+
+use ports::{Blame, Fault, Retry, code};
+use serde::Deserialize;
+
+use super::hangup::{Marker, Wish};
+
+/// An answer that comes in pieces.
+#[derive(Default)]
+pub(super) struct Answer {
+    marker: Marker,
+    spoken: Spoken,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Spoken {
+    #[default]
+    Nothing,
+    Something,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    NotYet,
+    /// The endpoint said that it is done.
+    Said,
+    /// The stream just ended.
+    CutOff,
+}
+
+impl Answer {
+    /// Whether a word came.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.spoken == Spoken::Something
+    }
+
+    /// The stream has ended, rightly or not.
+    pub(super) fn over(&mut self) {
+        if self.end == End::NotYet {
+            self.end = End::CutOff;
+        }
+    }
+
+    /// The answer came in one piece, and is whole.
+    pub(super) fn whole(&mut self) {
+        self.end = End::Said;
+    }
+
+    /// Reads one event, and gives what of it can be spoken by now.
+    pub(super) fn event(&mut self, data: &str) -> Result<String, Fault> {
+        let data = data.trim();
+        if data == "[DONE]" {
+            self.end = End::Said;
+        }
+        if data == "[DONE]" || data.is_empty() {
+            return Ok(String::new());
+        }
+        let chunk: Chunk =
+            serde_json::from_str(data).map_err(|_| nonsense("sent an event that is no JSON"))?;
+        if let Some(error) = chunk.error {
+            return Err(nonsense(&format!(
+                "broke off with an error{}",
+                named(&error)
+            )));
+        }
+        let Some(choice) = chunk.choices.into_iter().flatten().next() else {
+            return Ok(String::new());
+        };
+        if choice.finish_reason.is_some() {
+            self.end = End::Said;
+        }
+        let content = choice
+            .delta
+            .or(choice.message)
+            .and_then(|delta| delta.content);
+        let content = content
+            .as_ref()
+            .and_then(|it| it.as_str())
+            .unwrap_or_default();
+        if !content.is_empty() {
+            self.spoken = Spoken::Something;
+        }
+        Ok(self.marker.push(content))
+    }
+
+    /// If the answer is over: what is left to say, and what the model wants.
+    pub(super) fn finished(&mut self) -> Result<Option<(String, Wish)>, Fault> {
+        match (self.end, self.spoken) {
+            (End::NotYet, _) => Ok(None),
+            (End::Said, Spoken::Something) => Ok(Some(std::mem::take(&mut self.marker).finish())),
+            (End::Said, Spoken::Nothing) => Err(nonsense("answered without a word")),
+            (End::CutOff, _) => {
+                let message = "the agent's answer broke off";
+                Err(Fault::new(Blame::Agent, code::AGENT_UNREACHABLE, message).retry(Retry::Now))
+            }
+        }
+    }
+}
+
+/// The name of the error in a body, where it has a plain one: ` (model_not_found)`. Of its words
+/// nothing is repeated: endpoints quote requests, and keys.
+pub(super) fn error_name(body: &[u8]) -> String {
+    let error = serde_json::from_slice::<Chunk>(body)
+        .ok()
+        .and_then(|body| body.error);
+    error.as_ref().map(named).unwrap_or_default()
+}
+
+fn named(error: &serde_json::Value) -> String {
+    let plain =
+        |name: &&str| name.len() <= 40 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let name = ["code", "type"]
+        .into_iter()
+        .filter_map(|key| error.get(key)?.as_str())
+        .find(plain);
+    name.map(|name| format!(" ({name})")).unwrap_or_default()
+}
+
+/// The endpoint answered something that makes no sense, or nothing.
+pub(super) fn nonsense(what: &str) -> Fault {
+    Fault::new(
+        Blame::Agent,
+        code::AGENT_REFUSED,
+        format!("the agent's endpoint {what}"),
+    )
+}
+
+/// What of a chunk matters. Everything else an endpoint may add is passed over.
+#[derive(Deserialize)]
+struct Chunk {
+    choices: Option<Vec<Choice>>,
+    error: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    delta: Option<Delta>,
+    message: Option<Delta>,
+    finish_reason: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    content: Option<serde_json::Value>,
+}

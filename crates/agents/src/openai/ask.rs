@@ -1,0 +1,423 @@
+//! Asking the endpoint, and reading its answer as it comes.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ports::{Blame, Fault, Problem, Retry, Secret, code};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::answer::{Answer, error_name, nonsense};
+use super::hangup::Wish;
+use super::history::Message;
+use super::sse::Events;
+
+/// One endpoint and one of its models.
+pub(super) struct Endpoint {
+    client: Client,
+    base_url: String,
+    model: String,
+    api_key: Option<Secret>,
+    patience: Patience,
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// Before asking once more where the endpoint was busy.
+    pub again: Duration,
+    /// For the first word, asking again included.
+    pub first_token: Duration,
+    /// For each word after that.
+    pub token: Duration,
+    /// For the whole answer.
+    pub turn: Duration,
+}
+
+impl Patience {
+    pub(super) const DEFAULT: Self = Self {
+        connect: Duration::from_secs(3),
+        again: Duration::from_millis(300),
+        first_token: Duration::from_secs(8),
+        token: Duration::from_secs(5),
+        turn: Duration::from_secs(60),
+    };
+}
+
+#[derive(Serialize)]
+struct Question<'q> {
+    model: &'q str,
+    messages: &'q [Message],
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        base_url: &str,
+        model: &str,
+        api_key: Option<Secret>,
+        patience: Patience,
+    ) -> Result<Self, Problem> {
+        let wrong = |key, message: &str, hint: &str| Problem {
+            key,
+            message: message.to_owned(),
+            hint: hint.to_owned(),
+        };
+        if let Some(key) = &api_key
+            && HeaderValue::from_str(key.reveal()).is_err()
+        {
+            let hint = "look for a line break or a sign that is not on your keyboard";
+            return Err(wrong(
+                "api_key",
+                "it has signs that a key cannot have",
+                hint,
+            ));
+        }
+        let client = client(base_url, patience).map_err(|_| {
+            let hint = "is the certificate store of this machine in order?";
+            wrong("base_url", "no client can be made for it", hint)
+        })?;
+        Ok(Self {
+            client,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            model: model.to_owned(),
+            api_key,
+            patience,
+        })
+    }
+
+    /// Asks, and hands the answer to `say` piece by piece. Dropping this ends the request.
+    pub(super) async fn answer<F>(
+        &self,
+        messages: &[Message],
+        say: impl Fn(String) -> F,
+    ) -> Result<Wish, Fault>
+    where
+        F: Future<Output = ()>,
+    {
+        let whole = self.read(messages, say);
+        match timeout(self.patience.turn, whole).await {
+            Ok(result) => result,
+            Err(_) => Err(late("did not come to an end of its answer")),
+        }
+    }
+
+    /// Whether the endpoint and the model are there. Returns a line for people.
+    pub(super) async fn check(&self) -> Result<String, Fault> {
+        match timeout(CHECK, self.look()).await {
+            Ok(result) => result,
+            Err(_) => Err(late("did not answer")),
+        }
+    }
+
+    async fn read<F>(&self, messages: &[Message], say: impl Fn(String) -> F) -> Result<Wish, Fault>
+    where
+        F: Future<Output = ()>,
+    {
+        let first = Instant::now() + self.patience.first_token;
+        let slow = || late("did not say a first word in time");
+        let asked = timeout_at(first, self.ask_twice(messages)).await;
+        let mut response = asked.map_err(|_| slow())??;
+        if !is_stream(&response) {
+            let text = timeout_at(first, whole(response))
+                .await
+                .map_err(|_| slow())??;
+            return said_at_once(&text, say).await;
+        }
+
+        let mut events = Events::default();
+        let mut answer = Answer::default();
+        loop {
+            let by = if answer.has_spoken() {
+                Instant::now() + self.patience.token
+            } else {
+                first
+            };
+            let chunk = match timeout_at(by, response.chunk()).await {
+                Ok(chunk) => chunk,
+                Err(_) if answer.has_spoken() => {
+                    return Err(late("stopped in the middle of its answer"));
+                }
+                Err(_) => return Err(slow()),
+            };
+            let read = match chunk {
+                Ok(Some(bytes)) => events.push(&bytes),
+                // The stream is over, rightly or not: what the events say decides.
+                Ok(None) | Err(_) => {
+                    answer.over();
+                    events.finish()
+                }
+            };
+            read.map_err(|_| nonsense("sent an event without end"))?;
+            while let Some(event) = events.next() {
+                let text = answer.event(&event)?;
+                if !text.is_empty() {
+                    say(text).await;
+                }
+            }
+            if let Some((rest, wish)) = answer.finished()? {
+                if !rest.is_empty() {
+                    say(rest).await;
+                }
+                tokio::spawn(leave_open(response));
+                return Ok(wish);
+            }
+        }
+    }
+
+    /// Asks, and once more where that may help and nothing was said yet.
+    async fn ask_twice(&self, messages: &[Message]) -> Result<Response, Fault> {
+        let fault = match self.ask(messages, None).await {
+            Ok(response) => return Ok(response),
+            Err(Refused::Once { fault, wait }) => {
+                tokio::time::sleep(wait.unwrap_or(self.patience.again).min(LONGEST_WAIT)).await;
+                fault
+            }
+            Err(Refused::Finally(fault)) => return Err(fault),
+        };
+        tracing::debug!(code = fault.code, "asking the agent's endpoint once more");
+        match self.ask(messages, None).await {
+            Ok(response) => Ok(response),
+            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
+        }
+    }
+
+    async fn ask(
+        &self,
+        messages: &[Message],
+        max_tokens: Option<u32>,
+    ) -> Result<Response, Refused> {
+        let (model, stream) = (self.model.as_str(), max_tokens.is_none());
+        let question = Question {
+            model,
+            messages,
+            stream,
+            max_tokens,
+        };
+        let url = format!("{}/chat/completions", self.base_url);
+        let request = self.client.post(url).json(&question);
+        self.send(request).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Refused> {
+        let request = match &self.api_key {
+            Some(key) => request.bearer_auth(key.reveal()),
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| {
+            let fault = unreachable(&error);
+            if error.is_connect() {
+                Refused::Once { fault, wait: None }
+            } else {
+                Refused::Finally(fault)
+            }
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refused(response).await)
+    }
+
+    async fn look(&self) -> Result<String, Fault> {
+        let request = self.client.get(format!("{}/models", self.base_url));
+        let response = match self.send(request).await {
+            Ok(response) => response,
+            // Not every endpoint has a list; then one word shows as much.
+            Err(Refused::Finally(fault)) if fault.code == code::AGENT_REFUSED => {
+                return self.try_a_word().await;
+            }
+            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => return Err(fault),
+        };
+        let body = whole(response).await?;
+        let Ok(list) = serde_json::from_slice::<Models>(&body) else {
+            return self.try_a_word().await;
+        };
+        let model = &self.model;
+        if list
+            .data
+            .iter()
+            .any(|it| it.id == *model || it.id == format!("{model}:latest"))
+        {
+            return Ok(format!("the endpoint answers, and has the model {model}"));
+        }
+        // Gateways answer to names they do not list.
+        self.try_a_word().await.map_err(|fault| {
+            let known: Vec<&str> = list.data.iter().take(8).map(|it| it.id.as_str()).collect();
+            match known.as_slice() {
+                [] => fault,
+                known => fault.hint(format!(
+                    "the endpoint has these models: {}",
+                    known.join(", ")
+                )),
+            }
+        })
+    }
+
+    async fn try_a_word(&self) -> Result<String, Fault> {
+        let hello = super::History::new("Say hello.".to_owned(), "Hello.", 100).messages();
+        match self.ask(&hello, Some(1)).await {
+            Ok(_) => Ok(format!("the model {} answers", self.model)),
+            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
+        }
+    }
+}
+
+/// An endpoint that does not stream sends its whole answer at once.
+async fn said_at_once<F>(body: &[u8], say: impl Fn(String) -> F) -> Result<Wish, Fault>
+where
+    F: Future<Output = ()>,
+{
+    let mut answer = Answer::default();
+    let body = std::str::from_utf8(body).map_err(|_| nonsense("sent something that is no text"))?;
+    let text = answer.event(body)?;
+    if !text.is_empty() {
+        say(text).await;
+    }
+    answer.whole();
+    let (rest, wish) = answer.finished()?.unwrap_or_default();
+    if !rest.is_empty() {
+        say(rest).await;
+    }
+    Ok(wish)
+}
+
+#[derive(Deserialize)]
+struct Models {
+    data: Vec<Model>,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    id: String,
+}
+
+/// Why a request was not answered.
+enum Refused {
+    /// Asking once more may help.
+    Once {
+        fault: Fault,
+        wait: Option<Duration>,
+    },
+    /// It will not.
+    Finally(Fault),
+}
+
+fn client(base_url: &str, patience: Patience) -> reqwest::Result<Client> {
+    // The program may have chosen a provider. If it did not, a client could not be made at all.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!("offhook/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(patience.connect)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never());
+    if base_url.starts_with("http://") {
+        // Without TLS there are no certificates to look for.
+        builder.tls_certs_only([]).build()
+    } else {
+        builder.build()
+    }
+}
+
+fn is_stream(response: &Response) -> bool {
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok());
+    !kind.is_some_and(|kind| kind.starts_with("application/json"))
+}
+
+/// Reads what may come after the last word, so that the connection can carry the next question.
+async fn leave_open(mut response: Response) {
+    let rest = async {
+        for _ in 0..MOST_CHUNKS_AFTER_THE_LAST {
+            match response.chunk().await {
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    };
+    drop(timeout(LONGEST_GOODBYE, rest).await);
+}
+
+/// The whole of a body, as long as it is not endless.
+async fn whole(mut response: Response) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    while let Some(bytes) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable(&error))?
+    {
+        if body.len() + bytes.len() > LONGEST_BODY {
+            return Err(nonsense("sent an answer without end"));
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(body)
+}
+
+async fn refused(response: Response) -> Refused {
+    let status = response.status();
+    let wait = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|it| it.to_str().ok());
+    let wait = wait.and_then(|it| it.parse().ok()).map(Duration::from_secs);
+    let name = error_name(&whole(response).await.unwrap_or_default());
+    let message = format!("the agent's endpoint answered {}{name}", status.as_u16());
+    let fault = |blame, code| Fault::new(blame, code, message.clone());
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refused::Finally(
+            fault(Blame::Config, code::AGENT_CREDENTIALS).hint("look at the agent's `api_key`"),
+        ),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Refused::Finally(
+            fault(Blame::Config, code::AGENT_REFUSED)
+                .hint("look at the agent's `base_url`, which often ends in /v1, and its `model`"),
+        ),
+        StatusCode::TOO_MANY_REQUESTS => Refused::Once {
+            fault: fault(Blame::Agent, code::AGENT_REFUSED).retry(Retry::Now),
+            wait,
+        },
+        status if status.is_server_error() => Refused::Once {
+            fault: fault(Blame::Agent, code::AGENT_UNREACHABLE).retry(Retry::Now),
+            wait,
+        },
+        _ => Refused::Finally(fault(Blame::Agent, code::AGENT_REFUSED)),
+    }
+}
+
+fn unreachable(error: &reqwest::Error) -> Fault {
+    // The error itself would show the address, which may be private; its kind is enough.
+    let how = if error.is_timeout() {
+        "did not answer in time"
+    } else if error.is_connect() {
+        "cannot be reached"
+    } else {
+        "broke off"
+    };
+    let hint = "is it running, and is the agent's `base_url` right?";
+    Fault::new(
+        Blame::Agent,
+        code::AGENT_UNREACHABLE,
+        format!("the agent's endpoint {how}"),
+    )
+    .retry(Retry::Now)
+    .hint(hint)
+}
+
+fn late(what: &str) -> Fault {
+    let message = format!("the agent's endpoint {what}");
+    Fault::new(Blame::Agent, code::AGENT_TIMEOUT, message).retry(Retry::Now)
+}
+
+const LONGEST_BODY: usize = 1 << 20;
+const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
+const MOST_CHUNKS_AFTER_THE_LAST: usize = 32;
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const CHECK: Duration = Duration::from_secs(10);

@@ -1,0 +1,255 @@
+//! Any model behind an endpoint that speaks OpenAI's chat completions: hosted ones, Ollama, vLLM,
+//! and gateways of other agents ([API reference]).
+//!
+//! [API reference]: https://platform.openai.com/docs/api-reference/chat
+
+mod answer;
+mod ask;
+mod hangup;
+mod history;
+mod sse;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use call::{Direction, Private, TurnId};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Tell};
+use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use ask::{Endpoint, Patience};
+use hangup::MARKER;
+use history::{History, Message};
+
+/// How this kind of agent is listed.
+pub(crate) const ENTRY: Entry = Entry {
+    kind: "openai",
+    about: "any model behind an OpenAI-compatible chat endpoint",
+    keys: &[
+        key(
+            "base_url",
+            Kind::Url,
+            Need::Required,
+            "where the endpoint is, such as http://127.0.0.1:11434/v1",
+        ),
+        key(
+            "model",
+            Kind::Text,
+            Need::Required,
+            "which of the endpoint's models answers",
+        ),
+        key(
+            "api_key",
+            Kind::Secret,
+            Need::Optional,
+            "what the endpoint wants to see, if anything",
+        ),
+        key(
+            "instructions",
+            Kind::Text,
+            Need::Optional,
+            "who the agent is and what it should do",
+        ),
+        key(
+            "first_token_timeout_s",
+            Kind::Number,
+            Need::Optional,
+            "how long its first word may take; 8",
+        ),
+        key(
+            "token_timeout_s",
+            Kind::Number,
+            Need::Optional,
+            "how long it may pause between words; 5",
+        ),
+        key(
+            "turn_timeout_s",
+            Kind::Number,
+            Need::Optional,
+            "how long one answer may take in all; 60",
+        ),
+        key(
+            "history_chars",
+            Kind::Number,
+            Need::Optional,
+            "how much of a call it is reminded of; 24000",
+        ),
+    ],
+    build,
+};
+
+const fn key(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        need,
+        help,
+    }
+}
+
+fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut number = |key, default: u64, most: u64| {
+        let number = settings.number(key).unwrap_or(default);
+        if !(1..=most).contains(&number) {
+            let message = format!("it must be from 1 to {most}");
+            let hint = format!("such as `{key} = {default}`");
+            problems.push(Problem { key, message, hint });
+        }
+        number
+    };
+    let patience = Patience {
+        first_token: Duration::from_secs(number("first_token_timeout_s", 8, 300)),
+        token: Duration::from_secs(number("token_timeout_s", 5, 300)),
+        turn: Duration::from_secs(number("turn_timeout_s", 60, 3_600)),
+        ..Patience::DEFAULT
+    };
+    let room = number("history_chars", 24_000, 10_000_000);
+    let endpoint = Endpoint::new(
+        settings.text("base_url").unwrap_or_default(),
+        settings.text("model").unwrap_or_default(),
+        settings.secret("api_key").cloned(),
+        patience,
+    );
+    match endpoint {
+        Ok(endpoint) if problems.is_empty() => {
+            let agent = Arc::new(OpenAi {
+                endpoint: Arc::new(endpoint),
+                system: system(settings.text("instructions")),
+                room: usize::try_from(room).unwrap_or(usize::MAX),
+            });
+            Ok(Answerer::Words { agent, opens: true })
+        }
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+struct OpenAi {
+    endpoint: Arc<Endpoint>,
+    system: String,
+    room: usize,
+}
+
+#[async_trait]
+impl Agent for OpenAi {
+    async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
+        let (near, far) = pair(CAPACITY);
+        let scene = match call.direction {
+            Direction::Inbound => "(The phone rang, and you picked up. The caller is on the line.)",
+            Direction::Outbound => "(You called someone, and they picked up.)",
+        };
+        let history = History::new(self.system.clone(), scene, self.room);
+        tokio::spawn(converse(Arc::clone(&self.endpoint), history, far));
+        Ok(near)
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        self.endpoint.check().await
+    }
+}
+
+/// Everything the model is told before the call.
+fn system(instructions: Option<&str>) -> String {
+    let instructions = instructions.unwrap_or("You answer the phone. Be helpful and friendly.");
+    format!(
+        "{}\n\n{}",
+        ON_THE_PHONE.replace("{MARKER}", MARKER),
+        instructions.trim()
+    )
+}
+
+/// Brings the model's words to the call, one turn at a time, until the call hangs up.
+async fn converse(endpoint: Arc<Endpoint>, mut history: History, mut link: Link<Answer, Tell>) {
+    let mut answering = Answering::Nothing;
+    while let Some(tell) = link.rx.recv().await {
+        match tell {
+            Tell::Open { turn } => {
+                history.turn(turn, "");
+                answering = begin(&endpoint, turn, history.messages(), &link.tx);
+            }
+            Tell::Turn { turn, said } => {
+                history.turn(turn, said.reveal());
+                answering = begin(&endpoint, turn, history.messages(), &link.tx);
+            }
+            Tell::Opened { text } => history.opened(text),
+            Tell::Heard { turn, text } => {
+                answering = answering.without(turn);
+                history.heard(turn, text);
+            }
+            Tell::Interrupted { turn, heard } => {
+                answering = answering.without(turn);
+                history.heard(turn, heard);
+            }
+            Tell::Abandon(turn) => {
+                answering = answering.without(turn);
+                history.abandon(turn);
+            }
+            Tell::Pressed(digit) => history.pressed(digit),
+        }
+    }
+    drop(answering);
+}
+
+/// The request under way. Dropping it ends the request, and with it its cost.
+enum Answering {
+    Nothing,
+    Turn { turn: TurnId, _request: AbortOnDrop },
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Answering {
+    fn without(self, over: TurnId) -> Self {
+        match self {
+            Self::Turn { turn, .. } if turn == over => Self::Nothing,
+            Self::Turn { .. } | Self::Nothing => self,
+        }
+    }
+}
+
+fn begin(
+    endpoint: &Arc<Endpoint>,
+    turn: TurnId,
+    messages: Vec<Message>,
+    tx: &mpsc::Sender<Answer>,
+) -> Answering {
+    let (endpoint, tx) = (Arc::clone(endpoint), tx.clone());
+    let task = tokio::spawn(async move {
+        let say = |text: String| {
+            let tx = tx.clone();
+            // A call that has gone needs no words; the request is ended from outside.
+            async move { drop(tx.send(Answer::Text(turn, Private::new(text))).await) }
+        };
+        let last = match endpoint.answer(&messages, say).await {
+            Ok(hangup::Wish::Talk) => Answer::Finish(turn),
+            Ok(hangup::Wish::HangUp) => Answer::HangUp(turn),
+            Err(fault) => Answer::Failed(turn, fault),
+        };
+        drop(tx.send(last).await);
+    });
+    let _request = AbortOnDrop(task.abort_handle());
+    Answering::Turn { turn, _request }
+}
+
+const CAPACITY: usize = 64;
+
+const ON_THE_PHONE: &str = "You are talking to someone on the telephone. What you write is spoken \
+aloud, so write the way people speak: one to three short sentences at a time, no lists, no \
+headings, no emoji, no markdown, no links. Write numbers, dates and abbreviations the way they are \
+said. What you read was transcribed from speech and may hold mistakes: if it makes no sense, ask. \
+If you were interrupted, only what was heard is shown of what you said; do not start over. When the \
+conversation is over, say goodbye and write {MARKER} at the end: that hangs up and is not spoken.";
