@@ -24,7 +24,7 @@ fn main() {
     for _ in 0..ROUNDS {
         let times = [
             time(&messages, |text| heard(stream.as_mut(), text)),
-            time(&messages, |text| plainly_heard(text)),
+            time(&messages, plainly_heard),
             time(&messages, |_| spoken(stream.as_mut(), &sound, &mut out)),
             time(&messages, |_| plainly_spoken(&sound)),
         ];

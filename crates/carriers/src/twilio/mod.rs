@@ -9,6 +9,7 @@
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
 //! | `twiml.rs` | what a webhook is answered with. Pure |
 //! | `stream.rs` | [`StreamProtocol`](ports::carrier::StreamProtocol): the media socket. Pure |
+//! | `message.rs` | the shapes of that socket's messages |
 //! | `status.rs` | the states of a call, as Twilio writes them |
 //! | `fixtures/` | messages as Twilio documents them, for the tests |
 //!
@@ -20,6 +21,7 @@
 //! [error codes](https://www.twilio.com/docs/api/errors).
 
 mod api;
+mod message;
 mod refusal;
 pub mod signature;
 mod status;

@@ -2,6 +2,9 @@
 //! its messages.
 
 mod dial;
+mod openapi;
+mod recorder;
+mod refusals;
 mod reply;
 mod requests;
 mod settings;

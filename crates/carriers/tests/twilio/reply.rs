@@ -97,7 +97,14 @@ fn parse(body: &str) -> Vec<String> {
             }
             Event::End(end) => tree.push(format!("{}>", end.name().as_ref())),
             Event::Eof => return tree,
-            other => panic!("a reply holds only elements, not {other:?}"),
+            other @ (Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::DocType(_)
+            | Event::Empty(_)
+            | Event::GeneralRef(_)
+            | Event::PI(_)
+            | Event::Text(_)) => panic!("a reply holds only elements, not {other:?}"),
         }
     }
 }

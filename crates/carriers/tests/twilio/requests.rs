@@ -1,22 +1,15 @@
 //! Every request we can make, against Twilio's own description of its API.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 use call::Number;
 use call::event::{End, Party, Why};
 use ports::carrier::{Dial, Leg, Status, Stream};
-use ports::{Blame, Fault, Retry, Secret, code};
-use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
+use ports::{Blame, Retry, Secret, code};
+use serde_json::json;
 
+use super::openapi::{Api, example};
+use super::recorder::Recorder;
 use super::{ACCOUNT, CALL, TOKEN, carrier_at, oracle};
 
 #[tokio::test]
@@ -47,7 +40,7 @@ async fn every_request_is_one_that_twilio_describes() {
     let requests = exchange.requests();
     let api = Api::read();
     for request in &requests {
-        api.check(request);
+        assert_eq!(api.check(request), Ok(()), "{request:?}");
     }
     println!(
         "requests validated against the OpenAPI description: {}",
@@ -170,149 +163,6 @@ async fn a_call_is_doing_what_twilio_says() {
 }
 
 #[tokio::test]
-async fn each_refusal_says_whose_it_is_and_what_to_do() {
-    use Blame::{Agent, Carrier, Config};
-    let cases = [
-        (401, 20003, code::CARRIER_CREDENTIALS, Config, Retry::Never),
-        (
-            400,
-            21210,
-            code::CARRIER_NUMBER_NOT_OWNED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            400,
-            21212,
-            code::CARRIER_NUMBER_NOT_OWNED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            400,
-            21201,
-            code::CARRIER_NO_SUCH_NUMBER,
-            Agent,
-            Retry::Never,
-        ),
-        (
-            400,
-            21211,
-            code::CARRIER_NO_SUCH_NUMBER,
-            Agent,
-            Retry::Never,
-        ),
-        (
-            400,
-            21214,
-            code::CARRIER_NO_SUCH_NUMBER,
-            Agent,
-            Retry::Never,
-        ),
-        (
-            400,
-            21217,
-            code::CARRIER_NO_SUCH_NUMBER,
-            Agent,
-            Retry::Never,
-        ),
-        (
-            400,
-            13224,
-            code::CARRIER_NO_SUCH_NUMBER,
-            Agent,
-            Retry::Never,
-        ),
-        (
-            403,
-            21215,
-            code::CARRIER_NOT_PERMITTED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            403,
-            13227,
-            code::CARRIER_NOT_PERMITTED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            403,
-            21216,
-            code::CARRIER_NOT_PERMITTED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            403,
-            13225,
-            code::CARRIER_NOT_PERMITTED,
-            Config,
-            Retry::Never,
-        ),
-        (
-            400,
-            21219,
-            code::CARRIER_NOT_PERMITTED,
-            Config,
-            Retry::Never,
-        ),
-        (429, 20429, code::CARRIER_BUSY, Carrier, Retry::IfNotSent),
-        (400, 10004, code::CARRIER_BUSY, Carrier, Retry::IfNotSent),
-        (400, 21205, code::CARRIER_REFUSED, Carrier, Retry::Never),
-        (400, 21626, code::CARRIER_REFUSED, Carrier, Retry::Never),
-        (
-            404,
-            20404,
-            code::CARRIER_NO_SUCH_CALL,
-            Blame::Gateway,
-            Retry::Never,
-        ),
-    ];
-    for (status, number, code, blame, retry) in cases {
-        let message = "Twilio could not call +15551230000 (555 123-0000), see the log";
-        let body = json!({"code": number, "message": message, "status": status,
-            "more_info": format!("https://www.twilio.com/docs/errors/{number}")});
-        let fault = dial_answered_with(status, body)
-            .await
-            .expect_err("it is refused");
-        assert_eq!(
-            (fault.code, fault.blame, fault.retry),
-            (code, blame, retry),
-            "{number}"
-        );
-        assert!(fault.message.contains(&number.to_string()), "{fault}");
-        assert!(
-            fault.hint.as_ref().is_some_and(|it| it.len() > 20),
-            "{number}"
-        );
-        let told = format!("{fault:?}");
-        assert!(
-            !told.contains("5551230000") && !told.contains("123-0000"),
-            "{told}"
-        );
-        assert!(!told.contains(TOKEN), "{told}");
-    }
-    println!("refusals understood: {}", cases.len());
-}
-
-#[tokio::test]
-async fn a_refusal_that_is_not_twilios_goes_by_its_status() {
-    for (status, code, retry) in [
-        (401, code::CARRIER_CREDENTIALS, Retry::Never),
-        (404, code::CARRIER_NO_SUCH_CALL, Retry::Never),
-        (429, code::CARRIER_BUSY, Retry::IfNotSent),
-        (403, code::CARRIER_REFUSED, Retry::Never),
-        (302, code::CARRIER_REFUSED, Retry::Never),
-    ] {
-        let fault = dial_answered_with(status, json!("<html>no</html>")).await;
-        let fault = fault.expect_err("it is refused");
-        assert_eq!((fault.code, fault.retry), (code, retry), "{status}");
-    }
-}
-
-#[tokio::test]
 async fn a_call_that_is_over_is_hung_up() {
     for (status, number) in [(404, 20404), (400, 21220), (404, 0)] {
         let exchange = Recorder::start(vec![(status, json!({"code": number}))]).await;
@@ -409,250 +259,7 @@ async fn doctor_hears_about_the_account() {
     );
 }
 
-/// Writes down what it is asked, and gives prepared answers: the last one again and again.
-struct Recorder {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<Recorded>>>,
-}
-
-/// A request as it came in.
-#[derive(Clone, Debug)]
-struct Recorded {
-    method: String,
-    path: String,
-    query: Vec<(String, String)>,
-    headers: BTreeMap<String, String>,
-    form: Vec<(String, String)>,
-}
-
-type Answers = Vec<(u16, Value)>;
-
-impl Recorder {
-    async fn start(answers: Answers) -> Self {
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let state = (requests.clone(), Arc::new(answers));
-        let app = Router::new().fallback(record).with_state(state);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        tokio::spawn(async { axum::serve(listener, app).await });
-        Self { address, requests }
-    }
-
-    fn requests(&self) -> Vec<Recorded> {
-        self.requests
-            .lock()
-            .expect("no test panics holding it")
-            .clone()
-    }
-}
-
-type Records = (Arc<Mutex<Vec<Recorded>>>, Arc<Answers>);
-
-async fn record(State((requests, answers)): State<Records>, request: Request) -> impl IntoResponse {
-    let (parts, body) = request.into_parts();
-    let body: Bytes = axum::body::to_bytes(body, 64 * 1024)
-        .await
-        .expect("requests are short");
-    let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        (
-            name.to_string(),
-            value.to_str().expect("headers are ASCII").to_owned(),
-        )
-    };
-    let pairs = |text: &[u8]| {
-        form_urlencoded::parse(text)
-            .into_owned()
-            .collect::<Vec<_>>()
-    };
-    let recorded = Recorded {
-        method: parts.method.to_string(),
-        path: parts.uri.path().to_owned(),
-        query: pairs(parts.uri.query().unwrap_or_default().as_bytes()),
-        headers: parts.headers.iter().map(header).collect(),
-        form: pairs(&body),
-    };
-    let mut requests = requests.lock().expect("no test panics holding it");
-    let (status, answer) = &answers[requests.len().min(answers.len() - 1)];
-    requests.push(recorded);
-    let status = StatusCode::from_u16(*status).expect("a status");
-    (
-        status,
-        [("location", "/elsewhere")],
-        axum::Json(answer.clone()),
-    )
-}
-
-impl Recorded {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|it| &**it)
-    }
-}
-
-/// Twilio's description of its API, cut to what concerns calls, its bodies closed: a parameter
-/// that it does not name is an error.
-struct Api(Value);
-
-impl Api {
-    fn read() -> Self {
-        Self(oracle("twilio/twilio-voice.openapi.json"))
-    }
-
-    fn check(&self, request: &Recorded) {
-        let (template, operation) = self.operation(request);
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let parameters: Vec<&Value> = parameters.collect();
-        for (name, value) in path_values(template, &request.path) {
-            let named = |it: &&&Value| it["in"] == "path" && it["name"] == *name;
-            let parameter = parameters
-                .iter()
-                .find(named)
-                .expect("every path parameter is named");
-            self.validate(&parameter["schema"], &json!(value), request);
-        }
-        for (name, value) in &request.query {
-            let named = |it: &&&Value| it["in"] == "query" && it["name"] == *name;
-            let parameter = parameters.iter().find(named);
-            let parameter = parameter.unwrap_or_else(|| panic!("no query parameter {name}"));
-            self.validate(
-                &parameter["schema"],
-                &typed(&parameter["schema"], value),
-                request,
-            );
-        }
-        let kind = "application/x-www-form-urlencoded";
-        let body = &operation["requestBody"]["content"][kind];
-        if body.is_null() {
-            assert!(request.form.is_empty(), "{request:?}");
-        } else {
-            assert_eq!(request.header("content-type"), Some(kind));
-            self.validate(
-                &body["schema"],
-                &object(&body["schema"], &request.form),
-                request,
-            );
-        }
-    }
-
-    fn operation(&self, request: &Recorded) -> (&str, &Value) {
-        let paths = self.0["paths"]
-            .as_object()
-            .expect("an OpenAPI description has paths");
-        let found = paths.iter().find(|(template, _)| {
-            let (template, path) = (template.split('/'), request.path.split('/'));
-            template.clone().count() == path.clone().count()
-                && template
-                    .zip(path)
-                    .all(|(t, p)| t == p || (t.contains('{') && !p.ends_with("s.json")))
-        });
-        let (template, item) = found.unwrap_or_else(|| panic!("no such path: {}", request.path));
-        let operation = &item[request.method.to_lowercase()];
-        assert!(operation.is_object(), "no {} on {template}", request.method);
-        (template, operation)
-    }
-
-    fn validate(&self, schema: &Value, instance: &Value, request: &Recorded) {
-        let mut schema = schema.clone();
-        schema["components"] = self.0["components"].clone();
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft4)
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(true)
-            .build(&schema)
-            .expect("the description's schemas are schemas");
-        let errors: Vec<_> = validator
-            .iter_errors(instance)
-            .map(|it| it.to_string())
-            .collect();
-        assert!(errors.is_empty(), "{errors:?} in {request:?}");
-    }
-}
-
-/// A form as the object that its schema describes: repeated names are lists.
-fn object(schema: &Value, form: &[(String, String)]) -> Value {
-    let mut object = Map::new();
-    for (name, value) in form {
-        let property = &schema["properties"][name];
-        if property["type"] == "array" {
-            let list = object.entry(name).or_insert_with(|| json!([]));
-            let list = list.as_array_mut().expect("it was made as a list");
-            list.push(typed(&property["items"], value));
-        } else {
-            let twice = object.insert(name.clone(), typed(property, value));
-            assert!(twice.is_none(), "{name} is there twice");
-        }
-    }
-    Value::Object(object)
-}
-
-/// A form's text as the type that its schema asks for, if it can be read as that.
-fn typed(schema: &Value, text: &str) -> Value {
-    let value = match schema["type"].as_str() {
-        Some("integer" | "number" | "boolean") => serde_json::from_str(text).ok(),
-        Some(_) | None => None,
-    };
-    value.unwrap_or_else(|| json!(text))
-}
-
-fn path_values<'p>(template: &'p str, path: &'p str) -> Vec<(&'p str, &'p str)> {
-    let pairs = template.split('/').zip(path.split('/'));
-    let pairs = pairs.filter_map(|(template, part)| {
-        let (name, rest) = template.strip_prefix('{')?.split_once('}')?;
-        Some((name, part.strip_suffix(rest)?))
-    });
-    pairs.collect()
-}
-
-#[test]
-fn the_check_itself_refuses_what_twilio_would() {
-    let good = Recorded {
-        method: "POST".to_owned(),
-        path: format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json"),
-        query: Vec::new(),
-        headers: [(
-            "content-type".to_owned(),
-            "application/x-www-form-urlencoded".to_owned(),
-        )]
-        .into(),
-        form: [
-            ("To", "+15551230000"),
-            ("From", "+15551230001"),
-            ("Timeout", "25"),
-        ]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .to_vec(),
-    };
-    let api = Api::read();
-    api.check(&good);
-    let spoil = |spoiled: &dyn Fn(&mut Recorded)| {
-        let mut request = good.clone();
-        spoiled(&mut request);
-        let api = std::panic::AssertUnwindSafe(&api);
-        std::panic::catch_unwind(|| api.check(&request)).expect_err("it must be refused");
-    };
-    spoil(&|it| it.form[0].0 = "to".to_owned());
-    spoil(&|it| it.form.truncate(1));
-    spoil(&|it| it.form[2].1 = "25.5".to_owned());
-    spoil(&|it| it.form.push(("Sid".to_owned(), String::new())));
-    spoil(&|it| it.path = it.path.replace("AC", "AD"));
-    spoil(&|it| it.path = it.path.replace("Calls", "Call"));
-    spoil(&|it| it.method = "PUT".to_owned());
-}
-
-/// The answer that the description gives as an example.
-fn example(path: &str, method: &str, status: &str) -> Value {
-    let api = oracle("twilio/twilio-voice.openapi.json");
-    let path = format!("/2010-04-01/Accounts/{{AccountSid}}/{path}");
-    let answer = &api["paths"][&path][method]["responses"][status];
-    let examples = answer["content"]["application/json"]["examples"].as_object();
-    let first = examples
-        .and_then(|it| it.values().next())
-        .expect("there is an example");
-    first["value"].clone()
-}
-
-fn golden(action: &str) -> Value {
+fn golden(action: &str) -> serde_json::Value {
     let golden = oracle("vectors/golden-requests.json");
     let all = golden["twilio"].as_array().expect("a list");
     all.iter()
@@ -677,18 +284,7 @@ fn sorted(form: &[(String, String)]) -> Vec<(String, String)> {
     form
 }
 
-async fn dial_answered_with(status: u16, body: Value) -> Result<Leg, Fault> {
-    let exchange = Recorder::start(vec![(status, body)]).await;
-    let (from, to) = (number("+15551230001"), number("+15551230000"));
-    let outcome = carrier_at(exchange.address)
-        .calls
-        .dial(dial(&from, &to))
-        .await;
-    assert_eq!(exchange.requests().len(), 1, "a dial is one request");
-    outcome
-}
-
-fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
+pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
         from,
         to,
@@ -699,7 +295,7 @@ fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     }
 }
 
-fn number(text: &str) -> Number {
+pub(super) fn number(text: &str) -> Number {
     Number::parse(text).expect("the test's numbers are numbers")
 }
 
