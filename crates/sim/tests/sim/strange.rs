@@ -299,6 +299,7 @@ impl Strange {
         self.answer_cuts();
     }
 
+    #[expect(clippy::print_stdout, reason = "a tape is for whoever mends the call")]
     fn hand(&mut self, input: Input) -> Vec<Output> {
         if self.tape == Tape::On {
             println!("{:?} <- {}", self.now - self.begun, spell(&input));
