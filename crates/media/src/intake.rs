@@ -63,7 +63,10 @@ impl Intake {
             }
             Order::Restored(jitter) => match jitter.insert(packet.index, payload) {
                 Insert::Kept { dropped } => counts.dropped += dropped,
-                Insert::Late => counts.late += 1,
+                Insert::Late { dropped } => {
+                    counts.dropped += dropped;
+                    counts.late += 1;
+                }
             },
         }
     }

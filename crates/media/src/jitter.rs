@@ -32,8 +32,8 @@ enum Flow {
 pub(crate) enum Insert {
     /// It is in hand; so many older ones had to go.
     Kept { dropped: u64 },
-    /// Its turn has passed, or it was here before.
-    Late,
+    /// Its turn has passed, or it was here before; making room, so many others had to go.
+    Late { dropped: u64 },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Jitter {
                 // The far end has begun to count anew.
                 dropped += self.clear();
             } else if index < next {
-                return Insert::Late;
+                return Insert::Late { dropped };
             }
         }
         if self.next.is_none()
@@ -83,8 +83,8 @@ impl Jitter {
             dropped += self.drop_oldest();
         }
         let slot = &mut self.slots[index as usize % SLOTS];
-        if slot.index == Some(index) {
-            return Insert::Late;
+        if slot.index == Some(index) || self.next.is_some_and(|next| index < next) {
+            return Insert::Late { dropped };
         }
         slot.index = Some(index);
         slot.payload.clear();
@@ -146,7 +146,8 @@ impl Jitter {
         slot.index = None;
         self.bytes -= slot.payload.len();
         self.waiting -= 1;
-        self.next = Some(lowest.saturating_add(1));
+        // Before the first packet was given, one with a lower index may still turn up.
+        self.next = self.next.map(|_| lowest.saturating_add(1));
         1
     }
 
@@ -197,6 +198,7 @@ mod tests {
         jitter.insert(index, &[index as u8])
     }
 
+    const LATE: Insert = Insert::Late { dropped: 0 };
     const KEPT: Insert = Insert::Kept { dropped: 0 };
 
     #[test]
@@ -215,10 +217,10 @@ mod tests {
         let mut jitter = Jitter::new(1, 8_000);
         assert_eq!(insert(&mut jitter, 5), KEPT);
         assert_eq!(insert(&mut jitter, 6), KEPT);
-        assert_eq!(insert(&mut jitter, 6), Insert::Late);
+        assert_eq!(insert(&mut jitter, 6), LATE);
         assert_eq!(given(&mut jitter), "5");
-        assert_eq!(insert(&mut jitter, 4), Insert::Late);
-        assert_eq!(insert(&mut jitter, 5), Insert::Late);
+        assert_eq!(insert(&mut jitter, 4), LATE);
+        assert_eq!(insert(&mut jitter, 5), LATE);
         assert_eq!(given(&mut jitter), "6");
     }
 
@@ -243,7 +245,7 @@ mod tests {
         let dropped: u64 = (0..1_000)
             .map(|index| match jitter.insert(index, &[index as u8; 160]) {
                 Insert::Kept { dropped } => dropped,
-                Insert::Late => panic!("in order"),
+                Insert::Late { .. } => panic!("in order"),
             })
             .sum();
         assert_eq!(dropped, 950, "50 packets of 160 bytes are one second");

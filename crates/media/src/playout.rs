@@ -56,8 +56,10 @@ pub(crate) struct Playout {
     queue: VecDeque<Speech>,
     /// The buffers of utterances past, to be used again.
     spare: Vec<VecDeque<i16>>,
-    /// Every utterance up to this one was cut or has been heard.
+    /// Every utterance up to this one was cut, or was heard long ago.
     barred: Option<UtteranceId>,
+    /// The last few that were heard to their end: they do not begin again either.
+    over: VecDeque<UtteranceId>,
     /// What was sent ends here.
     tail: u64,
     /// What was sent and may not have been heard yet.
@@ -143,6 +145,7 @@ impl Playout {
             queue: VecDeque::new(),
             spare: Vec::new(),
             barred: None,
+            over: VecDeque::with_capacity(OVER),
             tail: 0,
             unheard: VecDeque::with_capacity(16),
             supply: Supply::Live,
@@ -242,8 +245,10 @@ impl Playout {
         let cut = self.progress(now).filter(|it| it.utterance <= last);
         let now = self.samples(now);
         self.barred = self.barred.max(Some(last));
-        while let Some(speech) = self.queue.pop_front_if(|it| it.utterance <= last) {
-            self.recycle(speech.samples);
+        while let Some(at) = self.queue.iter().position(|it| it.utterance <= last) {
+            if let Some(speech) = self.queue.remove(at) {
+                self.recycle(speech.samples);
+            }
         }
         // What the far end threw away of later utterances has to be sent again.
         for speech in &mut self.queue {
@@ -480,7 +485,10 @@ impl Playout {
 
     fn finish(&mut self) {
         if let Some(speech) = self.queue.pop_front() {
-            self.barred = self.barred.max(Some(speech.utterance));
+            if self.over.len() == OVER {
+                self.barred = self.barred.max(self.over.pop_front());
+            }
+            self.over.push_back(speech.utterance);
             self.finished.push_back(Progress {
                 utterance: speech.utterance,
                 played: self.duration(speech.sent),
@@ -505,25 +513,21 @@ impl Playout {
     }
 
     fn speech(&mut self, utterance: UtteranceId) -> Option<&mut Speech> {
-        if Some(utterance) <= self.barred {
+        if Some(utterance) <= self.barred || self.over.contains(&utterance) {
             return None;
         }
-        let at = self
-            .queue
-            .iter()
-            .rposition(|it| it.utterance <= utterance || it.sent > 0);
-        let at = match at {
-            Some(at) if self.queue[at].utterance == utterance => at,
-            Some(at) if self.queue[at].utterance > utterance => {
-                return self.queue.iter_mut().find(|it| it.utterance == utterance);
-            }
-            before => {
-                let at = before.map_or(0, |it| it + 1);
-                let samples = self.spare.pop().unwrap_or_default();
-                self.queue.insert(at, Speech::new(utterance, samples));
-                at
-            }
-        };
+        let known = self.queue.iter().position(|it| it.utterance == utterance);
+        let at = known.unwrap_or_else(|| {
+            // In its turn, but never before what has begun.
+            let before = self
+                .queue
+                .iter()
+                .rposition(|it| it.utterance < utterance || it.has_begun());
+            let at = before.map_or(0, |it| it + 1);
+            let samples = self.spare.pop().unwrap_or_default();
+            self.queue.insert(at, Speech::new(utterance, samples));
+            at
+        });
         self.queue.get_mut(at)
     }
 
@@ -561,6 +565,10 @@ impl Speech {
             reported: 0,
             stage: Stage::Arriving,
         }
+    }
+
+    fn has_begun(&self) -> bool {
+        self.sent > 0 || matches!(self.stage, Stage::Sent { .. })
     }
 
     fn left(&self) -> usize {
@@ -684,3 +692,5 @@ const FRAMES_PER_MARK: u32 = 20;
 /// So many marks may be out; the oldest is forgotten, since any later one stands for it too.
 const MARKS: usize = 64;
 const SPARE: usize = 4;
+/// Utterances are made side by side, so one may come a few places after its turn.
+const OVER: usize = 16;

@@ -48,6 +48,10 @@ impl Timeline {
             tail.copy_from_slice(&self.ring[..tail.len()]);
             return;
         }
+        if at >= self.end || at + out.len() as u64 <= oldest {
+            out.fill(0);
+            return;
+        }
         for (i, sample) in out.iter_mut().enumerate() {
             let t = at + i as u64;
             let known = (oldest..self.end).contains(&t);

@@ -209,3 +209,201 @@ const PATIENCE: u64 = 8;
 const SOUNDS: usize = 6;
 /// Windows whose case is kept.
 const CASES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Frames of a call: what the gate makes of each comes from its first letter. `S`peech,
+    /// `n`oise that is loud but no speech, `.` nothing.
+    struct Call {
+        windows: Windows,
+        /// The model: what it has been given, and when it will answer, in frames.
+        given: VecDeque<(u32, u64, f32)>,
+        asked: Vec<u64>,
+        hang: u32,
+        frames: u32,
+        edges: Vec<(u32, Edge)>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Model {
+        AnswersAfter(u32),
+        AnswersBackwards,
+        NeverAnswers,
+    }
+
+    fn run(sound: &str, model: Model) -> Call {
+        let mut call = Call {
+            windows: Windows::default(),
+            given: VecDeque::new(),
+            asked: Vec::new(),
+            hang: 0,
+            frames: 0,
+            edges: Vec::new(),
+        };
+        sound.chars().for_each(|it| call.frame(it, model));
+        call
+    }
+
+    impl Call {
+        fn frame(&mut self, sound: char, model: Model) {
+            let loudness = if sound == '.' {
+                Loudness::Quiet
+            } else {
+                Loudness::Loud
+            };
+            self.hang = if sound == '.' {
+                self.hang.saturating_sub(1)
+            } else {
+                16
+            };
+            self.frames += 1;
+            let samples = [if sound == 'S' { 1_000 } else { 1 }; 160];
+            let edge = self.windows.push(Sound {
+                samples: &samples,
+                loudness,
+                gate_is_open: self.hang > 0,
+            });
+            self.note(edge);
+            if let Some((name, samples)) = self.windows.hand_out() {
+                let speech = samples.iter().filter(|&&it| it == 1_000).count();
+                let probability = if speech > WINDOW / 2 { 0.9 } else { 0.1 };
+                self.asked.push(name);
+                self.given.push_back((self.frames, name, probability));
+            }
+            match model {
+                Model::AnswersAfter(frames) => {
+                    while self
+                        .given
+                        .front()
+                        .is_some_and(|it| it.0 + frames <= self.frames)
+                    {
+                        self.answer(0);
+                    }
+                }
+                Model::AnswersBackwards if self.given.len() == 3 => {
+                    (0..3).rev().for_each(|it| self.answer(it))
+                }
+                Model::AnswersBackwards | Model::NeverAnswers => {}
+            }
+        }
+
+        fn answer(&mut self, at: usize) {
+            if let Some((_, window, probability)) = self.given.remove(at) {
+                let edge = self.windows.judged(window, probability);
+                self.note(edge);
+            }
+        }
+
+        fn note(&mut self, edge: Option<Edge>) {
+            self.edges.extend(edge.map(|it| (self.frames, it)));
+        }
+
+        /// When speech began and ended, in milliseconds, and how late that was known.
+        fn spans(&self) -> Vec<(char, u128, u128)> {
+            let of = |&(frame, edge): &(u32, Edge)| {
+                let (what, ago) = match edge {
+                    Edge::SpeechStarted { ago } => ('+', ago.as_millis()),
+                    Edge::SpeechEnded { ago } => ('-', ago.as_millis()),
+                };
+                (what, u128::from(frame) * 20 - ago, ago)
+            };
+            self.edges.iter().map(of).collect()
+        }
+    }
+
+    fn pattern(parts: &[(char, usize)]) -> String {
+        parts
+            .iter()
+            .map(|&(what, frames)| what.to_string().repeat(frames))
+            .collect()
+    }
+
+    #[test]
+    fn speech_is_found_soon_and_dated_well() {
+        for quiet in 20..36 {
+            let call = run(
+                &pattern(&[('.', quiet), ('S', 40), ('.', 40)]),
+                Model::AnswersAfter(0),
+            );
+            let [(_, began, _), (_, ended, _)] = call.spans()[..] else {
+                panic!("{:?}", call.edges);
+            };
+            let true_start = quiet as u128 * 20;
+            assert!(began.abs_diff(true_start) <= 20, "{began} {true_start}");
+            assert!(
+                ended.abs_diff(true_start + 800) <= 32,
+                "{ended} {true_start}"
+            );
+            let known = u128::from(call.edges[0].0) * 20 - true_start;
+            assert!(known <= 140, "known after {known} ms");
+            let known = u128::from(call.edges[1].0) * 20 - true_start - 800;
+            assert!(known <= 260, "end known after {known} ms");
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_while_nothing_is_heard() {
+        let call = run(&pattern(&[('.', 500)]), Model::AnswersAfter(0));
+        assert_eq!(call.asked, [0u64; 0]);
+        let call = run(
+            &pattern(&[('.', 100), ('n', 10), ('.', 100)]),
+            Model::AnswersAfter(0),
+        );
+        assert_eq!(call.edges, [], "the model says it is no speech");
+        let first = 100 * 160 / WINDOW as u64;
+        assert_eq!(
+            call.asked[0],
+            first - PRE_ROLL,
+            "with a little of the silence before"
+        );
+        assert!(
+            call.asked.windows(2).all(|it| it[1] == it[0] + 1),
+            "without a hole"
+        );
+        assert!(call.asked.len() < 22, "{}", call.asked.len());
+    }
+
+    #[test]
+    fn late_and_disordered_verdicts_tell_the_same_story() {
+        let sound = pattern(&[('.', 30), ('S', 40), ('.', 40), ('S', 30), ('.', 60)]);
+        let story = |model| -> Vec<_> {
+            run(&sound, model)
+                .spans()
+                .iter()
+                .map(|it| (it.0, it.1))
+                .collect()
+        };
+        let prompt = story(Model::AnswersAfter(0));
+        assert_eq!(prompt.len(), 4);
+        assert_eq!(story(Model::AnswersAfter(4)), prompt);
+        assert_eq!(story(Model::AnswersAfter(10)), prompt);
+        assert_eq!(story(Model::AnswersBackwards), prompt);
+    }
+
+    #[test]
+    fn without_verdicts_loudness_decides() {
+        let sound = pattern(&[('.', 30), ('S', 40), ('.', 40), ('n', 30), ('.', 60)]);
+        for model in [Model::NeverAnswers, Model::AnswersAfter(30)] {
+            let call = run(&sound, model);
+            let what: String = call.spans().iter().map(|it| it.0).collect();
+            assert_eq!(what, "+-+-");
+            assert!(
+                call.spans().iter().all(|it| it.2 < 700),
+                "{:?}",
+                call.spans()
+            );
+        }
+    }
+
+    #[test]
+    fn verdicts_on_windows_that_do_not_exist_change_nothing() {
+        let mut windows = Windows::default();
+        for name in [0, 1, 7, u64::MAX] {
+            assert_eq!(windows.judged(name, 1.0), None);
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use media::{
-    Codec, Cut, Detector, Edge, Format, Line, Mark, Outgoing, Packet, Progress, Rate, Session,
-    Setup, UtteranceId,
+    Codec, Counts, Cut, Detector, Edge, Format, Line, Mark, Outgoing, Packet, Progress, Rate,
+    Session, Setup, Stereo, UtteranceId,
 };
 
 pub(crate) const ULAW: Format = Format {
@@ -67,7 +67,7 @@ impl Call {
     pub(crate) fn hears(&mut self, samples: &[i16]) -> &mut Self {
         let format = self.session.setup().format;
         for frame in samples.chunks(format.rate.samples_per_frame()) {
-            self.now += media::FRAME;
+            self.wait_for_frame();
             let mut payload = Vec::new();
             format.codec.encode_into(frame, &mut payload);
             self.session.receive(Packet {
@@ -78,6 +78,16 @@ impl Call {
             self.tick();
         }
         self
+    }
+
+    /// Goes on to when the caller's next frame comes, keeping the session's deadlines.
+    fn wait_for_frame(&mut self) {
+        let next = self.now.as_millis() as u64 / 20 * 20 + 20;
+        while let Some(at) = self.session.deadline().filter(|&it| it < ms(next)) {
+            self.now = self.now.max(at);
+            self.speak();
+        }
+        self.now = ms(next);
     }
 
     pub(crate) fn silence(&mut self, length: Duration) -> &mut Self {
@@ -218,7 +228,7 @@ fn a_cut_is_a_short_fade_and_then_nothing() {
         call.cut(1),
         Some(Cut {
             utterance: UtteranceId(1),
-            played: ms(1_000 - 20)
+            played: ms(1_000)
         })
     );
     assert_eq!(call.sent.len(), before + 1, "the fade");
@@ -277,4 +287,300 @@ fn speech_is_noticed_and_dated() {
         (ms(1_800), Edge::SpeechEnded { ago: ms(200) }),
     ];
     assert_eq!(call.edges, edges);
+}
+
+fn payload(value: u8) -> [u8; 160] {
+    [value; 160]
+}
+
+#[test]
+fn packets_of_any_size_make_whole_frames() {
+    let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(600));
+    let mut bytes = Vec::new();
+    Codec::Ulaw.encode_into(&sound, &mut bytes);
+    for size in [1, 33, 80, 160, 240, 400, 4_800] {
+        let mut call = Call::new(setup());
+        for (index, payload) in bytes.chunks(size).enumerate() {
+            call.session.receive(Packet {
+                index: index as u64 + 99,
+                payload,
+            });
+            while call.session.ready() {
+                call.tick();
+            }
+        }
+        let heard: Vec<i16> = bytes.iter().map(|&it| Codec::Ulaw.decode(it)).collect();
+        assert_eq!(call.heard[8..], heard[8..], "{size}");
+        assert_eq!(call.session.counts(), Counts::default(), "{size}");
+    }
+}
+
+#[test]
+fn on_a_socket_doubles_are_dropped_and_holes_are_filled_and_noted() {
+    let mut call = Call::new(setup());
+    let sound = tone(Rate::Hz8000, 200.0, 8_000.0, ms(400));
+    call.hears(&sound);
+    let mut next = Vec::new();
+    Codec::Ulaw.encode_into(&sound[..160], &mut next);
+    for index in [19, 3, 20, 23, 22] {
+        call.session.receive(Packet {
+            index,
+            payload: &next,
+        });
+    }
+    let mut frames = 0;
+    while call.session.ready() {
+        call.tick();
+        frames += 1;
+    }
+    assert_eq!(frames, 4, "one, two made up, one");
+    let counts = Counts {
+        lost: 2,
+        late: 3,
+        concealed: 2,
+        ..Counts::default()
+    };
+    assert_eq!(call.session.counts(), counts);
+    assert!(
+        call.heard
+            .windows(2)
+            .all(|it| it[0].abs_diff(it[1]) < 3_000),
+        "no click"
+    );
+    let power = |at: usize| {
+        call.heard[at..at + 160]
+            .iter()
+            .map(|&it| f64::from(it).powi(2))
+            .sum::<f64>()
+    };
+    assert!(
+        power(20 * 160 + 160) > 0.7 * power(20 * 160),
+        "the voice goes on in the hole"
+    );
+}
+
+#[test]
+fn a_hole_that_a_timer_has_filled_is_not_filled_again() {
+    let mut call = Call::new(setup());
+    call.hears(&tone(Rate::Hz8000, 200.0, 8_000.0, ms(400)));
+    call.tick();
+    call.tick();
+    call.session.receive(Packet {
+        index: 22,
+        payload: &payload(0x80),
+    });
+    call.tick();
+    assert!(!call.session.ready());
+}
+
+#[test]
+fn a_silent_line_is_heard_as_silence() {
+    let mut call = Call::new(setup());
+    call.hears(&tone(Rate::Hz8000, 200.0, 8_000.0, ms(400)));
+    (0..50).for_each(|_| call.tick());
+    assert!(
+        call.heard[400 * 8..410 * 8]
+            .iter()
+            .any(|it| it.abs() > 4_000),
+        "first it is concealed"
+    );
+    assert!(call.heard[460 * 8..].iter().all(|&it| it == 0));
+}
+
+#[test]
+fn a_flood_is_bounded_and_the_newest_is_kept() {
+    for line in [Line::Ordered, Line::Jittery { depth: 3 }] {
+        let mut call = Call::new(Setup { line, ..setup() });
+        for index in 0..10_000u64 {
+            call.session.receive(Packet {
+                index,
+                payload: &payload(index as u8),
+            });
+        }
+        let mut frames = 0;
+        while call.session.ready() {
+            call.tick();
+            frames += 1;
+        }
+        assert!((45..=50).contains(&frames), "{line:?}: {frames} frames");
+        assert_eq!(call.session.counts().dropped, 10_000 - frames, "{line:?}");
+        assert_eq!(
+            call.heard.last(),
+            Some(&Codec::Ulaw.decode(9_999u64 as u8)),
+            "{line:?}"
+        );
+        call.session.receive(Packet {
+            index: 10_000,
+            payload: &[0x80; 1_000_000],
+        });
+        let frames = std::iter::from_fn(|| call.session.ready().then(|| call.tick())).count();
+        assert!(frames <= 50, "{line:?}: {frames} frames of one huge packet");
+    }
+}
+
+#[test]
+fn a_jittery_line_is_put_in_order() {
+    let mut call = Call::new(Setup {
+        line: Line::Jittery { depth: 3 },
+        ..setup()
+    });
+    let order = [5u64, 4, 6, 8, 7, 9, 11, 10, 12, 13];
+    for (i, &index) in order.iter().enumerate() {
+        call.session.receive(Packet {
+            index,
+            payload: &payload(0x80 + index as u8),
+        });
+        if i >= 2 {
+            assert!(call.session.ready());
+            call.tick();
+        }
+    }
+    call.tick();
+    call.tick();
+    let heard: Vec<i16> = call.heard.chunks(160).map(|it| it[159]).collect();
+    let sent: Vec<i16> = (4..14).map(|it| Codec::Ulaw.decode(0x80 + it)).collect();
+    assert_eq!(heard, sent);
+    assert_eq!(call.session.counts(), Counts::default());
+    call.tick();
+    assert_eq!(call.session.counts().concealed, 1, "it has run dry");
+}
+
+#[test]
+fn utterances_follow_one_another_without_a_gap() {
+    let mut call = Call::new(setup());
+    let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(1_000));
+    for (utterance, part) in sound.chunks(1_111).enumerate() {
+        call.says(utterance as u32 + 1, part);
+    }
+    call.silence(ms(2_000));
+    let sent = call.sent_samples();
+    assert_eq!(sent.len(), 8_000);
+    let wire: Vec<i16> = sound
+        .iter()
+        .map(|&it| Codec::Ulaw.decode(Codec::Ulaw.encode(it)))
+        .collect();
+    assert_eq!(sent, wire);
+    let ended: Vec<u32> = call.finished.iter().map(|it| it.1.utterance.0).collect();
+    assert_eq!(ended, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let heard: Duration = call.finished.iter().map(|it| it.1.played).sum();
+    assert!(heard.abs_diff(ms(1_000)) < ms(1));
+}
+
+#[test]
+fn frames_leave_by_absolute_deadlines_and_catch_up_within_the_lead() {
+    let mut call = Call::new(setup());
+    call.says(1, &tone(Rate::Hz8000, 400.0, 8_000.0, ms(60_000)));
+    let mut late = [0, 3, 17, 1, 0, 29, 5, 0, 79, 2].into_iter().cycle();
+    while let Some(at) = call.session.deadline().filter(|_| call.sent.len() < 3_000) {
+        call.now = at + ms(late.next().unwrap());
+        call.speak();
+    }
+    assert_eq!(call.sent.len(), 3_000);
+    for (k, (at, _)) in call.sent.iter().enumerate() {
+        let plays = ms(20) * k as u32;
+        assert!(*at + ms(80) >= plays, "frame {k} left at {at:?}, too early");
+        assert!(*at <= plays, "frame {k} left at {at:?}, too late");
+    }
+    assert_eq!(call.session.counts().underruns, 0);
+}
+
+#[test]
+fn a_slow_synthesizer_makes_a_gap_but_no_click() {
+    let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(600));
+    let mut call = Call::new(setup());
+    call.session.play(UtteranceId(1), &sound[..300 * 8 - 37]);
+    call.silence(ms(500));
+    assert_eq!(
+        call.sent.last().map(|it| it.0),
+        Some(ms(270)),
+        "just before it runs dry"
+    );
+    call.says(1, &sound[300 * 8 - 37..]);
+    call.silence(ms(1_000));
+    assert_eq!(call.session.counts().underruns, 1);
+    let played = &call.playing;
+    let steepest = played.windows(2).map(|it| it[0].abs_diff(it[1])).max();
+    assert!(
+        steepest < Some(3_000),
+        "{steepest:?}: the tone's own is 2500"
+    );
+    let gap = 8 * 350..8 * 520;
+    assert!(played[gap].iter().all(|&it| it == 0));
+    assert_eq!(call.finished.len(), 1);
+    assert!(
+        call.finished[0].1.played.abs_diff(ms(600)) < ms(1),
+        "made-up sound is not counted"
+    );
+}
+
+#[test]
+fn the_recording_holds_what_was_heard_when_it_was_heard() {
+    let mut call = Call::new(setup());
+    let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(500));
+    let mut stereo = Vec::new();
+    call.silence(ms(300));
+    call.says(1, &sound);
+    call.silence(ms(200));
+    call.cut(1);
+    call.silence(ms(300));
+    // The recording is two frames behind: 300 ms are frames 0 to 14, so it begins in frame 17.
+    let began = call.playing.iter().position(|&it| it != 0).map(|it| it / 8);
+    assert_eq!(began, Some(340));
+    let ended = call
+        .playing
+        .iter()
+        .rposition(|&it| it != 0)
+        .map(|it| it / 8);
+    assert!(
+        ended.is_some_and(|it| (550..=560).contains(&it)),
+        "{ended:?}: the cut, and a fade"
+    );
+    let mut session = Session::new(setup());
+    session.receive(Packet {
+        index: 0,
+        payload: &payload(0x80),
+    });
+    stereo.extend_from_slice(Stereo::new().frame(&session.tick(ms(20), |_| {})));
+    assert_eq!(stereo.len(), 320);
+    assert_eq!(
+        stereo[200..202],
+        [Codec::Ulaw.decode(0x80), 0],
+        "the caller left, the agent right"
+    );
+}
+
+#[test]
+fn held_up_sound_does_not_put_the_recording_out_of_step() {
+    let mut call = Call::new(setup());
+    call.silence(ms(1_000));
+    // For 300 ms nothing comes, and a timer ticks; then it all comes at once.
+    for _ in 0..15 {
+        call.now += media::FRAME;
+        call.tick();
+    }
+    call.now += ms(1);
+    for index in 0..15 {
+        call.session.receive(Packet {
+            index: 50 + index,
+            payload: &payload(0xff),
+        });
+        call.tick();
+    }
+    let before = call.playing.len();
+    let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(100));
+    call.says(1, &sound);
+    let index = 65;
+    for i in 0..50 {
+        call.now += media::FRAME;
+        call.session.receive(Packet {
+            index: index + i,
+            payload: &payload(0xff),
+        });
+        call.tick();
+    }
+    let recorded = &call.playing[before..];
+    assert!(
+        recorded.windows(sound.len()).any(|it| it == sound),
+        "all of it was recorded"
+    );
 }
