@@ -27,11 +27,23 @@ pub enum Answerer {
     Words {
         /// The agent.
         agent: Arc<dyn Agent>,
-        /// Whether it says the first word by itself, or waits for the caller.
-        opens: bool,
+        /// Who says the first word, where the configuration does not say.
+        opens: Opens,
     },
     /// Nobody: the caller's own sound comes back.
     Loopback,
+}
+
+/// Who says the first word of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// The agent, with words it thinks of when it is asked.
+    Agent,
+    /// The caller.
+    Caller,
+    /// We do, in the agent's name: always the same words, so that sound can be made of them while
+    /// the phone still rings.
+    With(Private<String>),
 }
 
 /// Someone to talk to.

@@ -428,7 +428,8 @@ impl Machine {
         }
     }
 
-    fn greeting(&self) -> String {
+    /// Its first words in every call.
+    pub(super) fn greeting(&self) -> String {
         let hello = self.hello();
         // An owner who asks in their own words need not be repeated.
         if hello.contains('?') {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use call::TurnId;
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Tell};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
@@ -45,8 +45,9 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
         greeting: text("greeting"),
         owner: text("owner"),
     };
+    let opens = Opens::With(Machine::new(script.clone()).greeting().into());
     let agent = Arc::new(AnsweringService { script });
-    Ok(Answerer::Words { agent, opens: true })
+    Ok(Answerer::Words { agent, opens })
 }
 
 struct AnsweringService {
@@ -131,7 +132,7 @@ mod tests {
     /// The whole of a call as the call sees it: turns, a key, a turn taken back, a message.
     #[tokio::test]
     async fn a_call_from_hello_to_goodbye() {
-        let Ok(Answerer::Words { agent, opens: true }) = build(&Settings::default()) else {
+        let Ok(Answerer::Words { agent, opens: Opens::With(_) }) = build(&Settings::default()) else {
             panic!("it works with words and speaks first");
         };
         let number = Number::parse("+15550001111").expect("it is a number");

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::{Direction, Private, TurnId};
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Tell};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -122,7 +122,7 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
                 system: system(settings.text("instructions")),
                 room: usize::try_from(room).unwrap_or(usize::MAX),
             });
-            Ok(Answerer::Words { agent, opens: true })
+            Ok(Answerer::Words { agent, opens: Opens::Agent })
         }
         Ok(_) => Err(problems),
         Err(problem) => {

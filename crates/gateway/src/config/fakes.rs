@@ -83,7 +83,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
 fn words(_settings: &Settings) -> Result<Answerer, Vec<Problem>> {
     Ok(Answerer::Words {
         agent: Arc::new(Parrot),
-        opens: true,
+        opens: ports::agent::Opens::Agent,
     })
 }
 

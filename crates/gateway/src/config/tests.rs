@@ -54,7 +54,7 @@ fn a_good_file_is_resolved() {
     let reception = &plan.agents["reception"];
     assert!(matches!(
         reception.answerer,
-        Answerer::Words { opens: true, .. }
+        Answerer::Words { opens: ports::agent::Opens::Agent, .. }
     ));
     assert_eq!(
         reception.opening.as_ref().expect("it was written").reveal(),

@@ -1,31 +1,31 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod desk;
+mod life;
 mod record;
 mod tokens;
+mod wish;
 
 use std::collections::{HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use call::event::{End, Party, Why};
-use call::{Call, Direction, Event, Mode, Number, Opening, Private, input, output};
-use futures_util::FutureExt;
+use call::{Direction, Mode, Number, input};
 use media::Format;
-use ports::agent::{Answerer, Introduction};
-use ports::carrier::{Leg, News, Reply, Stream, StreamProtocol, Webhook};
+use ports::agent::Answerer;
+use ports::carrier::{Leg, News, Stream, StreamProtocol, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::config::Plan;
 use crate::line::SocketLine;
-use crate::runner::{ASSUMED, Control, Parts, Talk, run};
+use crate::runner::Control;
 use crate::sound::Attached;
 use record::Born;
 pub use record::{CallId, Record, Report};
 use tokens::Tokens;
+pub use wish::{Purpose, Verdict, Wish};
 
 /// Everything that knows about more than one call.
 pub struct Switchboard {
@@ -49,31 +49,6 @@ struct Desk {
     tokens: Tokens,
     /// When the calls of the last hour were dialled.
     dialled: VecDeque<Instant>,
-}
-
-/// A call that someone wants made.
-#[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// Whom to call, as written.
-    pub to: String,
-    /// From which of our numbers, as written; `None`: the first.
-    pub from: Option<String>,
-    /// With which agent; `None`: the number's own.
-    pub agent: Option<String>,
-    /// What to do when they pick up.
-    pub purpose: Purpose,
-}
-
-/// What to do when they pick up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Purpose {
-    /// Talk, and let the agent begin as it always does.
-    #[default]
-    Converse,
-    /// Talk, and begin with these words.
-    ConverseFrom(Private<String>),
-    /// Say this, and hang up.
-    Notify(Private<String>),
 }
 
 /// Calls that are over are remembered, this many of them.
@@ -202,7 +177,11 @@ impl Switchboard {
             protocol,
             format,
         };
-        record.control.send(Control::Sound(Box::new(attached))).await.is_ok()
+        record
+            .control
+            .send(Control::Sound(Box::new(attached)))
+            .await
+            .is_ok()
     }
 
     /// A call by our name for it.
@@ -312,126 +291,6 @@ impl Switchboard {
         Ok(record)
     }
 
-    /// Starts a call's task, and the desk that carries its orders.
-    fn start(
-        self: &Arc<Self>,
-        record: &Arc<Record>,
-        control: mpsc::Receiver<Control<SocketLine>>,
-        mode: Mode,
-        answerer: Answerer,
-        voice: Option<Voice>,
-    ) {
-        let (orders, given) = mpsc::channel(ORDERS);
-        let (board, record) = (self.clone(), record.clone());
-        tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = ?record.caller, "a call begins");
-        tokio::spawn(async move {
-            let carrier = board.plan.carriers[&record.carrier].clone();
-            let desk = {
-                let outbound = board.outbound(&record);
-                let (board, bound) = (board.clone(), record.clone());
-                let bind = move |leg: &Leg| drop(board.bind(&bound, leg));
-                desk::serve(carrier.calls, record.clone(), outbound, given, bind)
-            };
-            let desk = tokio::spawn(desk);
-            let life = board.live(&record, control, mode, (answerer, voice), orders.clone());
-            if AssertUnwindSafe(life).catch_unwind().await.is_err() {
-                tracing::error!(call = %record.id, "a call broke");
-                let _ = orders.send(output::Carrier::HangUp).await;
-                let end = End {
-                    by: Party::Gateway,
-                    why: Why::Fault,
-                };
-                record.log.push(Event::Ended(end));
-            }
-            drop(orders);
-            board.over(&record);
-            let _ = desk.await;
-        });
-    }
-
-    /// One call, from its first to its last moment.
-    async fn live(
-        &self,
-        record: &Record,
-        control: mpsc::Receiver<Control<SocketLine>>,
-        mode: Mode,
-        (answerer, voice): (Answerer, Option<Voice>),
-        orders: mpsc::Sender<output::Carrier>,
-    ) {
-        let talk = match voice {
-            Some(voice) => match self.talk(record, &mode, &answerer, voice).await {
-                Ok(talk) => Some(talk),
-                Err(fault) => {
-                    // An offered call was already told where its sound goes.
-                    let _ = orders.send(output::Carrier::HangUp).await;
-                    return refuse(record, &fault);
-                }
-            },
-            None => None,
-        };
-        let plan = call::Plan {
-            direction: record.direction,
-            mode,
-            policy: call::Policy {
-                limit: self.plan.rules.max_length.value,
-                ..self.plan.patience
-            },
-            phrases: self.plan.phrases.clone(),
-        };
-        let (call, first) = Call::start(Instant::now(), plan);
-        let recording = self.plan.recordings.as_ref();
-        let parts = Parts {
-            talk,
-            control,
-            orders,
-            log: record.log.clone(),
-            recording: recording.map(|dir| dir.join(format!("{}.wav", record.id))),
-        };
-        run(call, first, parts).await;
-    }
-
-    /// Opens mouth and agent, while the phone rings.
-    async fn talk(
-        &self,
-        record: &Record,
-        mode: &Mode,
-        answerer: &Answerer,
-        voice: Voice,
-    ) -> Result<Talk, Fault> {
-        let phrases = &self.plan.phrases;
-        let (first, agent) = match (mode, answerer) {
-            (
-                Mode::Conversation {
-                    opening: Opening::Say(text),
-                },
-                Answerer::Words { agent, .. },
-            ) => (Some(text), Some(agent)),
-            (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
-            (Mode::Notify { text }, _) => (Some(text), None),
-            (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
-        };
-        let agent = match agent {
-            Some(agent) => agent.open(introduction(record)).await?,
-            None => nobody(),
-        };
-        let prepare = [&phrases.filler, &phrases.apology, &phrases.goodbye];
-        Ok(Talk {
-            mouth: voice.mouth.open(ASSUMED).await?,
-            agent,
-            language: self.plan.agents[&record.agent].language.clone(),
-            prepare: first.into_iter().chain(prepare).cloned().collect(),
-            voice,
-        })
-    }
-
-    fn over(&self, record: &Record) {
-        let mut desk = self.desk();
-        desk.up = desk.up.saturating_sub(1);
-        desk.tokens.forget(record.id);
-        let end = record.log.after(0).pop().map(|entry| entry.event);
-        tracing::info!(call = %record.id, ?end, seconds = record.log.age().as_secs(), "a call ended");
-    }
-
     /// Where a call's sound goes: made once for each call, with a token of its own.
     fn stream(&self, record: &Record) -> Stream {
         let make = || {
@@ -446,16 +305,6 @@ impl Switchboard {
             }
         };
         record.stream(make).clone()
-    }
-
-    fn outbound(&self, record: &Record) -> desk::Outbound {
-        let base = format!("{}/{}", self.plan.public_url, record.carrier);
-        desk::Outbound {
-            voice_url: format!("{base}/voice?call={}", record.id),
-            status_url: format!("{base}/status?call={}", record.id),
-            ring: self.plan.patience.ring,
-            limit: self.plan.rules.max_length.value,
-        }
     }
 
     /// Learns the carrier's name for a call. `false`: the call has another.
@@ -483,59 +332,6 @@ impl Switchboard {
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
         Ok(self.plan.rules.may_answer(from, desk.up)?)
-    }
-
-    fn our_number(&self, from: Option<&str>) -> Result<Number, Fault> {
-        let number = match from {
-            Some(text) => Number::parse(text)
-                .ok()
-                .filter(|it| self.plan.numbers.contains_key(it)),
-            None => self.plan.numbers.keys().next().cloned(),
-        };
-        number.ok_or_else(|| {
-            Fault::new(
-                Blame::Config,
-                code::POLICY_NUMBER,
-                "there is no such number of ours to call from",
-            )
-            .hint("add it to the configuration as [numbers.\"+…\"]")
-        })
-    }
-
-    fn answerer(&self, agent: &str) -> Result<Answerer, Fault> {
-        let found = self.plan.agents.get(agent).map(|it| it.answerer.clone());
-        found.ok_or_else(|| {
-            let names: Vec<_> = self.plan.agents.keys().map(String::as_str).collect();
-            Fault::new(
-                Blame::Config,
-                code::CONFIG_INVALID,
-                format!("there is no agent {agent:?}"),
-            )
-            .hint(format!("the agents are: {}", names.join(", ")))
-        })
-    }
-
-    fn mode(&self, agent: &str, answerer: &Answerer, purpose: Purpose) -> Mode {
-        let fixed = self
-            .plan
-            .agents
-            .get(agent)
-            .and_then(|it| it.opening.clone());
-        match (purpose, answerer) {
-            (Purpose::Notify(text), _) => Mode::Notify { text },
-            (_, Answerer::Loopback) => Mode::Loopback,
-            (Purpose::ConverseFrom(text), Answerer::Words { .. }) => Mode::Conversation {
-                opening: Opening::Say(text),
-            },
-            (Purpose::Converse, Answerer::Words { opens, .. }) => {
-                let opening = match (fixed, opens) {
-                    (Some(text), _) => Opening::Say(text),
-                    (None, true) => Opening::Ask,
-                    (None, false) => Opening::Wait,
-                };
-                Mode::Conversation { opening }
-            }
-        }
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
@@ -568,28 +364,6 @@ impl Switchboard {
     }
 }
 
-/// What to tell a carrier that asked what to do with a call.
-#[derive(Clone, Debug)]
-pub enum Verdict {
-    /// Connect its sound to this.
-    Connect(Stream),
-    /// End it.
-    HangUp,
-    /// Do not take it.
-    Reject,
-}
-
-impl Verdict {
-    /// As the carrier's port wants to be told.
-    pub fn reply(&self) -> Reply<'_> {
-        match self {
-            Self::Connect(stream) => Reply::Connect(stream),
-            Self::HangUp => Reply::HangUp,
-            Self::Reject => Reply::Reject,
-        }
-    }
-}
-
 impl Desk {
     fn add(&mut self, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
@@ -619,32 +393,5 @@ impl Desk {
     }
 }
 
-/// A call that could not be given a voice ends before it begins.
-fn refuse(record: &Record, fault: &Fault) {
-    tracing::error!(call = %record.id, code = fault.code, "a call could not begin: {fault}");
-    record.fail(fault);
-    record.log.push(Event::Ended(End {
-        by: Party::Gateway,
-        why: Why::Fault,
-    }));
-}
-
-fn introduction(record: &Record) -> Introduction {
-    Introduction {
-        call: record.id.to_string(),
-        direction: record.direction,
-        caller: record.caller.clone(),
-        number: record.number.clone(),
-    }
-}
-
-/// An agent for calls that need none: it listens and says nothing.
-fn nobody() -> ports::Link<ports::agent::Tell, ports::agent::Answer> {
-    let (near, mut far) = ports::pair(16);
-    tokio::spawn(async move { while far.rx.recv().await.is_some() {} });
-    near
-}
-
-/// How much a call may be told at once, and order at once.
+/// How much a call may be told at once.
 const CONTROL: usize = 64;
-const ORDERS: usize = 8;
