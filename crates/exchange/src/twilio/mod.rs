@@ -4,6 +4,7 @@
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
 //! `<Play>` make no sound; recording, answering-machine detection, conferences and `<Dial>` are not played.
 
+mod form;
 pub(crate) mod life;
 pub(crate) mod load;
 pub(crate) mod media;
