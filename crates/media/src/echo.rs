@@ -48,7 +48,7 @@ enum Suspect {
 /// The last `N` thinned samples, oldest first.
 #[derive(Debug)]
 struct Trace<const N: usize> {
-    /// Twice as long as needed, so that it is moved down only now and then.
+    /// A little longer than needed, so that it is moved down only now and then.
     samples: Box<[f32]>,
     end: usize,
     last: f32,
@@ -175,7 +175,7 @@ impl Guard {
 impl<const N: usize> Trace<N> {
     fn new() -> Self {
         Self {
-            samples: vec![0.0; 2 * N].into(),
+            samples: vec![0.0; N + ROOM].into(),
             end: N,
             last: 0.0,
         }
@@ -223,6 +223,7 @@ fn samples(time: Duration) -> usize {
 
 const THIN_HZ: u32 = 2_000;
 const THIN_PER_FRAME: usize = THIN_HZ as usize / 50;
+const ROOM: usize = 10 * THIN_PER_FRAME;
 /// An echo comes back after 20 to 600 ms.
 const EARLIEST: usize = THIN_HZ as usize / 50;
 const LATEST: usize = THIN_HZ as usize * 6 / 10;

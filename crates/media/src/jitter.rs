@@ -13,6 +13,8 @@ pub(crate) struct Jitter {
     /// The packet to give next.
     next: Option<u64>,
     flow: Flow,
+    /// Packets in a row that found far more waiting than need be.
+    crowded: u32,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,7 @@ impl Jitter {
             bytes: 0,
             next: None,
             flow: Flow::Filling,
+            crowded: 0,
         }
     }
 
@@ -91,7 +94,9 @@ impl Jitter {
         slot.payload.extend_from_slice(payload);
         self.waiting += 1;
         self.bytes += payload.len();
-        Insert::Kept { dropped }
+        Insert::Kept {
+            dropped: dropped + self.relieve(),
+        }
     }
 
     pub(crate) fn pop(&mut self) -> Pop<'_> {
@@ -131,6 +136,18 @@ impl Jitter {
             Flow::Filling if self.waiting < self.depth => 0,
             Flow::Filling | Flow::Giving => self.bytes,
         }
+    }
+
+    /// After a burst, or when the far end's clock is faster than ours, packets wait longer than
+    /// they have to: one is given up each second until it is right.
+    fn relieve(&mut self) -> u64 {
+        let is_crowded = self.flow == Flow::Giving && self.waiting > self.depth + CROWD;
+        self.crowded = if is_crowded { self.crowded + 1 } else { 0 };
+        if self.crowded < PATIENCE {
+            return 0;
+        }
+        self.crowded = 0;
+        self.drop_oldest()
     }
 
     fn out_of_reach(&self, index: u64) -> bool {
@@ -177,6 +194,9 @@ const SLOTS: usize = 64;
 pub(crate) const FAR: u64 = 500;
 /// A hole of more packets than this is not filled packet by packet.
 const HOLES: u64 = 3;
+/// So many packets more than the depth may wait, and for so many packets' time.
+const CROWD: usize = 2;
+const PATIENCE: u32 = 50;
 
 #[cfg(test)]
 mod tests {
@@ -250,6 +270,21 @@ mod tests {
             .sum();
         assert_eq!(dropped, 950, "50 packets of 160 bytes are one second");
         assert_eq!(given(&mut jitter), format!("{}", 950u64 as u8));
+    }
+
+    #[test]
+    fn what_a_burst_leaves_behind_is_worked_off() {
+        let mut jitter = Jitter::new(2, 8_000);
+        (0..12).for_each(|index| assert_eq!(insert(&mut jitter, index), KEPT));
+        let mut dropped = 0;
+        for index in 12..1_012 {
+            given(&mut jitter);
+            if insert(&mut jitter, index) != KEPT {
+                dropped += 1;
+            }
+        }
+        assert_eq!(dropped, 8, "four are left of twelve");
+        assert_eq!(jitter.waiting, 2 + CROWD);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::marks::{Mark, Marks};
+use crate::speech::{Speech, Stage};
 use crate::timeline::Timeline;
 use crate::{Codec, Format, Outgoing, Rate};
 
@@ -26,18 +28,6 @@ pub struct Cut {
     pub utterance: UtteranceId,
     /// How much of it was heard.
     pub played: Duration,
-}
-
-/// A point in the sound sent, which the far end reports back when it has played that far.
-///
-/// A cut starts a new generation: marks of an older one come back because the far buffer was
-/// cleared, not because they were heard, and are ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Mark {
-    /// How many cuts came before.
-    pub generation: u32,
-    /// Counts up within the call.
-    pub index: u32,
 }
 
 /// The agent's audio on its way to the caller.
@@ -73,30 +63,6 @@ pub(crate) struct Playout {
     dropped: u64,
 }
 
-#[derive(Debug)]
-struct Speech {
-    utterance: UtteranceId,
-    /// What was not sent, and a little of what was: a cut of its forerunner may call it back.
-    samples: VecDeque<i16>,
-    /// How many of `samples` were sent.
-    kept: usize,
-    /// How many samples of it were ever sent.
-    sent: u64,
-    /// The far end has reported so many as played.
-    reported: u64,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// More audio may come.
-    Arriving,
-    /// All audio is here.
-    Complete,
-    /// All audio was sent: the caller hears the end of it at `at`, or when the mark comes back.
-    Sent { at: u64, mark: Mark },
-}
-
 /// Some samples of an utterance, booked to play at a time.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
@@ -114,16 +80,6 @@ enum Supply {
     Ahead,
     /// It has run out, and was faded out; it must fade in again.
     Broken,
-}
-
-#[derive(Debug)]
-struct Marks {
-    generation: u32,
-    next: u32,
-    /// Frames sent since the last mark.
-    frames: u32,
-    /// Those that have not come back, with what had been sent by then.
-    out: VecDeque<(u32, UtteranceId, u64)>,
 }
 
 /// Writes frames in the caller's codec.
@@ -149,12 +105,7 @@ impl Playout {
             tail: 0,
             unheard: VecDeque::with_capacity(16),
             supply: Supply::Live,
-            marks: Marks {
-                generation: 0,
-                next: 0,
-                frames: 0,
-                out: VecDeque::with_capacity(MARKS),
-            },
+            marks: Marks::new(),
             finished: VecDeque::new(),
             line: Timeline::new(lead + rate.samples_in(REMEMBERED)),
             wire: Wire {
@@ -372,7 +323,7 @@ impl Playout {
         }
         self.emit(at, send);
         self.end_all(self.tail, send);
-        if self.marks.frames >= FRAMES_PER_MARK {
+        if self.marks.is_due() {
             self.mark(send);
         }
     }
@@ -439,7 +390,7 @@ impl Playout {
     fn emit(&mut self, at: u64, send: &mut impl FnMut(Outgoing<'_>)) {
         self.line.write(at, &self.wire.frame);
         self.tail = at + self.wire.frame.len() as u64;
-        self.marks.frames += 1;
+        self.marks.frame();
         send(Outgoing::Audio(self.wire.encode()));
     }
 
@@ -555,96 +506,6 @@ impl Playout {
     }
 }
 
-impl Speech {
-    fn new(utterance: UtteranceId, samples: VecDeque<i16>) -> Self {
-        Self {
-            utterance,
-            samples,
-            kept: 0,
-            sent: 0,
-            reported: 0,
-            stage: Stage::Arriving,
-        }
-    }
-
-    fn has_begun(&self) -> bool {
-        self.sent > 0 || matches!(self.stage, Stage::Sent { .. })
-    }
-
-    fn left(&self) -> usize {
-        self.samples.len() - self.kept
-    }
-
-    fn take(&mut self, out: &mut [i16], keep: usize) {
-        let range = self.kept..self.kept + out.len();
-        let (front, back) = self.samples.as_slices();
-        if range.end <= front.len() {
-            out.copy_from_slice(&front[range]);
-        } else if range.start >= front.len() {
-            out.copy_from_slice(&back[range.start - front.len()..range.end - front.len()]);
-        } else {
-            let first = front.len() - range.start;
-            out[..first].copy_from_slice(&front[range.start..]);
-            out[first..].copy_from_slice(&back[..range.end - front.len()]);
-        }
-        self.kept += out.len();
-        self.sent += out.len() as u64;
-        let surplus = self.kept.saturating_sub(keep);
-        self.samples.drain(..surplus);
-        self.kept -= surplus;
-    }
-
-    /// The last `samples` that were sent were not heard, and never will be.
-    fn call_back(&mut self, samples: u64) {
-        let samples = samples.min(self.kept as u64);
-        self.kept -= samples as usize;
-        self.sent -= samples;
-        self.reported = self.reported.min(self.sent);
-        if samples > 0 && matches!(self.stage, Stage::Sent { .. }) {
-            self.stage = Stage::Complete;
-        }
-    }
-}
-
-impl Marks {
-    fn peek(&self) -> Mark {
-        Mark {
-            generation: self.generation,
-            index: self.next,
-        }
-    }
-
-    fn set(&mut self, utterance: UtteranceId, sent: u64) -> Mark {
-        let mark = self.peek();
-        if self.out.len() == MARKS {
-            self.out.pop_front();
-        }
-        self.out.push_back((mark.index, utterance, sent));
-        self.next += 1;
-        self.frames = 0;
-        mark
-    }
-
-    /// What had been sent before this mark, and forgets those before it. `None` for a mark that
-    /// was never made, came before, or belongs to a time before a cut.
-    fn back(&mut self, mark: Mark) -> Option<(UtteranceId, u64)> {
-        if mark.generation != self.generation || mark.index >= self.next {
-            return None;
-        }
-        let mut last = None;
-        while let Some((_, utterance, sent)) = self.out.pop_front_if(|it| it.0 <= mark.index) {
-            last = Some((utterance, sent));
-        }
-        last
-    }
-
-    fn cut(&mut self) {
-        self.generation += 1;
-        self.frames = 0;
-        self.out.clear();
-    }
-}
-
 impl Wire {
     fn encode(&mut self) -> &[u8] {
         self.bytes.clear();
@@ -676,7 +537,7 @@ fn fade_in(samples: &mut [i16]) {
 /// More lead than this makes no sense on a phone call.
 const LONGEST_LEAD: Duration = Duration::from_secs(1);
 /// What was played is remembered for so long, for the recording.
-const REMEMBERED: Duration = Duration::from_millis(300);
+const REMEMBERED: Duration = Duration::from_millis(150);
 /// More audio than this waiting means that the synthesizer has gone mad.
 const LONGEST_QUEUE: Duration = Duration::from_secs(600);
 /// A mark that takes longer than this is not coming.
@@ -687,10 +548,6 @@ const LAST_CHANCE: Duration = Duration::from_millis(10);
 const DYING: Duration = Duration::from_millis(6);
 /// How long the fade is where padding or a gap meets speech.
 const JOINT: Duration = Duration::from_millis(2);
-/// 400 ms.
-const FRAMES_PER_MARK: u32 = 20;
-/// So many marks may be out; the oldest is forgotten, since any later one stands for it too.
-const MARKS: usize = 64;
 const SPARE: usize = 4;
 /// Utterances are made side by side, so one may come a few places after its turn.
 const OVER: usize = 16;

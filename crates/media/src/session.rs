@@ -343,4 +343,4 @@ impl Playing {
 
 /// How many frames ticks may be ahead of time, and behind it.
 const AHEAD: u64 = 2;
-const BEHIND: u64 = 5;
+const BEHIND: u64 = 4;

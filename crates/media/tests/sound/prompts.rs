@@ -62,7 +62,6 @@ fn babble(seed: u32, length: Duration) -> Vec<i16> {
 
 fn speeches() -> Vec<Vec<i16>> {
     let human: Vec<_> = SENTENCES.iter().filter_map(|it| prompt(it)).collect();
-    println!("{} human sentences", human.len());
     if human.is_empty() {
         (0..10).map(|it| babble(it, ms(4_000))).collect()
     } else {
