@@ -1,7 +1,7 @@
 //! Two parties taking turns.
 //!
-//! What the caller does is in [`caller`](self), what the agent does in `agent`, what becomes of
-//! our own words in `mouth`; here is what time does, and how the floor comes free.
+//! What the agent does is in `agent`, what the caller does in `caller`, what becomes of our own
+//! words in `mouth`; here is what time does, and how the floor comes free.
 
 mod agent;
 mod caller;
@@ -260,7 +260,13 @@ impl Conversation {
     /// All was said and heard.
     fn turn_over(&mut self, turn: Turn, at: &mut Moment<'_>) -> Option<End> {
         let hang_up = turn.more == More::HangUp;
+        let unheard = turn.spoke && turn.heard.is_empty();
         self.tell_heard(turn, at);
+        if unheard && !hang_up {
+            // None of it could be made into sound. Perhaps this can, or there is only dead air.
+            let apology = at.plan.phrases.apology.reveal();
+            self.voice.say_all(Whose::Ours, apology, at);
+        }
         if hang_up {
             self.floor = Floor::Open { since: at.now };
             return Some(End {
@@ -271,7 +277,7 @@ impl Conversation {
         // Words said into the agent's last moment answer it ("Shall I book it?" "Yeah."). Those
         // said earlier were a murmur, and wait for the caller's next turn.
         let ended = self.hearing.ended().filter(|it| *it + TAIL >= at.now);
-        match ended.filter(|_| self.hearing.is_waiting()) {
+        match ended.filter(|_| self.hearing.is_waiting() && self.voice.is_silent()) {
             Some(ended) => {
                 self.floor = Floor::Pause {
                     ended,

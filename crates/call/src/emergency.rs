@@ -208,6 +208,33 @@ mod tests {
     }
 
     #[test]
+    fn every_service_is_known_behind_every_country_code() {
+        for country in COUNTRIES {
+            for service in SERVICES {
+                for text in [
+                    format!("+{country}{service}"),
+                    format!("+{country}0{service}"),
+                    format!("00{country}{service}"),
+                ] {
+                    assert!(is_emergency(&text), "{text}");
+                }
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// Whoever has a number of at least seven digits behind a country code can be called.
+        #[test]
+        fn no_subscriber_is_mistaken_for_a_service(
+            country in proptest::sample::select(COUNTRIES),
+            number in "[1-9][0-9]{6,11}",
+        ) {
+            let text = format!("+{country}{number}");
+            proptest::prop_assert!(!is_emergency(&text), "{}", text);
+        }
+    }
+
+    #[test]
     fn the_tables_are_in_order() {
         assert!(ZEROS.is_sorted());
         assert!(COUNTRIES.iter().all(|it| it.len() <= 3));

@@ -24,6 +24,8 @@ pub(crate) struct Hearing {
     sure: Option<Instant>,
     /// How many requests to finalize have not been answered.
     asked: u32,
+    /// Whether the caller has spoken since the last one, so that its answer does not cover all.
+    spoken_since: bool,
     /// Words taken from partials because the final did not come in time, oldest first.
     used: VecDeque<Used>,
 }
@@ -40,6 +42,7 @@ impl Hearing {
     pub(crate) fn speech_started(&mut self) {
         self.speaking = true;
         self.sounded = true;
+        self.spoken_since = true;
         for used in &mut self.used {
             used.spoken_since = true;
         }
@@ -69,11 +72,12 @@ impl Hearing {
             // are not taken again; only words that go beyond them are new.
             Some(used) => after(text, &used).unwrap_or_default(),
             None => {
+                let more = self.asked > 0 && self.spoken_since;
                 if self.asked == 0 {
                     self.sure = Some(at.now);
                 }
                 self.asked = self.asked.saturating_sub(1);
-                self.sounded = self.speaking;
+                self.sounded = self.speaking || more;
                 self.partial.clear();
                 text
             }
@@ -86,6 +90,7 @@ impl Hearing {
         let uncovered = self.is_uncovered();
         if uncovered {
             self.asked += 1;
+            self.spoken_since = false;
             at.speech(output::Speech::Finalize);
         }
         uncovered

@@ -100,6 +100,7 @@ pub enum Agent {
 pub enum Command {
     /// End the call now. Always allowed.
     HangUp,
-    /// Say this to the caller.
+    /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
+    /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),
 }

@@ -163,6 +163,7 @@ impl Voice {
         };
         if utterance.length.is_none() {
             utterance.length = Some(length);
+            self.failures = 0;
             self.pace.learn(&utterance.text, length);
         }
     }
@@ -192,7 +193,6 @@ impl Voice {
         // Sound comes in order: what was made before what is heard now was heard.
         let ended = if progress.done { index + 1 } else { index };
         for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
-            self.failures = 0;
             if utterance.whose == Whose::Turn {
                 heard = join(heard, &utterance.text);
             }

@@ -491,6 +491,88 @@ fn a_mouth_that_hangs_is_not_waited_for_forever() {
 }
 
 #[test]
+fn a_clause_that_never_sounds_is_given_up() {
+    let mouth = Mouth {
+        hangs: vec![1],
+        ..Mouth::default()
+    };
+    let world = conversation(&["We open at nine.", "At nine."])
+        .mouth(mouth)
+        .at(1_000, speak(400, "hello"))
+        .at(9_000, speak(400, "hello"))
+        .at(13_000, hang_up())
+        .run(14_000);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001580  {"type":"caller.speech_ended"}
+            002180  {"type":"caller.said","text":"hello"}
+            002180  {"type":"agent.turn_started","text":"hello"}
+            007280  {"type":"speech.failed","code":"speech.failed"}
+            008760  {"type":"agent.said","text":"Sorry, what was that?"}
+            009040  {"type":"caller.speech_started"}
+            009580  {"type":"caller.speech_ended"}
+            010180  {"type":"caller.said","text":"hello"}
+            010180  {"type":"agent.turn_started","text":"hello"}
+            010980  {"type":"agent.said","text":"At nine."}
+            013000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+        002180  1 turn "hello"
+        007280  1 heard ""
+        010180  2 turn "hello"
+        010980  2 heard "At nine."
+    "#]],
+    );
+}
+
+#[test]
+fn a_mouth_that_fails_now_and_then_does_not_end_the_call() {
+    let mouth = Mouth {
+        fails: vec![1, 3, 5],
+        ..Mouth::default()
+    };
+    let world = conversation(&["One. Two. Three. Four. Five. Six."])
+        .mouth(mouth)
+        .at(1_000, speak(400, "count"))
+        .at(9_000, hang_up())
+        .run(14_000);
+    check(
+        &world,
+        expect![[r#"
+            000000  {"type":"call.offered"}
+            000000  {"type":"call.answered"}
+            000000  {"type":"call.connected"}
+            001040  {"type":"caller.speech_started"}
+            001580  {"type":"caller.speech_ended"}
+            002180  {"type":"caller.said","text":"count"}
+            002180  {"type":"agent.turn_started","text":"count"}
+            002480  {"type":"speech.failed","code":"speech.failed"}
+            002560  {"type":"speech.failed","code":"speech.failed"}
+            002660  {"type":"speech.failed","code":"speech.failed"}
+            002760  {"type":"agent.said","text":"Two."}
+            003080  {"type":"agent.said","text":"Four."}
+            003340  {"type":"agent.said","text":"Six."}
+            009000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+            002180  1 turn "count"
+            003340  1 heard "Two. Four. Six."
+        "#]],
+    );
+}
+
+#[test]
 fn a_mouth_that_fails_three_times_in_a_row_ends_the_call() {
     let mouth = Mouth {
         fails: (1..10).collect(),

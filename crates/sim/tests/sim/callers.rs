@@ -436,6 +436,37 @@ fn a_caller_who_goes_on_while_the_transcriber_is_asked_keeps_the_turn() {
 }
 
 #[test]
+fn an_answer_that_comes_after_more_was_said_does_not_cover_it() {
+    let ears = Ears {
+        answers: Some(ms(700)),
+        ..Ears::default()
+    };
+    let world = conversation(&["For two, at eight."])
+        .ears(ears)
+        .at(1_000, speak(600, "a table"))
+        .at(2_260, speak(200, "for two"))
+        .at(8_000, hang_up())
+        .run(10_000);
+    check(
+        &world,
+        expect![[r#"
+        000000  {"type":"call.offered"}
+        000000  {"type":"call.answered"}
+        000000  {"type":"call.connected"}
+        001040  {"type":"caller.speech_started"}
+        001780  {"type":"caller.speech_ended"}
+        002300  {"type":"caller.speech_started"}
+        002640  {"type":"caller.speech_ended"}
+        002880  {"type":"caller.said","text":"a table"}
+        003740  {"type":"caller.said","text":"for two"}
+        003740  {"type":"agent.turn_started","text":"a table for two"}
+        005140  {"type":"agent.said","text":"For two, at eight."}
+        008000  {"type":"call.ended","by":"caller","why":"hung_up"}
+    "#]],
+    );
+}
+
+#[test]
 fn a_turn_that_is_surely_over_ends_sooner() {
     let world = conversation(&["At nine."])
         .at(1_000, Happening::Judged(ms(600), "when do you open", 0.9))
