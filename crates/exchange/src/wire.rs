@@ -85,7 +85,7 @@ impl Wire {
         }
     }
 
-    /// Begins a text frame in `out`; [`finish_text`] ends it.
+    /// Begins a text frame in `out`; [`Self::finish_text`] ends it.
     pub(crate) fn begin_text(out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(&[0x81, 0x80 | 126, 0, 0, 0, 0, 0, 0]);
