@@ -715,9 +715,24 @@ fn noise_that_was_no_words_gives_the_floor_back() {
         001780  {"type":"caller.speech_ended"}
     "#]],
     );
-    // Silence counts from the true end of the noise, at 1.6 s.
+}
+
+#[test]
+fn silence_counts_from_the_true_end_of_the_last_sound() {
+    // It ends at 1.6 s; goodbye begins 60 s later.
     let world = conversation(&[]).at(1_000, speak(600, "")).run(70_000);
-    assert!(world.story().contains("063"), "{}", world.story());
+    check(
+        &world,
+        expect![[r#"
+        000000  {"type":"call.offered"}
+        000000  {"type":"call.answered"}
+        000000  {"type":"call.connected"}
+        001040  {"type":"caller.speech_started"}
+        001780  {"type":"caller.speech_ended"}
+        063120  {"type":"agent.said","text":"I have to go. Goodbye."}
+        068120  {"type":"call.ended","by":"gateway","why":"silence"}
+    "#]],
+    );
 }
 
 #[test]
