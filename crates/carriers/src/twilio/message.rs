@@ -150,7 +150,7 @@ pub(super) fn whole<T: FromStr>(text: &str) -> Option<T> {
 /// Reads a sound message that is spelled without spaces and escapes, its fields in any order.
 /// `None` says nothing about a message but that this cannot read it.
 ///
-/// Reading every message with [`read`] takes about three times as long.
+/// It saves two passes of a general JSON reader, fifty times a second in every call.
 pub(super) fn compact_media(message: &str) -> Option<Media<'_>> {
     let (mut event, mut media) = (None, None);
     let mut rest = message.strip_prefix('{')?;
@@ -206,8 +206,9 @@ fn compact_sound(text: &str) -> Option<(Media<'_>, &str)> {
 /// Reads a string that is written as it is, and gives what comes after it.
 fn plain_string(text: &str) -> Option<(&str, &str)> {
     let (value, rest) = text.strip_prefix('"')?.split_once('"')?;
-    let plain = value.bytes().all(|b| b >= b' ' && b != b'\\');
-    plain.then_some((value, rest))
+    // Every byte is looked at, whatever the others were, so that many can be looked at at once.
+    let odd = (value.bytes()).fold(false, |odd, b| odd | (b < b' ') | (b == b'\\'));
+    (!odd).then_some((value, rest))
 }
 
 /// Fills an empty place. A second value is what [`read`] would refuse.
