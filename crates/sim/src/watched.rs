@@ -19,6 +19,8 @@ pub struct Watched {
     turns: Turns,
     saying: Saying,
     owner: Owner,
+    /// How often in a row something that was due was still due afterwards.
+    in_vain: u32,
 }
 
 /// How it begins and ends.
@@ -131,6 +133,7 @@ impl Watched {
                 phrases,
             },
             owner: Owner::default(),
+            in_vain: 0,
         };
         (watched, out)
     }
@@ -164,6 +167,9 @@ impl Watched {
             if matches!(before.kind, Kind::Timeout) && due > now {
                 self.owner.check(now);
             }
+            let in_vain = matches!(before.kind, Kind::Timeout) && due <= now;
+            self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
+            assert!(self.in_vain < 20, "waiting for {what} in vain");
         }
         out
     }
@@ -181,10 +187,7 @@ impl Watched {
     /// Waits and does nothing else. However a call stands, that must end it.
     pub fn wait(&mut self, mut now: Instant) -> Vec<Output> {
         let mut all = Vec::new();
-        let mut at_once = 0;
         while let Some((due, what)) = self.deadline() {
-            at_once = if due <= now { at_once + 1 } else { 0 };
-            assert!(at_once < 20, "waiting for {what} in vain");
             now = now.max(due);
             let mut out = self.handle(now, Input::Timeout);
             // Somebody must say that the sound was cut.
