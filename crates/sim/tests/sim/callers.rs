@@ -229,6 +229,43 @@ fn a_word_said_into_the_agents_last_moment_answers_it() {
 }
 
 #[test]
+fn a_caller_who_begins_as_the_agent_ends_has_the_floor() {
+    let world = conversation(&["We open at nine.", "You are welcome."])
+        .at(1_000, speak(400, "hello"))
+        .at(3_240, speak(900, "thank you very much"))
+        .at(8_000, hang_up())
+        .run(10_000);
+    check(
+        &world,
+        expect![[r#"
+        000000  {"type":"call.offered"}
+        000000  {"type":"call.answered"}
+        000000  {"type":"call.connected"}
+        001040  {"type":"caller.speech_started"}
+        001580  {"type":"caller.speech_ended"}
+        002180  {"type":"caller.said","text":"hello"}
+        002180  {"type":"agent.turn_started","text":"hello"}
+        003280  {"type":"caller.speech_started"}
+        003460  {"type":"agent.said","text":"We open at nine."}
+        004320  {"type":"caller.speech_ended"}
+        004920  {"type":"caller.said","text":"thank you very much"}
+        004920  {"type":"agent.turn_started","text":"thank you very much"}
+        006200  {"type":"agent.said","text":"You are welcome."}
+        008000  {"type":"call.ended","by":"caller","why":"hung_up"}
+    "#]],
+    );
+    check_told(
+        &world,
+        expect![[r#"
+        002180  1 turn "hello"
+        003460  1 heard "We open at nine."
+        004920  2 turn "thank you very much"
+        006200  2 heard "You are welcome."
+    "#]],
+    );
+}
+
+#[test]
 fn words_in_the_making_take_the_floor_before_the_sound_has_lasted() {
     let ears = Ears {
         partials: Some(ms(20)),
