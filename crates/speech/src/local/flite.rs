@@ -1,4 +1,4 @@
-//! flite, voice slt: a mouth for machines without a better one, and a caller for the demo.
+//! flite: a mouth for machines without a better one, and a caller for the demo.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -21,8 +21,8 @@ pub(super) fn require() -> Result<(), Fault> {
     run.map(drop).map_err(|wrong| missing().because(wrong))
 }
 
-/// Says some text; returns the samples and their rate.
-pub(super) fn say(text: &str) -> Result<(Vec<f32>, u32), Fault> {
+/// Says some text in one of flite's voices; returns the samples and their rate.
+pub(super) fn say(text: &str, voice: &str) -> Result<(Vec<f32>, u32), Fault> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if !line.chars().any(char::is_alphanumeric) {
         return Ok((Vec::new(), 16_000));
@@ -32,7 +32,7 @@ pub(super) fn say(text: &str) -> Result<(Vec<f32>, u32), Fault> {
     // gone after the first time.
     let out = NamedTempFile::new().map_err(|wrong| failed().because(wrong))?;
     let spawned = Command::new("flite")
-        .args(["-voice", "slt", "-o"])
+        .args(["-voice", voice, "-o"])
         .arg(out.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -204,7 +204,7 @@ fn say(works: &Works, phrase: &Phrase) -> Result<Vec<i16>, Fault> {
             tracing::warn!(code = fault.code, reason = fault.message, "using the plain voice");
             works.speak(Speaker::Flite, text, phrase.hz)
         }
-        (said, Speaker::Piper | Speaker::Flite) => said,
+        (said, Speaker::Piper | Speaker::Flite | Speaker::FliteMale) => said,
     }
 }
 

@@ -66,17 +66,9 @@ impl Reader {
         let works = Works::of(store, super::cores());
         match speaker {
             Speaker::Piper => works.mouth.warm()?,
-            Speaker::Flite => super::flite::require()?,
+            Speaker::Flite | Speaker::FliteMale => super::flite::require()?,
         }
         Ok(Self { works, speaker })
-    }
-
-    /// Loads a voice other than the one calls prefer to speak with, for whoever plays the far end.
-    ///
-    /// # Errors
-    /// Says what to run where the program is missing.
-    pub fn second(store: &Store) -> Result<Self, Fault> {
-        Self::open(store, Speaker::Flite)
     }
 
     /// Loads the best voice there is on this machine.
@@ -89,7 +81,21 @@ impl Reader {
         Ok(Self { works, speaker })
     }
 
-    /// Reads some text aloud, at about -17 dBFS, with hardly any silence around it.
+    /// Loads a voice that nobody takes for the best one.
+    ///
+    /// # Errors
+    /// Says what to run where there is none.
+    pub fn second(store: &Store) -> Result<Self, Fault> {
+        let best = Self::best(store)?;
+        super::flite::require()?;
+        let speaker = match best.speaker {
+            Speaker::Piper => Speaker::Flite,
+            Speaker::Flite | Speaker::FliteMale => Speaker::FliteMale,
+        };
+        Ok(Self { speaker, ..best })
+    }
+
+    /// Reads some text aloud, at about -16 dBFS, with hardly any silence around it.
     ///
     /// # Errors
     /// Where the voice fails.

@@ -33,6 +33,8 @@ pub enum Speaker {
     Piper,
     /// A plain voice, female: needs no model.
     Flite,
+    /// A plain voice, male: stands in where the female one is taken.
+    FliteMale,
 }
 
 /// What a speaker said.
@@ -76,23 +78,27 @@ impl Works {
     /// Says some text at `rate`.
     pub(super) fn speak(&self, speaker: Speaker, text: &str, rate: u32) -> Result<Vec<i16>, Fault> {
         let text = say::aloud(text);
-        let mut speech = match speaker {
+        let speech = match speaker {
             Speaker::Piper => self.mouth.with(|voice| {
                 let rate = voice.rate();
                 voice.say(&text).map(|samples| Speech { samples, rate })
             })??,
-            Speaker::Flite => {
-                let (samples, rate) = flite::say(&text)?;
-                Speech { samples, rate }
-            }
+            Speaker::Flite => plain(&text, "slt")?,
+            Speaker::FliteMale => plain(&text, "rms")?,
         };
+        let mut samples = sound::resample(speech.samples, speech.rate, rate);
+        sound::level(&mut samples, rate);
         let ends = text.trim_end().ends_with(['.', '!', '?']);
-        sound::level(&mut speech.samples, speech.rate);
-        let per_ms = speech.rate as usize / 1_000;
+        let per_ms = rate as usize / 1_000;
         let after = per_ms * if ends { AFTER_SENTENCE } else { AFTER_CLAUSE };
-        let kept = sound::trim(&speech.samples, speech.rate, per_ms * BEFORE, after);
-        Ok(sound::to_pcm(&sound::resample(kept.to_vec(), speech.rate, rate)))
+        let kept = sound::trim(&samples, rate, per_ms * BEFORE, after);
+        Ok(sound::to_pcm(kept))
     }
+}
+
+fn plain(text: &str, voice: &str) -> Result<Speech, Fault> {
+    let (samples, rate) = flite::say(text, voice)?;
+    Ok(Speech { samples, rate })
 }
 
 /// The best voice there is on this machine.
