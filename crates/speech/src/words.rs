@@ -37,8 +37,14 @@ fn money(word: &str) -> String {
     let Some(amount) = word.strip_prefix('$') else {
         return word.to_owned();
     };
-    let whole = amount.find(|it: char| !(it.is_ascii_digit() || it == ',')).unwrap_or(amount.len());
-    format!("{} dollars {}", &amount[..whole], amount[whole..].trim_start_matches('.'))
+    let whole = amount
+        .find(|it: char| !(it.is_ascii_digit() || it == ','))
+        .unwrap_or(amount.len());
+    format!(
+        "{} dollars {}",
+        &amount[..whole],
+        amount[whole..].trim_start_matches('.')
+    )
 }
 
 /// Puts a space where a mark stood, a word where a sign stood for one, and nothing for an apostrophe.
@@ -68,7 +74,8 @@ fn marks(text: &str) -> String {
 /// A number as it is read: short ones as a quantity, long ones digit by digit.
 fn spell(digits: &str) -> Vec<String> {
     let quantity = digits.parse::<u32>().ok();
-    let short = quantity.filter(|it| *it < 10_000 && !(digits.len() > 1 && digits.starts_with('0')));
+    let short =
+        quantity.filter(|it| *it < 10_000 && !(digits.len() > 1 && digits.starts_with('0')));
     let Some(number) = short else {
         let digit = |it: u8| UNITS[usize::from(it - b'0')].to_owned();
         return digits.bytes().map(digit).collect();
@@ -128,8 +135,26 @@ fn distance(one: &[String], other: &[String]) -> usize {
 }
 
 const UNITS: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 
 const TENS: [&str; 10] = [
@@ -156,8 +181,22 @@ const SAME: &[(&str, &str)] = &[
 ];
 
 const JOINED: &[&str] = &[
-    "callback", "cannot", "email", "extention", "goodbye", "hangup", "inbox", "login", "logoff", "logon",
-    "mailbox", "online", "setup", "voicemail", "voicemails", "website",
+    "callback",
+    "cannot",
+    "email",
+    "extention",
+    "goodbye",
+    "hangup",
+    "inbox",
+    "login",
+    "logoff",
+    "logon",
+    "mailbox",
+    "online",
+    "setup",
+    "voicemail",
+    "voicemails",
+    "website",
 ];
 
 #[cfg(test)]
@@ -171,8 +210,14 @@ mod tests {
             ("Press 1 for e-mail.", "press one for email"),
             ("It's 25% off", "it is twenty-five percent off"),
             ("$5.50, at 3.30", "five dollars fifty at 3:30"),
-            ("1,250 people, 3.5 days", "one thousand two hundred fifty people three point five days"),
-            ("call 5551234567", "call five five five one two three four five six seven"),
+            (
+                "1,250 people, 3.5 days",
+                "one thousand two hundred fifty people three point five days",
+            ),
+            (
+                "call 5551234567",
+                "call five five five one two three four five six seven",
+            ),
             ("your voice mail can not", "your voicemail cannot"),
         ];
         for (one, other) in cases {

@@ -121,12 +121,16 @@ fn choose(waiting: &mut VecDeque<Window>, batch: &mut Vec<Window>) {
 
 fn judge(model: &mut Silero, batch: &[Window]) -> Result<(), Fault> {
     let locks = batch.iter().map(|it| it.call.past.lock());
-    let mut pasts: Vec<_> = locks.map(|it| it.unwrap_or_else(PoisonError::into_inner)).collect();
+    let mut pasts: Vec<_> = locks
+        .map(|it| it.unwrap_or_else(PoisonError::into_inner))
+        .collect();
     let mut questions: Vec<Question<'_>> = Vec::with_capacity(batch.len());
     for (past, window) in pasts.iter_mut().zip(batch) {
         let past = &mut **past;
         // After a gap the past says nothing about the present.
-        let gap = past.last.is_none_or(|last| window.number.saturating_sub(last) > FEW);
+        let gap = past
+            .last
+            .is_none_or(|last| window.number.saturating_sub(last) > FEW);
         if gap {
             past.memory = Memory::default();
         }
@@ -177,7 +181,13 @@ mod tests {
             })
         };
         let (one, other) = (call(), call());
-        let mut waiting: VecDeque<_> = [window(&one, 1), window(&one, 2), window(&other, 7), window(&one, 3)].into();
+        let mut waiting: VecDeque<_> = [
+            window(&one, 1),
+            window(&one, 2),
+            window(&other, 7),
+            window(&one, 3),
+        ]
+        .into();
         let mut batch = Vec::new();
         choose(&mut waiting, &mut batch);
         let numbers = |windows: &[Window]| windows.iter().map(|it| it.number).collect::<Vec<_>>();

@@ -121,9 +121,13 @@ impl Listener {
                     Ok(())
                 }
                 Happened::Final(Ok(None)) => Ok(()),
-                Happened::Final(Ok(Some(text))) => self.link.tx.send(Hearing::Final(text.into())).await,
+                Happened::Final(Ok(Some(text))) => {
+                    self.link.tx.send(Hearing::Final(text.into())).await
+                }
                 Happened::Final(Err(fault)) => self.link.tx.send(Hearing::Failed(fault)).await,
-                Happened::Turn(Ok(probability)) => self.link.tx.send(Hearing::EndOfTurn(probability)).await,
+                Happened::Turn(Ok(probability)) => {
+                    self.link.tx.send(Hearing::EndOfTurn(probability)).await
+                }
                 Happened::Partial(Ok(text)) => {
                     self.partial_done(text);
                     Ok(())
@@ -172,7 +176,10 @@ impl Listener {
         let partial_at = match &self.caller {
             Caller::Quiet | Caller::Paused { .. } => {
                 self.before.extend(frame.samples());
-                let surplus = self.before.len().saturating_sub(self.rate.samples_in(KEPT_BEFORE));
+                let surplus = self
+                    .before
+                    .len()
+                    .saturating_sub(self.rate.samples_in(KEPT_BEFORE));
                 self.before.drain(..surplus);
                 return;
             }
@@ -248,9 +255,15 @@ impl Listener {
     /// The stretch is as long as the model can take. Cuts it where it is quietest.
     fn split(&mut self) {
         let hop = self.rate.samples_per_frame();
-        let late = self.stretch.len().saturating_sub(self.rate.samples_in(CUT_WITHIN));
+        let late = self
+            .stretch
+            .len()
+            .saturating_sub(self.rate.samples_in(CUT_WITHIN));
         let quietness = |chunk: &[i16]| sound::loudness(&sound::to_float(chunk));
-        let chunks = self.stretch[late..].chunks_exact(hop).map(quietness).enumerate();
+        let chunks = self.stretch[late..]
+            .chunks_exact(hop)
+            .map(quietness)
+            .enumerate();
         let quietest = chunks.min_by(|(_, one), (_, other)| one.total_cmp(other));
         let cut = quietest.map_or(self.stretch.len(), |(n, _)| late + n * hop);
         let rest = self.stretch.split_off(cut);
@@ -282,7 +295,8 @@ impl Listener {
 
     fn transcribe(&self, urgency: Urgency, samples: Vec<i16>) -> Pending<String> {
         let (works, rate) = (Arc::clone(&self.works), self.rate);
-        self.pool.begin(urgency, move |stop| works.hear(&samples, rate.hz(), stop))
+        self.pool
+            .begin(urgency, move |stop| works.hear(&samples, rate.hz(), stop))
     }
 }
 

@@ -17,7 +17,10 @@ pub(super) fn present() -> bool {
 
 /// Says what to run where it is not installed.
 pub(super) fn require() -> Result<(), Fault> {
-    let run = Command::new("flite").arg("--version").stdin(Stdio::null()).output();
+    let run = Command::new("flite")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
     run.map(drop).map_err(|wrong| missing().because(wrong))
 }
 
@@ -39,8 +42,14 @@ pub(super) fn say(text: &str, voice: &str) -> Result<(Vec<f32>, u32), Fault> {
         .stderr(Stdio::null())
         .spawn();
     let mut child = spawned.map_err(|wrong| missing().because(wrong))?;
-    let mut ask = child.stdin.take().expect("its input was asked to be a pipe");
-    let said = child.stdout.take().expect("its output was asked to be a pipe");
+    let mut ask = child
+        .stdin
+        .take()
+        .expect("its input was asked to be a pipe");
+    let said = child
+        .stdout
+        .take()
+        .expect("its output was asked to be a pipe");
     // A clause fits into the pipe, so this does not wait for it.
     let asked = ask.write_all(line.as_bytes());
     drop(ask);
@@ -95,7 +104,11 @@ fn missing() -> Fault {
 }
 
 fn failed() -> Fault {
-    Fault::new(Blame::Gateway, code::SPEECH_FAILED, "flite did not make sound")
+    Fault::new(
+        Blame::Gateway,
+        code::SPEECH_FAILED,
+        "flite did not make sound",
+    )
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -60,7 +60,9 @@ pub const ENTRY: Entry = Entry {
 /// Says what to run where the ears' model, or every voice, is missing. The detector and the judge
 /// of turns can be done without.
 pub fn build(store: &Store, settings: &Settings) -> Result<Voice, Fault> {
-    let threads = settings.number("threads").map_or_else(cores, |it| it.clamp(1, MOST_THREADS) as usize);
+    let threads = settings
+        .number("threads")
+        .map_or_else(cores, |it| it.clamp(1, MOST_THREADS) as usize);
     let works = Works::of(store, threads);
     works.ears.warm()?;
     let speaker = match settings.text("voice") {
@@ -76,7 +78,11 @@ pub fn build(store: &Store, settings: &Settings) -> Result<Voice, Fault> {
     let turns = match works.turn.warm() {
         Ok(()) => Turns::Judged,
         Err(fault) => {
-            tracing::warn!(code = fault.code, reason = fault.message, "silence alone ends turns");
+            tracing::warn!(
+                code = fault.code,
+                reason = fault.message,
+                "silence alone ends turns"
+            );
             Turns::Unjudged
         }
     };
@@ -101,7 +107,11 @@ fn detector(store: &Store) -> Option<Arc<dyn SpeechDetector>> {
     match Detector::start(store) {
         Ok(detector) => Some(Arc::new(detector)),
         Err(fault) => {
-            tracing::warn!(code = fault.code, reason = fault.message, "loudness alone tells speech");
+            tracing::warn!(
+                code = fault.code,
+                reason = fault.message,
+                "loudness alone tells speech"
+            );
             None
         }
     }

@@ -67,18 +67,27 @@ impl Moonshine {
             .run(ort::inputs!["input_values" => input])?
             .remove("last_hidden_state")
             .expect("the encoder was exported with this output");
-        let mut made = self.cross.run(ort::inputs!["encoder_hidden_states" => &hidden])?;
-        let heard: Vec<DynValue> = self.heard.iter().map(|(_, name)| taken(&mut made, name)).collect();
+        let mut made = self
+            .cross
+            .run(ort::inputs!["encoder_hidden_states" => &hidden])?;
+        let heard: Vec<DynValue> = self
+            .heard
+            .iter()
+            .map(|(_, name)| taken(&mut made, name))
+            .collect();
         drop(made);
         let mut own = Vec::with_capacity(self.own.len());
         for _ in &self.own {
-            own.push(Tensor::<f32>::new(&Allocator::default(), [1_usize, HEADS, 0, HEAD])?.into_dyn());
+            own.push(
+                Tensor::<f32>::new(&Allocator::default(), [1_usize, HEADS, 0, HEAD])?.into_dyn(),
+            );
         }
         let mut ids = Vec::new();
         let mut last = START;
         while ids.len() < most && !stop.load(Ordering::Relaxed) {
             let token = [last];
-            let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(1 + 4 * LAYERS);
+            let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> =
+                Vec::with_capacity(1 + 4 * LAYERS);
             let token = TensorRef::from_array_view(([1_usize, 1], &token[..]))?;
             inputs.push(("input_ids".into(), token.into()));
             for (names, values) in [(&self.own, &own), (&self.heard, &heard)] {
@@ -93,7 +102,11 @@ impl Moonshine {
             if best == END {
                 break;
             }
-            own = self.own.iter().map(|(_, name)| taken(&mut out, name)).collect();
+            own = self
+                .own
+                .iter()
+                .map(|(_, name)| taken(&mut out, name))
+                .collect();
             ids.push(best);
             if let Some(sane) = before_loop(&ids) {
                 ids.truncate(sane);
@@ -105,18 +118,28 @@ impl Moonshine {
     }
 
     fn words(&self, ids: &[usize]) -> String {
-        let bytes: Vec<u8> = ids.iter().filter_map(|id| self.tokens.get(*id)).flatten().copied().collect();
+        let bytes: Vec<u8> = ids
+            .iter()
+            .filter_map(|id| self.tokens.get(*id))
+            .flatten()
+            .copied()
+            .collect();
         let text = String::from_utf8_lossy(&bytes).replace('\u{2581}', " ");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 
 fn taken(outputs: &mut ort::session::SessionOutputs<'_>, name: &str) -> DynValue {
-    outputs.remove(name).expect("the graph was made with this output")
+    outputs
+        .remove(name)
+        .expect("the graph was made with this output")
 }
 
 fn likeliest(logits: &[f32], barred: Option<usize>) -> usize {
-    let allowed = logits.iter().enumerate().filter(|(id, _)| Some(*id) != barred);
+    let allowed = logits
+        .iter()
+        .enumerate()
+        .filter(|(id, _)| Some(*id) != barred);
     let best = allowed.max_by(|(_, one), (_, other)| one.total_cmp(other));
     best.map_or(END, |(id, _)| id)
 }
@@ -127,7 +150,10 @@ fn before_loop(ids: &[usize]) -> Option<usize> {
         let rounds = if period <= 2 { 6 } else { 4 };
         let from = ids.len().checked_sub(period * rounds)?;
         let tail = &ids[from..];
-        let circles = tail.iter().zip(&tail[period..]).all(|(one, next)| one == next);
+        let circles = tail
+            .iter()
+            .zip(&tail[period..])
+            .all(|(one, next)| one == next);
         circles.then_some(from + period)
     })
 }
@@ -181,7 +207,10 @@ mod tests {
     fn circles_are_cut_to_one_round() {
         assert_eq!(before_loop(&[5, 7, 7, 7, 7, 7]), None);
         assert_eq!(before_loop(&[5, 7, 7, 7, 7, 7, 7]), Some(2));
-        assert_eq!(before_loop(&[9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]), Some(4));
+        assert_eq!(
+            before_loop(&[9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]),
+            Some(4)
+        );
         assert_eq!(before_loop(&[1, 2, 3, 4, 5, 6]), None);
     }
 }

@@ -127,7 +127,11 @@ impl Talker {
                 self.send(utterance, &samples);
                 continue;
             }
-            let urgency = if self.out.is_empty() { Urgency::FirstClause } else { Urgency::NextClause };
+            let urgency = if self.out.is_empty() {
+                Urgency::FirstClause
+            } else {
+                Urgency::NextClause
+            };
             self.now = Some((utterance, self.making.make(urgency, phrase)));
         }
     }
@@ -152,7 +156,8 @@ impl Talker {
     fn prepare(&mut self, text: Private<String>) {
         let phrase = self.making.phrase(text);
         if self.prepared.len() < MOST_PREPARED && self.making.phrases.find(&phrase).is_none() {
-            self.prepared.push_back(self.making.make(Urgency::Prepare, phrase));
+            self.prepared
+                .push_back(self.making.make(Urgency::Prepare, phrase));
         }
     }
 
@@ -168,7 +173,9 @@ impl Talker {
 
     fn send(&mut self, utterance: UtteranceId, samples: &[i16]) {
         let piece = self.making.rate.samples_in(PIECE);
-        let pieces = samples.chunks(piece).map(|it| Spoken::Audio(utterance, it.to_vec()));
+        let pieces = samples
+            .chunks(piece)
+            .map(|it| Spoken::Audio(utterance, it.to_vec()));
         self.out.extend(pieces);
         let length = self.making.rate.duration_of(samples.len());
         self.out.push_back(Spoken::Done(utterance, length));
@@ -201,7 +208,11 @@ fn say(works: &Works, phrase: &Phrase) -> Result<Vec<i16>, Fault> {
     let said = works.speak(phrase.speaker, text, phrase.hz);
     match (said, phrase.speaker) {
         (Err(fault), Speaker::Piper) if flite::present() => {
-            tracing::warn!(code = fault.code, reason = fault.message, "using the plain voice");
+            tracing::warn!(
+                code = fault.code,
+                reason = fault.message,
+                "using the plain voice"
+            );
             works.speak(Speaker::Flite, text, phrase.hz)
         }
         (said, Speaker::Piper | Speaker::Flite | Speaker::FliteMale) => said,
@@ -210,7 +221,9 @@ fn say(works: &Works, phrase: &Phrase) -> Result<Vec<i16>, Fault> {
 
 fn utterance_of(spoken: &Spoken) -> UtteranceId {
     match spoken {
-        Spoken::Audio(utterance, _) | Spoken::Done(utterance, _) | Spoken::Failed(utterance, _) => *utterance,
+        Spoken::Audio(utterance, _) | Spoken::Done(utterance, _) | Spoken::Failed(utterance, _) => {
+            *utterance
+        }
     }
 }
 

@@ -33,7 +33,9 @@ impl Phonemes {
     /// The IPA of some text, with its commas and its end mark where the text has them. Empty if
     /// there is nothing to pronounce.
     pub(super) fn of(&mut self, text: &str) -> Result<String, Fault> {
-        let words = text.split_whitespace().filter(|word| !word.to_lowercase().contains(STOP));
+        let words = text
+            .split_whitespace()
+            .filter(|word| !word.to_lowercase().contains(STOP));
         let line = words.collect::<Vec<_>>().join(" ");
         if !line.chars().any(char::is_alphanumeric) {
             return Ok(String::new());
@@ -77,8 +79,14 @@ impl Process {
             .because(wrong)
             .hint("run `sudo apt-get install -y espeak-ng`")
         })?;
-        let ask = child.stdin.take().expect("its input was asked to be a pipe");
-        let out = child.stdout.take().expect("its output was asked to be a pipe");
+        let ask = child
+            .stdin
+            .take()
+            .expect("its input was asked to be a pipe");
+        let out = child
+            .stdout
+            .take()
+            .expect("its output was asked to be a pipe");
         let (tx, answers) = mpsc::sync_channel(64);
         thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -88,7 +96,12 @@ impl Process {
             }
         });
         let stop = String::new();
-        let mut process = Self { child, ask, answers, stop };
+        let mut process = Self {
+            child,
+            ask,
+            answers,
+            stop,
+        };
         process.send("")?;
         process.stop = process.next(Instant::now() + PATIENCE)?;
         Ok(process)
@@ -129,7 +142,11 @@ impl Process {
 }
 
 fn lost() -> Fault {
-    Fault::new(Blame::Gateway, code::SPEECH_FAILED, "espeak-ng does not answer")
+    Fault::new(
+        Blame::Gateway,
+        code::SPEECH_FAILED,
+        "espeak-ng does not answer",
+    )
 }
 
 impl Drop for Process {

@@ -53,7 +53,8 @@ impl Piper {
             .hint("run `offhook models verify`")
         };
         let text = fs::read_to_string(path).map_err(|wrong| broken().because(wrong))?;
-        let config: Config = serde_json::from_str(&text).map_err(|wrong| broken().because(wrong))?;
+        let config: Config =
+            serde_json::from_str(&text).map_err(|wrong| broken().because(wrong))?;
         let ids = config.phoneme_id_map.iter().filter_map(|(name, ids)| {
             let mut chars = name.chars();
             let only = chars.next().filter(|_| chars.next().is_none())?;
@@ -91,7 +92,11 @@ impl Piper {
     fn sequence(&self, ipa: &str) -> Vec<i64> {
         let known = ipa.chars().filter_map(|it| self.ids.get(&it));
         let sounds = known.flat_map(|id| [*id, PAUSE]);
-        [START, PAUSE].into_iter().chain(sounds).chain([END]).collect()
+        [START, PAUSE]
+            .into_iter()
+            .chain(sounds)
+            .chain([END])
+            .collect()
     }
 
     fn run(&mut self, ids: &[i64]) -> ort::Result<Vec<f32>> {

@@ -113,7 +113,13 @@ impl Pool {
                     let _ = tx.send(work(&flag));
                 }
             };
-            pool.shared.queue(urgency, Job { run: Box::new(run), room });
+            pool.shared.queue(
+                urgency,
+                Job {
+                    run: Box::new(run),
+                    room,
+                },
+            );
             rx.await.map_err(|_| lost())?
         });
         Pending { task, stop }
@@ -158,7 +164,10 @@ impl Shared {
                 state = self.lock();
                 state.busy -= 1;
             } else if state.open {
-                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self
+                    .work
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             } else {
                 return;
             }
@@ -192,7 +201,11 @@ fn overloaded() -> Fault {
 }
 
 fn lost() -> Fault {
-    Fault::new(Blame::Gateway, code::SPEECH_FAILED, "a speech model failed while running")
+    Fault::new(
+        Blame::Gateway,
+        code::SPEECH_FAILED,
+        "a speech model failed while running",
+    )
 }
 
 const URGENCIES: usize = 6;
@@ -225,7 +238,12 @@ mod tests {
         let (pool, go, _first) = busy().await;
         assert!(!pool.spare());
         let order = Arc::new(Mutex::new(Vec::new()));
-        let urgencies = [Urgency::Prepare, Urgency::NextClause, Urgency::Words, Urgency::FirstClause];
+        let urgencies = [
+            Urgency::Prepare,
+            Urgency::NextClause,
+            Urgency::Words,
+            Urgency::FirstClause,
+        ];
         let mut jobs = urgencies.map(|urgency| {
             let order = Arc::clone(&order);
             pool.begin(urgency, move |_| {
@@ -238,9 +256,17 @@ mod tests {
         }
         go.send(()).expect("the first job waits for it");
         for job in &mut jobs {
-            (&mut job.task).await.expect("no job panics").expect("no job fails");
+            (&mut job.task)
+                .await
+                .expect("no job panics")
+                .expect("no job fails");
         }
-        let wanted = [Urgency::Words, Urgency::FirstClause, Urgency::NextClause, Urgency::Prepare];
+        let wanted = [
+            Urgency::Words,
+            Urgency::FirstClause,
+            Urgency::NextClause,
+            Urgency::Prepare,
+        ];
         assert_eq!(*order.lock().expect("all jobs are done"), wanted);
     }
 
@@ -269,7 +295,10 @@ mod tests {
             .map(|_| pool.begin(Urgency::Words, |_| Ok(())))
             .collect();
         let mut one_more = pool.begin(Urgency::Words, |_| Ok(()));
-        let fault = (&mut one_more.task).await.expect("no panic").expect_err("there is no room");
+        let fault = (&mut one_more.task)
+            .await
+            .expect("no panic")
+            .expect_err("there is no room");
         assert_eq!(fault.code, code::SPEECH_OVERLOADED);
         go.send(()).expect("the first job waits for it");
         drop(waiting);
@@ -279,9 +308,15 @@ mod tests {
     async fn a_panic_costs_one_job() {
         let pool = Pool::start(1);
         let mut broken = pool.begin::<()>(Urgency::Words, |_| panic!("on purpose"));
-        let fault = (&mut broken.task).await.expect("the task lives").expect_err("the job died");
+        let fault = (&mut broken.task)
+            .await
+            .expect("the task lives")
+            .expect_err("the job died");
         assert_eq!(fault.code, code::SPEECH_FAILED);
         let mut next = pool.begin(Urgency::Words, |_| Ok(7));
-        assert_eq!((&mut next.task).await.expect("no panic").expect("no fault"), 7);
+        assert_eq!(
+            (&mut next.task).await.expect("no panic").expect("no fault"),
+            7
+        );
     }
 }

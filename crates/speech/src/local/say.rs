@@ -13,7 +13,10 @@ fn word(word: &str) -> String {
         return word.to_owned();
     };
     let (before, after) = (&word[..at], &word[at + core.len()..]);
-    let spoken = money(core).or_else(|| time(core)).or_else(|| mail(core)).or_else(|| number(core));
+    let spoken = money(core)
+        .or_else(|| time(core))
+        .or_else(|| mail(core))
+        .or_else(|| number(core));
     match spoken {
         Some(spoken) => format!("{before}{spoken}{after}"),
         None => word.to_owned(),
@@ -67,16 +70,33 @@ fn mail(core: &str) -> Option<String> {
 fn number(core: &str) -> Option<String> {
     let bare = core.strip_prefix('+').unwrap_or(core);
     let digits = bare.chars().filter(char::is_ascii_digit).count();
-    let groups: Vec<&str> = bare.split(['-', '.', '(', ')']).filter(|it| !it.is_empty()).collect();
+    let groups: Vec<&str> = bare
+        .split(['-', '.', '(', ')'])
+        .filter(|it| !it.is_empty())
+        .collect();
     let dialled = groups.iter().all(|it| all_digits(it)) && !core.starts_with('-');
     let phone = digits >= 7 && (core.starts_with('+') || groups.len() > 1 || digits >= 9);
     if !dialled || !phone {
         return None;
     }
-    let spell = |group: &&str| group.chars().map(String::from).collect::<Vec<_>>().join(" ");
+    let spell = |group: &&str| {
+        group
+            .chars()
+            .map(String::from)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let whole = [bare];
-    let groups = if groups.len() > 1 { groups.as_slice() } else { &whole };
-    let spoken: Vec<String> = groups.iter().flat_map(|it| split(it)).map(|it| spell(&it)).collect();
+    let groups = if groups.len() > 1 {
+        groups.as_slice()
+    } else {
+        &whole
+    };
+    let spoken: Vec<String> = groups
+        .iter()
+        .flat_map(|it| split(it))
+        .map(|it| spell(&it))
+        .collect();
     Some(spoken.join(", "))
 }
 
@@ -111,7 +131,10 @@ mod tests {
     fn what_stumbles_is_spelled_out() {
         let cases = [
             ("Call 555-123-4567.", "Call 5 5 5, 1 2 3, 4 5 6 7."),
-            ("It is +15551234567, yes", "It is 1, 5 5 5, 1 2 3, 4 5 6 7, yes"),
+            (
+                "It is +15551234567, yes",
+                "It is 1, 5 5 5, 1 2 3, 4 5 6 7, yes",
+            ),
             ("That's $5.50!", "That's 5 dollars 50!"),
             ("only $1", "only 1 dollar"),
             ("$1,200 for it", "1200 dollars for it"),

@@ -108,7 +108,10 @@ impl Reader {
 /// its pauses where it has any.
 fn parts(samples: &[i16], rate: Rate) -> Vec<&[i16]> {
     let hop = rate.samples_per_frame();
-    let loud: Vec<f32> = samples.chunks(hop).map(|it| sound::loudness(&sound::to_float(it))).collect();
+    let loud: Vec<f32> = samples
+        .chunks(hop)
+        .map(|it| sound::loudness(&sound::to_float(it)))
+        .collect();
     let mut parts = Vec::new();
     let mut frame = 0;
     while let Some(start) = (frame..loud.len()).find(|n| loud[*n] > SILENCE) {
@@ -132,7 +135,11 @@ fn end_of_part(loud: &[f32], start: usize) -> usize {
             last_loud = n;
         }
         // The longer the part is, the shorter a pause will do.
-        let enough = if n - start > COMFORTABLE { SHORT_PAUSE } else { LONG_PAUSE };
+        let enough = if n - start > COMFORTABLE {
+            SHORT_PAUSE
+        } else {
+            LONG_PAUSE
+        };
         if quiet >= enough {
             return last_loud + 1;
         }

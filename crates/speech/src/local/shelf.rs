@@ -22,7 +22,10 @@ struct State<T> {
 
 impl<T: Send + 'static> Shelf<T> {
     /// Nothing is loaded yet.
-    pub(super) fn new(most: usize, load: impl Fn() -> Result<T, Fault> + Send + Sync + 'static) -> Arc<Self> {
+    pub(super) fn new(
+        most: usize,
+        load: impl Fn() -> Result<T, Fault> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let state = State {
             idle: Vec::new(),
             copies: 0,
@@ -75,7 +78,10 @@ impl<T: Send + 'static> Shelf<T> {
         match (self.load)() {
             Ok(copy) => self.put(copy),
             Err(fault) => {
-                tracing::warn!(code = fault.code, "a further copy of a model cannot be loaded");
+                tracing::warn!(
+                    code = fault.code,
+                    "a further copy of a model cannot be loaded"
+                );
                 let mut state = self.lock();
                 state.copies -= 1;
                 // The copies there are must do.

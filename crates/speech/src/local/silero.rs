@@ -69,7 +69,8 @@ impl Silero {
         for half in 0..2 {
             for question in questions.iter() {
                 let from = half * STATE;
-                self.state.extend_from_slice(&question.memory.state[from..from + STATE]);
+                self.state
+                    .extend_from_slice(&question.memory.state[from..from + STATE]);
             }
         }
         let inputs = ort::inputs![
@@ -88,7 +89,10 @@ impl Silero {
                 to.copy_from_slice(&state[from..from + STATE]);
             }
             let end = (row + 1) * (CONTEXT + WINDOW);
-            question.memory.context.copy_from_slice(&self.input[end - CONTEXT..end]);
+            question
+                .memory
+                .context
+                .copy_from_slice(&self.input[end - CONTEXT..end]);
         }
         Ok(())
     }

@@ -94,17 +94,30 @@ fn normalise(sound: &[f32]) -> Vec<f32> {
     samples.extend_from_slice(last);
     let n = SAMPLES as f64;
     let mean = samples.iter().map(|it| f64::from(*it)).sum::<f64>() / n;
-    let spread = samples.iter().map(|it| (f64::from(*it) - mean).powi(2)).sum::<f64>() / n;
+    let spread = samples
+        .iter()
+        .map(|it| (f64::from(*it) - mean).powi(2))
+        .sum::<f64>()
+        / n;
     let scale = (spread + 1e-7).sqrt();
-    samples.iter().map(|it| ((f64::from(*it) - mean) / scale) as f32).collect()
+    samples
+        .iter()
+        .map(|it| ((f64::from(*it) - mean) / scale) as f32)
+        .collect()
 }
 
 /// Half a transform more at each end, mirrored.
 fn reflect(samples: &[f32]) -> Vec<f64> {
     let half = FFT / 2;
     let before = samples[1..=half].iter().rev();
-    let after = samples[samples.len() - 1 - half..samples.len() - 1].iter().rev();
-    before.chain(samples).chain(after).map(|it| f64::from(*it)).collect()
+    let after = samples[samples.len() - 1 - half..samples.len() - 1]
+        .iter()
+        .rev();
+    before
+        .chain(samples)
+        .chain(after)
+        .map(|it| f64::from(*it))
+        .collect()
 }
 
 fn bands() -> Vec<(usize, Vec<f64>)> {
@@ -176,7 +189,10 @@ mod tests {
         ];
         for (row, frame, value) in wanted {
             let made = features[row * FRAMES + frame];
-            assert!((made - value).abs() < 0.002, "row {row}, frame {frame}: {made} and not {value}");
+            assert!(
+                (made - value).abs() < 0.002,
+                "row {row}, frame {frame}: {made} and not {value}"
+            );
         }
     }
 }

@@ -64,7 +64,12 @@ impl Works {
     }
 
     /// The words in a clip of at most half a minute.
-    pub(super) fn hear(&self, samples: &[i16], rate: u32, stop: &AtomicBool) -> Result<String, Fault> {
+    pub(super) fn hear(
+        &self,
+        samples: &[i16],
+        rate: u32,
+        stop: &AtomicBool,
+    ) -> Result<String, Fault> {
         let sound = sound::resample(sound::to_float(samples), rate, Moonshine::RATE);
         self.ears.with(|ears| ears.hear(&sound, stop))?
     }

@@ -31,7 +31,9 @@ pub(super) fn fetch(store: &Store, progress: Progress) -> Result<(), Fault> {
         staging: &staging,
     };
     pip.check()?;
-    let fetched = wanted.iter().try_for_each(|model| one(store, &pip, model, progress));
+    let fetched = wanted
+        .iter()
+        .try_for_each(|model| one(store, &pip, model, progress));
     clear(&staging)?;
     fetched
 }
@@ -133,7 +135,9 @@ fn check(file: &File, path: &Path, known: Known) -> Result<(), Fault> {
         ),
     )
     .retry(Retry::Now)
-    .hint("run `offhook models fetch` again; if it stays so, the package was changed: do not use it"))
+    .hint(
+        "run `offhook models fetch` again; if it stays so, the package was changed: do not use it",
+    ))
 }
 
 /// Puts a checked file where it belongs, in one step.

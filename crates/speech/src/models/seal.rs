@@ -74,7 +74,10 @@ pub(super) fn sha256(path: &Path) -> io::Result<String> {
 }
 
 fn modified_ns(meta: &Metadata) -> u64 {
-    let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let since = meta
+        .modified()
+        .ok()
+        .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_nanos() as u64)
 }
 

@@ -33,7 +33,14 @@ async fn speech_is_told_from_the_sounds_of_a_telephone() {
 #[tokio::test]
 async fn many_calls_at_once_are_judged_as_each_alone() {
     let detector = Detector::start(&models()).expect("all models are there");
-    let sounds = ["vm-sorry", "vm-nobodyavail", "dir-instr", "vm-forward", "conf-invalid", "vm-review"];
+    let sounds = [
+        "vm-sorry",
+        "vm-nobodyavail",
+        "dir-instr",
+        "vm-forward",
+        "conf-invalid",
+        "vm-review",
+    ];
     let mut alone = Vec::new();
     for name in sounds {
         alone.push(judged(&detector, &prompt(name)[..WINDOW * 60]).await);
@@ -115,7 +122,9 @@ async fn judged(detector: &Detector, sound: &[i16]) -> Vec<Verdict> {
 
 async fn next(rx: &mut mpsc::Receiver<Verdict>) -> Verdict {
     let verdict = timeout(Duration::from_secs(60), rx.recv()).await;
-    verdict.expect("a verdict comes").expect("the detector lives")
+    verdict
+        .expect("a verdict comes")
+        .expect("the detector lives")
 }
 
 fn chunk(sound: &[i16], n: usize) -> &[i16; WINDOW] {

@@ -32,7 +32,10 @@ pub(crate) fn scribe() -> &'static Scribe {
 /// What sound becomes on its way through a telephone network.
 pub(crate) fn over_the_line(samples: &[i16]) -> Vec<i16> {
     let codec = Codec::Ulaw;
-    samples.iter().map(|it| codec.decode(codec.encode(*it))).collect()
+    samples
+        .iter()
+        .map(|it| codec.decode(codec.encode(*it)))
+        .collect()
 }
 
 /// One of the recorded prompts of a telephone exchange, at 8 kHz.
@@ -68,8 +71,15 @@ impl Score {
 /// Sine waves, all at once, each as loud as 1/8 of what there can be.
 pub(crate) fn tones(hertz: &[f64], seconds: f64) -> Vec<i16> {
     let rate = f64::from(Rate::Hz8000.hz());
-    let sample = |n: usize| hertz.iter().map(|it| 4_096.0 * (TAU * it * n as f64 / rate).sin()).sum::<f64>();
-    (0..(seconds * rate) as usize).map(|n| sample(n) as i16).collect()
+    let sample = |n: usize| {
+        hertz
+            .iter()
+            .map(|it| 4_096.0 * (TAU * it * n as f64 / rate).sin())
+            .sum::<f64>()
+    };
+    (0..(seconds * rate) as usize)
+        .map(|n| sample(n) as i16)
+        .collect()
 }
 
 /// White noise, the same every time.
@@ -82,7 +92,9 @@ pub(crate) fn noise(amplitude: i16, seconds: f64) -> Vec<i16> {
         (seed >> 40) as f64 / f64::from(1 << 24) * 2.0 - 1.0
     };
     let count = (seconds * 8_000.0) as usize;
-    (0..count).map(|_| (next() * f64::from(amplitude)) as i16).collect()
+    (0..count)
+        .map(|_| (next() * f64::from(amplitude)) as i16)
+        .collect()
 }
 
 const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";

@@ -22,8 +22,16 @@ impl Shop {
             dir: tempfile::tempdir().expect("there is room"),
         };
         fs::create_dir(shop.path("packages")).expect("the folder is new");
-        shop.wheel("first_model-1.0-py3-none-any.whl", "data/first.bin", b"the first model");
-        shop.wheel("second_model-2.0-py3-none-any.whl", "data/second.bin", b"the second model");
+        shop.wheel(
+            "first_model-1.0-py3-none-any.whl",
+            "data/first.bin",
+            b"the first model",
+        );
+        shop.wheel(
+            "second_model-2.0-py3-none-any.whl",
+            "data/second.bin",
+            b"the second model",
+        );
         shop.python(PIP);
         shop
     }
@@ -37,7 +45,10 @@ impl Shop {
         let made = Command::new("python3")
             .args(["-c", script])
             .arg(self.path("packages").join(name))
-            .args([inside, std::str::from_utf8(content).expect("the test writes text")])
+            .args([
+                inside,
+                std::str::from_utf8(content).expect("the test writes text"),
+            ])
             .status();
         assert!(made.expect("python3 is installed").success());
     }
@@ -78,11 +89,17 @@ fn everything_is_fetched_once() {
     assert_eq!(shop.states(), [State::Missing, State::Missing]);
     shop.fetch().expect("both packages are there");
     assert_eq!(shop.states(), [PRESENT, PRESENT]);
-    assert_eq!(fs::read(shop.path("store/a/first.bin")).expect("it is there"), b"the first model");
+    assert_eq!(
+        fs::read(shop.path("store/a/first.bin")).expect("it is there"),
+        b"the first model"
+    );
     assert_eq!(shop.asked(), ["first-model==1.0", "second-model==2.0"]);
     shop.fetch().expect("there is nothing to do");
     assert_eq!(shop.asked().len(), 2);
-    assert!(!shop.path("store/staging").exists(), "nothing is left behind");
+    assert!(
+        !shop.path("store/staging").exists(),
+        "nothing is left behind"
+    );
 }
 
 #[test]
@@ -98,13 +115,20 @@ fn what_was_fetched_before_a_failure_stays_and_only_the_rest_is_fetched_again() 
     fs::rename(&away, &package).expect("both are ours");
     shop.fetch().expect("both packages are there");
     assert_eq!(shop.states(), [PRESENT, PRESENT]);
-    assert_eq!(shop.asked(), ["first-model==1.0", "second-model==2.0", "second-model==2.0"]);
+    assert_eq!(
+        shop.asked(),
+        ["first-model==1.0", "second-model==2.0", "second-model==2.0"]
+    );
 }
 
 #[test]
 fn a_changed_package_is_not_let_in() {
     let shop = Shop::new();
-    shop.wheel("first_model-1.0-py3-none-any.whl", "data/first.bin", b"the f1rst model");
+    shop.wheel(
+        "first_model-1.0-py3-none-any.whl",
+        "data/first.bin",
+        b"the f1rst model",
+    );
     let fault = shop.fetch().expect_err("the package was changed");
     assert_eq!(fault.code, code::MODEL_CHECKSUM);
     assert_eq!(shop.states(), [State::Missing, State::Missing]);
@@ -118,10 +142,18 @@ fn a_broken_file_is_seen_and_fetched_again() {
     fs::write(shop.path("store/a/first.bin"), b"the first m").expect("the file is ours");
     assert!(matches!(shop.states()[..], [State::Broken(_), PRESENT]));
     shop.fetch().expect("both packages are there");
-    assert_eq!(shop.asked(), ["first-model==1.0", "second-model==2.0", "first-model==1.0"]);
+    assert_eq!(
+        shop.asked(),
+        ["first-model==1.0", "second-model==2.0", "first-model==1.0"]
+    );
     // As long as before, but not the same.
     fs::write(shop.path("store/a/first.bin"), b"the fi3st model").expect("the file is ours");
-    let verified: Vec<State> = shop.store().verify().into_iter().map(|it| it.state).collect();
+    let verified: Vec<State> = shop
+        .store()
+        .verify()
+        .into_iter()
+        .map(|it| it.state)
+        .collect();
     assert!(matches!(verified[..], [State::Broken(_), PRESENT]));
 }
 
@@ -151,7 +183,9 @@ fn two_at_once_fetch_once() {
     thread::scope(|scope| {
         let both = [(); 2].map(|()| scope.spawn(|| shop.fetch()));
         for one in both {
-            one.join().expect("no panic").expect("both packages are there");
+            one.join()
+                .expect("no panic")
+                .expect("both packages are there");
         }
     });
     assert_eq!(shop.asked(), ["first-model==1.0", "second-model==2.0"]);
@@ -163,20 +197,39 @@ fn a_missing_pip_says_what_to_run() {
     shop.python("#!/bin/sh\necho 'No module named pip' >&2\nexit 1\n");
     let fault = shop.fetch().expect_err("there is no pip");
     assert_eq!(fault.code, code::MODEL_FETCH);
-    assert!(fault.hint.is_some_and(|it| it.contains("sudo apt-get install -y python3-pip")));
+    assert!(
+        fault
+            .hint
+            .is_some_and(|it| it.contains("sudo apt-get install -y python3-pip"))
+    );
     let store = shop.store().python(shop.path("nowhere"));
-    let fault = store.fetch(Progress::Quiet).expect_err("there is no python");
-    assert!(fault.hint.is_some_and(|it| it.contains("sudo apt-get install -y python3 python3-pip")));
+    let fault = store
+        .fetch(Progress::Quiet)
+        .expect_err("there is no python");
+    assert!(
+        fault
+            .hint
+            .is_some_and(|it| it.contains("sudo apt-get install -y python3 python3-pip"))
+    );
 }
 
 #[test]
 fn a_file_of_another_platform_is_taken_as_it_is_and_watched() {
     let shop = Shop::new();
-    let manifest = MANIFEST.replace("keep = \"a/first.bin\"", "keep = \"a/first.bin\"\nwheel = \"cp311-linux\"");
-    shop.wheel("first_model-1.0-py3-none-any.whl", "data/first.bin", b"another first model");
+    let manifest = MANIFEST.replace(
+        "keep = \"a/first.bin\"",
+        "keep = \"a/first.bin\"\nwheel = \"cp311-linux\"",
+    );
+    shop.wheel(
+        "first_model-1.0-py3-none-any.whl",
+        "data/first.bin",
+        b"another first model",
+    );
     let manifest = Manifest::parse(&manifest).expect("the manifest is well formed");
     let store = Store::with(shop.path("store"), manifest).python(shop.path("python"));
-    store.fetch(Progress::Quiet).expect("both packages are there");
+    store
+        .fetch(Progress::Quiet)
+        .expect("both packages are there");
     let state = |states: Vec<speech::models::ModelState>| states[0].state.clone();
     assert_eq!(state(store.list()), State::Present(Proof::AsFetched));
     assert_eq!(state(store.verify()), State::Present(Proof::AsFetched));
@@ -198,7 +251,10 @@ fn scripts_do_not_hold_paths_of_this_machine() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     for name in ["manifest.toml", "moonshine.py"] {
         let text = fs::read_to_string(root.join(name)).expect("the file is in the source");
-        assert!(!text.contains("/home/") && !text.contains("/root/"), "{name}");
+        assert!(
+            !text.contains("/home/") && !text.contains("/root/"),
+            "{name}"
+        );
     }
 }
 
