@@ -366,6 +366,39 @@ fn a_caller_who_interrupts_a_goodbye_takes_it_back() {
 }
 
 #[test]
+fn an_agent_that_was_interrupted_cannot_hang_up_any_more() {
+    let late = Happening::Agent(Agent::HangUp(call::TurnId(1)));
+    let world = conversation(&["Goodbye, and thank you for calling us today."])
+        .at(1_000, speak(400, "bye"))
+        .at(3_500, speak(600, ""))
+        .at(6_000, late)
+        .at(9_000, hang_up())
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        000000  {"type":"call.offered"}
+        000000  {"type":"call.answered"}
+        000000  {"type":"call.connected"}
+        001040  {"type":"caller.speech_started"}
+        001580  {"type":"caller.speech_ended"}
+        002180  {"type":"caller.said","text":"bye"}
+        002180  {"type":"agent.turn_started","text":"bye"}
+        003540  {"type":"caller.speech_started"}
+        003760  {"type":"agent.interrupted","heard":"Goodbye, and thank","unheard":"you for calling us today."}
+        004280  {"type":"caller.speech_ended"}
+        009000  {"type":"call.ended","by":"caller","why":"hung_up"}
+    "#]],
+    );
+    check_orders(
+        &world,
+        expect![[r#"
+        000000  Answer
+    "#]],
+    );
+}
+
+#[test]
 fn an_agent_may_think_of_hanging_up_after_it_was_heard() {
     let hang_up = Happening::Agent(Agent::HangUp(call::TurnId(1)));
     let world = conversation(&["Goodbye."])
