@@ -3,7 +3,10 @@
 //! The models must be there: `offhook models fetch` brings them, and `make test` runs it. A test
 //! that misses one fails and says so.
 
-#![allow(clippy::print_stdout, reason = "the figures are part of what the tests tell")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the figures are part of what the tests tell"
+)]
 
 mod detector;
 mod kit;

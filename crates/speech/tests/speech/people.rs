@@ -5,8 +5,9 @@ use speech::local::{Reader, Speaker};
 
 use crate::kit::{Score, models, over_the_line, prompt, scribe};
 
-/// Every fifth of the prompts that are whole sentences of eight words or more, in the order of their
-/// names, with the words of the package's own list where these are what is said.
+/// Prompts that are whole sentences of eight words or more and shorter than fifteen seconds, one or
+/// two from each part of the exchange's list, picked before any was transcribed. The words are the
+/// package's own.
 const SAID: &[(&str, &str)] = &[
     (
         "agent-alreadyon",
