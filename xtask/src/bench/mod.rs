@@ -6,8 +6,9 @@ mod echo;
 mod process;
 mod table;
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -17,6 +18,9 @@ pub(crate) struct Arguments {
     /// Print one JSON object on the last line.
     #[arg(long, global = true)]
     json: bool,
+    /// Measure what was built before, as it is.
+    #[arg(long, global = true)]
+    no_build: bool,
     #[command(subcommand)]
     what: What,
 }
@@ -25,6 +29,8 @@ pub(crate) struct Arguments {
 enum What {
     /// Calls that hear themselves, beside a bare websocket echo.
     Echo(echo::Load),
+    /// Calls with the speech model on every one of them, on one core.
+    Silero,
     /// Everything: the echo, and what each crate measures of itself.
     All(echo::Load),
 }
@@ -32,23 +38,46 @@ enum What {
 /// Measures.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     match &arguments.what {
-        What::Echo(load) => echo(root, *load, arguments.json),
+        What::Echo(load) => echo(root, *load, arguments),
+        What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
-            cargo(root, &["bench", "--locked", "--workspace", "--benches"])?;
-            echo(root, *load, arguments.json)
+            on_one_core(root, "media", "tick")?;
+            on_one_core(root, "carriers", "stream")?;
+            on_one_core(root, "speech", "detector")?;
+            echo(root, *load, arguments)
         }
     }
 }
 
-fn echo(root: &Path, load: echo::Load, as_json: bool) -> Result<(), String> {
-    cargo(root, BUILD)?;
+/// Runs what a crate measures of itself, having built it on all cores.
+fn on_one_core(root: &Path, package: &str, bench: &str) -> Result<(), String> {
+    let arguments = [
+        "bench",
+        "--quiet",
+        "--locked",
+        "--package",
+        package,
+        "--bench",
+        bench,
+    ];
+    cargo(root, &[&arguments[..], &["--no-run"]].concat())?;
+    println!("\n{package}: {bench}");
+    let mut command = process::pinned(0, Path::new("cargo"));
+    let status = command.args(arguments).current_dir(root).status();
+    ended(status, &arguments)
+}
+
+fn echo(root: &Path, load: echo::Load, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+    }
     if !process::can_pin() {
         eprintln!("echo: server and callers share their cores here (no taskset, or one core)");
     }
     let rows = echo::measure(&release(root), load)?;
     println!("\necho test, {load}");
     table::print(&rows, "bare echo");
-    if as_json {
+    if arguments.json {
         println!("{}", json!({ "echo": rows }));
     }
     Ok(())
@@ -66,6 +95,10 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
         .args(arguments)
         .current_dir(root)
         .status();
+    ended(status, arguments)
+}
+
+fn ended(status: io::Result<ExitStatus>, arguments: &[&str]) -> Result<(), String> {
     let status = status.map_err(|fault| format!("cannot run cargo: {fault}"))?;
     if status.success() {
         return Ok(());
