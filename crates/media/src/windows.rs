@@ -194,7 +194,7 @@ impl Windows {
     }
 }
 
-/// As Silero's authors advise: speech begins above this, and ends below that.
+/// As the authors of such models advise: speech begins above this, and ends below that.
 const STARTS: f32 = 0.5;
 const ENDS: f32 = 0.35;
 /// 64 ms.

@@ -58,13 +58,19 @@ fn in_paths(file: &File) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, line) in file.lines() {
         for path in MACHINE_PATHS {
-            if line.contains(path) {
+            if leads_somewhere(line, path) {
                 let message = format!("`{path}` is a path of one machine");
                 found.push(Finding::new(&file.path, at, message, RELATIVE));
             }
         }
     }
     found
+}
+
+/// Whether a name follows the folder: the folder alone may be what a test looks for.
+fn leads_somewhere(line: &str, folder: &str) -> bool {
+    let mut after = line.split(folder).skip(1);
+    after.any(|rest| rest.starts_with(|c: char| c.is_alphanumeric() || c == '.'))
 }
 
 const WORDS: &[(&str, &str)] = &[
@@ -137,6 +143,8 @@ mod tests {
         for path in MACHINE_PATHS {
             let text = format!("see {path}x\n");
             assert_eq!(places(check, &[("README.md", &text)]), ["README.md:1"]);
+            let folder = format!("a test looks for \"{path}\"\n");
+            assert!(places(check, &[("a.rs", &folder)]).is_empty());
         }
     }
 
