@@ -132,7 +132,11 @@ mod tests {
     /// The whole of a call as the call sees it: turns, a key, a turn taken back, a message.
     #[tokio::test]
     async fn a_call_from_hello_to_goodbye() {
-        let Ok(Answerer::Words { agent, opens: Opens::With(_) }) = build(&Settings::default()) else {
+        let Ok(Answerer::Words {
+            agent,
+            opens: Opens::With(_),
+        }) = build(&Settings::default())
+        else {
             panic!("it works with words and speaks first");
         };
         let number = Number::parse("+15550001111").expect("it is a number");

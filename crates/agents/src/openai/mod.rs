@@ -58,25 +58,25 @@ pub(crate) const ENTRY: Entry = Entry {
             "first_token_timeout_s",
             Kind::Number,
             Need::Optional,
-            "how long its first word may take; 8",
+            "how long its first word may take; default 8",
         ),
         key(
             "token_timeout_s",
             Kind::Number,
             Need::Optional,
-            "how long it may pause between words; 5",
+            "how long it may pause between words; default 5",
         ),
         key(
             "turn_timeout_s",
             Kind::Number,
             Need::Optional,
-            "how long one answer may take in all; 60",
+            "how long one answer may take in all; default 60",
         ),
         key(
             "history_chars",
             Kind::Number,
             Need::Optional,
-            "how much of a call it is reminded of; 24000",
+            "how much of a call it is reminded of; default 24000",
         ),
     ],
     build,
@@ -122,7 +122,10 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
                 system: system(settings.text("instructions")),
                 room: usize::try_from(room).unwrap_or(usize::MAX),
             });
-            Ok(Answerer::Words { agent, opens: Opens::Agent })
+            Ok(Answerer::Words {
+                agent,
+                opens: Opens::Agent,
+            })
         }
         Ok(_) => Err(problems),
         Err(problem) => {

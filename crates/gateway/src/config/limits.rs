@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use call::{Number, Policy};
+use call::{Number, NumberFault, Policy};
 
 use super::plan::{Callers, Listed, Rules};
 use super::problem::{Findings, Place};
@@ -169,11 +169,14 @@ fn insert(key: &str, entry: &Spot<&str>, numbers: &mut BTreeSet<Number>, found: 
         }
         Err(fault) => {
             let message = format!("an entry of `{key}` in [policy] is not a number: {fault}");
-            found.problem(
-                entry.place(),
-                message,
-                "write it as `\"+15551234567\"`, without spaces",
-            );
+            let hint = match fault {
+                NumberFault::Emergency => "remove it",
+                NumberFault::NoPlus
+                | NumberFault::NotDigits
+                | NumberFault::Length
+                | NumberFault::LeadingZero => "write it as `\"+15551234567\"`, without spaces",
+            };
+            found.problem(entry.place(), message, hint);
         }
     }
 }
@@ -360,7 +363,7 @@ const ORDERED: [(&str, &str); 3] = [
     ("filler_ms", "think_s"),
 ];
 
-/// How long the speech detector takes to be sure that speech has ended.
+/// How long `media`'s detectors, by loudness or by model, take to be sure that speech has ended.
 const DETECTOR_HANG_OVER: Duration = Duration::from_millis(200);
 const DEFAULT_MAX_CALLS: usize = 4;
 const DEFAULT_MAX_MINUTES: usize = 30;

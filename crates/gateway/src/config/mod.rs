@@ -21,7 +21,7 @@ mod section;
 mod tests;
 
 pub use plan::Plan;
-pub use problem::{ConfigProblem, Place};
+pub use problem::{ConfigProblem, Place, Severity};
 
 /// Everything a configuration may name.
 #[derive(Clone, Copy)]

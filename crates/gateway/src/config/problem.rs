@@ -9,6 +9,8 @@ use ports::{Blame, Fault, code};
 /// It never repeats a secret, nor a whole number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
+    /// How bad it is.
+    pub severity: Severity,
     /// One of [`ports::code`].
     pub code: &'static str,
     /// The file, as it is shown to people.
@@ -19,6 +21,15 @@ pub struct ConfigProblem {
     pub message: String,
     /// What to do about it.
     pub hint: String,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can be used, but probably does not mean this.
+    Warning,
 }
 
 /// A place in the configuration.
@@ -40,6 +51,7 @@ impl ConfigProblem {
         hint: impl Into<String>,
     ) -> Self {
         Self {
+            severity: Severity::Error,
             code,
             file: String::new(),
             place: Place::File,
@@ -74,9 +86,13 @@ impl Place {
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at();
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
         write!(
             f,
-            "error: {}\n  at {at}\n\nhint: {}",
+            "{severity}: {}\n  at {at}\n\nhint: {}",
             self.message, self.hint
         )
     }
@@ -112,7 +128,7 @@ impl Findings {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let problem = self.invalid(place, message.into(), hint.into());
+        let problem = self.invalid(Severity::Error, place, message.into(), hint.into());
         self.problems.push(problem);
     }
 
@@ -123,7 +139,7 @@ impl Findings {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let warning = self.invalid(place, message.into(), hint.into());
+        let warning = self.invalid(Severity::Warning, place, message.into(), hint.into());
         self.warnings.push(warning);
     }
 
@@ -147,8 +163,15 @@ impl Findings {
         Err(self.problems)
     }
 
-    fn invalid(&self, place: Place, message: String, hint: String) -> ConfigProblem {
+    fn invalid(
+        &self,
+        severity: Severity,
+        place: Place,
+        message: String,
+        hint: String,
+    ) -> ConfigProblem {
         ConfigProblem {
+            severity,
             code: code::CONFIG_INVALID,
             file: self.file.clone(),
             place,

@@ -1,0 +1,148 @@
+//! `offhook config check`: is the configuration right?
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use ports::Fault;
+use serde::Serialize;
+
+use super::{Done, Out, lists};
+use crate::config::plan::{Callers, Plan};
+use crate::config::{self, ConfigProblem, Severity};
+
+/// What to do with the configuration.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the configuration and report every problem at once, with its line.
+    Check,
+}
+
+/// A configuration, judged.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether it can be used.
+    pub ok: bool,
+    /// Which file.
+    pub file: String,
+    /// What it allows, if it can be used.
+    pub summary: Option<Summary>,
+    /// What is wrong, and what probably is.
+    pub problems: Vec<ProblemReport>,
+}
+
+/// What a configuration allows, in numbers.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many numbers are ours.
+    pub numbers: usize,
+    /// Our carriers.
+    pub carriers: Vec<String>,
+    /// Our agents.
+    pub agents: Vec<String>,
+    /// How many numbers may be called.
+    pub may_be_called: usize,
+    /// Who may call.
+    pub may_call: String,
+}
+
+/// One problem.
+#[derive(Debug, Serialize)]
+pub struct ProblemReport {
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// One of [`ports::code`].
+    pub code: &'static str,
+    /// Such as `offhook.toml:14`.
+    pub at: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// Checks.
+pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let Command::Check = args.command;
+    let path = config::find(config.as_deref());
+    let loaded = config::load(&path, &lists());
+    let file = path.display().to_string();
+    let (summary, problems) = match &loaded {
+        Ok(loaded) => (Some(Summary::of(&loaded.plan)), &loaded.warnings),
+        Err(problems) => (None, problems),
+    };
+    if !out.is_json() {
+        for problem in problems {
+            out.problem("problem", problem);
+        }
+    }
+    if let Some(summary) = &summary {
+        out.line(format_args!("{file} is right: {}", summary.render()));
+    }
+    let ok = loaded.is_ok();
+    let problems = problems.iter().map(ProblemReport::from).collect();
+    out.json(&Report {
+        ok,
+        file,
+        summary,
+        problems,
+    });
+    Ok(if ok { Done::Well } else { Done::Refused })
+}
+
+impl Summary {
+    /// What a plan allows.
+    pub fn of(plan: &Plan) -> Self {
+        let may_call = match &plan.rules.answer.value {
+            Callers::Any => "anyone".to_owned(),
+            Callers::These(numbers) => count(numbers.len(), "number"),
+        };
+        Self {
+            numbers: plan.numbers.len(),
+            carriers: plan.carriers.keys().cloned().collect(),
+            agents: plan.agents.keys().cloned().collect(),
+            may_be_called: plan.rules.call.value.len(),
+            may_call,
+        }
+    }
+
+    /// In one line, for people.
+    pub fn render(&self) -> String {
+        format!(
+            "{} of ours, {}, {}; {} may be called, {} may call",
+            count(self.numbers, "number"),
+            count(self.carriers.len(), "carrier"),
+            count(self.agents.len(), "agent"),
+            count(self.may_be_called, "number"),
+            self.may_call,
+        )
+    }
+}
+
+impl From<&ConfigProblem> for ProblemReport {
+    fn from(problem: &ConfigProblem) -> Self {
+        Self {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code: problem.code,
+            at: problem.at(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+fn count(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}

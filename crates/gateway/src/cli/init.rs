@@ -1,0 +1,275 @@
+//! `offhook init`: writes a configuration in which every line is explained.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ports::{Blame, Fault, Key, Kind, Need, code};
+
+use super::{Done, Out, lists};
+use crate::config::limits::{POLICY_DEFAULTS, turns_help};
+use crate::config::{FILE_NAME, Lists};
+
+/// Writes the file, unless there is one.
+pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let named = std::env::var_os("OFFHOOK_CONFIG").filter(|it| !it.is_empty());
+    let path = config.or(named.map(PathBuf::from));
+    let path = path.unwrap_or_else(|| PathBuf::from(FILE_NAME));
+    write(&path, &text(&lists()))?;
+    let shown = path.display();
+    out.line(format_args!("wrote {shown}"));
+    out.line("next: fill in what is yours, and run `offhook doctor`");
+    out.json(&serde_json::json!({ "written": shown.to_string() }));
+    Ok(Done::Well)
+}
+
+/// The file, with everything that may stand in one. What is switched off begins with `#` and no
+/// space behind it.
+pub fn text(lists: &Lists) -> String {
+    let mut text = String::new();
+    let mut add = |part: &str| {
+        text.push_str(part);
+        text.push('\n');
+    };
+    add(SERVER);
+    for carrier in lists.carriers {
+        add("# A phone company, and your account there.");
+        add(&table(
+            &format!("carriers.{}", carrier.name),
+            Lines::Off,
+            "",
+            carrier.keys,
+        ));
+    }
+    let carrier = lists
+        .carriers
+        .first()
+        .map_or("NAME", |carrier| carrier.name);
+    add(&NUMBERS.replace("CARRIER", carrier));
+    let mut reception = Some(());
+    for agent in lists.agents {
+        let ready = agent.keys.iter().all(|key| key.need == Need::Optional);
+        let name = match (ready, reception.take_if(|()| ready)) {
+            (true, Some(())) => "reception",
+            (true | false, _) => agent.kind,
+        };
+        add(&format!("# Who answers: {}.", agent.about));
+        let head = format!("kind = \"{}\"\n", agent.kind);
+        let lines = if ready { Lines::On } else { Lines::Off };
+        add(&table(&format!("agents.{name}"), lines, &head, agent.keys));
+    }
+    add(ANY_AGENT);
+    add(&policy());
+    add(&turns());
+    add(PHRASES);
+    for vendor in lists.vendors {
+        add("# How calls hear and speak.");
+        let head = format!("vendor = \"{}\"\n", vendor.name);
+        add(&table("speech", Lines::Off, &head, vendor.keys));
+    }
+    text.push_str(RECORDINGS);
+    text
+}
+
+/// Whether a table is in use as written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    On,
+    Off,
+}
+
+fn table(name: &str, lines: Lines, head: &str, keys: &[Key]) -> String {
+    let off = if lines == Lines::Off { "#" } else { "" };
+    let mut text = format!("{off}[{name}]\n");
+    for line in head.lines() {
+        let _ = writeln!(text, "{off}{line}");
+    }
+    for key in keys {
+        let _ = writeln!(text, "# {}.", capital(key.help));
+        let off = match key.need {
+            Need::Required => off,
+            Need::Optional => "#",
+        };
+        let _ = writeln!(text, "{off}{} = {}", key.name, example(name, key));
+    }
+    text
+}
+
+fn example(table: &str, key: &Key) -> String {
+    match key.kind {
+        Kind::Text => "\"…\"".to_owned(),
+        Kind::Url => "\"https://api.example.com\"".to_owned(),
+        Kind::Number => {
+            let default = key.help.split_once("default ").map(|(_, number)| number);
+            default.unwrap_or("4").to_owned()
+        }
+        Kind::Secret => {
+            let of = table.rsplit('.').next().unwrap_or(table);
+            let name = format!("{of}_{}", key.name).to_uppercase();
+            let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+            format!("\"env:{}\"", name.chars().map(plain).collect::<String>())
+        }
+    }
+}
+
+fn capital(help: &str) -> String {
+    let mut letters = help.trim_end_matches('.').chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
+}
+
+fn policy() -> String {
+    let [calls, minutes, per_hour] = POLICY_DEFAULTS;
+    format!(
+        "{POLICY}#max_calls = {calls}\n# How long a call may last.\n#max_minutes = {minutes}\n\
+             # How many calls may be dialled in any hour.\n#calls_per_hour = {per_hour}\n"
+    )
+}
+
+fn turns() -> String {
+    let mut text = "# How patient calls are. These are the defaults.\n#[turns]\n".to_owned();
+    for (key, default, help) in turns_help() {
+        let _ = writeln!(text, "# {}.\n#{key} = {default}", capital(help));
+    }
+    text
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Fault> {
+    // It may come to hold secrets, so nobody else can read it from the start.
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        let shown = path.display();
+        if error.kind() == ErrorKind::AlreadyExists {
+            let message = format!("{shown} is there already, and is left as it is");
+            return Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                .hint("move it away first, or name another file with --config");
+        }
+        let message = format!("cannot write {shown}");
+        Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+            .hint("choose a folder that you may write to")
+            .because(error)
+    })
+}
+
+const SERVER: &str = r#"# What offhook may do, and with what. Every line is explained; a line that begins with # is
+# switched off. `offhook config check` finds mistakes, and `offhook doctor` tries everything out.
+# A secret is `env:NAME`, `file:PATH`, or the value itself.
+
+[server]
+# Where webhooks, media sockets and the control API are served.
+#listen = "127.0.0.1:8787"
+# The address that carriers reach that by. It must be https, and lead here.
+public_url = "https://voice.example.com"
+"#;
+
+const NUMBERS: &str = r#"# A number of yours: whose it is, and who answers it. One table for each.
+#[numbers."+15550001111"]
+#carrier = "CARRIER"
+#agent = "reception"
+"#;
+
+const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
+#   opening = "Hello, what can I do for you?"      the first words of every call
+#   language = "en"                                what language is heard
+"#;
+
+const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.
+[policy]
+# Whom it may dial: numbers, such as "+15551234567". Empty: nobody.
+call = []
+# Who may reach it: numbers, or "any". Empty: nobody.
+answer = []
+# How many calls may be up at once.
+"#;
+
+const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.
+#[phrases]
+# When it is slow.
+#filler = "One moment, please."
+# When it failed once.
+#apology = "Sorry, I did not get that. Could you say it again?"
+# When it keeps failing, the line is silent, or time is up.
+#goodbye = "I am sorry, I have to end this call now. Goodbye."
+"#;
+
+const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
+#[recordings]
+#dir = "recordings"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::fakes::LISTS;
+    use crate::config::{Loaded, load};
+
+    #[test]
+    fn what_is_written_passes_the_check() {
+        let loaded = check(&text(&LISTS)).expect("the file is right as written");
+        assert!(loaded.plan.agents.contains_key("reception"));
+        assert!(loaded.plan.carriers.is_empty());
+        let real = check(&text(&lists())).expect("with the real lists, too");
+        assert!(real.plan.agents.contains_key("reception"));
+    }
+
+    #[test]
+    fn every_line_that_is_switched_off_is_right_once_switched_on() {
+        let on = switched_on(&text(&LISTS));
+        assert!(on.contains("\nwhistle = \"env:PIGEON_WHISTLE\"\n"), "{on}");
+        assert!(on.contains("\nbarge_in_ms = 280\n"), "{on}");
+        // What is a secret of the test's machine is not there.
+        let on = on.replace("\"env:PIGEON_WHISTLE\"", "\"tweet\"");
+        let on = on.replace("\"env:ORACLE_API_KEY\"", "\"sesame\"");
+        let loaded = check(&on).expect("the file is right with everything switched on");
+        assert_eq!(loaded.plan.numbers.len(), 1);
+        assert_eq!(loaded.plan.agents.len(), LISTS.agents.len());
+        assert!(loaded.plan.recordings.is_some());
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join(FILE_NAME);
+        write(&path, "one").expect("it is not there yet");
+        let fault = write(&path, "two").expect_err("now it is");
+        assert!(fault.message.contains("left as it is"));
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "one");
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(&path).expect("it is there").permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    fn check(text: &str) -> Result<Loaded, String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join(FILE_NAME);
+        write(&path, text).map_err(|fault| fault.to_string())?;
+        let lists = if text.contains("pigeon") {
+            LISTS
+        } else {
+            lists()
+        };
+        let show = |problems: Vec<crate::config::ConfigProblem>| {
+            problems
+                .iter()
+                .map(|it| format!("{it}\n"))
+                .collect::<String>()
+        };
+        load(&path, &lists).map_err(show)
+    }
+
+    fn switched_on(text: &str) -> String {
+        let line = |line: &str| match line.strip_prefix('#') {
+            Some(off) if !off.starts_with(' ') && !off.is_empty() => format!("{off}\n"),
+            Some(_) | None => format!("{line}\n"),
+        };
+        text.lines().map(line).collect()
+    }
+}
