@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{Cost, Server, pinned};
+use super::process::{self, Cost, Server, pinned};
 use super::table::{Goal, Row};
 
 /// How much to measure.
@@ -24,7 +24,7 @@ pub(crate) struct Load {
     #[arg(long, default_value_t = 500)]
     calls: u32,
     /// How long each lasts once all are up.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..))]
     seconds: u32,
     /// How often each server has its turn.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
@@ -83,9 +83,19 @@ struct Turn {
     /// Before the first call.
     idle: Cost,
     /// From the moment all calls were up to the first end of one.
-    busy: Vec<(Duration, Cost)>,
+    busy: Vec<Sample>,
     /// What the callers saw.
     seen: Seen,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    /// Since the callers were started.
+    at: Duration,
+    /// What the server has cost.
+    cost: Cost,
+    /// How long the server's core has been busy, with whatever.
+    core: Duration,
 }
 
 /// What the callers report when they are done.
@@ -118,6 +128,7 @@ struct Figures {
     p50_ms: f64,
     p99_ms: f64,
     late_ms: f64,
+    others: f64,
     calls: u32,
     frames: u64,
     lost: u64,
@@ -179,7 +190,11 @@ impl<'p> Place<'p> {
         let done = std::thread::spawn(move || callers.wait_with_output());
         let mut busy = Vec::new();
         while !done.is_finished() {
-            busy.push((start.elapsed(), server.cost()?));
+            busy.push(Sample {
+                at: start.elapsed(),
+                cost: server.cost()?,
+                core: process::busy(SERVER_CORE).unwrap_or_default(),
+            });
             std::thread::park_timeout(SAMPLE);
         }
         let out = done
@@ -193,7 +208,7 @@ impl<'p> Place<'p> {
         for (reason, count) in &seen.failed {
             eprintln!("echo: {count} calls failed: {reason}");
         }
-        busy.retain(|(at, _)| load.all_up().contains(at));
+        busy.retain(|sample| load.all_up().contains(&sample.at));
         Ok(Turn { idle, busy, seen })
     }
 }
@@ -206,6 +221,7 @@ impl Figures {
             cpu_us: mean(&Turn::cpu_us),
             p50_ms: mean(&|turn| turn.seen.echo.p50_us as f64 / 1e3),
             p99_ms: mean(&|turn| turn.seen.echo.p99_us as f64 / 1e3),
+            others: mean(&Turn::others),
             late_ms: mean(&|turn| turn.seen.lateness.p99_us as f64 / 1e3),
             calls: turns.iter().map(|turn| turn.seen.set_up).min().unwrap_or(0),
             frames: turns.iter().map(|turn| turn.seen.frames_sent).sum(),
@@ -218,22 +234,31 @@ impl Figures {
 
 impl Turn {
     fn cpu_us(&self) -> f64 {
-        let (Some((start, first)), Some((end, last))) = (self.busy.first(), self.busy.last())
-        else {
-            return f64::NAN;
-        };
-        let call_seconds = (*end - *start).as_secs_f64() * f64::from(self.seen.set_up);
-        (last.cpu - first.cpu).as_secs_f64() * 1e6 / call_seconds
+        let (first, last) = self.ends();
+        let call_seconds = (last.at - first.at).as_secs_f64() * f64::from(self.seen.set_up);
+        (last.cost.cpu - first.cost.cpu).as_secs_f64() * 1e6 / call_seconds
+    }
+
+    /// How much of its core's time others took, in percent.
+    fn others(&self) -> f64 {
+        let (first, last) = self.ends();
+        let all = last.core.saturating_sub(first.core);
+        let others = all.saturating_sub(last.cost.cpu - first.cost.cpu);
+        100.0 * others.as_secs_f64() / (last.at - first.at).as_secs_f64()
     }
 
     fn call_kib(&self) -> f64 {
-        let peak = self
-            .busy
-            .iter()
-            .map(|(_, cost)| cost.resident)
-            .max()
-            .unwrap_or(0);
-        peak.saturating_sub(self.idle.resident) as f64 / f64::from(self.seen.set_up)
+        let peak = self.busy.iter().map(|it| it.cost.resident).max();
+        let more = peak.unwrap_or(0).saturating_sub(self.idle.resident);
+        more as f64 / f64::from(self.seen.set_up)
+    }
+
+    /// The first and the last sample while all calls were up; there are some, since a run is
+    /// longer than it takes to settle.
+    fn ends(&self) -> (Sample, Sample) {
+        let ends = self.busy.first().zip(self.busy.last());
+        let (first, last) = ends.expect("a run outlasts its settling");
+        (*first, *last)
     }
 }
 
@@ -278,6 +303,12 @@ fn rows(load: Load, bare: &Figures, ours: &Figures) -> Vec<Row> {
             Goal::None,
         ),
         Row::with_reference(
+            "core taken by others, %",
+            ours.others,
+            bare.others,
+            Goal::AtMost(TOLERABLE),
+        ),
+        Row::with_reference(
             "frames sent",
             ours.frames as f64,
             bare.frames as f64,
@@ -319,6 +350,8 @@ const CALLER_CORE: usize = 1;
 const SAMPLE: Duration = Duration::from_millis(200);
 /// Room for calls that are over, but whose end has not been confirmed.
 const SPARE_CALLS: u32 = 64;
+/// With more than this, the figures say more about the machine than about the servers.
+const TOLERABLE: f64 = 10.0;
 const SETTLING: Duration = Duration::from_secs(1);
 const CALLS_BEGUN_PER_SECOND: u32 = 100;
 
@@ -335,8 +368,16 @@ mod tests {
         let turn = Turn {
             idle: cost(50, 4_000),
             busy: vec![
-                (Duration::from_secs(10), cost(1_000, 5_000)),
-                (Duration::from_secs(12), cost(1_400, 6_000)),
+                Sample {
+                    at: Duration::from_secs(10),
+                    cost: cost(1_000, 5_000),
+                    core: Duration::from_millis(7_000),
+                },
+                Sample {
+                    at: Duration::from_secs(12),
+                    cost: cost(1_400, 6_000),
+                    core: Duration::from_millis(7_500),
+                },
             ],
             seen: Seen {
                 set_up: 100,
@@ -356,5 +397,7 @@ mod tests {
         // 0.4 s of CPU for 100 calls of 2 s.
         assert!((turn.cpu_us() - 2_000.0).abs() < 1e-6);
         assert!((turn.call_kib() - 20.0).abs() < 1e-6);
+        // 0.1 s of 2 s.
+        assert!((turn.others() - 5.0).abs() < 1e-6);
     }
 }

@@ -119,6 +119,25 @@ fn spawn(mut command: Command, program: &Path) -> Result<Child, String> {
     started.map_err(|fault| format!("cannot start {}: {fault}", program.display()))
 }
 
+/// How long `core` has been busy since the machine started, with whatever.
+pub(crate) fn busy(core: usize) -> Option<Duration> {
+    core_busy(&fs::read_to_string("/proc/stat").ok()?, core)
+}
+
+/// From `/proc/stat`: all of a core's time but the idle and the waiting. Guests are counted in the
+/// first two.
+fn core_busy(stat: &str, core: usize) -> Option<Duration> {
+    let name = format!("cpu{core} ");
+    let fields = stat.lines().find_map(|line| line.strip_prefix(&name))?;
+    let fields = fields.split_ascii_whitespace().take(8).enumerate();
+    let busy = fields.filter(|(at, _)| !matches!(at, 3 | 4));
+    let ticks = busy
+        .map(|(_, it)| it.parse::<u64>())
+        .sum::<Result<u64, _>>()
+        .ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS))
+}
+
 /// User and system time from `/proc/PID/stat`, whose second field may hold anything in brackets.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -148,6 +167,13 @@ mod tests {
     fn times_are_read_behind_a_name_with_brackets() {
         let stat = "42 (a) b) S 1 42 42 0 -1 4194304 500 0 0 0 150 50 0 0 20 0 1 0 100 1 1";
         assert_eq!(cpu(stat), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_core_is_busy_when_it_neither_idles_nor_waits() {
+        let stat = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 10 20 30 900 900 1 2 37 5 0\ncpu1 1 1 1 1 1 1 1 1 0 0\n";
+        assert_eq!(core_busy(stat, 0), Some(Duration::from_secs(1)));
+        assert_eq!(core_busy(stat, 2), None);
     }
 
     #[test]
