@@ -1,7 +1,11 @@
 //! The command line: one file for each command.
 
 pub mod call;
+mod config;
 pub mod demo;
+mod doctor;
+mod init;
+mod models;
 pub mod out;
 pub mod serve;
 mod story;
@@ -13,7 +17,7 @@ use clap::{Parser, Subcommand};
 use ports::{Blame, Fault, code};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, Lists, Plan};
+use crate::config::{Lists, Plan};
 use crate::switchboard::LoadVoice;
 pub use out::Out;
 
@@ -37,6 +41,14 @@ enum Command {
     Call(call::Args),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
+    /// Write a configuration in which every line is explained.
+    Init,
+    /// Look at the configuration.
+    Config(config::Args),
+    /// Check everything a call needs, and say how to mend what is missing.
+    Doctor,
+    /// The speech models on this machine.
+    Models(models::Args),
     /// Serve carriers and owners until stopped.
     Serve,
 }
@@ -95,6 +107,10 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
     let done = match cli.command {
         Command::Call(args) => call::run(args, path, out).await,
         Command::Demo(args) => demo::run(args, out).await,
+        Command::Init => init::run(path, out).await,
+        Command::Config(args) => config::run(args, path, out).await,
+        Command::Doctor => doctor::run(path, out).await,
+        Command::Models(args) => models::run(args, out).await,
         Command::Serve => serve::run(path, out).await,
     };
     done.unwrap_or_else(|fault| {
@@ -114,7 +130,7 @@ pub fn lists() -> Lists {
 
 /// Reads the configuration, printing all that is wrong with it.
 pub(crate) fn load(path: Option<PathBuf>, out: &mut Out) -> Result<Plan, Done> {
-    match config::load(&config::find(path.as_deref()), &lists()) {
+    match crate::config::load(&crate::config::find(path.as_deref()), &lists()) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 out.problem("warning", warning);

@@ -248,6 +248,38 @@ async fn an_agent_that_is_gone_is_apologised_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_opening_that_is_ready_is_heard_from_the_first_moment() {
+    let text = "Hello, and welcome to the longest greeting that anyone has ever had to listen to.";
+    let opening = Opening::Say(text.into());
+    let mut world = World::new(Mode::Conversation { opening }).await;
+    let (id, _) = world.clause().await;
+    for _ in 0..36 {
+        let piece = Spoken::Audio(id, vec![9_000; 1_600]);
+        world
+            .synthesizer
+            .tx
+            .send(piece)
+            .await
+            .expect("the call has a mouth");
+    }
+    let length = Duration::from_millis(7_200);
+    world
+        .synthesizer
+        .tx
+        .send(Spoken::Done(id, length))
+        .await
+        .expect("the call has a mouth");
+    let began = tokio::time::Instant::now();
+    world.send(400, Sent::Silence).await;
+    let said = world
+        .until(|it| matches!(it, Event::AgentSaid { .. }))
+        .await;
+    assert_eq!(said, Event::AgentSaid { text: text.into() });
+    assert!(began.elapsed() < Duration::from_millis(8_100));
+    world.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_reach_the_agent() {
     let mut world = World::new(conversation()).await;
     world

@@ -1,0 +1,125 @@
+//! Whole conversations: a caller's voice, the carrier's wire, ears, turn-taking, an agent, a voice.
+//! They need the speech models, which `make test` fetches; without them they fail and say so.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use speech::words::error_rate;
+use tempfile::TempDir;
+
+/// One conversation at a time: two would have half a machine each, and talk past each other.
+static QUIET: Mutex<()> = Mutex::new(());
+
+#[test]
+fn an_interrupted_caller_leaves_a_message() {
+    let out = TempDir::new().expect("there is a temporary folder");
+    let told = demo(out.path(), &[]);
+    assert_eq!(told["ended"]["by"], "agent", "{told:#}");
+    assert_eq!(told["ended"]["why"], "hung_up", "{told:#}");
+    let turns = told["turns"].as_array().expect("turns are a list");
+    assert!(turns.len() >= 4, "{told:#}");
+    assert!(wer(&told, "heard_wer") <= 0.10, "{told:#}");
+    assert!(wer(&told, "understood_wer") <= 0.25, "{told:#}");
+    let cut = &told["barge_in"];
+    assert!(
+        !text(cut, "heard").is_empty() && !text(cut, "unheard").is_empty(),
+        "{told:#}"
+    );
+    let message = text(&told["message"], "text");
+    assert!(
+        message.to_lowercase().contains("friday"),
+        "what was said over the agent counts: {told:#}"
+    );
+    assert!(!text(&told["message"], "name").is_empty(), "{told:#}");
+    for recording in ["recording", "gateway_recording"] {
+        let wav = hound::WavReader::open(text(&told, recording)).expect("there is a recording");
+        assert_eq!(wav.spec().channels, 2, "{recording}");
+        assert!(
+            wav.duration() > 8_000 * 10,
+            "{recording} is {} samples long",
+            wav.duration()
+        );
+    }
+    println!(
+        "heard_wer {:.3}, turns {}",
+        wer(&told, "heard_wer"),
+        turns.len() - 1
+    );
+}
+
+#[test]
+fn a_human_voice_is_understood_over_the_line() {
+    let prompts = [
+        ("conf-extended", "The conference has been extended."),
+        (
+            "ss-noservice",
+            "The number you have dialed is not in service. Please check the number and try again.",
+        ),
+        ("conf-nonextended", "The conference cannot be extended."),
+        (
+            "vm-nobodyavail",
+            "Nobody is available to take your call at the moment.",
+        ),
+    ];
+    let files: Vec<PathBuf> = prompts.iter().map(|(name, _)| prompt(name)).collect();
+    let out = TempDir::new().expect("there is a temporary folder");
+    let told = demo(out.path(), &files);
+    let turns = told["turns"].as_array().expect("turns are a list");
+    let heard: Vec<&str> = turns
+        .iter()
+        .filter_map(|it| it["caller_said"].as_str())
+        .collect();
+    let said: Vec<&str> = prompts.iter().map(|(_, words)| *words).collect();
+    let wrong = error_rate(&said.join(" "), &heard.join(" "));
+    println!(
+        "a human voice over the line: {:.1} % of words wrong; heard {heard:?}",
+        wrong * 100.0
+    );
+    assert!(wrong <= 0.10, "{told:#}");
+}
+
+/// Plays the demo, and returns what it prints on its last line.
+fn demo(out: &Path, callers: &[PathBuf]) -> Value {
+    let _quiet = QUIET
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
+    command.args(["demo", "--json", "--out"]).arg(out);
+    for caller in callers {
+        command.arg("--caller").arg(caller);
+    }
+    let ran = command.output().expect("the demo runs");
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    let complained = String::from_utf8_lossy(&ran.stderr);
+    assert!(
+        ran.status.success() || !callers.is_empty(),
+        "{printed}\n{complained}"
+    );
+    let last = printed.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {printed}\n{complained}"))
+}
+
+fn prompt(name: &str) -> PathBuf {
+    let path = PathBuf::from(format!(
+        "/usr/share/asterisk/sounds/en_US_f_Allison/{name}.wav"
+    ));
+    assert!(
+        path.exists(),
+        "install the Debian package asterisk-core-sounds-en-wav"
+    );
+    path
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} is missing in {value:#}"))
+}
+
+fn wer(told: &Value, key: &str) -> f64 {
+    told[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{key} is missing in {told:#}"))
+}
