@@ -58,7 +58,7 @@ struct Talker {
     /// The clause being made.
     now: Option<(UtteranceId, Pending<Arc<[i16]>>)>,
     /// What is being made for later.
-    prepared: VecDeque<Pending<Arc<[i16]>>>,
+    prepared: VecDeque<(Phrase, Pending<Arc<[i16]>>)>,
     /// What is made and not sent.
     out: VecDeque<Spoken>,
     link: Link<Spoken, Speak>,
@@ -112,7 +112,7 @@ impl Talker {
                 Happened::Sent
             }
             made = ready(now) => Happened::Made(made),
-            _ = ready(self.prepared.front_mut()) => Happened::Prepared,
+            _ = ready(self.prepared.front_mut().map(|(_, work)| work)) => Happened::Prepared,
         }
     }
 
@@ -125,6 +125,11 @@ impl Talker {
             let phrase = self.making.phrase(text);
             if let Some(samples) = self.making.phrases.find(&phrase) {
                 self.send(utterance, &samples);
+                continue;
+            }
+            // What is already being made need not be made twice.
+            if let Some(at) = self.prepared.iter().position(|(it, _)| *it == phrase) {
+                self.now = self.prepared.remove(at).map(|(_, work)| (utterance, work));
                 continue;
             }
             let urgency = if self.out.is_empty() {
@@ -156,8 +161,8 @@ impl Talker {
     fn prepare(&mut self, text: Private<String>) {
         let phrase = self.making.phrase(text);
         if self.prepared.len() < MOST_PREPARED && self.making.phrases.find(&phrase).is_none() {
-            self.prepared
-                .push_back(self.making.make(Urgency::Prepare, phrase));
+            let work = self.making.make(Urgency::Prepare, phrase.clone());
+            self.prepared.push_back((phrase, work));
         }
     }
 
