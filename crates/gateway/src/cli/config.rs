@@ -12,7 +12,7 @@ use crate::config::{self, ConfigProblem, Severity};
 
 /// What to do with the configuration.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -25,49 +25,49 @@ enum Command {
 
 /// A configuration, judged.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// Whether it can be used.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// Which file.
-    pub file: String,
+    pub(super) file: String,
     /// What it allows, if it can be used.
-    pub summary: Option<Summary>,
+    pub(super) summary: Option<Summary>,
     /// What is wrong, and what probably is.
-    pub problems: Vec<ProblemReport>,
+    pub(super) problems: Vec<ProblemReport>,
 }
 
 /// What a configuration allows, in numbers.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub(super) struct Summary {
     /// How many numbers are ours.
-    pub numbers: usize,
+    pub(super) numbers: usize,
     /// Our carriers.
-    pub carriers: Vec<String>,
+    pub(super) carriers: Vec<String>,
     /// Our agents.
-    pub agents: Vec<String>,
+    pub(super) agents: Vec<String>,
     /// How many numbers may be called.
-    pub may_be_called: usize,
+    pub(super) may_be_called: usize,
     /// Who may call.
-    pub may_call: String,
+    pub(super) may_call: String,
 }
 
 /// One problem.
 #[derive(Debug, Serialize)]
-pub struct ProblemReport {
+pub(super) struct ProblemReport {
     /// `error` or `warning`.
-    pub severity: &'static str,
+    pub(super) severity: &'static str,
     /// One of [`ports::code`].
-    pub code: &'static str,
+    pub(super) code: &'static str,
     /// Such as `offhook.toml:14`.
-    pub at: String,
+    pub(super) at: String,
     /// What is wrong.
-    pub message: String,
+    pub(super) message: String,
     /// What to do.
-    pub hint: String,
+    pub(super) hint: String,
 }
 
 /// Checks.
-pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let Command::Check = args.command;
     let path = config::find(config.as_deref());
     let loaded = config::load(&path, &lists());
@@ -97,7 +97,7 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
 
 impl Summary {
     /// What a plan allows.
-    pub fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan) -> Self {
         let may_call = match &plan.rules.answer.value {
             Callers::Any => "anyone".to_owned(),
             Callers::These(numbers) => count(numbers.len(), "number"),
@@ -112,7 +112,7 @@ impl Summary {
     }
 
     /// In one line, for people.
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         format!(
             "{} of ours, {}, {}; {} may be called, {} may call",
             count(self.numbers, "number"),

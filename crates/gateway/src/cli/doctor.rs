@@ -25,30 +25,30 @@ use crate::state::Running;
 
 /// Everything that was tried.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// Whether nothing failed.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// In the order tried.
-    pub checks: Vec<Finding>,
+    pub(super) checks: Vec<Finding>,
 }
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(super) struct Finding {
     /// What was tried.
-    pub what: String,
+    pub(super) what: String,
     /// How it is.
-    pub health: Health,
+    pub(super) health: Health,
     /// What was found.
-    pub message: String,
+    pub(super) message: String,
     /// How to mend it.
-    pub hint: Option<String>,
+    pub(super) hint: Option<String>,
 }
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Health {
+pub(super) enum Health {
     /// As it should be.
     Ok,
     /// Calls work, but perhaps not as meant.
@@ -58,7 +58,7 @@ pub enum Health {
 }
 
 /// Examines, and prints each finding as it is made.
-pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let mut checks = Checks {
         out,
         made: Vec::new(),
@@ -412,7 +412,7 @@ impl Finding {
     }
 
     /// For people: a line, and one for the hint.
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let (sign, colour) = match self.health {
             Health::Ok => ("✓", AnsiColor::Green),
             Health::Warn => ("!", AnsiColor::Yellow),

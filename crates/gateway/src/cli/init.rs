@@ -13,7 +13,7 @@ use crate::config::limits::{POLICY_DEFAULTS, turns_help};
 use crate::config::{FILE_NAME, Lists};
 
 /// Writes the file, unless there is one.
-pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let named = std::env::var_os("OFFHOOK_CONFIG").filter(|it| !it.is_empty());
     let path = config.or(named.map(PathBuf::from));
     let path = path.unwrap_or_else(|| PathBuf::from(FILE_NAME));
@@ -27,7 +27,7 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
 
 /// The file, with everything that may stand in one. What is switched off begins with `#` and no
 /// space behind it.
-pub fn text(lists: &Lists) -> String {
+pub(super) fn text(lists: &Lists) -> String {
     let mut text = String::new();
     let mut add = |part: &str| {
         text.push_str(part);

@@ -9,7 +9,7 @@ use super::{Done, Out};
 
 /// What to do with the models.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -26,36 +26,36 @@ enum Command {
 
 /// All models.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// Where they are kept.
-    pub dir: String,
+    pub(super) dir: String,
     /// Whether all of them are here, and right.
-    pub ok: bool,
+    pub(super) ok: bool,
     /// Each of them.
-    pub models: Vec<ModelReport>,
+    pub(super) models: Vec<ModelReport>,
 }
 
 /// One model.
 #[derive(Debug, Serialize)]
-pub struct ModelReport {
+pub(super) struct ModelReport {
     /// What it is to us.
-    pub name: String,
+    pub(super) name: String,
     /// What it is for.
-    pub purpose: String,
+    pub(super) purpose: String,
     /// Under what terms it comes.
-    pub licence: String,
+    pub(super) licence: String,
     /// The package it comes from, as `name==version`.
-    pub source: String,
+    pub(super) source: String,
     /// In bytes.
-    pub size: u64,
+    pub(super) size: u64,
     /// `present`, `missing` or `broken`.
-    pub state: &'static str,
+    pub(super) state: &'static str,
     /// What is wrong, or how far it is proven.
-    pub note: Option<String>,
+    pub(super) note: Option<String>,
 }
 
 /// Lists, fetches or verifies.
-pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let command = args.command.unwrap_or(Command::List);
     let progress = if out.is_json() {
         Progress::Quiet
@@ -90,7 +90,7 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
 
 impl Report {
     /// What the store says of its models.
-    pub fn of(store: &Store, states: Vec<ModelState>) -> Self {
+    pub(super) fn of(store: &Store, states: Vec<ModelState>) -> Self {
         let models: Vec<ModelReport> = states.into_iter().map(ModelReport::from).collect();
         Self {
             dir: store.dir().display().to_string(),
@@ -100,7 +100,7 @@ impl Report {
     }
 
     /// As a table, for people.
-    pub fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let wide = |of: fn(&ModelReport) -> &str| {
             let lengths = self.models.iter().map(|model| of(model).chars().count());
             lengths.max().unwrap_or(0)
