@@ -1,11 +1,11 @@
 //! The command line: one file for each command.
 
 pub mod call;
-mod config;
+pub mod config;
 pub mod demo;
-mod doctor;
-mod init;
-mod models;
+pub mod doctor;
+pub mod init;
+pub mod models;
 pub mod out;
 pub mod serve;
 mod story;

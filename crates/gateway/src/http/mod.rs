@@ -43,11 +43,10 @@ pub const STRANGERS: usize = 256;
 /// Binds the address to listen on.
 pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(listen).await.map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "something else listens there: stop it, or change listen in [server]"
-            }
-            _ => "change listen in [server]",
+        let hint = if error.kind() == io::ErrorKind::AddrInUse {
+            "something else listens there: stop it, or change listen in [server]"
+        } else {
+            "change listen in [server]"
         };
         Fault::new(
             Blame::Config,

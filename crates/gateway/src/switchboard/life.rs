@@ -17,17 +17,22 @@ use super::{Record, Switchboard, desk};
 use crate::line::SocketLine;
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
+/// What a call is given when it begins.
+pub(super) struct Given {
+    /// Where it is told things.
+    pub(super) control: mpsc::Receiver<Control<SocketLine>>,
+    /// What it is for.
+    pub(super) mode: Mode,
+    /// Who answers.
+    pub(super) answerer: Answerer,
+    /// How it hears and speaks; `None`: its sound comes back.
+    pub(super) voice: Option<Voice>,
+}
+
 impl Switchboard {
     /// Starts a call's task, and the desk that carries its orders.
-    pub(super) fn start(
-        self: &Arc<Self>,
-        record: &Arc<Record>,
-        control: mpsc::Receiver<Control<SocketLine>>,
-        mode: Mode,
-        answerer: Answerer,
-        voice: Option<Voice>,
-    ) {
-        let (orders, given) = mpsc::channel(ORDERS);
+    pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
+        let (orders, ordered) = mpsc::channel(ORDERS);
         let (board, record) = (self.clone(), record.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = ?record.caller, "a call begins");
         tokio::spawn(async move {
@@ -39,10 +44,10 @@ impl Switchboard {
                     // A leg that is another call's already is refused where its webhooks come in.
                     let _ = board.bind(&bound, leg);
                 };
-                desk::serve(carrier.calls, record.clone(), outbound, given, bind)
+                desk::serve(carrier.calls, record.clone(), outbound, ordered, bind)
             };
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, control, mode, (answerer, voice), orders.clone());
+            let life = board.live(&record, given, orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(output::Carrier::HangUp).await;
@@ -59,14 +64,13 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(
-        &self,
-        record: &Record,
-        control: mpsc::Receiver<Control<SocketLine>>,
-        mode: Mode,
-        (answerer, voice): (Answerer, Option<Voice>),
-        orders: mpsc::Sender<output::Carrier>,
-    ) {
+    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
+        let Given {
+            control,
+            mode,
+            answerer,
+            voice,
+        } = given;
         let talk = match voice {
             Some(voice) => match self.talk(record, &mode, &answerer, voice).await {
                 Ok(talk) => Some(talk),

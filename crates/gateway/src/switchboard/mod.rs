@@ -22,6 +22,7 @@ use crate::config::Plan;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
+use life::Given;
 use record::Born;
 pub use record::{CallId, Record, Report};
 use tokens::Tokens;
@@ -96,7 +97,13 @@ impl Switchboard {
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(born, control));
         drop(desk);
-        self.start(&record, heard, mode, answerer, voice);
+        let given = Given {
+            control: heard,
+            mode,
+            answerer,
+            voice,
+        };
+        self.start(&record, given);
         Ok(record)
     }
 
@@ -287,7 +294,13 @@ impl Switchboard {
         drop(desk);
         record.bind(leg);
         self.stream(&record);
-        self.start(&record, heard, mode, answerer, voice);
+        let given = Given {
+            control: heard,
+            mode,
+            answerer,
+            voice,
+        };
+        self.start(&record, given);
         Ok(record)
     }
 

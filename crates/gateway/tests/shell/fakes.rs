@@ -112,7 +112,7 @@ impl Transcriber for FakeVoice {
         Ok(self
             .ears
             .lock()
-            .unwrap()
+            .expect("one test, one thread")
             .take()
             .expect("ears are opened once"))
     }
@@ -124,7 +124,7 @@ impl Synthesizer for FakeVoice {
         Ok(self
             .mouth
             .lock()
-            .unwrap()
+            .expect("one test, one thread")
             .take()
             .expect("a mouth is opened once"))
     }

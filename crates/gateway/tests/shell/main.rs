@@ -29,12 +29,12 @@ async fn ask(world: &mut World, words: &str) -> call::TurnId {
         .expect("the call has ears");
     world.send(60, Sent::Silence).await;
     world
-        .told(|tell| match tell {
-            Tell::Turn { turn, said } => {
-                assert_eq!(said.reveal(), words);
-                Some(turn)
-            }
-            _ => None,
+        .told(|tell| {
+            let Tell::Turn { turn, said } = tell else {
+                return None;
+            };
+            assert_eq!(said.reveal(), words);
+            Some(turn)
         })
         .await
 }
@@ -156,9 +156,11 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
     assert!(text.ends_with(unheard.reveal().as_str()), "{unheard:?}");
     assert!(!heard.reveal().is_empty() && !unheard.reveal().is_empty());
     let told = world
-        .told(|tell| match tell {
-            Tell::Interrupted { heard, .. } => Some(heard),
-            _ => None,
+        .told(|tell| {
+            let Tell::Interrupted { heard, .. } = tell else {
+                return None;
+            };
+            Some(heard)
         })
         .await;
     assert_eq!(told, heard);
@@ -287,9 +289,11 @@ async fn keys_reach_the_agent() {
         .send("press 5".into())
         .expect("the line is up");
     let key = world
-        .told(|tell| match tell {
-            Tell::Pressed(digit) => Some(digit.as_char()),
-            _ => None,
+        .told(|tell| {
+            let Tell::Pressed(digit) = tell else {
+                return None;
+            };
+            Some(digit.as_char())
         })
         .await;
     assert_eq!(key, '5');

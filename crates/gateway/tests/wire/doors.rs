@@ -68,9 +68,7 @@ async fn a_webhook_replayed_gets_the_same_answer_and_no_second_call() {
     let replay = async || {
         let all = house.exchange.deliveries();
         let voice = all.iter().find(|it| it.event == "voice").cloned();
-        let Some(voice) = voice else {
-            return None;
-        };
+        let voice = voice?;
         let again = client()
             .post(&voice.url)
             .form(&voice.params)
