@@ -31,24 +31,24 @@ enum Manner {
 /// A person who leaves a message, notices a mistake in the middle of its being read back, and says
 /// so at once.
 const SCRIPT: &[(Manner, &str)] = &[
-    (Manner::Polite, "Hello, my name is Alice."),
+    (Manner::Polite, "Hello. My name is Robert."),
     (
         Manner::Polite,
-        "Please tell him that the meeting on Thursday starts at nine.",
+        "Please tell her that the meeting on Thursday has been moved to the large room.",
     ),
     (
         Manner::Interrupting,
-        "No, wait. The meeting on Friday starts at ten.",
+        "No, wait. It is the meeting on Friday.",
     ),
-    (Manner::Polite, "Yes, that is right. Thank you."),
+    (Manner::Polite, "Yes, that is right."),
 ];
 
 impl Caller {
-    /// Speaks with a voice of this machine, which is not the agent's.
+    /// Speaks with the best voice of this machine, raised so that nobody takes it for the agent's.
     pub(super) fn spoken(store: &Store) -> Result<Self, Fault> {
-        let reader = Reader::second(store)?;
+        let reader = Reader::best(store)?;
         let turn = |(manner, text): &(Manner, &str)| {
-            let sound = reader.speak(text, Rate::Hz8000)?;
+            let sound = wav::to_line_rate(&reader.speak(text, Rate::Hz8000)?, RAISED);
             Ok(Turn {
                 manner: *manner,
                 sound,
@@ -106,6 +106,8 @@ impl Caller {
     }
 }
 
+/// Sound of 8,000 samples a second taken for this many is higher, and a little quicker.
+const RAISED: u32 = 8_800;
 /// How long the phone rings.
 const RINGS: Duration = Duration::from_millis(1_200);
 /// After so much silence a person takes it that the other has finished.
