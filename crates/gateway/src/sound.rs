@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use call::Digit;
 use media::{
-    Cut, Detector, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session, Setup,
-    UtteranceId,
+    Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
+    Setup, UtteranceId,
 };
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};
@@ -61,7 +61,9 @@ pub(crate) struct Sound<L> {
     rate: Rate,
     wiring: Wiring,
     began: Instant,
-    /// When a timer must stand in for the caller's frames.
+    /// After this long without a frame of the caller's, a timer stands in for them.
+    step_in: Duration,
+    /// When it does.
     next_tick: Instant,
     oddities: Oddities,
     /// The message being written, and the frame being passed on: kept to be used again.
@@ -73,8 +75,16 @@ pub(crate) struct Sound<L> {
 /// so the agent is never heard to stumble because the caller's side did.
 const STEP_IN: Duration = Duration::from_millis(60);
 
+/// The same where nobody talks but the caller: late sound can only come back late, and making some
+/// up meanwhile would put more of it between the two.
+const STEP_IN_ALONE: Duration = Duration::from_secs(1);
+
 /// How far ahead of real time sound is sent: what the far end may have buffered when it is cut.
 pub(crate) const LEAD: Duration = Duration::from_millis(100);
+
+/// The same where nobody is cut short: what came late in a burst goes on at once, instead of keeping
+/// all that follows waiting.
+const LEAD_ALONE: Duration = Duration::from_millis(300);
 
 /// In a call whose sound comes back, all of it is one endless utterance.
 const ECHO: UtteranceId = UtteranceId(1);
@@ -85,11 +95,17 @@ impl<L: Line> Sound<L> {
             Some(_) => Detector::Model,
             None => Detector::Energy,
         };
+        let (echo, lead, step_in) = if wiring.loopback {
+            (Echo::Expected, LEAD_ALONE, STEP_IN_ALONE)
+        } else {
+            (Echo::Guarded, LEAD, STEP_IN)
+        };
         let setup = Setup {
             format: attached.format,
             line: media::Line::Ordered,
             detector,
-            lead: LEAD,
+            lead,
+            echo,
         };
         Self {
             line: attached.line,
@@ -98,7 +114,8 @@ impl<L: Line> Sound<L> {
             rate: attached.format.rate,
             wiring,
             began: now,
-            next_tick: now + STEP_IN,
+            step_in,
+            next_tick: now + step_in,
             oddities: Oddities::default(),
             message: String::with_capacity(512),
             frame: Vec::with_capacity(attached.format.rate.samples_per_frame()),
@@ -110,7 +127,7 @@ impl<L: Line> Sound<L> {
         match self.protocol.decode(text) {
             Ok(StreamEvent::Audio(packet)) => {
                 self.session.receive(packet);
-                self.next_tick = now + STEP_IN;
+                self.next_tick = now + self.step_in;
                 while self.session.ready() {
                     self.tick(now, found);
                 }

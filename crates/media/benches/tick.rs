@@ -97,6 +97,7 @@ fn call(caller: Caller, agent: Agent, detector: Detector) -> impl Fn() -> Box<dy
             line: Line::Ordered,
             detector,
             lead: Duration::from_millis(100),
+            echo: media::Echo::Guarded,
         });
         Box::new(move |i| {
             if let Agent::Speaks = agent

@@ -30,5 +30,5 @@ pub use marks::Mark;
 pub use playout::{Cut, Progress, UtteranceId};
 pub use record::Stereo;
 pub use resample::Resampler;
-pub use session::{Counts, Line, Outgoing, Packet, Session, Setup, Tick};
+pub use session::{Counts, Echo, Line, Outgoing, Packet, Session, Setup, Tick};
 pub use vad::{Detector, Edge, WINDOW};

@@ -40,8 +40,19 @@ pub struct Setup {
     pub detector: Detector,
     /// How far ahead of real time sound may be sent: never more than this is waiting at the far
     /// end (but always one frame, which is what a lead of less than a frame comes to). At most
-    /// 100 ms is sensible.
+    /// 100 ms is sensible where the agent may have to be cut.
     pub lead: Duration,
+    /// What it means when the caller's sound is like the agent's.
+    pub echo: Echo,
+}
+
+/// What it means when the caller's sound is like the agent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// It is the agent's own, coming back, and no bid for the floor.
+    Guarded,
+    /// Nothing: the agent says what the caller says, so it is always like it.
+    Expected,
 }
 
 /// What happened in one 20 ms tick.
@@ -100,10 +111,17 @@ pub struct Session {
     gate: Gate,
     keys: Keys,
     vad: Vad,
-    guard: Guard,
+    echo: Watch,
     playout: Playout,
     playing: Playing,
     counts: Counts,
+}
+
+/// Who watches for the agent's own voice coming back.
+#[derive(Debug)]
+enum Watch {
+    Guard(Guard),
+    Nothing,
 }
 
 /// The caller's sound at 8 kHz, for what listens at no other rate.
@@ -151,7 +169,7 @@ impl Session {
             gate: Gate::new(),
             keys: Keys::new(),
             vad: Vad::new(setup.detector),
-            guard: Guard::new(setup.format.rate),
+            echo: Watch::new(setup),
             playout: Playout::new(setup.format, setup.lead),
             playing: Playing::new(setup.format.rate),
             counts: Counts::default(),
@@ -190,10 +208,13 @@ impl Session {
         self.playout.send(now, send);
         self.playing
             .read(now, self.setup.format.rate, &self.playout);
-        let released = self
-            .guard
-            .push(&self.heard, loudness, &self.playing.current);
-        let edge = self.guard.pass(edge).or(released);
+        let edge = match &mut self.echo {
+            Watch::Guard(guard) => {
+                let released = guard.push(&self.heard, loudness, &self.playing.current);
+                guard.pass(edge).or(released)
+            }
+            Watch::Nothing => edge,
+        };
         Tick {
             heard: &self.heard,
             playing: &self.playing.recorded,
@@ -249,7 +270,11 @@ impl Session {
 
     /// The speech model's verdict on a window handed out by [`Tick::window`].
     pub fn judged(&mut self, window: u64, probability: f32) -> Option<Edge> {
-        self.guard.pass(self.vad.judged(window, probability))
+        let edge = self.vad.judged(window, probability);
+        match &mut self.echo {
+            Watch::Guard(guard) => guard.pass(edge),
+            Watch::Nothing => edge,
+        }
     }
 
     /// Looks for speech and keys in the frame just heard.
@@ -275,6 +300,15 @@ impl Session {
             gate_is_open,
         });
         (edge, key, loudness)
+    }
+}
+
+impl Watch {
+    fn new(setup: Setup) -> Self {
+        match setup.echo {
+            Echo::Guarded => Self::Guard(Guard::new(setup.format.rate)),
+            Echo::Expected => Self::Nothing,
+        }
     }
 }
 

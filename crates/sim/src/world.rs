@@ -351,6 +351,7 @@ fn session(network: Network) -> Session {
         },
         detector: Detector::Energy,
         lead: Duration::from_millis(100),
+        echo: media::Echo::Guarded,
     })
 }
 

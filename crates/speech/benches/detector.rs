@@ -79,6 +79,7 @@ impl OneLine {
                 line: Line::Ordered,
                 detector: Kind::Model,
                 lead: Duration::from_millis(100),
+                echo: media::Echo::Guarded,
             }),
             windows: detector.open(judged),
             verdicts,

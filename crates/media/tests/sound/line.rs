@@ -18,6 +18,7 @@ pub(crate) fn setup() -> Setup {
         line: Line::Ordered,
         detector: Detector::Energy,
         lead: ms(100),
+        echo: media::Echo::Guarded,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use media::{Codec, Edge};
+use media::{Codec, Echo, Edge, Setup};
 
 use crate::line::{Call, ms, setup};
 
@@ -133,6 +133,23 @@ fn an_echo_of_the_agent_is_not_the_caller() {
     }
     println!("{passed} false starts in {calls} calls with echo");
     assert!(passed * 50 <= calls, "{passed} of {calls}");
+}
+
+#[test]
+fn a_caller_whose_own_sound_is_played_back_is_heard() {
+    for said in speeches().iter().take(4) {
+        let heard = |echo| {
+            let mut call = Call::new(Setup { echo, ..setup() });
+            call.silence(ms(500));
+            for frame in said.chunks(160) {
+                call.says(1, frame);
+                call.hears(frame);
+            }
+            call.silence(ms(700));
+            starts(&call)
+        };
+        assert_eq!(heard(Echo::Expected), starts(&talk(&[], said)));
+    }
 }
 
 #[test]

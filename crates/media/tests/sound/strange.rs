@@ -98,6 +98,7 @@ impl Walk {
             ]),
             detector: dice.pick(&[Detector::Energy, Detector::Model]),
             lead: Duration::from_millis(dice.pick(&[0, 20, 50, 100, 100])),
+            echo: media::Echo::Guarded,
         };
         Self {
             seed,
