@@ -7,14 +7,13 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use call::input::{self, Input};
 use call::{Call, Output, Private, output};
 use media::Rate;
 use ports::agent::{Answer, Tell};
-use ports::speech::{Hearing, Listen, Speak, SpeechDetector, Spoken, Verdict, Voice};
+use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
 use ports::{Fault, Link, code};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -96,7 +95,8 @@ struct Runner<L> {
     ears: Option<Link<Listen, Hearing>>,
     mouth: Option<Link<Speak, Spoken>>,
     agent: Option<Link<Tell, Answer>>,
-    verdicts: (mpsc::Sender<Verdict>, mpsc::Receiver<Verdict>),
+    /// What a speech model found; `None` in a call that has none.
+    verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<output::Carrier>,
     log: CallLog,
@@ -135,7 +135,7 @@ impl<L: Line> Runner<L> {
             ears: None,
             mouth,
             agent,
-            verdicts: mpsc::channel(VERDICTS),
+            verdicts: None,
             control: parts.control,
             orders: parts.orders,
             log: parts.log,
@@ -166,7 +166,7 @@ impl<L: Line> Runner<L> {
             message = recv(self.sound.as_mut()) => Happened::Message(message),
             () = timer => Happened::Timer,
             control = self.control.recv() => control.map_or(Happened::Orphaned, Happened::Control),
-            Some(verdict) = self.verdicts.1.recv() => Happened::Verdict(verdict),
+            verdict = judged(&mut self.verdicts) => Happened::Verdict(verdict),
             hearing = hear(&mut self.ears) => Happened::Hearing(hearing),
             spoken = hear(&mut self.mouth) => Happened::Spoken(spoken),
             answer = hear(&mut self.agent) => Happened::Answer(answer),
@@ -388,11 +388,10 @@ impl<L: Line> Runner<L> {
         }
         let rate = attached.format.rate;
         let opened = self.open_voice(rate).await;
-        let windows = self.voice.as_ref().and_then(|(it, _)| it.detector.clone());
         let wiring = Wiring {
             loopback: self.voice.is_none(),
             ears: self.ears.as_ref().map(|it| it.tx.clone()),
-            windows: windows.map(|it: Arc<dyn SpeechDetector>| it.open(self.verdicts.0.clone())),
+            windows: self.open_windows(),
             recorder: self
                 .recording
                 .take()
@@ -416,6 +415,15 @@ impl<L: Line> Runner<L> {
         }
         self.ears = Some(voice.ears.open(language, rate).await?);
         Ok(())
+    }
+
+    /// Opens the speech model, where there is one.
+    fn open_windows(&mut self) -> Option<Box<dyn Windows>> {
+        let (voice, _) = self.voice.as_ref()?;
+        let detector = voice.detector.as_ref()?;
+        let (tx, rx) = mpsc::channel(VERDICTS);
+        self.verdicts = Some(rx);
+        Some(detector.open(tx))
     }
 
     /// The sound is gone.
@@ -460,6 +468,16 @@ async fn hear<O, I>(link: &mut Option<Link<O, I>>) -> Option<I> {
         Some(link) => link.rx.recv().await,
         None => pending().await,
     }
+}
+
+async fn judged(verdicts: &mut Option<mpsc::Receiver<Verdict>>) -> Verdict {
+    if let Some(rx) = verdicts {
+        if let Some(verdict) = rx.recv().await {
+            return verdict;
+        }
+        *verdicts = None;
+    }
+    pending().await
 }
 
 fn tell(output: output::Agent) -> Tell {
