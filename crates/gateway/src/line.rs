@@ -78,7 +78,7 @@ impl SocketLine {
 
     /// Hands a message to the socket if there is room for it right now.
     fn feed(&mut self, text: Utf8Bytes) -> Result<(), Utf8Bytes> {
-        let ready = std::future::poll_fn(|cx| self.socket.poll_ready_unpin(cx)).now_or_never();
+        let ready = at_once(std::future::poll_fn(|cx| self.socket.poll_ready_unpin(cx)));
         match ready {
             Some(Ok(())) => {
                 self.broken |= self.socket.start_send_unpin(Message::Text(text)).is_err();
@@ -142,7 +142,7 @@ impl Line for SocketLine {
             self.feed_kept();
         }
         if self.unflushed {
-            match self.socket.flush().now_or_never() {
+            match at_once(self.socket.flush()) {
                 Some(Ok(())) => self.unflushed = false,
                 Some(Err(_)) => self.broken = true,
                 // There is no room: the next frame, 20 ms from now, tries again.
@@ -166,6 +166,12 @@ impl Line for SocketLine {
     fn dropped(&self) -> u64 {
         self.dropped
     }
+}
+
+/// What comes of this without waiting. That a task has done much already, which makes the runtime
+/// ask it for a pause, is no reason to think the far end slow.
+fn at_once<F: Future>(what: F) -> Option<F::Output> {
+    tokio::task::unconstrained(what).now_or_never()
 }
 
 /// How long a far end has to say goodbye.
