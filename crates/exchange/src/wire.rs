@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use std::io;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -43,7 +44,7 @@ impl Wire {
         );
         let mut wire = Self {
             stream,
-            input: Vec::with_capacity(4_096),
+            input: Vec::with_capacity(ROOM),
             start: 0,
         };
         wire.write(request.as_bytes()).await?;
@@ -124,22 +125,12 @@ impl Wire {
 
     /// Reads what is there, or waits for it; 0 is the end. Nothing is lost when this is cancelled.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
-        let mut scratch = [0; 4_096];
-        loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(&mut scratch) {
-                Ok(count) => {
-                    if self.start == self.input.len() {
-                        self.input.clear();
-                        self.start = 0;
-                    }
-                    self.input.extend_from_slice(&scratch[..count]);
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+        if self.start == self.input.len() {
+            self.input.clear();
+            self.start = 0;
         }
+        self.input.reserve(ROOM);
+        self.stream.read_buf(&mut self.input).await
     }
 
     /// The next whole frame of what has been read.
@@ -178,5 +169,7 @@ impl Wire {
 }
 
 const HEADER: usize = 8;
+/// How much is read at once, at least.
+const ROOM: usize = 2_048;
 const LONGEST_HEAD: usize = 8_192;
 const STUCK: Duration = Duration::from_secs(5);
