@@ -24,10 +24,10 @@ pub(crate) struct Load {
     #[arg(long, default_value_t = 500)]
     calls: u32,
     /// How long each lasts once all are up.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..))]
     seconds: u32,
     /// How often each server has its turn.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 }
 
@@ -120,7 +120,7 @@ struct Times {
     p99_us: u64,
 }
 
-/// The figures of a server, over all its turns.
+/// The figures of a server: the median of its turns, but every frame and the fewest calls of any.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Figures {
     /// Microseconds of a core for each second of each call.
@@ -215,19 +215,18 @@ impl<'p> Place<'p> {
 
 impl Figures {
     fn of(turns: &[Turn]) -> Self {
-        let mean =
-            |of: &dyn Fn(&Turn) -> f64| turns.iter().map(of).sum::<f64>() / turns.len() as f64;
+        let median = |of: &dyn Fn(&Turn) -> f64| median(turns.iter().map(of).collect());
         Self {
-            cpu_us: mean(&Turn::cpu_us),
-            p50_ms: mean(&|turn| turn.seen.echo.p50_us as f64 / 1e3),
-            p99_ms: mean(&|turn| turn.seen.echo.p99_us as f64 / 1e3),
-            others: mean(&Turn::others),
-            late_ms: mean(&|turn| turn.seen.lateness.p99_us as f64 / 1e3),
+            cpu_us: median(&Turn::cpu_us),
+            p50_ms: median(&|turn| turn.seen.echo.p50_us as f64 / 1e3),
+            p99_ms: median(&|turn| turn.seen.echo.p99_us as f64 / 1e3),
+            others: median(&Turn::others),
+            late_ms: median(&|turn| turn.seen.lateness.p99_us as f64 / 1e3),
             calls: turns.iter().map(|turn| turn.seen.set_up).min().unwrap_or(0),
             frames: turns.iter().map(|turn| turn.seen.frames_sent).sum(),
             lost: turns.iter().map(|turn| turn.seen.frames_lost).sum(),
-            idle_mib: mean(&|turn| turn.idle.resident as f64 / 1_024.0),
-            call_kib: mean(&Turn::call_kib),
+            idle_mib: median(&|turn| turn.idle.resident as f64 / 1_024.0),
+            call_kib: median(&Turn::call_kib),
         }
     }
 }
@@ -259,6 +258,18 @@ impl Turn {
         let ends = self.busy.first().zip(self.busy.last());
         let (first, last) = ends.expect("a run outlasts its settling");
         (*first, *last)
+    }
+}
+
+/// The middle one, or what lies between the two in the middle; of none, nothing.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let at = |index: usize| figures.get(index).copied().unwrap_or_default();
+    let half = figures.len() / 2;
+    if figures.len() % 2 == 1 {
+        at(half)
+    } else {
+        (at(half.saturating_sub(1)) + at(half)) / 2.0
     }
 }
 
@@ -358,6 +369,13 @@ const CALLS_BEGUN_PER_SECOND: u32 = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_bad_turn_does_not_move_the_median() {
+        assert_eq!(median(vec![3.0, 900.0, 1.0]), 3.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 900.0]), 3.0);
+        assert_eq!(median(vec![]), 0.0);
+    }
 
     #[test]
     fn a_turn_counts_only_while_all_calls_are_up() {
