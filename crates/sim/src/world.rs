@@ -28,9 +28,15 @@ pub struct World {
     speaking: Speaking,
     far: Far,
     network: Network,
-    events: Vec<(Duration, Event)>,
-    told: Vec<(Duration, output::Agent)>,
-    orders: Vec<(Duration, output::Carrier)>,
+    past: Vec<(Duration, Known)>,
+}
+
+/// Something that the call made known or asked for.
+#[derive(Debug)]
+enum Known {
+    Event(Event),
+    Agent(output::Agent),
+    Carrier(output::Carrier),
 }
 
 /// Something the world does to the call.
@@ -81,9 +87,7 @@ impl World {
             speaking: Speaking::new(Mouth::default()),
             far: Far::default(),
             network: Network::default(),
-            events: Vec::new(),
-            told: Vec::new(),
-            orders: Vec::new(),
+            past: Vec::new(),
         };
         world.perform(out);
         world
@@ -140,37 +144,27 @@ impl World {
         self
     }
 
-    /// The story so far, one line for each event: milliseconds, and the event as the world reads
-    /// it.
+    /// The story so far, one line for each event, for what the agent was told, and for what the
+    /// carrier was asked, each behind its milliseconds.
     pub fn story(&self) -> String {
-        self.events
-            .iter()
-            .map(|(at, event)| {
-                let event = serde_json::to_string(event).expect("an event is plain data");
-                format!("{:06}  {event}\n", at.as_millis())
-            })
-            .collect()
+        let line = |(at, line): &(Duration, Known)| {
+            let line = match line {
+                Known::Event(event) => publish(event),
+                Known::Agent(told) => format!("  agent: {}", spell(told)),
+                Known::Carrier(order) => format!("  carrier: {order:?}"),
+            };
+            format!("{:06}  {line}\n", at.as_millis())
+        };
+        self.past.iter().map(line).collect()
     }
 
     /// The events, without their times.
     pub fn events(&self) -> Vec<Event> {
-        self.events.iter().map(|(_, event)| event.clone()).collect()
-    }
-
-    /// What the agent was told, one line each.
-    pub fn told(&self) -> String {
-        self.told
-            .iter()
-            .map(|(at, told)| format!("{:06}  {}\n", at.as_millis(), spell(told)))
-            .collect()
-    }
-
-    /// What the carrier was asked, one line each.
-    pub fn orders(&self) -> String {
-        self.orders
-            .iter()
-            .map(|(at, order)| format!("{:06}  {order:?}\n", at.as_millis()))
-            .collect()
+        let event = |(_, line): &(Duration, Known)| match line {
+            Known::Event(event) => Some(event.clone()),
+            Known::Agent(_) | Known::Carrier(_) => None,
+        };
+        self.past.iter().filter_map(event).collect()
     }
 
     /// How long the far end has played anything at all.
@@ -284,13 +278,13 @@ impl World {
         let mut outputs = VecDeque::from(outputs);
         while let Some(output) = outputs.pop_front() {
             match output {
-                Output::Event(event) => self.events.push((elapsed, event)),
-                Output::Carrier(order) => self.orders.push((elapsed, order)),
+                Output::Event(event) => self.past.push((elapsed, Known::Event(event))),
+                Output::Carrier(order) => self.past.push((elapsed, Known::Carrier(order))),
                 Output::Agent(told) => {
                     if let output::Agent::Turn { turn, .. } | output::Agent::Open { turn } = &told {
                         self.agents.turn(self.now, *turn);
                     }
-                    self.told.push((elapsed, told));
+                    self.past.push((elapsed, Known::Agent(told)));
                 }
                 Output::Media(output::Media::Cut(last)) => {
                     let answer = self.cut(last);
@@ -360,6 +354,19 @@ fn sent(outgoing: Outgoing<'_>) -> Sent {
         Outgoing::Audio(_) => Sent::Frame,
         Outgoing::Mark(mark) => Sent::Mark(mark),
     }
+}
+
+/// An event, as the world reads it, but without the quotes and braces.
+fn publish(event: &Event) -> String {
+    let event = serde_json::to_value(event).expect("an event is plain data");
+    let fields = event.as_object().expect("an event has fields");
+    let other = fields.iter().filter(|(name, _)| *name != "type");
+    let other = other.map(|(name, value)| match name.as_str() {
+        "text" => format!(" {value}"),
+        name => format!(" {name}={value}"),
+    });
+    let kind = fields["type"].as_str().expect("an event has a type");
+    kind.to_owned() + &other.collect::<String>()
 }
 
 /// What the agent is told, readable. It says the words, which printing does not.

@@ -15,17 +15,9 @@ fn an_opening_is_said_at_once_and_the_agent_knows() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001000  {"type":"agent.said","text":"Good morning."}
-        003000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        001000  opened "Good morning."
+        001000  agent.said "Good morning."
+        001000    agent: opened "Good morning."
+        003000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -38,18 +30,10 @@ fn an_agent_may_open_with_words_of_its_own() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001340  {"type":"agent.said","text":"Hello, who is it?"}
-        003000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        000000  1 open
-        001340  1 heard "Hello, who is it?"
+        000000    agent: 1 open
+        001340  agent.said "Hello, who is it?"
+        001340    agent: 1 heard "Hello, who is it?"
+        003000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -63,24 +47,16 @@ fn a_slow_agent_is_covered_for() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001980  {"type":"caller.speech_ended"}
-        002580  {"type":"caller.said","text":"when do you open"}
-        002580  {"type":"agent.turn_started","text":"when do you open"}
-        004080  {"type":"agent.stalled"}
-        005440  {"type":"agent.said","text":"One moment, please."}
-        007760  {"type":"agent.said","text":"We open at nine."}
-        012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002580  1 turn "when do you open"
-        007760  1 heard "We open at nine."
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "when do you open"
+        002580  agent.turn_started "when do you open"
+        002580    agent: 1 turn "when do you open"
+        004080  agent.stalled
+        005440  agent.said "One moment, please."
+        007760  agent.said "We open at nine."
+        007760    agent: 1 heard "We open at nine."
+        012000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -96,25 +72,17 @@ fn an_agent_that_stalls_in_mid_answer_is_covered_for() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001980  {"type":"caller.speech_ended"}
-        002580  {"type":"caller.said","text":"when do you open"}
-        002580  {"type":"agent.turn_started","text":"when do you open"}
-        003560  {"type":"agent.said","text":"Let me see."}
-        005060  {"type":"agent.stalled"}
-        006420  {"type":"agent.said","text":"One moment, please."}
-        007380  {"type":"agent.said","text":"At nine."}
-        012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002580  1 turn "when do you open"
-        007380  1 heard "Let me see. At nine."
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "when do you open"
+        002580  agent.turn_started "when do you open"
+        002580    agent: 1 turn "when do you open"
+        003560  agent.said "Let me see."
+        005060  agent.stalled
+        006420  agent.said "One moment, please."
+        007380  agent.said "At nine."
+        007380    agent: 1 heard "Let me see. At nine."
+        012000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -128,11 +96,20 @@ fn a_cough_while_the_agent_stalls_in_mid_answer_changes_nothing() {
     .at(4_000, speak(80, ""))
     .at(12_000, hang_up())
     .run(14_000);
-    check_told(
+    check(
         &world,
         expect![[r#"
-        002580  1 turn "when do you open"
-        006380  1 heard "Let me see. At nine."
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "when do you open"
+        002580  agent.turn_started "when do you open"
+        002580    agent: 1 turn "when do you open"
+        003560  agent.said "Let me see."
+        004040  caller.speech_started
+        004260  caller.speech_ended
+        006380  agent.said "At nine."
+        006380    agent: 1 heard "Let me see. At nine."
+        012000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -147,32 +124,24 @@ fn an_agent_that_never_answers_is_apologised_for() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001980  {"type":"caller.speech_ended"}
-        002580  {"type":"caller.said","text":"when do you open"}
-        002580  {"type":"agent.turn_started","text":"when do you open"}
-        004080  {"type":"agent.stalled"}
-        005440  {"type":"agent.said","text":"One moment, please."}
-        012580  {"type":"agent.failed","code":"agent.timeout"}
-        014060  {"type":"agent.said","text":"Sorry, what was that?"}
-        018040  {"type":"caller.speech_started"}
-        018980  {"type":"caller.speech_ended"}
-        019580  {"type":"caller.said","text":"when do you open"}
-        019580  {"type":"agent.turn_started","text":"when do you open when do you open"}
-        020860  {"type":"agent.said","text":"We open at nine."}
-        026000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002580  1 turn "when do you open"
-        012580  1 abandon
-        019580  2 turn "when do you open when do you open"
-        020860  2 heard "We open at nine."
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "when do you open"
+        002580  agent.turn_started "when do you open"
+        002580    agent: 1 turn "when do you open"
+        004080  agent.stalled
+        005440  agent.said "One moment, please."
+        012580  agent.failed code="agent.timeout"
+        012580    agent: 1 abandon
+        014060  agent.said "Sorry, what was that?"
+        018040  caller.speech_started
+        018980  caller.speech_ended
+        019580  caller.said "when do you open"
+        019580  agent.turn_started "when do you open when do you open"
+        019580    agent: 2 turn "when do you open when do you open"
+        020860  agent.said "We open at nine."
+        020860    agent: 2 heard "We open at nine."
+        026000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -188,39 +157,32 @@ fn an_agent_that_fails_three_times_in_a_row_ends_the_call() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"one"}
-        002180  {"type":"agent.turn_started","text":"one"}
-        002280  {"type":"agent.failed","code":"agent.unreachable"}
-        003760  {"type":"agent.said","text":"Sorry, what was that?"}
-        006040  {"type":"caller.speech_started"}
-        006580  {"type":"caller.speech_ended"}
-        007180  {"type":"caller.said","text":"two"}
-        007180  {"type":"agent.turn_started","text":"one two"}
-        007280  {"type":"agent.failed","code":"agent.unreachable"}
-        008760  {"type":"agent.said","text":"Sorry, what was that?"}
-        012040  {"type":"caller.speech_started"}
-        012580  {"type":"caller.speech_ended"}
-        013180  {"type":"caller.said","text":"three"}
-        013180  {"type":"agent.turn_started","text":"one two three"}
-        013280  {"type":"agent.failed","code":"agent.unreachable"}
-        014820  {"type":"agent.said","text":"I have to go. Goodbye."}
-        019820  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "one"
-        002280  1 abandon
-        007180  2 turn "one two"
-        007280  2 abandon
-        013180  3 turn "one two three"
-        013280  3 abandon
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "one"
+        002180  agent.turn_started "one"
+        002180    agent: 1 turn "one"
+        002280  agent.failed code="agent.unreachable"
+        002280    agent: 1 abandon
+        003760  agent.said "Sorry, what was that?"
+        006040  caller.speech_started
+        006580  caller.speech_ended
+        007180  caller.said "two"
+        007180  agent.turn_started "one two"
+        007180    agent: 2 turn "one two"
+        007280  agent.failed code="agent.unreachable"
+        007280    agent: 2 abandon
+        008760  agent.said "Sorry, what was that?"
+        012040  caller.speech_started
+        012580  caller.speech_ended
+        013180  caller.said "three"
+        013180  agent.turn_started "one two three"
+        013180    agent: 3 turn "one two three"
+        013280  agent.failed code="agent.unreachable"
+        013280    agent: 3 abandon
+        014820  agent.said "I have to go. Goodbye."
+        014820    carrier: HangUp
+        019820  call.ended by="gateway" why="fault"
     "#]],
     );
 }
@@ -236,22 +198,52 @@ fn an_agent_that_recovers_may_fail_again() {
         .at(22_000, speak(400, "five"))
         .at(30_000, hang_up())
         .run(40_000);
-    check_told(
+    check(
         &world,
         expect![[r#"
-        002180  1 turn "one"
-        002280  1 abandon
-        007180  2 turn "one two"
-        007280  2 abandon
-        013180  3 turn "one two three"
-        013680  3 heard "Hi."
-        017180  4 turn "four"
-        017280  4 abandon
-        023180  5 turn "four five"
-        023280  5 abandon
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "one"
+        002180  agent.turn_started "one"
+        002180    agent: 1 turn "one"
+        002280  agent.failed code="agent.unreachable"
+        002280    agent: 1 abandon
+        003760  agent.said "Sorry, what was that?"
+        006040  caller.speech_started
+        006580  caller.speech_ended
+        007180  caller.said "two"
+        007180  agent.turn_started "one two"
+        007180    agent: 2 turn "one two"
+        007280  agent.failed code="agent.unreachable"
+        007280    agent: 2 abandon
+        008760  agent.said "Sorry, what was that?"
+        012040  caller.speech_started
+        012580  caller.speech_ended
+        013180  caller.said "three"
+        013180  agent.turn_started "one two three"
+        013180    agent: 3 turn "one two three"
+        013680  agent.said "Hi."
+        013680    agent: 3 heard "Hi."
+        016040  caller.speech_started
+        016580  caller.speech_ended
+        017180  caller.said "four"
+        017180  agent.turn_started "four"
+        017180    agent: 4 turn "four"
+        017280  agent.failed code="agent.unreachable"
+        017280    agent: 4 abandon
+        018760  agent.said "Sorry, what was that?"
+        022040  caller.speech_started
+        022580  caller.speech_ended
+        023180  caller.said "five"
+        023180  agent.turn_started "four five"
+        023180    agent: 5 turn "four five"
+        023280  agent.failed code="agent.unreachable"
+        023280    agent: 5 abandon
+        024760  agent.said "Sorry, what was that?"
+        030000  call.ended by="caller" why="hung_up"
     "#]],
     );
-    assert!(world.story().contains(r#""by":"caller""#));
+    assert!(world.story().contains(r#"by="caller""#));
 }
 
 #[test]
@@ -263,23 +255,15 @@ fn what_an_agent_said_before_it_failed_is_its_answer() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"when"}
-        002180  {"type":"agent.turn_started","text":"when"}
-        002280  {"type":"agent.failed","code":"agent.refused"}
-        003100  {"type":"agent.said","text":"We open at"}
-        006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "when"
-        003100  1 heard "We open at"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "when"
+        002180  agent.turn_started "when"
+        002180    agent: 1 turn "when"
+        002280  agent.failed code="agent.refused"
+        003100  agent.said "We open at"
+        003100    agent: 1 heard "We open at"
+        006000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -292,29 +276,15 @@ fn an_agent_that_hangs_up_is_heard_out_first() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"bye"}
-        002180  {"type":"agent.turn_started","text":"bye"}
-        003880  {"type":"agent.said","text":"Goodbye, and thank you."}
-        008880  {"type":"call.ended","by":"agent","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "bye"
-        003880  1 heard "Goodbye, and thank you."
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        003880  HangUp
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "bye"
+        002180  agent.turn_started "bye"
+        002180    agent: 1 turn "bye"
+        003880  agent.said "Goodbye, and thank you."
+        003880    agent: 1 heard "Goodbye, and thank you."
+        003880    carrier: HangUp
+        008880  call.ended by="agent" why="hung_up"
     "#]],
     );
 }
@@ -332,35 +302,21 @@ fn a_caller_who_interrupts_a_goodbye_takes_it_back() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"bye"}
-        002180  {"type":"agent.turn_started","text":"bye"}
-        003540  {"type":"caller.speech_started"}
-        003760  {"type":"agent.interrupted","heard":"Goodbye, and thank","unheard":"you for calling us today."}
-        004280  {"type":"caller.speech_ended"}
-        004880  {"type":"caller.said","text":"oh wait"}
-        004880  {"type":"agent.turn_started","text":"oh wait"}
-        005800  {"type":"agent.said","text":"Of course."}
-        009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "bye"
-        003760  1 interrupted "Goodbye, and thank"
-        004880  2 turn "oh wait"
-        005800  2 heard "Of course."
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "bye"
+        002180  agent.turn_started "bye"
+        002180    agent: 1 turn "bye"
+        003540  caller.speech_started
+        003760  agent.interrupted heard="Goodbye, and thank" unheard="you for calling us today."
+        003760    agent: 1 interrupted "Goodbye, and thank"
+        004280  caller.speech_ended
+        004880  caller.said "oh wait"
+        004880  agent.turn_started "oh wait"
+        004880    agent: 2 turn "oh wait"
+        005800  agent.said "Of course."
+        005800    agent: 2 heard "Of course."
+        009000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -377,23 +333,16 @@ fn an_agent_that_was_interrupted_cannot_hang_up_any_more() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"bye"}
-        002180  {"type":"agent.turn_started","text":"bye"}
-        003540  {"type":"caller.speech_started"}
-        003760  {"type":"agent.interrupted","heard":"Goodbye, and thank","unheard":"you for calling us today."}
-        004280  {"type":"caller.speech_ended"}
-        009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "bye"
+        002180  agent.turn_started "bye"
+        002180    agent: 1 turn "bye"
+        003540  caller.speech_started
+        003760  agent.interrupted heard="Goodbye, and thank" unheard="you for calling us today."
+        003760    agent: 1 interrupted "Goodbye, and thank"
+        004280  caller.speech_ended
+        009000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -408,15 +357,15 @@ fn an_agent_may_think_of_hanging_up_after_it_was_heard() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"bye"}
-        002180  {"type":"agent.turn_started","text":"bye"}
-        002980  {"type":"agent.said","text":"Goodbye."}
-        010000  {"type":"call.ended","by":"agent","why":"hung_up"}
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "bye"
+        002180  agent.turn_started "bye"
+        002180    agent: 1 turn "bye"
+        002980  agent.said "Goodbye."
+        002980    agent: 1 heard "Goodbye."
+        005000    carrier: HangUp
+        010000  call.ended by="agent" why="hung_up"
     "#]],
     );
 }
@@ -437,17 +386,17 @@ fn a_message_is_kept_even_when_the_call_is_ending() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"bye"}
-        002180  {"type":"agent.turn_started","text":"bye"}
-        002500  {"type":"agent.took_message","name":"Ann","text":"Call me."}
-        002980  {"type":"agent.said","text":"Goodbye."}
-        004500  {"type":"agent.took_message","name":"Ann","text":"Today."}
-        007980  {"type":"call.ended","by":"agent","why":"hung_up"}
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "bye"
+        002180  agent.turn_started "bye"
+        002180    agent: 1 turn "bye"
+        002500  agent.took_message name="Ann" "Call me."
+        002980  agent.said "Goodbye."
+        002980    agent: 1 heard "Goodbye."
+        002980    carrier: HangUp
+        004500  agent.took_message name="Ann" "Today."
+        007980  call.ended by="agent" why="hung_up"
     "#]],
     );
 }
@@ -466,24 +415,16 @@ fn a_clause_that_cannot_be_said_is_skipped() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        002540  {"type":"speech.failed","code":"speech.failed"}
-        002740  {"type":"agent.said","text":"Yes."}
-        003240  {"type":"agent.said","text":"Come by!"}
-        008000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        003240  1 heard "Yes. Come by!"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        002540  speech.failed code="speech.failed"
+        002740  agent.said "Yes."
+        003240  agent.said "Come by!"
+        003240    agent: 1 heard "Yes. Come by!"
+        008000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -502,24 +443,16 @@ fn a_mouth_that_hangs_is_not_waited_for_forever() {
     check(
         &world,
         expect![[r#"
-            000000  {"type":"call.offered"}
-            000000  {"type":"call.answered"}
-            000000  {"type":"call.connected"}
-            001040  {"type":"caller.speech_started"}
-            001580  {"type":"caller.speech_ended"}
-            002180  {"type":"caller.said","text":"hello"}
-            002180  {"type":"agent.turn_started","text":"hello"}
-            002700  {"type":"speech.failed","code":"speech.failed"}
-            003480  {"type":"agent.said","text":"We open at nine."}
-            012000  {"type":"call.ended","by":"caller","why":"hung_up"}
-        "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-            002180  1 turn "hello"
-            003480  1 heard "We open at nine."
-        "#]],
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        002700  speech.failed code="speech.failed"
+        003480  agent.said "We open at nine."
+        003480    agent: 1 heard "We open at nine."
+        012000  call.ended by="caller" why="hung_up"
+    "#]],
     );
 }
 
@@ -538,30 +471,22 @@ fn a_clause_that_never_sounds_is_given_up() {
     check(
         &world,
         expect![[r#"
-            000000  {"type":"call.offered"}
-            000000  {"type":"call.answered"}
-            000000  {"type":"call.connected"}
-            001040  {"type":"caller.speech_started"}
-            001580  {"type":"caller.speech_ended"}
-            002180  {"type":"caller.said","text":"hello"}
-            002180  {"type":"agent.turn_started","text":"hello"}
-            007280  {"type":"speech.failed","code":"speech.failed"}
-            008760  {"type":"agent.said","text":"Sorry, what was that?"}
-            009040  {"type":"caller.speech_started"}
-            009580  {"type":"caller.speech_ended"}
-            010180  {"type":"caller.said","text":"hello"}
-            010180  {"type":"agent.turn_started","text":"hello"}
-            010980  {"type":"agent.said","text":"At nine."}
-            013000  {"type":"call.ended","by":"caller","why":"hung_up"}
-        "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        007280  1 heard ""
-        010180  2 turn "hello"
-        010980  2 heard "At nine."
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        007280  speech.failed code="speech.failed"
+        007280    agent: 1 heard ""
+        008760  agent.said "Sorry, what was that?"
+        009040  caller.speech_started
+        009580  caller.speech_ended
+        010180  caller.said "hello"
+        010180  agent.turn_started "hello"
+        010180    agent: 2 turn "hello"
+        010980  agent.said "At nine."
+        010980    agent: 2 heard "At nine."
+        013000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -580,28 +505,20 @@ fn a_mouth_that_fails_now_and_then_does_not_end_the_call() {
     check(
         &world,
         expect![[r#"
-            000000  {"type":"call.offered"}
-            000000  {"type":"call.answered"}
-            000000  {"type":"call.connected"}
-            001040  {"type":"caller.speech_started"}
-            001580  {"type":"caller.speech_ended"}
-            002180  {"type":"caller.said","text":"count"}
-            002180  {"type":"agent.turn_started","text":"count"}
-            002480  {"type":"speech.failed","code":"speech.failed"}
-            002560  {"type":"speech.failed","code":"speech.failed"}
-            002660  {"type":"speech.failed","code":"speech.failed"}
-            002760  {"type":"agent.said","text":"Two."}
-            003080  {"type":"agent.said","text":"Four."}
-            003340  {"type":"agent.said","text":"Six."}
-            009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-        "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-            002180  1 turn "count"
-            003340  1 heard "Two. Four. Six."
-        "#]],
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "count"
+        002180  agent.turn_started "count"
+        002180    agent: 1 turn "count"
+        002480  speech.failed code="speech.failed"
+        002560  speech.failed code="speech.failed"
+        002660  speech.failed code="speech.failed"
+        002760  agent.said "Two."
+        003080  agent.said "Four."
+        003340  agent.said "Six."
+        003340    agent: 1 heard "Two. Four. Six."
+        009000  call.ended by="caller" why="hung_up"
+    "#]],
     );
 }
 
@@ -618,24 +535,17 @@ fn a_mouth_that_fails_three_times_in_a_row_ends_the_call() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        002480  {"type":"speech.failed","code":"speech.failed"}
-        002500  {"type":"speech.failed","code":"speech.failed"}
-        002520  {"type":"speech.failed","code":"speech.failed"}
-        007520  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        002520  HangUp
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        002480  speech.failed code="speech.failed"
+        002500  speech.failed code="speech.failed"
+        002520  speech.failed code="speech.failed"
+        002520    agent: 1 abandon
+        002520    carrier: HangUp
+        007520  call.ended by="gateway" why="fault"
     "#]],
     );
 }
@@ -652,22 +562,13 @@ fn a_deaf_call_says_goodbye() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001200  {"type":"speech.failed","code":"speech.failed"}
-        001580  {"type":"caller.speech_ended"}
-        002740  {"type":"agent.said","text":"I have to go. Goodbye."}
-        002940  {"type":"caller.said","text":"hello"}
-        007740  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        002740  HangUp
+        001040  caller.speech_started
+        001200  speech.failed code="speech.failed"
+        001580  caller.speech_ended
+        002740  agent.said "I have to go. Goodbye."
+        002740    carrier: HangUp
+        002940  caller.said "hello"
+        007740  call.ended by="gateway" why="fault"
     "#]],
     );
 }
@@ -681,21 +582,13 @@ fn an_agent_that_has_nothing_to_say_gives_the_floor_back() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        006000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        002280  1 heard ""
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        002280    agent: 1 heard ""
+        006000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }

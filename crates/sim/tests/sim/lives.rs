@@ -35,17 +35,12 @@ fn a_call_that_is_made_rings_and_is_answered() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000200  {"type":"call.ringing"}
-        003000  {"type":"call.answered"}
-        003200  {"type":"call.connected"}
-        005000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Dial
+        000000  call.dialed
+        000000    carrier: Dial
+        000200  call.ringing
+        003000  call.answered
+        003200  call.connected
+        005000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -61,10 +56,11 @@ fn sound_may_come_before_the_news_that_it_was_answered() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        001000  {"type":"call.answered"}
-        001000  {"type":"call.connected"}
-        003000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        000000  call.dialed
+        000000    carrier: Dial
+        001000  call.answered
+        001000  call.connected
+        003000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -78,16 +74,11 @@ fn nobody_picks_up() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000200  {"type":"call.ringing"}
-        046000  {"type":"call.ended","by":"gateway","why":"no_answer"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Dial
-        045000  HangUp
+        000000  call.dialed
+        000000    carrier: Dial
+        000200  call.ringing
+        045000    carrier: HangUp
+        046000  call.ended by="gateway" why="no_answer"
     "#]],
     );
 }
@@ -100,14 +91,9 @@ fn the_line_is_busy() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000800  {"type":"call.ended","by":"caller","why":"busy"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Dial
+        000000  call.dialed
+        000000    carrier: Dial
+        000800  call.ended by="caller" why="busy"
     "#]],
     );
 }
@@ -121,9 +107,10 @@ fn the_call_is_rejected() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000800  {"type":"call.ringing"}
-        002000  {"type":"call.ended","by":"caller","why":"rejected"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000800  call.ringing
+        002000  call.ended by="caller" why="rejected"
     "#]],
     );
 }
@@ -140,14 +127,9 @@ fn the_caller_gives_up_before_we_answer() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000500  {"type":"call.ended","by":"caller","why":"canceled"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
+        000000  call.offered
+        000000    carrier: Answer
+        000500  call.ended by="caller" why="canceled"
     "#]],
     );
 }
@@ -160,16 +142,11 @@ fn an_answered_call_without_sound_is_given_up() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        001000  {"type":"call.answered"}
-        016000  {"type":"call.ended","by":"gateway","why":"fault"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Dial
-        011000  HangUp
+        000000  call.dialed
+        000000    carrier: Dial
+        001000  call.answered
+        011000    carrier: HangUp
+        016000  call.ended by="gateway" why="fault"
     "#]],
     );
 }
@@ -183,17 +160,8 @@ fn a_hang_up_of_ours_is_ours_whatever_the_carrier_says() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002300  {"type":"call.ended","by":"owner","why":"hung_up"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        002000  HangUp
+        002000    carrier: HangUp
+        002300  call.ended by="owner" why="hung_up"
     "#]],
     );
 }
@@ -207,22 +175,15 @@ fn a_hang_up_in_mid_sentence_tells_what_was_heard() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        004000  {"type":"agent.interrupted","heard":"We open at nine and","unheard":"close at five every day."}
-        009000  {"type":"call.ended","by":"owner","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        004000  1 interrupted "We open at nine and"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        004000  agent.interrupted heard="We open at nine and" unheard="close at five every day."
+        004000    agent: 1 interrupted "We open at nine and"
+        004000    carrier: HangUp
+        009000  call.ended by="owner" why="hung_up"
     "#]],
     );
 }
@@ -236,8 +197,10 @@ fn a_ringing_call_can_be_called_off() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        001100  {"type":"call.ended","by":"owner","why":"hung_up"}
+        000000  call.dialed
+        000000    carrier: Dial
+        001000    carrier: HangUp
+        001100  call.ended by="owner" why="hung_up"
     "#]],
     );
 }
@@ -248,18 +211,9 @@ fn a_silent_line_is_said_goodbye_to() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        061540  {"type":"agent.said","text":"I have to go. Goodbye."}
-        066540  {"type":"call.ended","by":"gateway","why":"silence"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        061540  HangUp
+        061540  agent.said "I have to go. Goodbye."
+        061540    carrier: HangUp
+        066540  call.ended by="gateway" why="silence"
     "#]],
     );
 }
@@ -277,23 +231,16 @@ fn a_call_that_lasts_too_long_is_said_goodbye_to_in_mid_sentence() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        004000  {"type":"agent.interrupted","heard":"We open at nine and","unheard":"close at five every day."}
-        005540  {"type":"agent.said","text":"I have to go. Goodbye."}
-        010540  {"type":"call.ended","by":"gateway","why":"time_limit"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        004000  1 interrupted "We open at nine and"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        004000  agent.interrupted heard="We open at nine and" unheard="close at five every day."
+        004000    agent: 1 interrupted "We open at nine and"
+        005540  agent.said "I have to go. Goodbye."
+        005540    carrier: HangUp
+        010540  call.ended by="gateway" why="time_limit"
     "#]],
     );
 }
@@ -308,28 +255,14 @@ fn lost_sound_usually_means_that_the_caller_hung_up() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        004000  {"type":"agent.interrupted","heard":"We open at nine and","unheard":"close at five every day."}
-        004600  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        004000  1 interrupted "We open at nine and"
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        004000  agent.interrupted heard="We open at nine and" unheard="close at five every day."
+        004000    agent: 1 interrupted "We open at nine and"
+        004600  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -344,19 +277,10 @@ fn lost_sound_without_a_reason_is_the_carriers_fault() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        002100  {"type":"caller.said","text":"is anybody there"}
-        011900  {"type":"call.ended","by":"carrier","why":"fault"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        006900  HangUp
+        001040  caller.speech_started
+        002100  caller.said "is anybody there"
+        006900    carrier: HangUp
+        011900  call.ended by="carrier" why="fault"
     "#]],
     );
 }
@@ -373,18 +297,9 @@ fn an_echo_has_no_manners_but_a_limit() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002000  {"type":"caller.pressed","digit":"1"}
-        125000  {"type":"call.ended","by":"gateway","why":"time_limit"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Answer
-        120000  HangUp
+        002000  caller.pressed digit="1"
+        120000    carrier: HangUp
+        125000  call.ended by="gateway" why="time_limit"
     "#]],
     );
 }

@@ -2,6 +2,8 @@
 
 mod agents;
 mod callers;
+mod ears;
+mod interruptions;
 mod lines;
 mod lives;
 mod notices;

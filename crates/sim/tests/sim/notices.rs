@@ -24,18 +24,13 @@ fn a_notice_is_said_and_the_call_ends() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002120  {"type":"agent.said","text":"Your table is ready."}
-        008620  {"type":"call.ended","by":"agent","why":"completed"}
-    "#]],
-    );
-    check_orders(
-        &world,
-        expect![[r#"
-        000000  Dial
-        003620  HangUp
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        002120  agent.said "Your table is ready."
+        003620    carrier: HangUp
+        008620  call.ended by="agent" why="completed"
     "#]],
     );
 }
@@ -46,14 +41,16 @@ fn a_notice_waits_for_hello() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        000340  {"type":"caller.speech_started"}
-        001180  {"type":"caller.speech_ended"}
-        001380  {"type":"caller.said","text":"hello"}
-        002600  {"type":"agent.said","text":"Your table is ready."}
-        009100  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        000340  caller.speech_started
+        001180  caller.speech_ended
+        001380  caller.said "hello"
+        002600  agent.said "Your table is ready."
+        004100    carrier: HangUp
+        009100  call.ended by="agent" why="completed"
     "#]],
     );
 }
@@ -66,13 +63,15 @@ fn a_notice_does_not_wait_for_a_long_hello() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        000340  {"type":"caller.speech_started"}
-        003420  {"type":"agent.said","text":"Your table is ready."}
-        006620  {"type":"caller.said","text":"hello you have reached a machine"}
-        011420  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        000340  caller.speech_started
+        003420  agent.said "Your table is ready."
+        006420    carrier: HangUp
+        006620  caller.said "hello you have reached a machine"
+        011420  call.ended by="agent" why="completed"
     "#]],
     );
 }
@@ -83,17 +82,18 @@ fn a_notice_is_not_interrupted() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001640  {"type":"caller.speech_started"}
-        002120  {"type":"agent.said","text":"Your table is ready."}
-        002780  {"type":"caller.speech_ended"}
-        002980  {"type":"caller.said","text":"who is this"}
-        008620  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        001640  caller.speech_started
+        002120  agent.said "Your table is ready."
+        002780  caller.speech_ended
+        002980  caller.said "who is this"
+        003620    carrier: HangUp
+        008620  call.ended by="agent" why="completed"
     "#]],
     );
-    check_told(&world, expect![[""]]);
 }
 
 #[test]
@@ -102,12 +102,14 @@ fn a_notice_lingers_for_someone_who_speaks_but_not_forever() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002120  {"type":"agent.said","text":"Your table is ready."}
-        003040  {"type":"caller.speech_started"}
-        010120  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        002120  agent.said "Your table is ready."
+        003040  caller.speech_started
+        005120    carrier: HangUp
+        010120  call.ended by="agent" why="completed"
     "#]],
     );
 }
@@ -122,12 +124,14 @@ fn a_notice_that_could_not_be_said_is_said_again() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        000900  {"type":"speech.failed","code":"speech.failed"}
-        002320  {"type":"agent.said","text":"Your table is ready."}
-        008820  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        000900  speech.failed code="speech.failed"
+        002320  agent.said "Your table is ready."
+        003820    carrier: HangUp
+        008820  call.ended by="agent" why="completed"
     "#]],
     );
 }
@@ -142,13 +146,15 @@ fn a_notice_that_cannot_be_said_is_a_fault() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        005700  {"type":"speech.failed","code":"speech.failed"}
-        010700  {"type":"speech.failed","code":"speech.failed"}
-        015700  {"type":"speech.failed","code":"speech.failed"}
-        020700  {"type":"call.ended","by":"gateway","why":"fault"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        005700  speech.failed code="speech.failed"
+        010700  speech.failed code="speech.failed"
+        015700  speech.failed code="speech.failed"
+        015700    carrier: HangUp
+        020700  call.ended by="gateway" why="fault"
     "#]],
     );
 }
@@ -162,14 +168,16 @@ fn the_owner_may_add_to_a_notice() {
     check(
         &world,
         expect![[r#"
-            000000  {"type":"call.dialed"}
-            000000  {"type":"call.answered"}
-            000000  {"type":"call.connected"}
-            002120  {"type":"agent.said","text":"Your table is ready."}
-            002900  {"type":"agent.said","text":"Please hurry."}
-            005420  {"type":"agent.said","text":"It is by the window."}
-            011920  {"type":"call.ended","by":"agent","why":"completed"}
-        "#]],
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        002120  agent.said "Your table is ready."
+        002900  agent.said "Please hurry."
+        005420  agent.said "It is by the window."
+        006920    carrier: HangUp
+        011920  call.ended by="agent" why="completed"
+    "#]],
     );
 }
 
@@ -183,13 +191,15 @@ fn a_notice_needs_no_ears() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.dialed"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001000  {"type":"speech.failed","code":"speech.failed"}
-        002000  {"type":"caller.pressed","digit":"9"}
-        002120  {"type":"agent.said","text":"Your table is ready."}
-        008620  {"type":"call.ended","by":"agent","why":"completed"}
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        001000  speech.failed code="speech.failed"
+        002000  caller.pressed digit="9"
+        002120  agent.said "Your table is ready."
+        003620    carrier: HangUp
+        008620  call.ended by="agent" why="completed"
     "#]],
     );
 }

@@ -14,14 +14,10 @@ fn the_owner_speaks_while_nobody_does() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        002720  {"type":"agent.said","text":"You have one minute left."}
-        006000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        002720  agent.said "You have one minute left."
+        006000  call.ended by="caller" why="hung_up"
     "#]],
     );
-    check_told(&world, expect![[""]]);
 }
 
 #[test]
@@ -34,24 +30,16 @@ fn the_owner_speaks_after_the_agent() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        003460  {"type":"agent.said","text":"We open at nine."}
-        003940  {"type":"agent.said","text":"Come by!"}
-        005440  {"type":"agent.said","text":"You have one minute left."}
-        009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        005440  1 heard "We open at nine. Come by!"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        003460  agent.said "We open at nine."
+        003940  agent.said "Come by!"
+        005440  agent.said "You have one minute left."
+        005440    agent: 1 heard "We open at nine. Come by!"
+        009000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -66,24 +54,16 @@ fn the_owner_does_not_speak_over_the_caller() {
     check(
         &world,
         expect![[r#"
-            000000  {"type":"call.offered"}
-            000000  {"type":"call.answered"}
-            000000  {"type":"call.connected"}
-            001040  {"type":"caller.speech_started"}
-            002680  {"type":"caller.speech_ended"}
-            003280  {"type":"caller.said","text":"when do you open"}
-            003280  {"type":"agent.turn_started","text":"when do you open"}
-            004460  {"type":"agent.said","text":"One minute left."}
-            006460  {"type":"agent.said","text":"We open at nine."}
-            009000  {"type":"call.ended","by":"caller","why":"hung_up"}
-        "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-            003280  1 turn "when do you open"
-            006460  1 heard "We open at nine."
-        "#]],
+        001040  caller.speech_started
+        002680  caller.speech_ended
+        003280  caller.said "when do you open"
+        003280  agent.turn_started "when do you open"
+        003280    agent: 1 turn "when do you open"
+        004460  agent.said "One minute left."
+        006460  agent.said "We open at nine."
+        006460    agent: 1 heard "We open at nine."
+        009000  call.ended by="caller" why="hung_up"
+    "#]],
     );
 }
 
@@ -97,12 +77,9 @@ fn the_owner_does_not_wait_forever_for_a_caller_who_does_not_stop() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        013180  {"type":"agent.said","text":"One minute left."}
-        016000  {"type":"call.ended","by":"caller","why":"hung_up"}
+        001040  caller.speech_started
+        013180  agent.said "One minute left."
+        016000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
@@ -119,30 +96,22 @@ fn what_the_owner_said_unheard_is_said_again() {
     check(
         &world,
         expect![[r#"
-        000000  {"type":"call.offered"}
-        000000  {"type":"call.answered"}
-        000000  {"type":"call.connected"}
-        001040  {"type":"caller.speech_started"}
-        001580  {"type":"caller.speech_ended"}
-        002180  {"type":"caller.said","text":"hello"}
-        002180  {"type":"agent.turn_started","text":"hello"}
-        003640  {"type":"caller.speech_started"}
-        003860  {"type":"agent.interrupted","heard":"We open at nine and","unheard":"close at five every day. One minute left."}
-        004380  {"type":"caller.speech_ended"}
-        004980  {"type":"caller.said","text":"wait"}
-        004980  {"type":"agent.turn_started","text":"wait"}
-        006160  {"type":"agent.said","text":"One minute left."}
-        006400  {"type":"agent.said","text":"Yes?"}
-        010000  {"type":"call.ended","by":"caller","why":"hung_up"}
-    "#]],
-    );
-    check_told(
-        &world,
-        expect![[r#"
-        002180  1 turn "hello"
-        003860  1 interrupted "We open at nine and"
-        004980  2 turn "wait"
-        006400  2 heard "Yes?"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        003640  caller.speech_started
+        003860  agent.interrupted heard="We open at nine and" unheard="close at five every day. One minute left."
+        003860    agent: 1 interrupted "We open at nine and"
+        004380  caller.speech_ended
+        004980  caller.said "wait"
+        004980  agent.turn_started "wait"
+        004980    agent: 2 turn "wait"
+        006160  agent.said "One minute left."
+        006400  agent.said "Yes?"
+        006400    agent: 2 heard "Yes?"
+        010000  call.ended by="caller" why="hung_up"
     "#]],
     );
 }
