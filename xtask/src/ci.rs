@@ -4,10 +4,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::tidy;
+use crate::tree::Tree;
 
 /// Runs every check, stopping at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     step(root, "fmt", &["fmt", "--all", "--check"], &[])?;
+    formatted_by_name(root)?;
     println!("\n── tidy");
     tidy::run(root)?;
     step(root, "clippy", CLIPPY, &[])?;
@@ -23,6 +25,24 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         println!("\n── wasm: skipped, the target {WASM} is not installed");
     }
     Ok(())
+}
+
+/// Checks the carriers' files by name: a macro declares them, and the formatter follows none.
+fn formatted_by_name(root: &Path) -> Result<(), String> {
+    let tree = Tree::read(root).map_err(|fault| format!("cannot read the source: {fault}"))?;
+    let listed = tree.rust().filter(|it| it.path.starts_with(LISTED));
+    let files: Vec<_> = listed.map(|it| root.join(&it.path)).collect();
+    println!(
+        "\n── fmt: rustfmt --check, {} files of {LISTED}",
+        files.len()
+    );
+    let mut command = Command::new("rustfmt");
+    command.args(["--check", "--edition", "2024"]).args(files);
+    match command.current_dir(root).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("fmt failed: {status}")),
+        Err(fault) => Err(format!("cannot run rustfmt: {fault}")),
+    }
 }
 
 fn step(root: &Path, name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
@@ -53,6 +73,7 @@ fn has_wasm() -> bool {
     })
 }
 
+const LISTED: &str = "crates/carriers/src";
 const CARGO: &str = "cargo";
 const WASM: &str = "wasm32-unknown-unknown";
 
