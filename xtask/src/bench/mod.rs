@@ -5,6 +5,7 @@ pub(crate) mod bare;
 mod echo;
 mod process;
 mod table;
+mod talk;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,9 @@ enum What {
     Echo(echo::Load),
     /// Calls with the speech model on every one of them, on one core.
     Silero,
-    /// Everything: the echo, and what each crate measures of itself.
+    /// Conversations with local speech: gaps and interruptions, as the ear hears them.
+    Talk(talk::Conversations),
+    /// Everything: the conversations, the echo, and what each crate measures of itself.
     All(echo::Load),
 }
 
@@ -39,11 +42,13 @@ enum What {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     match &arguments.what {
         What::Echo(load) => echo(root, *load, arguments),
+        What::Talk(conversations) => talk(root, *conversations, arguments),
         What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
             on_one_core(root, "media", "tick")?;
             on_one_core(root, "carriers", "stream")?;
             on_one_core(root, "speech", "detector")?;
+            talk(root, talk::Conversations::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }
@@ -79,6 +84,19 @@ fn echo(root: &Path, load: echo::Load, arguments: &Arguments) -> Result<(), Stri
     table::print(&rows, "bare echo");
     if arguments.json {
         println!("{}", json!({ "echo": rows }));
+    }
+    Ok(())
+}
+
+fn talk(root: &Path, some: talk::Conversations, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+    }
+    let rows = talk::measure(&release(root), some)?;
+    println!("\nconversations, {some}");
+    table::print(&rows, "silence");
+    if arguments.json {
+        println!("{}", json!({ "talk": rows }));
     }
     Ok(())
 }

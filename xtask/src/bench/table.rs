@@ -53,6 +53,17 @@ impl Goal {
     }
 }
 
+/// The figure that this part of all, from 0 to 1, is not above; of none, nothing.
+pub(crate) fn quantile(part: f64, figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    let rank = (part * figures.len() as f64).ceil() as usize;
+    figures
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}
+
 /// Prints rows for people.
 pub(crate) fn print(rows: &[Row], reference: &str) {
     println!("{:<28}{:>12}{reference:>12}{:>12}", "", "offhook", "target");
@@ -88,6 +99,15 @@ mod tests {
         assert_eq!(short(1.234_56), "1.235");
         assert_eq!(short(23.45), "23.4");
         assert_eq!(short(12_345.6), "12346");
+    }
+
+    #[test]
+    fn one_bad_turn_does_not_move_the_median() {
+        let of = |part, figures: &[f64]| quantile(part, figures.iter().copied());
+        assert_eq!(of(0.5, &[3.0, 900.0, 1.0]), 3.0);
+        assert_eq!(of(0.5, &[4.0, 1.0, 2.0, 900.0]), 2.0);
+        assert_eq!(of(1.0, &[4.0, 900.0, 2.0]), 900.0);
+        assert_eq!(of(0.5, &[]), 0.0);
     }
 
     #[test]

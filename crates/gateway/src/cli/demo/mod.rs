@@ -48,6 +48,7 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let record = gateway.board.dial(wish).await?;
     follow(&record, out).await;
     let outcome = outcome(&exchange).await?;
+    let silence = gateway.board.plan().patience.endpoint;
     let inside = args.out.join(format!("{}.wav", record.id));
     gateway.close(Duration::from_secs(3)).await;
 
@@ -57,7 +58,13 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
         .write_wav(&heard)
         .map_err(|error| cannot_write(&heard, error))?;
     let (agent, person) = transcribe(store, &outcome).await?;
-    let summary = told::Summary::of(&record, &outcome, (&agent, &person), &heard, &inside);
+    let summary = told::Summary::of(
+        &record,
+        &outcome,
+        (&agent, &person),
+        silence,
+        [&heard, &inside],
+    );
     summary.print(out);
     Ok(summary.done())
 }

@@ -1,6 +1,7 @@
 //! How the demo's call went: for people as a few lines, for programs as one object.
 
 use std::path::Path;
+use std::time::Duration;
 
 use call::Event;
 use call::event::{End, Why};
@@ -17,6 +18,8 @@ use crate::switchboard::{Record, Report};
 pub(super) struct Summary {
     ended: Option<End>,
     turns: Vec<Turn>,
+    /// After so much silence a caller counts as having finished, unless the turn detector is sure.
+    silence_ms: u128,
     barge_in: Option<BargeIn>,
     /// Words wrong at the far ear, against what the agent says it said.
     heard_wer: f64,
@@ -69,8 +72,8 @@ impl Summary {
         record: &Record,
         outcome: &Outcome,
         (agent, caller): (&str, &str),
-        heard: &Path,
-        inside: &Path,
+        silence: Duration,
+        [heard, inside]: [&Path; 2],
     ) -> Self {
         let events: Vec<Event> = record.log.after(0).into_iter().map(|it| it.event).collect();
         let mut turns = turns(&events);
@@ -86,6 +89,7 @@ impl Summary {
         let (said, understood) = (join(|it| &it.agent_said), join(|it| &it.caller_said));
         Self {
             ended: ended(&events),
+            silence_ms: silence.as_millis(),
             barge_in: barge_in(&events, outcome),
             heard_wer: error_rate(&said, agent),
             understood_wer: error_rate(caller, &understood),
