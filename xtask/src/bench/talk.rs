@@ -69,8 +69,8 @@ fn converse(release: &Path) -> Result<Heard, String> {
     made.map_err(|fault| format!("cannot make {}: {fault}", scratch.display()))?;
     let mut command = Command::new(&program);
     command.args(["demo", "--json", "--out"]).arg(&scratch);
-    // A program of its own words: only what goes wrong belongs between the figures.
-    command.env("RUST_LOG", "warn");
+    // Only what goes wrong belongs between the figures.
+    command.env("OFFHOOK_LOG", "warn");
     let out = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
