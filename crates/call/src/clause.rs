@@ -15,7 +15,7 @@ pub fn clauses(text: &str) -> Vec<String> {
     if !has_words(&whole) {
         return Vec::new();
     }
-    if whole.chars().count() <= LONG {
+    if whole.chars().count() <= SHORT {
         return vec![whole];
     }
     let mut cutter = Clauses {
@@ -285,6 +285,8 @@ const FIRST_AT_LEAST: usize = 4;
 const FIRST_AT_MOST: usize = 12;
 /// In words: a later clause is cut at a comma from here.
 const LATER_AT_LEAST: usize = 12;
+/// In characters: up to here nobody waits long for the sound of the whole, and one breath sounds best.
+const SHORT: usize = 80;
 /// In characters: any clause is cut at any space from here…
 const LONG: usize = 200;
 /// … and anywhere here.

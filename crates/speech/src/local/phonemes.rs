@@ -103,7 +103,7 @@ impl Process {
             stop,
         };
         process.send("")?;
-        process.stop = process.next(Instant::now() + PATIENCE)?;
+        process.stop = process.next(Instant::now() + STARTING)?;
         Ok(process)
     }
 
@@ -200,6 +200,8 @@ fn marks(text: &str) -> Vec<char> {
 
 const MARKS: [char; 6] = ['.', ',', ';', ':', '!', '?'];
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A machine that is busy starting everything else takes its time, and without it there is no voice.
+const STARTING: Duration = Duration::from_secs(15);
 /// A word nobody says.
 const STOP: &str = "zyzzyx";
 
