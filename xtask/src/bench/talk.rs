@@ -69,8 +69,6 @@ fn converse(release: &Path) -> Result<Heard, String> {
     made.map_err(|fault| format!("cannot make {}: {fault}", scratch.display()))?;
     let mut command = Command::new(&program);
     command.args(["demo", "--json", "--out"]).arg(&scratch);
-    // Only what goes wrong belongs between the figures.
-    command.env("OFFHOOK_LOG", "warn");
     let out = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

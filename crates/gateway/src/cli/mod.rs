@@ -53,6 +53,22 @@ enum Command {
     Serve,
 }
 
+impl Command {
+    /// What is logged unless `$OFFHOOK_LOG` says otherwise. Whoever serves watches the log; the others
+    /// tell on standard output how it goes.
+    fn log(&self) -> &'static str {
+        match self {
+            Self::Serve => "warn,gateway=info",
+            Self::Call(_)
+            | Self::Demo(_)
+            | Self::Init
+            | Self::Config(_)
+            | Self::Doctor
+            | Self::Models(_) => "warn",
+        }
+    }
+}
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
@@ -78,7 +94,7 @@ impl From<Done> for ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = Out::new(cli.json);
-    log();
+    log(cli.command.log());
     // Whoever installed one before has chosen well enough.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -156,9 +172,9 @@ pub(crate) fn load_voice(plan: &Plan) -> LoadVoice {
     })
 }
 
-fn log() {
-    let filter = EnvFilter::try_from_env("OFFHOOK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,gateway=info"));
+fn log(otherwise: &str) {
+    let filter =
+        EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

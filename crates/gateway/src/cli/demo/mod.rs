@@ -34,11 +34,12 @@ pub struct Args {
 
 /// Plays a conversation and says how it went.
 pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
-    fs::create_dir_all(&args.out).map_err(|error| cannot_write(&args.out, error))?;
+    let dir = fs::create_dir_all(&args.out).and_then(|()| fs::canonicalize(&args.out));
+    let dir = dir.map_err(|error| cannot_write(&args.out, error))?;
     let store = Store::of_user();
     let caller = prepare(&store, &args.recorded, out).await?;
     let exchange = exchange(&caller).await?;
-    let gateway = gateway(&exchange, &args.out).await?;
+    let gateway = gateway(&exchange, &dir).await?;
     out.line("a phone rings, and a person picks up. No account, no key, no network.\n");
 
     let wish = Wish {

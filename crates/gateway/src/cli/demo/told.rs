@@ -127,9 +127,11 @@ impl Summary {
             ));
         }
         out.line(format_args!(
-            "what the far ear heard, written down again, differs from what the agent says it said in {:.1} % of words",
+            "the recording, written down again, differs from what the agent says it said in {:.1} % of words",
             self.heard_wer * 100.0
         ));
+        out.line(format_args!("its agent's side: {}", self.heard.agent));
+        out.line(format_args!("its caller's side: {}", self.heard.caller));
         out.line(format_args!(
             "listen: {} (the caller left, the agent right)",
             self.recording
