@@ -34,7 +34,7 @@ impl Switchboard {
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (board, record) = (self.clone(), record.clone());
-        tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = ?record.caller, "a call begins");
+        tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
             let carrier = board.plan.carriers[&record.carrier].clone();
             let desk = {
@@ -141,8 +141,12 @@ impl Switchboard {
         let mut desk = self.desk();
         desk.up = desk.up.saturating_sub(1);
         desk.tokens.forget(record.id);
-        let end = record.log.after(0).pop().map(|entry| entry.event);
-        tracing::info!(call = %record.id, ?end, seconds = record.log.age().as_secs(), "a call ended");
+        let seconds = record.log.age().as_secs();
+        if let Some(Event::Ended(End { by, why })) =
+            record.log.after(0).pop().map(|entry| entry.event)
+        {
+            tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
+        }
     }
 
     fn outbound(&self, record: &Record) -> desk::Outbound {
