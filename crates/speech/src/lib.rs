@@ -7,5 +7,11 @@ pub mod local;
 pub mod models;
 pub mod words;
 
+/// To be called when the process is about to end: waits, no longer than `patience`, until no model is
+/// being loaded or run, and lets none begin.
+pub fn rest(patience: std::time::Duration) {
+    local::rest(patience);
+}
+
 /// Every vendor there is.
 pub const LIST: &[ports::speech::Entry] = &[local::ENTRY];

@@ -13,6 +13,7 @@ mod story;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use ports::{Blame, Fault, code};
@@ -24,7 +25,7 @@ pub use out::Out;
 
 /// Give your agent a phone.
 #[derive(Debug, Parser)]
-#[command(name = "offhook", version, about, max_term_width = 100)]
+#[command(name = "offhook", version, max_term_width = 100)]
 struct Cli {
     /// The configuration; else $OFFHOOK_CONFIG, ./offhook.toml, or the one in your home.
     #[arg(long, global = true, value_name = "FILE")]
@@ -114,8 +115,9 @@ pub fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(run(cli, &mut out));
-    // A model that is still thinking must not keep the terminal.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    // A model that is still thinking must not keep the terminal, nor be taken apart under its work.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    speech::rest(Duration::from_secs(5));
     done.into()
 }
 

@@ -6,19 +6,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ort::memory::Allocator;
-use ort::session::{Session, SessionInputValue};
+use ort::session::SessionInputValue;
 use ort::value::{DynValue, Tensor, TensorRef};
 use ports::{Blame, Fault, code};
 
-use super::onnx::{self, failed};
+use super::onnx::{self, Model, failed};
 use super::sound;
 use crate::models::Store;
 
 /// One copy of the model.
 pub(super) struct Moonshine {
-    encoder: Session,
-    cross: Session,
-    decoder: Session,
+    encoder: Model,
+    cross: Model,
+    decoder: Model,
     tokens: Vec<Vec<u8>>,
     /// The decoder's memory of its own tokens: the name it goes in by and the one it comes out by.
     own: Vec<(String, String)>,

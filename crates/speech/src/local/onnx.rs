@@ -1,21 +1,59 @@
 //! The runtime that runs the models, loaded from the store when the first model is.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use ort::environment::Environment;
 use ort::ep;
-use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputs, SessionOutputs};
 use ports::{Blame, Fault, code};
 
 use crate::models::Store;
 
+/// A model, loaded.
+pub(super) struct Model(Session);
+
+impl Model {
+    /// Runs it once.
+    pub(super) fn run<'s, 'i, 'v: 'i, const N: usize>(
+        &'s mut self,
+        inputs: impl Into<SessionInputs<'i, 'v, N>>,
+    ) -> ort::Result<SessionOutputs<'s>> {
+        let _busy = busy();
+        self.0.run(inputs)
+    }
+}
+
+/// Held for reading by whoever is inside the runtime, and for good by whoever ends the process.
+static BUSY: RwLock<()> = RwLock::new(());
+
+fn busy() -> RwLockReadGuard<'static, ()> {
+    BUSY.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until nobody is inside the runtime any more, and lets nobody in again: a process that
+/// ends while a model is being loaded or run takes the runtime apart under it, and crashes.
+pub(crate) fn rest(patience: Duration) {
+    let (tx, rested) = mpsc::channel();
+    thread::spawn(move || {
+        let all = BUSY.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::forget(all);
+        // Nobody may be waiting any more.
+        let _ = tx.send(());
+    });
+    let _ = rested.recv_timeout(patience);
+}
+
 /// Opens a model of the store. One thread each: the pool decides how many run at once.
-pub(super) fn open(store: &Store, kept: &str) -> Result<Session, Fault> {
+pub(super) fn open(store: &Store, kept: &str) -> Result<Model, Fault> {
     let path = store.require(kept)?;
-    let environment = environment(&store.require(LIBRARY)?)?;
-    load(environment, &path).map_err(|wrong| {
+    let library = store.require(LIBRARY)?;
+    let _busy = busy();
+    let loaded = load(environment(&library)?, &path).map(Model);
+    loaded.map_err(|wrong| {
         Fault::new(
             Blame::Config,
             code::SPEECH_MODEL_BROKEN,

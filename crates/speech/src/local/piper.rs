@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use ort::session::Session;
 use ort::value::TensorRef;
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
-use super::onnx::{self, failed};
+use super::onnx::{self, Model, failed};
 use super::phonemes::Phonemes;
 use crate::models::Store;
 
 /// One copy of the voice, with its own espeak-ng.
 pub(super) struct Piper {
-    voice: Session,
+    voice: Model,
     phonemes: Phonemes,
     ids: BTreeMap<char, i64>,
     scales: [f32; 3],

@@ -1,16 +1,15 @@
 //! Silero v6 at 8 kHz: how likely 32 ms of sound hold speech, for many calls at once.
 
 use media::WINDOW;
-use ort::session::Session;
 use ort::value::TensorRef;
 use ports::Fault;
 
-use super::onnx::{self, failed};
+use super::onnx::{self, Model, failed};
 use crate::models::Store;
 
 /// One copy of the model.
 pub(super) struct Silero {
-    judge: Session,
+    judge: Model,
     /// Reused from run to run.
     input: Vec<f32>,
     state: Vec<f32>,

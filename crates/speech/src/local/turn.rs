@@ -3,17 +3,16 @@
 use std::f64::consts::PI;
 use std::sync::Arc;
 
-use ort::session::Session;
 use ort::value::TensorRef;
 use ports::Fault;
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::onnx::{self, failed};
+use super::onnx::{self, Model, failed};
 use crate::models::Store;
 
 /// One copy of the model.
 pub(super) struct SmartTurn {
-    judge: Session,
+    judge: Model,
     spectrum: Spectrum,
 }
 
