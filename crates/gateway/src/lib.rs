@@ -2,9 +2,11 @@
 
 pub mod cli;
 pub mod config;
+mod dialled;
 pub mod gateway;
 pub mod http;
 pub mod journal;
+mod keypad;
 pub mod line;
 pub mod recorder;
 pub mod rules;

@@ -1,5 +1,8 @@
 //! Writes what was heard to a file: the caller on the left, the agent on the right.
 
+use std::fs;
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -34,7 +37,13 @@ impl Recorder {
                 bits_per_sample: 16,
                 sample_format: hound::SampleFormat::Int,
             };
-            let mut wav = hound::WavWriter::create(file, spec)?;
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(file)?;
+            let mut wav = hound::WavWriter::new(BufWriter::new(file), spec)?;
             while let Ok(chunk) = coming.recv() {
                 for sample in chunk {
                     wav.write_sample(sample)?;

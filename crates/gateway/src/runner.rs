@@ -196,6 +196,11 @@ impl<L: Line> Runner<L> {
             Happened::Answer(answer) => self.answered(answer),
         }
         self.report();
+        // Checked here and not only when the timer fires: a far end that never pauses must not
+        // outlast the call's own limits.
+        if self.call.deadline().is_some_and(|(at, _)| at <= now) {
+            self.tell(Input::Timeout);
+        }
         if let Some(sound) = &mut self.sound {
             sound.line.flush();
         }
@@ -207,10 +212,6 @@ impl<L: Line> Runner<L> {
             && sound.deadline() <= now
         {
             sound.wake(now, &mut self.found);
-        }
-        self.report();
-        if self.call.deadline().is_some_and(|(at, _)| at <= now) {
-            self.tell(Input::Timeout);
         }
     }
 
@@ -493,7 +494,7 @@ fn tell(output: output::Agent) -> Tell {
 }
 
 fn note(fault: &Fault) {
-    tracing::warn!(code = fault.code, blame = ?fault.blame, "{fault}");
+    tracing::warn!(code = fault.code, blame = ?fault.blame, hint = fault.hint, "{fault}");
 }
 
 /// A call that cannot reach its own carrier is over.

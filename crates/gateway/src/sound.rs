@@ -11,6 +11,7 @@ use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};
 use tokio::sync::mpsc;
 
+use crate::keypad::{Keypad, Way};
 use crate::line::{Line, Weight};
 use crate::recorder::Recorder;
 
@@ -65,6 +66,7 @@ pub(crate) struct Sound<L> {
     step_in: Duration,
     /// When it does.
     next_tick: Instant,
+    keypad: Keypad,
     oddities: Oddities,
     /// The message being written, and the frame being passed on: kept to be used again.
     message: String,
@@ -116,6 +118,7 @@ impl<L: Line> Sound<L> {
             began: now,
             step_in,
             next_tick: now + step_in,
+            keypad: Keypad::default(),
             oddities: Oddities::default(),
             message: String::with_capacity(512),
             frame: Vec::with_capacity(attached.format.rate.samples_per_frame()),
@@ -136,7 +139,11 @@ impl<L: Line> Sound<L> {
                 let finished = self.session.marked(now - self.began, mark);
                 found.extend(finished.map(Found::Finished));
             }
-            Ok(StreamEvent::Pressed(digit)) => found.push(Found::Pressed(digit)),
+            Ok(StreamEvent::Pressed(digit)) => {
+                if self.keypad.is_press(now, digit, Way::Message) {
+                    found.push(Found::Pressed(digit));
+                }
+            }
             Ok(StreamEvent::Stopped) => found.push(Found::Stopped),
             // A second introduction changes nothing.
             Ok(StreamEvent::Idle | StreamEvent::Started(_)) => {}
@@ -223,6 +230,7 @@ impl<L: Line> Sound<L> {
             message,
             frame,
             wiring,
+            keypad,
             ..
         } = self;
         let tick = session.tick(now - self.began, |outgoing| {
@@ -236,7 +244,9 @@ impl<L: Line> Sound<L> {
         }
         let edge = tick.edge;
         found.extend(tick.finished.map(Found::Finished));
-        found.extend(tick.key.and_then(Digit::new).map(Found::Pressed));
+        let key = tick.key.and_then(Digit::new);
+        let key = key.filter(|it| keypad.is_press(now, *it, Way::Sound));
+        found.extend(key.map(Found::Pressed));
         if let Some(ears) = &wiring.ears {
             let heard = Listen::Frame(Frame::from_samples(self.rate, tick.heard));
             if ears.try_send(heard).is_err() {

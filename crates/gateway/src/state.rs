@@ -1,14 +1,15 @@
 //! How a command finds the gateway that is running on this machine.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 
+use crate::config::FILE_NAME;
 use crate::gateway::Gateway;
 
 /// A gateway that is running, and what opens its control API.
@@ -17,24 +18,22 @@ pub struct Running {
     url: String,
     token: String,
     pid: u32,
+    /// What it was started with.
+    config: PathBuf,
 }
 
 impl Running {
     /// Writes down where a gateway is, readable by its owner alone.
-    pub fn announce(gateway: &Gateway) -> Result<Self, Fault> {
+    pub fn announce(gateway: &Gateway, config: &Path) -> Result<Self, Fault> {
         let running = Self {
             url: format!("http://{}", gateway.address),
             token: gateway.token.reveal().to_owned(),
             pid: std::process::id(),
+            config: fs::canonicalize(config).unwrap_or_else(|_| config.to_owned()),
         };
         let written = || -> std::io::Result<()> {
             let path = path();
-            if let Some(dir) = path.parent() {
-                fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(dir)?;
-            }
+            make_folder(&folder())?;
             // Removed first, so that the mode below is the file's mode even if it was there.
             let _ = fs::remove_file(&path);
             let mut file = fs::OpenOptions::new()
@@ -73,6 +72,11 @@ impl Running {
             .then_some(running)
     }
 
+    /// Whether it was started with this configuration; where none was named and none is, it was.
+    pub(crate) fn serves(&self, config: &Path) -> bool {
+        fs::canonicalize(config).map_or(config == Path::new(FILE_NAME), |it| it == self.config)
+    }
+
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
         client()
             .get(format!("{}{path}", self.url))
@@ -103,6 +107,12 @@ pub fn folder() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/state");
     let base = std::env::var_os("XDG_STATE_HOME").filter(|it| !it.is_empty());
     base.map_or_else(home, PathBuf::from).join("offhook")
+}
+
+/// Makes a folder that only its owner can look into, unless it is there.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder)
 }
 
 fn path() -> PathBuf {

@@ -70,5 +70,7 @@ pub const GATEWAY_TOKEN: &str = "gateway.token";
 pub const GATEWAY_PORT: &str = "gateway.port";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
+/// A call was asked for in which nothing would be said.
+pub const CALL_WORDLESS: &str = "call.wordless";
 /// A part of the gateway broke.
 pub const GATEWAY_BROKEN: &str = "gateway.broken";

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
 use crate::http::{Order, Problem};
-use crate::state::Running;
+use crate::state::{self, Running};
 use crate::switchboard::Record;
 
 /// Whom to call, and what about.
@@ -40,7 +40,8 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
         say: args.text,
         converse: args.converse,
     };
-    match Running::find().await {
+    let named = crate::config::find(config.as_deref());
+    match Running::find().await.filter(|it| it.serves(&named)) {
         Some(running) => through(&running, &order, out).await,
         None => alone(order, config, out).await,
     }
@@ -53,7 +54,7 @@ async fn alone(order: Order, config: Option<PathBuf>, out: &mut Out) -> Result<D
         Err(done) => return Ok(done),
     };
     let voice = load_voice(&plan);
-    let gateway = Gateway::start(plan, voice).await?;
+    let gateway = Gateway::start(plan, voice, state::folder()).await?;
     let record = gateway.board.dial(order.into_wish()).await?;
     let done = follow(&record, out).await;
     gateway.close(PATIENCE).await;
@@ -61,7 +62,7 @@ async fn alone(order: Order, config: Option<PathBuf>, out: &mut Out) -> Result<D
 }
 
 async fn follow(record: &Record, out: &mut Out) -> Done {
-    let (mut seen, mut ended) = (0, Value::Null);
+    let (mut seen, mut told) = (0, Told::default());
     loop {
         tokio::select! {
             entries = record.log.wait(seen) => {
@@ -71,7 +72,7 @@ async fn follow(record: &Record, out: &mut Out) -> Done {
                 seen += entries.len();
                 for entry in entries {
                     let entry = serde_json::to_value(entry).expect("an entry has only strings for keys");
-                    ended = tell(entry, out);
+                    told.tell(entry, out);
                 }
             }
             // The first Ctrl-C hangs up; the story goes on to its end.
@@ -81,7 +82,7 @@ async fn follow(record: &Record, out: &mut Out) -> Done {
     if let Some(fault) = record.fault() {
         blame(fault.code, &fault.message, fault.hint.as_deref(), out);
     }
-    judge(&ended)
+    told.judge()
 }
 
 /// Asks the gateway that is already running.
@@ -97,7 +98,12 @@ async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done
     }
     let call: Value = serde_json::from_slice(&body).map_err(garbled)?;
     let id = call["id"].as_str().unwrap_or_default();
-    let ended = listen(running, id, out).await?;
+    let told = listen(running, id, out).await;
+    if told.ended.is_null() {
+        let fault = unreachable("it stopped, or was stopped, during the call");
+        out.fault(&fault);
+        return Ok(Done::CallFailed);
+    }
     let shown = running
         .get(&format!("/v1/calls/{id}"))
         .send()
@@ -109,18 +115,18 @@ async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done
         let message = shown["fault"]["message"].as_str().unwrap_or_default();
         blame(code, message, shown["fault"]["hint"].as_str(), out);
     }
-    Ok(judge(&ended))
+    Ok(told.judge())
 }
 
-/// Reads a call's events as the gateway sends them; returns the last.
-async fn listen(running: &Running, id: &str, out: &mut Out) -> Result<Value, Fault> {
-    let answer = running
-        .get(&format!("/v1/calls/{id}/events"))
-        .send()
-        .await
-        .map_err(unreachable)?;
+/// Reads a call's events as the gateway sends them, for as long as it does.
+async fn listen(running: &Running, id: &str, out: &mut Out) -> Told {
+    let mut told = Told::default();
+    let asked = running.get(&format!("/v1/calls/{id}/events")).send().await;
+    let Ok(answer) = asked else {
+        return told;
+    };
     let mut chunks = answer.bytes_stream();
-    let (mut pending, mut last) = (Vec::new(), Value::Null);
+    let mut pending = Vec::new();
     loop {
         let chunk = tokio::select! {
             chunk = chunks.next() => chunk,
@@ -129,32 +135,50 @@ async fn listen(running: &Running, id: &str, out: &mut Out) -> Result<Value, Fau
                 continue;
             }
         };
-        let Some(chunk) = chunk else {
-            return Ok(last);
+        let Some(Ok(chunk)) = chunk else {
+            return told;
         };
-        pending.extend_from_slice(&chunk.map_err(unreachable)?);
+        pending.extend_from_slice(&chunk);
         while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = pending.drain(..=end).collect();
-            if let Some(data) = line.strip_prefix(b"data: ") {
-                last = tell(serde_json::from_slice(data).map_err(garbled)?, out);
+            let data = line.strip_prefix(b"data: ");
+            if let Some(Ok(event)) = data.map(serde_json::from_slice) {
+                told.tell(event, out);
             }
+        }
+        if pending.len() > LONGEST_LINE {
+            return told;
         }
     }
 }
 
-fn tell(event: Value, out: &mut Out) -> Value {
-    out.json(&event);
-    if let Some(line) = story::line(&event) {
-        out.line(line);
-    }
-    event
+/// What of a call's story decides how it went.
+#[derive(Default)]
+struct Told {
+    answered: bool,
+    /// Its last event, once there is one.
+    ended: Value,
 }
 
-/// A call that nobody took, or that broke, failed.
-fn judge(ended: &Value) -> Done {
-    match ended["why"].as_str() {
-        Some("hung_up" | "completed" | "silence" | "time_limit") => Done::Well,
-        Some(_) | None => Done::CallFailed,
+impl Told {
+    fn tell(&mut self, event: Value, out: &mut Out) {
+        out.json(&event);
+        if let Some(line) = story::line(&event) {
+            out.line(line);
+        }
+        match event["type"].as_str() {
+            Some("call.answered") => self.answered = true,
+            Some("call.ended") => self.ended = event,
+            Some(_) | None => {}
+        }
+    }
+
+    /// A call that nobody took, or that broke, failed.
+    fn judge(&self) -> Done {
+        match self.ended["why"].as_str() {
+            Some("hung_up" | "completed" | "silence" | "time_limit") if self.answered => Done::Well,
+            Some(_) | None => Done::CallFailed,
+        }
     }
 }
 
@@ -169,13 +193,11 @@ fn blame(code: &str, message: &str, hint: Option<&str>, out: &mut Out) {
     }
 }
 
-fn unreachable(error: reqwest::Error) -> Fault {
-    Fault::new(
-        Blame::Gateway,
-        code::GATEWAY_UNREACHABLE,
-        "the gateway does not answer any more",
-    )
-    .because(error)
+fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
+    let message = "the gateway does not answer any more";
+    Fault::new(Blame::Gateway, code::GATEWAY_UNREACHABLE, message)
+        .hint("look at what `offhook serve` printed, and start it again")
+        .because(error)
 }
 
 fn garbled(error: serde_json::Error) -> Fault {
@@ -184,8 +206,12 @@ fn garbled(error: serde_json::Error) -> Fault {
         code::GATEWAY_UNREACHABLE,
         "the gateway's answer makes no sense",
     )
+    .hint("is the gateway another version of offhook? restart it")
     .because(error)
 }
+
+/// No event is longer.
+const LONGEST_LINE: usize = 1_024 * 1_024;
 
 /// How long the carrier has to confirm the end.
 const PATIENCE: Duration = Duration::from_secs(8);

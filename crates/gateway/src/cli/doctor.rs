@@ -21,7 +21,6 @@ use url::{Host, Url};
 use super::config::Summary;
 use super::{Done, Out, lists};
 use crate::config::{self, ConfigProblem, Plan};
-use crate::state::Running;
 
 /// Everything that was tried.
 #[derive(Debug, Serialize)]
@@ -237,7 +236,7 @@ impl Drop for StandIn {
 
 impl Here {
     async fn find(listen: SocketAddr) -> Result<Self, Finding> {
-        if Running::find().await.is_some() || TcpListener::bind(listen).await.is_err() {
+        if TcpListener::bind(listen).await.is_err() {
             let mut address = listen;
             if address.ip().is_unspecified() {
                 address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());

@@ -8,24 +8,41 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Done, Out, load, load_voice};
 use crate::gateway::Gateway;
-use crate::state::Running;
+use crate::state::{self, Running};
 
 /// Serves until told to stop, then hangs up politely.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let path = crate::config::find(config.as_deref());
     let plan = match load(config, out) {
         Ok(plan) => plan,
         Err(done) => return Ok(done),
     };
     let voice = load_voice(&plan);
-    let gateway = Gateway::start(plan, voice).await?;
-    gateway.board.warm_up().await?;
-    let running = Running::announce(&gateway)?;
-    greet(&gateway, out);
-    stopped().await;
+    let gateway = Gateway::start(plan, voice, state::folder()).await?;
+    // From here on carriers are answered, so from here on it stops politely.
+    let stopped = stopped();
+    tokio::pin!(stopped);
+    let running = Running::announce(&gateway, &path)?;
+    tokio::select! {
+        () = &mut stopped => {}
+        warm = serve(&gateway, out) => match warm {
+            Ok(()) => stopped.await,
+            Err(fault) => {
+                running.withdraw();
+                return Err(fault);
+            }
+        }
+    }
     out.line("stopping: ending the calls that are up");
     gateway.close(PATIENCE).await;
     running.withdraw();
     Ok(Done::Well)
+}
+
+async fn serve(gateway: &Gateway, out: &mut Out) -> Result<(), Fault> {
+    gateway.board.warm_up().await?;
+    greet(gateway, out);
+    Ok(())
 }
 
 fn greet(gateway: &Gateway, out: &mut Out) {

@@ -33,12 +33,12 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         return StatusCode::NOT_FOUND.into_response();
     };
     let (parts, body) = request.into_parts();
-    if parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
-    }
-    let body = match read(body).await {
+    let body = match read(&parts.headers, body).await {
         Ok(body) => body,
-        Err(status) => return status.into_response(),
+        Err((status, why)) => {
+            tracing::warn!(carrier = name, "a webhook was refused: {why}");
+            return status.into_response();
+        }
     };
     let request = gather(
         &desk.board.plan().public_url,
@@ -76,6 +76,7 @@ fn understand(carrier: &Carrier, door: Door, request: &Request) -> Result<Webhoo
         tracing::warn!(
             carrier = carrier.name,
             code = fault.code,
+            hint = fault.hint,
             "a webhook was refused: {fault}"
         );
         match fault.code {
@@ -86,11 +87,17 @@ fn understand(carrier: &Carrier, door: Door, request: &Request) -> Result<Webhoo
 }
 
 /// A body of bounded size, in bounded time.
-async fn read(body: Body) -> Result<Vec<u8>, StatusCode> {
+async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, (StatusCode, &'static str)> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "its body is compressed"));
+    }
     match tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        Ok(Err(_)) => Err((
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "its body is too long or broke off",
+        )),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "its body did not come in time")),
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) async fn open(
         tracing::warn!(
             carrier = name,
             code = fault.code,
+            hint = fault.hint,
             "a media socket was refused: {fault}"
         );
         return StatusCode::FORBIDDEN.into_response();

@@ -7,8 +7,9 @@ mod tokens;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Mode, Number, input};
 use media::Format;
@@ -19,6 +20,7 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::config::Plan;
+use crate::dialled::Dialled;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
@@ -32,6 +34,8 @@ pub use wish::{Purpose, Verdict, Wish};
 pub struct Switchboard {
     plan: Plan,
     load_voice: LoadVoice,
+    /// Where what outlives the process is kept.
+    state: PathBuf,
     voice: OnceCell<Voice>,
     desk: Mutex<Desk>,
 }
@@ -48,21 +52,18 @@ struct Desk {
     up: usize,
     legs: HashMap<(String, Leg), CallId>,
     tokens: Tokens,
-    /// When the calls of the last hour were dialled.
-    dialled: VecDeque<Instant>,
 }
 
 /// Calls that are over are remembered, this many of them.
 const REMEMBERED: usize = 1_000;
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
-
 impl Switchboard {
-    /// Opens for business.
-    pub fn new(plan: Plan, load_voice: LoadVoice) -> Arc<Self> {
+    /// Opens for business. What must outlive the process is kept in the folder `state`.
+    pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Arc<Self> {
         Arc::new(Self {
             plan,
             load_voice,
+            state,
             voice: OnceCell::new(),
             desk: Mutex::default(),
         })
@@ -76,17 +77,20 @@ impl Switchboard {
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
     /// picks up is told by its log.
     pub async fn dial(self: &Arc<Self>, wish: Wish) -> Result<Arc<Record>, Fault> {
-        self.may_dial(&self.desk(), &wish.to)?;
+        let dialled = self.dialled().await?.count();
+        self.may_dial(&self.desk(), &wish.to, dialled)?;
+        wish.purpose.check()?;
         let number = self.our_number(wish.from.as_deref())?;
         let ours = &self.plan.numbers[&number];
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
         let answerer = self.answerer(&agent)?;
-        let mode = self.mode(&agent, &answerer, wish.purpose);
+        let mode = self.mode(&agent, &answerer, wish.purpose)?;
         let voice = self.voice_for(&mode).await?;
 
+        let dialled = self.dialled().await?;
         let mut desk = self.desk();
-        let to = self.may_dial(&desk, &wish.to)?;
-        desk.dialled.push_back(Instant::now());
+        let to = self.may_dial(&desk, &wish.to, dialled.count())?;
+        dialled.add(SystemTime::now())?;
         let born = Born {
             direction: Direction::Outbound,
             caller: Some(to),
@@ -240,12 +244,7 @@ impl Switchboard {
         match self.take(carrier, leg, from, to).await {
             Ok(record) => Verdict::Connect(self.stream(&record)),
             Err(fault) => {
-                tracing::info!(
-                    carrier,
-                    code = fault.code,
-                    hint = fault.hint,
-                    "a caller was turned away: {fault}"
-                );
+                turned_away(carrier, &fault);
                 Verdict::Reject
             }
         }
@@ -271,7 +270,7 @@ impl Switchboard {
         };
         self.may_answer(&self.desk(), from)?;
         let answerer = self.answerer(&ours.agent)?;
-        let mode = self.mode(&ours.agent, &answerer, Purpose::Converse);
+        let mode = self.mode(&ours.agent, &answerer, Purpose::Converse)?;
         let voice = self.voice_for(&mode).await?;
 
         let mut desk = self.desk();
@@ -337,10 +336,19 @@ impl Switchboard {
         (record.carrier == carrier && self.bind(&record, leg)).then_some(record)
     }
 
-    fn may_dial(&self, desk: &Desk, to: &str) -> Result<Number, Fault> {
-        let hour = |at: &&Instant| at.elapsed() < HOUR;
-        let recent = desk.dialled.iter().filter(hour).count();
-        Ok(self.plan.rules.may_dial(to, desk.up, recent)?)
+    fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
+        Ok(self.plan.rules.may_dial(to, desk.up, dialled)?)
+    }
+
+    /// The calls of the last hour, for as long as nobody else may dial.
+    async fn dialled(&self) -> Result<Dialled, Fault> {
+        let state = self.state.clone();
+        let opened = move || Dialled::open(&state, SystemTime::now());
+        let opened = tokio::task::spawn_blocking(opened).await;
+        opened.unwrap_or_else(|error| {
+            let message = "counting the calls of the last hour broke";
+            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(error))
+        })
     }
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
@@ -377,13 +385,23 @@ impl Switchboard {
     }
 }
 
+/// The owner's rules at work are no more than worth knowing; what we cannot do is worth waking
+/// somebody for.
+fn turned_away(carrier: &str, fault: &Fault) {
+    let (code, hint) = (fault.code, fault.hint.as_deref());
+    if code.starts_with("policy.") {
+        tracing::info!(carrier, code, hint, "a caller was turned away: {fault}");
+    } else {
+        tracing::error!(carrier, code, hint, "a caller was turned away: {fault}");
+    }
+}
+
 impl Desk {
     fn add(&mut self, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
         self.calls.insert(record.id, record.clone());
         self.order.push_back(record.id);
         self.up += 1;
-        self.dialled.retain(|at| at.elapsed() < HOUR);
         self.forget();
         record
     }

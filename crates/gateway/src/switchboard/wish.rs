@@ -32,6 +32,22 @@ pub enum Purpose {
     Notify(Private<String>),
 }
 
+impl Purpose {
+    /// Nobody is called to be told nothing.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::ConverseFrom(text) | Self::Notify(text)
+                if call::clauses(text.reveal()).is_empty() =>
+            {
+                let message = "there is nothing to say in that text";
+                let fault = Fault::new(Blame::Caller, code::CALL_WORDLESS, message);
+                Err(fault.hint("give it words"))
+            }
+            Self::Converse | Self::ConverseFrom(_) | Self::Notify(_) => Ok(()),
+        }
+    }
+}
+
 /// What to tell a carrier that asked what to do with a call.
 #[derive(Clone, Debug)]
 pub enum Verdict {
@@ -85,15 +101,25 @@ impl Switchboard {
         })
     }
 
-    pub(super) fn mode(&self, agent: &str, answerer: &Answerer, purpose: Purpose) -> Mode {
+    pub(super) fn mode(
+        &self,
+        agent: &str,
+        answerer: &Answerer,
+        purpose: Purpose,
+    ) -> Result<Mode, Fault> {
         let fixed = self
             .plan
             .agents
             .get(agent)
             .and_then(|it| it.opening.clone());
-        match (purpose, answerer) {
+        Ok(match (purpose, answerer) {
             (Purpose::Notify(text), _) => Mode::Notify { text },
-            (_, Answerer::Loopback) => Mode::Loopback,
+            (Purpose::Converse, Answerer::Loopback) => Mode::Loopback,
+            (Purpose::ConverseFrom(_), Answerer::Loopback) => {
+                let message = format!("the agent {agent:?} only says back what it hears");
+                return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                    .hint("leave out --converse, or choose another with --agent"));
+            }
             (Purpose::ConverseFrom(text), Answerer::Words { .. }) => Mode::Conversation {
                 opening: Opening::Say(text),
             },
@@ -106,6 +132,6 @@ impl Switchboard {
                 };
                 Mode::Conversation { opening }
             }
-        }
+        })
     }
 }

@@ -3,14 +3,17 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::time::Duration;
 
+use exchange::Exchange;
+use exchange::phone::{PhonePlan, Step};
 use serde_json::Value;
 use speech::words::error_rate;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 /// One conversation at a time: two would have half a machine each, and talk past each other.
-static QUIET: Mutex<()> = Mutex::new(());
+static QUIET: Mutex<()> = Mutex::const_new(());
 
 #[test]
 fn an_interrupted_caller_leaves_a_message() {
@@ -81,11 +84,69 @@ fn a_human_voice_is_understood_over_the_line() {
     assert!(wrong <= 0.10, "{told:#}");
 }
 
+/// Each is over before every copy of the voice is loaded, and must not fall over that.
+#[tokio::test(flavor = "multi_thread")]
+async fn short_notices_end_well_and_are_counted() {
+    let _quiet = QUIET.lock().await;
+    let listens = vec![Step::WaitForHangUp {
+        timeout: Duration::from_secs(20),
+    }];
+    let exchange = Exchange::builder()
+        .account("AC00000000000000000000000000000000", "a-token")
+        .number("+15550001111", "http://127.0.0.1:9/")
+        .phone(THEIRS, PhonePlan::answers(Duration::ZERO, listens))
+        .start()
+        .await
+        .expect("the exchange starts");
+    let place = TempDir::new().expect("there is a temporary folder");
+    let path = place.path().join("offhook.toml");
+    std::fs::write(&path, configuration(&exchange, 3)).expect("the folder is ours");
+    let call = async || {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_offhook"));
+        command.args(["call", THEIRS, "Hi.", "--config"]).arg(&path);
+        command.env("XDG_STATE_HOME", place.path().join("state"));
+        let ran = command.output().await.expect("it runs");
+        let complained = String::from_utf8_lossy(&ran.stderr).into_owned();
+        (ran.status.code(), complained)
+    };
+    for _ in 0..3 {
+        let (code, complained) = call().await;
+        assert_eq!(code, Some(0), "{complained}");
+    }
+    let asked = exchange.requests().len();
+    let (code, complained) = call().await;
+    assert_eq!(code, Some(2), "{complained}");
+    assert!(complained.contains("calls_per_hour"), "{complained}");
+    assert_eq!(exchange.requests().len(), asked);
+}
+
+fn configuration(exchange: &Exchange, calls_per_hour: usize) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let here = listener.local_addr().expect("it is bound");
+    let (table, carrier) = (exchange.configuration(), exchange.carrier());
+    format!(
+        r#"
+[server]
+listen = "{here}"
+public_url = "http://{here}"
+{table}
+[numbers."+15550001111"]
+carrier = "{carrier}"
+agent = "echo"
+[agents.echo]
+kind = "echo-test"
+[policy]
+call = ["{THEIRS}"]
+calls_per_hour = {calls_per_hour}
+"#
+    )
+}
+
+const THEIRS: &str = "+15551234567";
+
 /// Plays the demo in a folder, and returns what it prints on its last line.
 fn demo(place: &Path, callers: &[PathBuf]) -> Value {
-    let _quiet = QUIET
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _quiet = QUIET.blocking_lock();
     let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
     command.args(["demo", "--json", "--out", "some/where"]);
     command.current_dir(place);

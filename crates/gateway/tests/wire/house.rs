@@ -74,7 +74,7 @@ linger_ms = 300
         std::fs::write(&path, text).expect("the folder can be written");
         let loaded =
             config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let gateway = Gateway::start(loaded.plan, voice())
+        let gateway = Gateway::start(loaded.plan, voice(), files.path().join("state"))
             .await
             .expect("the gateway starts");
         Self {

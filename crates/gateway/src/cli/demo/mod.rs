@@ -109,7 +109,7 @@ async fn gateway(exchange: &Exchange, dir: &Path) -> Result<Gateway, Fault> {
         ))
     })?;
     let voice = load_voice(&loaded.plan);
-    let gateway = Gateway::start(loaded.plan, voice).await?;
+    let gateway = Gateway::start(loaded.plan, voice, dir.join("state")).await?;
     gateway.board.warm_up().await?;
     Ok(gateway)
 }
