@@ -111,6 +111,10 @@ pub struct Entry {
     pub name: &'static str,
     /// What it may be told.
     pub keys: &'static [crate::Key],
+    /// What it hears and speaks: `en` stands for every English.
+    pub languages: &'static [&'static str],
+    /// Says what is wrong with what it was told, without loading anything.
+    pub check: fn(&crate::Settings) -> Result<(), Vec<crate::Problem>>,
     /// Builds it. May take seconds: it loads models. Call it where blocking is allowed.
     pub build: fn(&crate::Settings) -> Result<Voice, Fault>,
 }

@@ -35,17 +35,18 @@ pub(super) fn check(
 
     let server = server(root.section("server", &mut found), &mut found);
     let carriers = carriers(&mut root, lists, &plugs, &mut found);
-    let agents = agents(&mut root, lists, &plugs, &mut found);
-    let numbers = numbers(&mut root, &carriers, &agents, &mut found);
-    let rules = limits::rules(root.section("policy", &mut found), &mut found);
-    let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
-    let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let speech = speech(
         root.section("speech", &mut found),
         lists,
         &plugs,
         &mut found,
     );
+    let languages = speech.as_ref().map(|(entry, _)| entry.languages);
+    let agents = agents(&mut root, (lists, languages), &plugs, &mut found);
+    let numbers = numbers(&mut root, &carriers, &agents, &mut found);
+    let rules = limits::rules(root.section("policy", &mut found), &mut found);
+    let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
+    let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
     root.close(&mut found);
 
@@ -60,7 +61,7 @@ pub(super) fn check(
         rules,
         patience,
         phrases,
-        speech: speech.unwrap_or_else(|| SpeechPlan {
+        speech: speech.map(|(_, plan)| plan).unwrap_or_else(|| SpeechPlan {
             vendor: String::new(),
             settings: Settings::default(),
         }),
@@ -180,7 +181,7 @@ fn carriers(
 
 fn agents(
     root: &mut Section<'_>,
-    lists: &Lists,
+    (lists, languages): (&Lists, Option<&[&str]>),
     plugs: &plug::Plugs<'_>,
     found: &mut Findings,
 ) -> Named<AgentPlan> {
@@ -221,6 +222,7 @@ fn agents(
         let answerer = plug::build(before, &place, &lines, found, || (entry.build)(&settings));
         let agent = answerer.map(|answerer| {
             check_opening(&answerer, opening, found);
+            check_language(languages, language, found);
             AgentPlan {
                 answerer,
                 opening: opening.map(|opening| opening.value.into()),
@@ -232,6 +234,27 @@ fn agents(
         agents.insert(name.to_owned(), agent.map_or(Built::Badly, Built::Well));
     }
     agents
+}
+
+/// A call in a language nobody here understands would be answered only to be given up.
+fn check_language(known: Option<&[&str]>, language: Option<Spot<&str>>, found: &mut Findings) {
+    let (Some(known), Some(language)) = (known, language) else {
+        return;
+    };
+    let lower = language.value.to_lowercase();
+    let speaks = |it: &&&str| {
+        lower
+            .strip_prefix(**it)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    if known.iter().find(speaks).is_none() {
+        let message = format!(
+            "no ears or voice here know the language `{}`",
+            plug::shown(&lower)
+        );
+        let hint = format!("there is: {}", known.join(", "));
+        found.problem(language.place(), message, hint);
+    }
 }
 
 fn check_opening(answerer: &Answerer, opening: Option<Spot<&str>>, found: &mut Findings) {
@@ -321,7 +344,7 @@ fn speech(
     lists: &Lists,
     plugs: &plug::Plugs<'_>,
     found: &mut Findings,
-) -> Option<SpeechPlan> {
+) -> Option<(&'static ports::speech::Entry, SpeechPlan)> {
     let written = section.text("vendor", found);
     let name = match &written {
         Some(vendor) => vendor.value,
@@ -334,12 +357,16 @@ fn speech(
         unknown("speech vendor", name, known, &place, found);
         return None;
     };
-    let (settings, _lines) = plugs.settings(&mut section, entry.keys, found);
+    let before = found.count();
+    let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
+    let place = section.place.clone();
     section.close(found);
-    Some(SpeechPlan {
+    plug::build(before, &place, &lines, found, || (entry.check)(&settings));
+    let plan = SpeechPlan {
         vendor: entry.name.to_owned(),
         settings,
-    })
+    };
+    Some((entry, plan))
 }
 
 fn recordings(mut section: Section<'_>, file: &File, found: &mut Findings) -> Option<PathBuf> {

@@ -50,9 +50,22 @@ pub(crate) const LISTS: Lists = Lists {
     vendors: &[ports::speech::Entry {
         name: "local",
         keys: &[key("threads", Kind::Number, Need::Optional)],
+        languages: &["en", "eo"],
+        check: threads,
         build: voice,
     }],
 };
+
+fn threads(settings: &Settings) -> Result<(), Vec<ports::Problem>> {
+    match settings.number("threads") {
+        Some(0) => Err(vec![ports::Problem {
+            key: "threads",
+            message: "none would do no work".into(),
+            hint: "write at least 1".into(),
+        }]),
+        Some(_) | None => Ok(()),
+    }
+}
 
 const fn key(name: &'static str, kind: Kind, need: Need) -> Key {
     Key {

@@ -172,6 +172,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("answer = ", "answers = ", 18, &["`answers`", "[policy]", "did you mean `answer`?"]),
     ("max_calls = ", "max_cals = ", 19, &["`max_cals`", "did you mean `max_calls`?"]),
     ("barge_in_ms = ", "barge_in = ", 21, &["`barge_in`", "[turns]", "did you mean `barge_in_ms`?"]),
+    ("opening = ", "language = \"de\"\nopening = ", 15, &["`de`", "there is: en, eo"]),
+    ("[turns]", "[speech]\nthreads = 0\n[turns]", 21, &["`threads`: none would do no work", "write at least 1"]),
     ("barge_in_ms = 300", "colour = 3", 21, &["`colour`", "known here: barge_in_ms, connect_s"]),
     ("[turns]\nbarge_in_ms", "[phrases]\nfilllers", 21, &["`filllers`", "did you mean `filler`?"]),
     ("[turns]\nbarge_in_ms", "[speech]\ntreads", 21, &["`treads`", "did you mean `threads`?"]),

@@ -22,12 +22,13 @@ mod works;
 use std::sync::Arc;
 
 use ports::speech::{Entry, SpeechDetector, Voice};
-use ports::{Blame, Fault, Key, Kind, Need, Settings, code};
+use ports::{Blame, Fault, Key, Kind, Need, Problem, Settings, code};
 
 use crate::models::Store;
 pub use detector::Detector;
 use ears::{Ears, Turns};
 use mouth::Mouth;
+pub(crate) use onnx::rest;
 use phrases::Phrases;
 use pool::Pool;
 pub use scribe::{Reader, Scribe};
@@ -51,8 +52,40 @@ pub const ENTRY: Entry = Entry {
             help: "how many threads run the models; one for each core if left out",
         },
     ],
+    languages: &["en"],
+    check,
     build: |settings| build(&Store::of_user(), settings),
 };
+
+fn check(settings: &Settings) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut problem = |key, message, hint: &str| {
+        let hint = hint.to_owned();
+        problems.push(Problem { key, message, hint });
+    };
+    match settings.text("voice") {
+        None | Some("piper" | "flite") => {}
+        Some(other) => problem("voice", no_voice(other), VOICES),
+    }
+    match settings.number("threads") {
+        None | Some(1..=MOST_THREADS) => {}
+        Some(other) => {
+            let hint = format!("write 1 to {MOST_THREADS}, or leave it out");
+            problem("threads", format!("{other} threads make no sense"), &hint);
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+fn no_voice(name: &str) -> String {
+    format!("there is no voice `{name}`")
+}
+
+const VOICES: &str = "set it to `piper` or `flite`, or leave it out";
 
 /// Loads the models of a store. Blocks for seconds.
 ///
@@ -70,9 +103,9 @@ pub fn build(store: &Store, settings: &Settings) -> Result<Voice, Fault> {
         Some("piper") => works.mouth.warm().map(|()| Speaker::Piper)?,
         Some("flite") => flite::require().map(|()| Speaker::Flite)?,
         Some(other) => {
-            let message = format!("there is no voice `{other}`");
-            let fault = Fault::new(Blame::Config, code::CONFIG_INVALID, message);
-            return Err(fault.hint("set `voice` to `piper` or `flite`, or leave it out"));
+            return Err(
+                Fault::new(Blame::Config, code::CONFIG_INVALID, no_voice(other)).hint(VOICES),
+            );
         }
     };
     let turns = match works.turn.warm() {
