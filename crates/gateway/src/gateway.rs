@@ -43,7 +43,7 @@ impl Gateway {
         let listener = http::bind(plan.listen).await?;
         let address = listener.local_addr().unwrap_or(plan.listen);
         let token = Secret::new(random());
-        let board = Switchboard::new(plan, load_voice, state);
+        let board = Switchboard::new(plan, load_voice, state)?;
         let desk = Desk {
             board: board.clone(),
             token: token.clone(),

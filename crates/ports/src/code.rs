@@ -72,5 +72,9 @@ pub const GATEWAY_PORT: &str = "gateway.port";
 pub const CALL_UNKNOWN: &str = "call.unknown";
 /// A call was asked for in which nothing would be said.
 pub const CALL_WORDLESS: &str = "call.wordless";
+/// The journal cannot be read or written.
+pub const JOURNAL_BROKEN: &str = "journal.broken";
+/// Another gateway keeps its journal in the same place.
+pub const JOURNAL_TAKEN: &str = "journal.taken";
 /// A part of the gateway broke.
 pub const GATEWAY_BROKEN: &str = "gateway.broken";

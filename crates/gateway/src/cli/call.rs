@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use ports::{Blame, Fault, code};
 use serde_json::Value;
 
+use super::feed::Feed;
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
 use crate::http::{Order, Problem};
@@ -121,33 +121,19 @@ async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done
 /// Reads a call's events as the gateway sends them, for as long as it does.
 async fn listen(running: &Running, id: &str, out: &mut Out) -> Told {
     let mut told = Told::default();
-    let asked = running.get(&format!("/v1/calls/{id}/events")).send().await;
-    let Ok(answer) = asked else {
+    let path = format!("/v1/calls/{id}/events");
+    let Ok(mut feed) = Feed::open(running, &path, 0).await else {
         return told;
     };
-    let mut chunks = answer.bytes_stream();
-    let mut pending = Vec::new();
     loop {
-        let chunk = tokio::select! {
-            chunk = chunks.next() => chunk,
+        tokio::select! {
+            event = feed.next() => match event {
+                Some((_, event)) => told.tell(event, out),
+                None => return told,
+            },
             _ = tokio::signal::ctrl_c() => {
                 let _ = running.post(&format!("/v1/calls/{id}/end")).send().await;
-                continue;
             }
-        };
-        let Some(Ok(chunk)) = chunk else {
-            return told;
-        };
-        pending.extend_from_slice(&chunk);
-        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = pending.drain(..=end).collect();
-            let data = line.strip_prefix(b"data: ");
-            if let Some(Ok(event)) = data.map(serde_json::from_slice) {
-                told.tell(event, out);
-            }
-        }
-        if pending.len() > LONGEST_LINE {
-            return told;
         }
     }
 }
@@ -193,14 +179,33 @@ fn blame(code: &str, message: &str, hint: Option<&str>, out: &mut Out) {
     }
 }
 
-fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
+pub(super) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
     let message = "the gateway does not answer any more";
     Fault::new(Blame::Gateway, code::GATEWAY_UNREACHABLE, message)
         .hint("look at what `offhook serve` printed, and start it again")
         .because(error)
 }
 
-fn garbled(error: serde_json::Error) -> Fault {
+/// An answer that is no refusal.
+pub(super) async fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, Fault> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let body = answer.bytes().await.map_err(unreachable)?;
+    let problem: Problem = serde_json::from_slice(&body).map_err(garbled)?;
+    let code = match problem.status {
+        401 => code::GATEWAY_TOKEN,
+        404 => code::CALL_UNKNOWN,
+        _ => code::GATEWAY_UNREACHABLE,
+    };
+    let fault = Fault::new(Blame::Gateway, code, problem.title);
+    Err(match problem.hint {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    })
+}
+
+pub(super) fn garbled(error: serde_json::Error) -> Fault {
     Fault::new(
         Blame::Gateway,
         code::GATEWAY_UNREACHABLE,
@@ -209,9 +214,6 @@ fn garbled(error: serde_json::Error) -> Fault {
     .hint("is the gateway another version of offhook? restart it")
     .because(error)
 }
-
-/// No event is longer.
-const LONGEST_LINE: usize = 1_024 * 1_024;
 
 /// How long the carrier has to confirm the end.
 const PATIENCE: Duration = Duration::from_secs(8);

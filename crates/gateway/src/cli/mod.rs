@@ -1,14 +1,18 @@
 //! The command line: one file for each command.
 
 pub mod call;
+mod calls;
 pub mod config;
 pub mod demo;
 pub mod doctor;
-pub mod init;
+pub mod feed;
+mod init;
+mod journal;
 pub mod models;
 pub mod out;
 pub mod serve;
 mod story;
+mod tail;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -41,10 +45,14 @@ struct Cli {
 enum Command {
     /// Call someone, and say or talk about something.
     Call(call::Args),
+    /// The calls there have been.
+    Calls(calls::Args),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
     /// Write a configuration in which every line is explained.
     Init,
+    /// The journal of everything that happened.
+    Journal(journal::Args),
     /// Look at the configuration.
     Config(config::Args),
     /// Check everything a call needs, and say how to mend what is missing.
@@ -53,6 +61,10 @@ enum Command {
     Models(models::Args),
     /// Serve carriers and owners until stopped.
     Serve,
+    /// Tell a call's story.
+    Show(calls::ShowArgs),
+    /// Watch calls as they happen.
+    Tail(tail::Args),
 }
 
 impl Command {
@@ -62,7 +74,11 @@ impl Command {
         match self {
             Self::Serve => "warn,gateway=info",
             Self::Call(_)
+            | Self::Calls(_)
             | Self::Demo(_)
+            | Self::Journal(_)
+            | Self::Show(_)
+            | Self::Tail(_)
             | Self::Init
             | Self::Config(_)
             | Self::Doctor
@@ -125,6 +141,10 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
     let path = cli.config;
     let done = match cli.command {
         Command::Call(args) => call::run(args, path, out).await,
+        Command::Calls(args) => calls::run(args, out).await,
+        Command::Journal(args) => journal::run(args, out).await,
+        Command::Show(args) => calls::show(args, out).await,
+        Command::Tail(args) => tail::run(args, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Init => init::run(path, out).await,
         Command::Config(args) => config::run(args, path, out).await,

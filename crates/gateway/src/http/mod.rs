@@ -110,6 +110,7 @@ fn router(desk: Desk) -> Router {
         .route("/calls", post(api::dial).get(api::list))
         .route("/calls/{id}", get(api::show))
         .route("/calls/{id}/events", get(api::events))
+        .route("/events", get(api::all_events))
         .route("/calls/{id}/say", post(api::say))
         .route("/calls/{id}/end", post(api::end))
         .route_layer(axum::middleware::from_fn_with_state(

@@ -21,6 +21,7 @@ use tokio::sync::{OnceCell, mpsc};
 
 use crate::config::Plan;
 use crate::dialled::Dialled;
+use crate::journal::Journal;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
@@ -36,6 +37,7 @@ pub struct Switchboard {
     load_voice: LoadVoice,
     /// Where what outlives the process is kept.
     state: PathBuf,
+    journal: Arc<Journal>,
     voice: OnceCell<Voice>,
     desk: Mutex<Desk>,
 }
@@ -59,14 +61,24 @@ const REMEMBERED: usize = 1_000;
 
 impl Switchboard {
     /// Opens for business. What must outlive the process is kept in the folder `state`.
-    pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Arc<Self> {
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// The journal in that folder cannot be kept.
+    pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
+        let journal = Journal::open(&state)?;
+        Ok(Arc::new(Self {
             plan,
             load_voice,
             state,
+            journal,
             voice: OnceCell::new(),
             desk: Mutex::default(),
-        })
+        }))
+    }
+
+    /// What happened on every call.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// What the owner wrote.
@@ -77,6 +89,7 @@ impl Switchboard {
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
     /// picks up is told by its log.
     pub async fn dial(self: &Arc<Self>, wish: Wish) -> Result<Arc<Record>, Fault> {
+        self.journal.pen().check()?;
         let dialled = self.dialled().await?.count();
         self.may_dial(&self.desk(), &wish.to, dialled)?;
         wish.purpose.check()?;
@@ -99,7 +112,7 @@ impl Switchboard {
             agent,
         };
         let (control, heard) = mpsc::channel(CONTROL);
-        let record = desk.add(Record::new(born, control));
+        let record = desk.add(Record::new(born, control, self.journal.pen()));
         drop(desk);
         let given = Given {
             control: heard,
@@ -268,6 +281,7 @@ impl Switchboard {
             );
             return Err(fault.hint("add the number called as [numbers.\"+…\"]"));
         };
+        self.journal.pen().check()?;
         self.may_answer(&self.desk(), from)?;
         let answerer = self.answerer(&ours.agent)?;
         let mode = self.mode(&ours.agent, &answerer, Purpose::Converse)?;
@@ -288,7 +302,7 @@ impl Switchboard {
             agent: ours.agent.clone(),
         };
         let (control, heard) = mpsc::channel(CONTROL);
-        let record = desk.add(Record::new(born, control));
+        let record = desk.add(Record::new(born, control, self.journal.pen()));
         desk.legs.insert(key, record.id);
         drop(desk);
         record.bind(leg);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::journal::CallLog;
+use crate::journal::{CallLog, Parties, Pen};
 use crate::line::SocketLine;
 use crate::runner::Control;
 
@@ -106,8 +106,19 @@ pub(super) struct Born {
 const NOTICES: usize = 256;
 
 impl Record {
-    pub(super) fn new(born: Born, control: mpsc::Sender<Control<SocketLine>>) -> Self {
+    pub(super) fn new(born: Born, control: mpsc::Sender<Control<SocketLine>>, pen: Pen) -> Self {
         let id = CallId::random();
+        let text = |number: &Number| Private::from(number.as_str().to_owned());
+        let parties = Parties {
+            direction: match born.direction {
+                Direction::Inbound => "inbound",
+                Direction::Outbound => "outbound",
+            },
+            number: text(&born.number),
+            caller: born.caller.as_ref().map(text),
+            carrier: born.carrier.clone(),
+            agent: born.agent.clone(),
+        };
         Self {
             id,
             direction: born.direction,
@@ -115,7 +126,7 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
-            log: CallLog::new(id.to_string()),
+            log: CallLog::new(id.to_string(), parties, pen),
             control,
             leg: OnceLock::new(),
             stream: OnceLock::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
 use call::{Call, Direction, Mode, Phrases, Plan, Policy, input, output};
-use gateway::journal::CallLog;
+use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
 use gateway::runner::{Attached, Control, Parts, Talk, run};
 use media::{Codec, Format, Mark, Packet, Rate};
@@ -169,7 +169,7 @@ impl World {
         let (outgoing, from_call) = mpsc::unbounded_channel();
         let (control, controlled) = mpsc::channel(64);
         let (ordered, orders) = mpsc::channel(8);
-        let log = CallLog::new("call".into());
+        let log = CallLog::new("call".into(), parties(), Pen::dry());
         let plan = Plan {
             direction: Direction::Inbound,
             mode,
@@ -327,3 +327,13 @@ pub(crate) const CALLER: End = End {
     by: Party::Caller,
     why: Why::HungUp,
 };
+
+fn parties() -> Parties {
+    Parties {
+        direction: "inbound",
+        number: "+15550001111".to_owned().into(),
+        caller: None,
+        carrier: "fake".into(),
+        agent: "fake".into(),
+    }
+}

@@ -2,6 +2,7 @@
 
 mod doors;
 mod house;
+mod owners;
 
 use std::time::Duration;
 

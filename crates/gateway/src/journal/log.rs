@@ -1,14 +1,16 @@
-//! What happened on each call, in order, for everyone who asks.
+//! What happens on a call that is up, in order, for those who are near it.
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use call::Event;
+use call::{Event, Private};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::writer::Pen;
 
 /// One public event, stamped.
 #[derive(Clone, Debug, Serialize)]
@@ -23,9 +25,27 @@ pub struct Entry {
     pub ms: u64,
     /// The date.
     pub time: Timestamp,
+    /// Who talks to whom: in a call's first event.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub parties: Option<Parties>,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+}
+
+/// Who talks to whom.
+#[derive(Clone, Debug, Serialize)]
+pub struct Parties {
+    /// `inbound` or `outbound`.
+    pub direction: &'static str,
+    /// Our number.
+    pub number: Private<String>,
+    /// The person's number, if it is known.
+    pub caller: Option<Private<String>>,
+    /// By which carrier.
+    pub carrier: String,
+    /// Which agent answers.
+    pub agent: String,
 }
 
 /// One call's events. Clones are the same log.
@@ -35,6 +55,8 @@ pub struct CallLog(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     call: String,
+    parties: Parties,
+    pen: Pen,
     began: Instant,
     entries: Mutex<Vec<Entry>>,
     length: watch::Sender<Length>,
@@ -51,10 +73,12 @@ struct Length {
 const LIMIT: usize = 20_000;
 
 impl CallLog {
-    /// Starts the log of a call that begins now.
-    pub fn new(call: String) -> Self {
+    /// Starts the log of a call that begins now. All that happens on it is also written with `pen`.
+    pub fn new(call: String, parties: Parties, pen: Pen) -> Self {
         Self(Arc::new(Inner {
             call,
+            parties,
+            pen,
             began: Instant::now(),
             entries: Mutex::new(Vec::new()),
             length: watch::Sender::default(),
@@ -72,8 +96,10 @@ impl CallLog {
                 seq: entries.len() as u64 + 1,
                 ms: self.0.began.elapsed().as_millis() as u64,
                 time: Timestamp::now(),
+                parties: entries.is_empty().then(|| self.0.parties.clone()),
                 event,
             };
+            self.0.pen.write(&entry);
             entries.push(entry);
         }
         let entries = entries.len();
@@ -98,6 +124,16 @@ impl CallLog {
     pub async fn ended(&self) {
         let mut length = self.0.length.subscribe();
         let _ = length.wait_for(|it| it.closed).await;
+    }
+
+    /// Who talks to whom.
+    pub fn parties(&self) -> &Parties {
+        &self.0.parties
+    }
+
+    /// What happened last.
+    pub fn last(&self) -> Option<Entry> {
+        self.entries().last().cloned()
     }
 
     /// Whether the call is over.

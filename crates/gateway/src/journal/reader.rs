@@ -1,0 +1,198 @@
+//! Reading along, with a cursor.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ports::{Blame, Fault, code};
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::store::{self, Flaw};
+
+/// Reads a journal, whether its gateway runs or not. Clones read the same one.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    file: Arc<Mutex<Connection>>,
+    /// The last entry that is durable; `None`: nobody writes.
+    durable: Option<watch::Receiver<u64>>,
+}
+
+/// Which entries someone wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those after this one.
+    pub after: u64,
+    /// Those of this call; `None`: of all.
+    pub call: Option<String>,
+    /// Those not before this, in milliseconds since 1970.
+    pub since: Option<i64>,
+}
+
+/// One entry, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Counts up through the whole journal: the cursor.
+    pub id: u64,
+    /// The public form, as JSON.
+    pub entry: String,
+}
+
+/// A call, as its first and last entries tell it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Our name for it.
+    pub id: String,
+    /// Its first event: who called whom, and when.
+    pub began: Value,
+    /// Its last event, if it is over.
+    pub ended: Option<Value>,
+}
+
+impl Reader {
+    /// Opens a journal to read it.
+    ///
+    /// # Errors
+    /// There is none, or it is none.
+    pub(super) fn open(path: &Path, durable: Option<watch::Receiver<u64>>) -> Result<Self, Fault> {
+        let file = store::look(path).map_err(|error| {
+            let message = format!("there is no journal at {}", path.display());
+            Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
+                .hint("`offhook serve` begins one; is XDG_STATE_HOME what it was then?")
+                .because(error)
+        })?;
+        Ok(Self {
+            file: Arc::new(Mutex::new(file)),
+            durable,
+        })
+    }
+
+    /// Opens the journal of a folder whose gateway need not run.
+    ///
+    /// # Errors
+    /// There is none, or it is none.
+    pub fn of_folder(folder: &Path) -> Result<Self, Fault> {
+        Self::open(&super::path(folder), None)
+    }
+
+    /// The next entries, a bounded number of them, in order. Empty: there are no more now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn after(&self, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
+        let wanted = wanted.clone();
+        self.with(move |file| next(file, &wanted)).await
+    }
+
+    /// The next entries, waiting for some where there are none yet, and moves the cursor behind
+    /// them. `None`: there never will be, for nobody writes this journal.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn next(&mut self, wanted: &mut Wanted) -> Result<Option<Vec<Row>>, Fault> {
+        loop {
+            if let Some(durable) = &mut self.durable {
+                // What becomes durable from here on is waited for below.
+                durable.borrow_and_update();
+            }
+            let rows = self.after(wanted).await?;
+            if let Some(last) = rows.last() {
+                wanted.after = last.id;
+                return Ok(Some(rows));
+            }
+            let Some(durable) = &mut self.durable else {
+                return Ok(None);
+            };
+            if durable.changed().await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A call, if the journal knows it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn call(&self, id: String) -> Result<Option<Summary>, Fault> {
+        self.with(move |file| Ok(calls(file, 1, Some(&id))?.pop()))
+            .await
+    }
+
+    /// The last `most` calls, the latest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn calls(&self, most: usize) -> Result<Vec<Summary>, Fault> {
+        self.with(move |file| calls(file, most, None)).await
+    }
+
+    /// Goes through the whole journal; how many entries there are, or what is wrong first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn verify(&self) -> Result<Result<u64, Flaw>, Fault> {
+        self.with(store::verify).await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let file = self.file.clone();
+        let read = move || read(&file.lock().unwrap_or_else(PoisonError::into_inner));
+        let done = tokio::task::spawn_blocking(read).await;
+        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let message = "the journal cannot be read";
+            Fault::new(Blame::Gateway, code::JOURNAL_BROKEN, message)
+                .hint("look at it with `offhook journal verify`")
+                .because(error)
+        };
+        match done {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(broken(error.into())),
+            Err(error) => Err(broken(error.into())),
+        }
+    }
+}
+
+fn next(file: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Row>> {
+    let mut found = file.prepare_cached(
+        "SELECT id, entry FROM entries
+         WHERE id > ?1 AND (?2 IS NULL OR call = ?2) AND (?3 IS NULL OR at >= ?3)
+         ORDER BY id LIMIT ?4",
+    )?;
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Row {
+            id: row.get(0)?,
+            entry: row.get(1)?,
+        })
+    };
+    let wanted = params![wanted.after, wanted.call, wanted.since, PAGE];
+    found.query_map(wanted, row)?.collect()
+}
+
+fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result<Vec<Summary>> {
+    let mut found = file.prepare_cached(
+        "SELECT first.call, first.entry,
+                (SELECT entry FROM entries last
+                 WHERE last.call = first.call ORDER BY seq DESC LIMIT 1)
+         FROM entries first WHERE first.seq = 1 AND (?2 IS NULL OR first.call = ?2)
+         ORDER BY first.id DESC LIMIT ?1",
+    )?;
+    let row = |row: &rusqlite::Row<'_>| {
+        let event = |at| -> rusqlite::Result<Value> {
+            let text: String = row.get(at)?;
+            Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+        };
+        Ok(Summary {
+            id: row.get(0)?,
+            began: event(1)?,
+            ended: Some(event(2)?).filter(|it| it["type"] == "call.ended"),
+        })
+    };
+    found.query_map(params![most, only], row)?.collect()
+}
+
+/// So many entries are read at once.
+const PAGE: usize = 500;

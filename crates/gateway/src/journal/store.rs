@@ -1,0 +1,311 @@
+//! The file itself.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use serde_json::Value;
+
+use super::chain::{BEGINNING, Hash, link};
+
+/// The journal's file, open for writing.
+#[derive(Debug)]
+pub(super) struct Store {
+    file: Connection,
+    id: u64,
+    hash: Hash,
+}
+
+/// One entry on its way into the file.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) call: String,
+    pub(super) seq: u64,
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    /// The public form, as JSON.
+    pub(super) entry: String,
+}
+
+/// Something in the journal that was not written by us, or is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The first entry that is wrong.
+    pub id: u64,
+    /// What is wrong with it.
+    pub what: &'static str,
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS entries (
+        id INTEGER PRIMARY KEY,
+        call TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS by_call ON entries (call, seq);
+    CREATE INDEX IF NOT EXISTS beginnings ON entries (id) WHERE seq = 1;
+    CREATE TABLE IF NOT EXISTS ends (
+        -- 'first': what the oldest entry follows; 'last': the newest entry
+        which TEXT PRIMARY KEY,
+        id INTEGER NOT NULL,
+        hash BLOB NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 1;
+";
+
+impl Store {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let file = Connection::open(path)?;
+        file.busy_timeout(BUSY)?;
+        file.pragma_update(None, "journal_mode", "wal")?;
+        // What was acknowledged must survive the power going, not only the process.
+        file.pragma_update(None, "synchronous", "full")?;
+        file.execute_batch(SCHEMA)?;
+        file.execute(
+            "INSERT OR IGNORE INTO ends VALUES ('first', 0, ?1), ('last', 0, ?1)",
+            params![BEGINNING],
+        )?;
+        let (id, hash) = end(&file, "last")?;
+        Ok(Self { file, id, hash })
+    }
+
+    /// The newest entry.
+    pub(super) fn last(&self) -> u64 {
+        self.id
+    }
+
+    /// Makes these durable, all or none, and returns the id of the last.
+    pub(super) fn append(&mut self, lines: &[Line]) -> rusqlite::Result<u64> {
+        let (mut id, mut hash) = (self.id, self.hash);
+        let write = self.file.transaction()?;
+        {
+            let mut insert =
+                write.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            for line in lines {
+                id += 1;
+                hash = link(&hash, id, &line.entry);
+                insert.execute(params![id, line.call, line.seq, line.at, line.entry, hash])?;
+            }
+            let mut end =
+                write.prepare_cached("UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'last'")?;
+            end.execute(params![id, hash])?;
+        }
+        write.commit()?;
+        (self.id, self.hash) = (id, hash);
+        Ok(id)
+    }
+
+    /// Forgets what is older than `before` (milliseconds since 1970), and of the rest all but the
+    /// newest `most` entries. Returns how many that were.
+    pub(super) fn prune(&mut self, before: i64, most: u64) -> rusqlite::Result<u64> {
+        let write = self.file.transaction()?;
+        let old = write.query_row(
+            "SELECT max(id) FROM entries WHERE at < ?1 OR id <= ?2",
+            params![before, self.id.saturating_sub(most)],
+            |row| row.get::<_, Option<u64>>(0),
+        )?;
+        let Some(old) = old else {
+            return Ok(0);
+        };
+        let hash: Hash =
+            write.query_row("SELECT hash FROM entries WHERE id = ?1", [old], |row| {
+                row.get(0)
+            })?;
+        write.execute(
+            "UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'first'",
+            params![old, hash],
+        )?;
+        let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
+        write.commit()?;
+        Ok(gone as u64)
+    }
+}
+
+/// Opens a journal to look at it only.
+pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
+    let file = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    file.busy_timeout(BUSY)?;
+    Ok(file)
+}
+
+/// Goes through the whole journal. `Ok(Ok(n))`: its `n` entries are what was written, in order,
+/// and none is missing.
+pub(super) fn verify(file: &Connection) -> rusqlite::Result<Result<u64, Flaw>> {
+    let (mut id, mut hash) = end(file, "first")?;
+    let first = id;
+    let last = end(file, "last")?;
+    let mut all = file.prepare("SELECT id, call, seq, at, entry, hash FROM entries ORDER BY id")?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        id += 1;
+        let flaw = |what| Ok(Err(Flaw { id, what }));
+        if row.get::<_, u64>(0)? != id {
+            return flaw("an entry is missing");
+        }
+        let entry: String = row.get(4)?;
+        hash = link(&hash, id, &entry);
+        if row.get::<_, Hash>(5)? != hash {
+            return flaw("an entry is not what was written");
+        }
+        if !says(&entry, &row.get::<_, String>(1)?, row.get(2)?) {
+            return flaw("an entry is filed under another call");
+        }
+    }
+    if (id, hash) != last {
+        let what = "the end is missing, or is not what was written";
+        return Ok(Err(Flaw { id: id + 1, what }));
+    }
+    Ok(Ok(id - first))
+}
+
+/// Whether an entry is of this call and has this place in it.
+fn says(entry: &str, call: &str, seq: u64) -> bool {
+    serde_json::from_str::<Value>(entry)
+        .is_ok_and(|entry| entry["call"] == call && entry["seq"] == seq)
+}
+
+fn end(file: &Connection, which: &str) -> rusqlite::Result<(u64, Hash)> {
+    let found = file
+        .query_row(
+            "SELECT id, hash FROM ends WHERE which = ?1",
+            [which],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    // Without its ends nothing can be said of a journal.
+    found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+/// How long one process waits for another that has the file.
+const BUSY: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+
+    fn line(n: u64) -> Line {
+        let (call, seq) = (format!("call-{}", n % 3), n / 3 + 1);
+        let entry = serde_json::json!({ "call": call, "seq": seq, "text": format!("word {n}") });
+        Line {
+            call,
+            seq,
+            at: n as i64 * 1_000,
+            entry: entry.to_string(),
+        }
+    }
+
+    fn written(entries: u64) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut store = Store::open(&folder.path().join("it.db")).expect("the folder is ours");
+        let lines: Vec<_> = (0..entries).map(line).collect();
+        for some in lines.chunks(7) {
+            store.append(some).expect("there is room");
+        }
+        (folder, store)
+    }
+
+    fn flawless(file: &Connection) -> bool {
+        // A journal that cannot even be read is found out as well.
+        verify(file).is_ok_and(|it| it.is_ok())
+    }
+
+    #[test]
+    fn what_was_written_is_found_again_after_a_restart() {
+        let (folder, store) = written(50);
+        assert_eq!(verify(&store.file), Ok(Ok(50)));
+        drop(store);
+        let mut store = Store::open(&folder.path().join("it.db")).expect("it is there");
+        assert_eq!(store.last(), 50);
+        assert_eq!(store.append(&[line(50)]), Ok(51));
+        assert_eq!(verify(&store.file), Ok(Ok(51)));
+    }
+
+    #[test]
+    fn forgetting_the_oldest_leaves_a_whole_journal() {
+        let (_folder, mut store) = written(50);
+        assert_eq!(store.prune(10_000, 1_000), Ok(10));
+        assert_eq!(verify(&store.file), Ok(Ok(40)));
+        assert_eq!(store.prune(0, 15), Ok(25));
+        assert_eq!(verify(&store.file), Ok(Ok(15)));
+        assert_eq!(store.append(&[line(50)]), Ok(51));
+        assert_eq!(verify(&store.file), Ok(Ok(16)));
+        assert_eq!(store.prune(i64::MAX, 0), Ok(16));
+        assert_eq!(verify(&store.file), Ok(Ok(0)));
+        assert_eq!(store.append(&[line(51)]), Ok(52));
+        assert_eq!(verify(&store.file), Ok(Ok(1)));
+    }
+
+    /// One byte of one entry's text, hash or place; an entry less; two that change places; an end
+    /// cut off.
+    fn tamper(file: &Connection, dice: &mut StdRng) {
+        let id = dice.random_range(1..=60_i64);
+        let set = |sql: &str, id: i64, value: &dyn rusqlite::ToSql| {
+            file.execute(sql, params![value, id]).expect("it is a row");
+        };
+        match dice.random_range(0..6) {
+            0 => {
+                let text: String = file
+                    .query_row("SELECT entry FROM entries WHERE id = ?1", [id], |row| {
+                        row.get(0)
+                    })
+                    .expect("it is a row");
+                let mut bytes = text.into_bytes();
+                let at = dice.random_range(0..bytes.len());
+                bytes[at] = (bytes[at] + dice.random_range(1..0x60)) % 0x80;
+                let text = String::from_utf8(bytes).expect("it is ASCII");
+                set("UPDATE entries SET entry = ?1 WHERE id = ?2", id, &text);
+            }
+            1 => {
+                let mut hash: Hash = file
+                    .query_row("SELECT hash FROM entries WHERE id = ?1", [id], |row| {
+                        row.get(0)
+                    })
+                    .expect("it is a row");
+                hash[dice.random_range(0..32)] ^= 1 << dice.random_range(0..8);
+                set("UPDATE entries SET hash = ?1 WHERE id = ?2", id, &hash);
+            }
+            2 => set("UPDATE entries SET call = ?1 WHERE id = ?2", id, &"call-9"),
+            3 => {
+                file.execute("DELETE FROM entries WHERE id = ?1", [id])
+                    .expect("it is a row");
+            }
+            4 => {
+                let other = id % 60 + 1;
+                let swap = "UPDATE entries SET id = ?1 WHERE id = ?2";
+                set(swap, id, &-1);
+                set(swap, other, &id);
+                set(swap, -1, &other);
+            }
+            _ => {
+                file.execute("DELETE FROM entries WHERE id >= ?1", [id])
+                    .expect("there are such rows");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_can_be_changed_unseen() {
+        let (_folder, store) = written(60);
+        let mut dice = StdRng::seed_from_u64(7);
+        let mut found = 0;
+        for _ in 0..1_000 {
+            let file = &store.file;
+            file.execute_batch("BEGIN").expect("nothing is under way");
+            tamper(file, &mut dice);
+            found += u32::from(!flawless(file));
+            file.execute_batch("ROLLBACK").expect("it was begun");
+            assert!(flawless(file));
+        }
+        println!("edits, deletions, swaps and cuts found: {found} of 1000");
+        assert_eq!(found, 1_000);
+    }
+}
