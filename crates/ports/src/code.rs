@@ -66,10 +66,20 @@ pub const AGENT_REFUSED: &str = "agent.refused";
 pub const GATEWAY_UNREACHABLE: &str = "gateway.unreachable";
 /// The gateway refused our token.
 pub const GATEWAY_TOKEN: &str = "gateway.token";
+/// The token may not do that.
+pub const GATEWAY_SCOPE: &str = "gateway.scope";
+/// The request comes from a page of another site, or was sent to another name.
+pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
+/// The request makes no sense.
+pub const API_INVALID: &str = "api.invalid";
 /// The address to listen on is taken.
 pub const GATEWAY_PORT: &str = "gateway.port";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
+/// An `Idempotency-Key` makes no sense, or was used for something else.
+pub const CALL_KEY: &str = "call.key";
+/// A request was begun before, and what became of it is not known.
+pub const CALL_UNSURE: &str = "call.unsure";
 /// A call was asked for in which nothing would be said.
 pub const CALL_WORDLESS: &str = "call.wordless";
 /// The journal cannot be read or written.

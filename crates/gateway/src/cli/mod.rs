@@ -13,6 +13,7 @@ pub mod out;
 pub mod serve;
 mod story;
 mod tail;
+mod token;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ enum Command {
     Show(calls::ShowArgs),
     /// Watch calls as they happen.
     Tail(tail::Args),
+    /// The tokens that open the control API.
+    Token(token::Args),
 }
 
 impl Command {
@@ -79,6 +82,7 @@ impl Command {
             | Self::Journal(_)
             | Self::Show(_)
             | Self::Tail(_)
+            | Self::Token(_)
             | Self::Init
             | Self::Config(_)
             | Self::Doctor
@@ -144,6 +148,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Calls(args) => calls::run(args, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Show(args) => calls::show(args, out).await,
+        Command::Token(args) => token::run(args, out).await,
         Command::Tail(args) => tail::run(args, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Init => init::run(path, out).await,

@@ -1,9 +1,11 @@
 //! What an owner may ask for: the same things as on the command line.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Desk, Problem};
+use crate::access::{self, Scope};
+use crate::claims::Once;
 use crate::journal::{Row, Summary, Wanted};
-use crate::switchboard::{CallId, Purpose, Record, Report, Wish};
+use crate::switchboard::{CallId, Placed, Purpose, Record, Report, Wish};
 
 /// A call to make.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -118,44 +122,171 @@ pub(super) async fn healthz(State(desk): State<Desk>) -> Response {
     Json(serde_json::json!({ "offhook": "ok", "instance": desk.instance })).into_response()
 }
 
-/// Lets in whoever has the token, and no page of another site.
+/// Lets in whoever has a token for what they ask, by one of our names, and no page of another site.
 pub(super) async fn authorize(
     State(desk): State<Desk>,
     headers: HeaderMap,
     mut request: axum::extract::Request,
     next: Next,
 ) -> Response {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|it| it.to_str().ok());
-    let good = given
-        .and_then(|it| it.strip_prefix("Bearer "))
-        .is_some_and(|it| desk.token.is(it));
-    if headers.contains_key(header::ORIGIN) || !good {
-        let fault = Fault::new(
-            Blame::Gateway,
-            code::GATEWAY_TOKEN,
-            "this needs the gateway's token",
-        );
-        return Problem::answer(&fault);
+    if let Some(refusal) = foreign(&desk, &headers) {
+        return refusal;
     }
-    request.extensions_mut().insert(Owner);
-    next.run(request).await
+    let given = headers.get(header::AUTHORIZATION);
+    let given = given.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
+    let scope = match given {
+        Some(token) if desk.token.is(token) => Some(Scope::Admin),
+        Some(token) => {
+            let (token, state) = (token.to_owned(), desk.board.state().to_owned());
+            let found = tokio::task::spawn_blocking(move || access::scope(&state, &token)).await;
+            found.ok().flatten()
+        }
+        None => None,
+    };
+    let needed = match *request.method() {
+        Method::GET | Method::HEAD => Scope::Read,
+        _ => Scope::Call,
+    };
+    match scope {
+        None => {
+            let message = "this needs a token of the gateway's";
+            let fault = Fault::new(Blame::Gateway, code::GATEWAY_TOKEN, message);
+            Problem::answer(&fault.hint(
+                "make one with `offhook token create`, and send it as `Authorization: Bearer …`",
+            ))
+        }
+        Some(scope) if scope < needed => {
+            let message = "this token may only look";
+            let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
+            Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
+        }
+        Some(_) => {
+            request.extensions_mut().insert(Owner);
+            next.run(request).await
+        }
+    }
+}
+
+/// A name that leads here by somebody else's doing (DNS rebinding) is refused, and so is a page
+/// from elsewhere: browsers send both along.
+fn foreign(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
+    let plan = desk.board.plan();
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let public = url::Url::parse(&plan.public_url).ok();
+    let ours = |host: &str| {
+        let bare = host.rsplit_once(':').map_or(host, |(name, port)| {
+            if port.bytes().all(|it| it.is_ascii_digit()) {
+                name
+            } else {
+                host
+            }
+        });
+        let bare = bare.trim_matches(['[', ']']);
+        bare.eq_ignore_ascii_case("localhost")
+            || bare
+                .parse::<IpAddr>()
+                .is_ok_and(|it| it.is_loopback() || it == plan.listen.ip())
+            || public
+                .as_ref()
+                .and_then(|it| it.host_str())
+                .is_some_and(|it| it.eq_ignore_ascii_case(bare))
+    };
+    let host = text(header::HOST).unwrap_or_default();
+    if !ours(host) {
+        let message = "this is not the name of this gateway";
+        let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
+            .hint("use 127.0.0.1, localhost, or the host of `public_url`");
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        return Some(Problem::answer_with(status, &fault));
+    }
+    let origin = headers.get(header::ORIGIN)?.to_str().ok();
+    if origin
+        .and_then(|it| it.split_once("://"))
+        .is_some_and(|(_, it)| it == host)
+    {
+        return None;
+    }
+    let message = "pages of other sites have no business here";
+    let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
+        .hint("ask from a program, or from a page of this gateway's own");
+    Some(Problem::answer_with(StatusCode::FORBIDDEN, &fault))
 }
 
 /// Proof that [`authorize`] let the request in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner;
 
+/// Makes a call. With an `Idempotency-Key`, once.
 pub(super) async fn dial(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    Json(order): Json<Order>,
+    headers: HeaderMap,
+    order: Result<Json<Order>, JsonRejection>,
 ) -> Response {
-    match desk.board.dial(order.into_wish()).await {
-        Ok(record) => (StatusCode::CREATED, Json(CallView::from(&*record))).into_response(),
+    let Json(order) = match order {
+        Ok(order) => order,
+        Err(rejection) => return senseless(&rejection),
+    };
+    let placed = match headers.get("idempotency-key") {
+        None => desk.board.dial(order.into_wish()).await.map(Placed::Now),
+        Some(key) => match once(key, &order) {
+            Ok(once) => desk.board.dial_once(once, order.into_wish()).await,
+            Err(fault) => return Problem::answer_with(StatusCode::BAD_REQUEST, &fault),
+        },
+    };
+    match placed {
+        Ok(Placed::Now(record)) => {
+            (StatusCode::CREATED, Json(CallView::from(&*record))).into_response()
+        }
+        Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => Problem::answer(&fault),
     }
+}
+
+fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {
+    let order = serde_json::to_vec(order).expect("an order is plain data");
+    let key = key
+        .to_str()
+        .ok()
+        .filter(|it| (1..=LONGEST_KEY).contains(&it.len()));
+    key.map(|it| Once::new(it, &order)).ok_or_else(|| {
+        let message = "that Idempotency-Key makes no sense";
+        let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
+        fault.hint(format!(
+            "send 1 to {LONGEST_KEY} visible characters of ASCII, such as a UUID"
+        ))
+    })
+}
+
+/// The call that the same request led to before.
+async fn before(desk: &Desk, call: String) -> Response {
+    match view(desk, call).await {
+        Ok(Some(view)) => (
+            StatusCode::OK,
+            [("idempotent-replayed", "true")],
+            Json(view),
+        )
+            .into_response(),
+        Ok(None) => {
+            let message = "that request was begun before, and what became of it is not known";
+            let fault = Fault::new(Blame::Gateway, code::CALL_UNSURE, message);
+            Problem::answer(
+                &fault.hint(
+                    "look at the carrier's list of calls before you ask again with a new key",
+                ),
+            )
+        }
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+/// A body that is not what was asked for.
+fn senseless(rejection: &JsonRejection) -> Response {
+    let fault = Fault::new(Blame::Caller, code::API_INVALID, rejection.body_text());
+    Problem::answer_with(
+        rejection.status(),
+        &fault.hint("send the JSON that the documentation of this address asks for"),
+    )
 }
 
 /// Which calls.
@@ -194,19 +325,20 @@ pub(super) async fn show(
     _: Extension<Owner>,
     Path(id): Path<String>,
 ) -> Response {
-    let found = async {
-        if let Ok(record) = find(&desk, &id) {
-            return Ok(CallView::from(&*record));
-        }
-        let reader = desk.board.journal().reader()?;
-        let summary = reader.call(id).await?;
-        let summary = summary.ok_or_else(no_such_call)?;
-        Ok(CallView::of(summary, &desk))
-    };
-    match found.await {
-        Ok(view) => Json(view).into_response(),
+    match view(&desk, id).await {
+        Ok(Some(view)) => Json(view).into_response(),
+        Ok(None) => Problem::answer(&no_such_call()),
         Err(fault) => Problem::answer(&fault),
     }
+}
+
+/// A call that is up, or that the journal knows.
+async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
+    if let Ok(record) = find(desk, &id) {
+        return Ok(Some(CallView::from(&*record)));
+    }
+    let summary = desk.board.journal().reader()?.call(id).await?;
+    Ok(summary.map(|it| CallView::of(it, desk)))
 }
 
 /// Which events.
@@ -301,8 +433,12 @@ pub(super) async fn say(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     Path(id): Path<String>,
-    Json(words): Json<Words>,
+    words: Result<Json<Words>, JsonRejection>,
 ) -> Response {
+    let Json(words) = match words {
+        Ok(words) => words,
+        Err(rejection) => return senseless(&rejection),
+    };
     match find(&desk, &id) {
         Ok(record) if record.say(Private::from(words.text)).await => {
             StatusCode::ACCEPTED.into_response()
@@ -335,6 +471,9 @@ fn no_such_call() -> Fault {
     let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, "there is no such call");
     fault.hint("`offhook calls` lists those there are")
 }
+
+/// In characters.
+const LONGEST_KEY: usize = 255;
 
 /// More calls are not listed at once.
 const MOST_CALLS: usize = 1_000;

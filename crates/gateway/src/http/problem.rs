@@ -37,15 +37,27 @@ impl From<&Fault> for Problem {
 
 impl Problem {
     pub(super) fn answer(fault: &Fault) -> Response {
-        let problem = Self::from(fault);
+        Self::answer_with(status(fault), fault)
+    }
+
+    /// Where one code has several statuses.
+    pub(super) fn answer_with(status: StatusCode, fault: &Fault) -> Response {
+        let problem = Self {
+            status: status.as_u16(),
+            ..Self::from(fault)
+        };
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status(fault), kind, Json(problem)).into_response()
+        (status, kind, Json(problem)).into_response()
     }
 }
 
 fn status(fault: &Fault) -> StatusCode {
     match fault.code {
         code::CALL_UNKNOWN => return StatusCode::NOT_FOUND,
+        code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
+        code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
+        code::CALL_UNSURE => return StatusCode::CONFLICT,
+        code::API_INVALID => return StatusCode::BAD_REQUEST,
         code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
         code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
             return StatusCode::TOO_MANY_REQUESTS;

@@ -7,11 +7,12 @@ mod tokens;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Mode, Number, input};
+use jiff::Timestamp;
 use media::Format;
 use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, StreamProtocol, Webhook};
@@ -19,6 +20,7 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::{OnceCell, mpsc};
 
+use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
 use crate::dialled::Dialled;
 use crate::journal::Journal;
@@ -38,6 +40,7 @@ pub struct Switchboard {
     /// Where what outlives the process is kept.
     state: PathBuf,
     journal: Arc<Journal>,
+    claims: Claims,
     voice: OnceCell<Voice>,
     desk: Mutex<Desk>,
 }
@@ -66,11 +69,13 @@ impl Switchboard {
     /// The journal in that folder cannot be kept.
     pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
         let journal = Journal::open(&state)?;
+        let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
         Ok(Arc::new(Self {
             plan,
             load_voice,
             state,
             journal,
+            claims,
             voice: OnceCell::new(),
             desk: Mutex::default(),
         }))
@@ -81,6 +86,11 @@ impl Switchboard {
         &self.journal
     }
 
+    /// Where what outlives the process is kept.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// What the owner wrote.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -89,10 +99,39 @@ impl Switchboard {
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
     /// picks up is told by its log.
     pub async fn dial(self: &Arc<Self>, wish: Wish) -> Result<Arc<Record>, Fault> {
+        self.may_wish(&wish).await?;
+        self.place(CallId::random(), wish).await
+    }
+
+    /// The same, but for a request that may come again: it is carried out once, also across restarts.
+    pub async fn dial_once(self: &Arc<Self>, once: Once, wish: Wish) -> Result<Placed, Fault> {
+        if let Some(before) = placed(self.claims.look(once).await?)? {
+            return Ok(before);
+        }
+        // A request that is refused may be made again when the owner has changed the rules.
+        self.may_wish(&wish).await?;
+        let (id, now) = (CallId::random(), Timestamp::now().as_millisecond());
+        if let Some(before) = placed(self.claims.claim(once, id.to_string(), now).await?)? {
+            return Ok(before);
+        }
+        match self.place(id, wish).await {
+            Ok(record) => Ok(Placed::Now(record)),
+            Err(fault) => {
+                self.claims.release(once).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Whether a wish would be granted now, before anything is spent on it.
+    async fn may_wish(&self, wish: &Wish) -> Result<(), Fault> {
         self.journal.pen().check()?;
         let dialled = self.dialled().await?.count();
         self.may_dial(&self.desk(), &wish.to, dialled)?;
-        wish.purpose.check()?;
+        wish.purpose.check()
+    }
+
+    async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
         let number = self.our_number(wish.from.as_deref())?;
         let ours = &self.plan.numbers[&number];
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
@@ -112,7 +151,7 @@ impl Switchboard {
             agent,
         };
         let (control, heard) = mpsc::channel(CONTROL);
-        let record = desk.add(Record::new(born, control, self.journal.pen()));
+        let record = desk.add(Record::new(id, born, control, self.journal.pen()));
         drop(desk);
         let given = Given {
             control: heard,
@@ -302,7 +341,12 @@ impl Switchboard {
             agent: ours.agent.clone(),
         };
         let (control, heard) = mpsc::channel(CONTROL);
-        let record = desk.add(Record::new(born, control, self.journal.pen()));
+        let record = desk.add(Record::new(
+            CallId::random(),
+            born,
+            control,
+            self.journal.pen(),
+        ));
         desk.legs.insert(key, record.id);
         drop(desk);
         record.bind(leg);
@@ -396,6 +440,26 @@ impl Switchboard {
         self.desk
             .lock()
             .expect("no one panics while holding the desk")
+    }
+}
+
+/// What came of a request that may have come before.
+pub enum Placed {
+    /// The call was made for it now.
+    Now(Arc<Record>),
+    /// This call was made for it before.
+    Before(String),
+}
+
+fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
+    match claim {
+        Claim::Fresh => Ok(None),
+        Claim::Before(call) => Ok(Some(Placed::Before(call))),
+        Claim::Another => {
+            let message = "something else was asked with that Idempotency-Key before";
+            let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
+            Err(fault.hint("choose a new key for each new request"))
+        }
     }
 }
 

@@ -106,8 +106,12 @@ pub(super) struct Born {
 const NOTICES: usize = 256;
 
 impl Record {
-    pub(super) fn new(born: Born, control: mpsc::Sender<Control<SocketLine>>, pen: Pen) -> Self {
-        let id = CallId::random();
+    pub(super) fn new(
+        id: CallId,
+        born: Born,
+        control: mpsc::Sender<Control<SocketLine>>,
+        pen: Pen,
+    ) -> Self {
         let text = |number: &Number| Private::from(number.as_str().to_owned());
         let parties = Parties {
             direction: match born.direction {

@@ -147,8 +147,19 @@ async fn the_control_api_wants_its_token_and_no_foreign_page() {
                 .header("origin", "http://evil.example")
         )
         .await,
-        401
+        403
     );
+    assert_eq!(
+        status(
+            post()
+                .bearer_auth(token)
+                .header("host", "evil.example:8787")
+        )
+        .await,
+        421
+    );
+    let garbled = client().post(&url).bearer_auth(token).body("{");
+    assert_eq!(status(garbled).await, 415);
     assert!(house.exchange.requests().is_empty());
     let stranger = serde_json::json!({ "to": STRANGER, "say": "Hi" });
     assert_eq!(

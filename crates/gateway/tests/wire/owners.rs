@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 
 use exchange::mischief::Mischief;
+use gateway::access::{Scope, Tokens};
 use serde_json::Value;
 
-use crate::house::{House, THEIRS, soon};
+use crate::house::{House, STRANGER, THEIRS, soon};
 use crate::listener;
 
-async fn get(house: &House, path: &str, last: Option<u64>) -> (u16, String) {
+fn client() -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy().build();
-    let client = client.expect("a provider is installed by the exchange");
-    let mut request = client.get(format!("{}{path}", house.public));
+    client.expect("a provider is installed by the exchange")
+}
+
+async fn get(house: &House, path: &str, last: Option<u64>) -> (u16, String) {
+    let mut request = client().get(format!("{}{path}", house.public));
     request = request.bearer_auth(house.gateway.token.reveal());
     if let Some(last) = last {
         request = request.header("Last-Event-ID", last.to_string());
@@ -78,4 +82,63 @@ async fn what_happened_can_be_read_again_from_any_place_on() {
     let reader = house.gateway.board.journal().reader().expect("it is there");
     let verified = reader.verify().await.expect("it can be read");
     assert_eq!(verified, Ok(all.len() as u64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_comes_again_calls_nobody_twice() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let order = |say: &str| serde_json::json!({ "to": THEIRS, "say": say });
+    let post = async |key: &str, order: Value| {
+        let request = client()
+            .post(format!("{}/v1/calls", house.public))
+            .bearer_auth(house.gateway.token.reveal())
+            .header("Idempotency-Key", key)
+            .json(&order);
+        let answer = soon(request.send()).await.expect("it answers");
+        let status = answer.status().as_u16();
+        let body: Value = soon(answer.json()).await.expect("it is JSON");
+        (status, body)
+    };
+    // Refused by the rules: the key is not used up.
+    let stranger = serde_json::json!({ "to": STRANGER, "say": "Hi!" });
+    assert_eq!(post("one", stranger).await.0, 403);
+    let (first, again) = tokio::join!(post("one", order("Hi!")), post("one", order("Hi!")));
+    let mut statuses = [first.0, again.0];
+    statuses.sort_unstable();
+    assert!(
+        matches!(statuses, [200, 201] | [201, 409]),
+        "{first:?} {again:?}"
+    );
+    soon(house.exchange.next_outcome()).await;
+    let (status, late) = post("one", order("Hi!")).await;
+    let made = if first.0 == 201 { &first.1 } else { &again.1 };
+    assert_eq!((status, &late["id"]), (200, &made["id"]));
+    assert_eq!(post("one", order("Something else.")).await.0, 422);
+    assert_eq!(post("", order("Hi!")).await.0, 400);
+    let dials = house.exchange.requests();
+    let dials = dials.iter().filter(|it| it.path.ends_with("/Calls.json"));
+    assert_eq!(dials.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_what_it_is_for() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let make = |scope| {
+        let mut tokens = Tokens::open(house.gateway.board.state()).expect("the folder is ours");
+        let made = tokens.create(scope, jiff::Timestamp::now());
+        made.expect("it can be written").1
+    };
+    let (read, call) = (make(Scope::Read), make(Scope::Call));
+    let url = format!("{}/v1/calls", house.public);
+    let status = async |request: reqwest::RequestBuilder| {
+        let answer = soon(request.send()).await.expect("it answers");
+        answer.status().as_u16()
+    };
+    assert_eq!(status(client().get(&url).bearer_auth(&read)).await, 200);
+    let order = serde_json::json!({ "to": THEIRS, "say": "Hi!" });
+    let post = |token| client().post(&url).json(&order).bearer_auth(token);
+    assert_eq!(status(post(&read)).await, 403);
+    assert!(house.exchange.requests().is_empty());
+    assert_eq!(status(post(&call)).await, 201);
+    soon(house.exchange.next_outcome()).await;
 }
