@@ -77,6 +77,10 @@ impl Running {
         fs::canonicalize(config).map_or(config == Path::new(FILE_NAME), |it| it == self.config)
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
         client()
             .get(format!("{}{path}", self.url))

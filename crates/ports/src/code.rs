@@ -76,6 +76,8 @@ pub const API_INVALID: &str = "api.invalid";
 pub const GATEWAY_PORT: &str = "gateway.port";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
+/// There is no sound on the call, not yet or not any more.
+pub const CALL_NOT_UP: &str = "call.not_up";
 /// An `Idempotency-Key` makes no sense, or was used for something else.
 pub const CALL_KEY: &str = "call.key";
 /// A request was begun before, and what became of it is not known.

@@ -11,6 +11,7 @@ mod journal;
 pub mod models;
 pub mod out;
 pub mod serve;
+mod steer;
 mod story;
 mod tail;
 mod token;
@@ -50,6 +51,8 @@ enum Command {
     Calls(calls::Args),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
+    /// End a call. Always allowed.
+    End(steer::EndArgs),
     /// Write a configuration in which every line is explained.
     Init,
     /// The journal of everything that happened.
@@ -60,8 +63,12 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Say something on a call that is up.
+    Say(steer::SayArgs),
     /// Serve carriers and owners until stopped.
     Serve,
+    /// Whether a gateway runs here, and what is up on it.
+    Status,
     /// Tell a call's story.
     Show(calls::ShowArgs),
     /// Watch calls as they happen.
@@ -79,7 +86,10 @@ impl Command {
             Self::Call(_)
             | Self::Calls(_)
             | Self::Demo(_)
+            | Self::End(_)
             | Self::Journal(_)
+            | Self::Say(_)
+            | Self::Status
             | Self::Show(_)
             | Self::Tail(_)
             | Self::Token(_)
@@ -148,6 +158,9 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Calls(args) => calls::run(args, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Show(args) => calls::show(args, out).await,
+        Command::Say(args) => steer::say(args, out).await,
+        Command::End(args) => steer::end(args, out).await,
+        Command::Status => steer::status(out).await,
         Command::Token(args) => token::run(args, out).await,
         Command::Tail(args) => tail::run(args, out).await,
         Command::Demo(args) => demo::run(args, out).await,

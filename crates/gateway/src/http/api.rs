@@ -439,12 +439,24 @@ pub(super) async fn say(
         Ok(words) => words,
         Err(rejection) => return senseless(&rejection),
     };
-    match find(&desk, &id) {
-        Ok(record) if record.say(Private::from(words.text)).await => {
-            StatusCode::ACCEPTED.into_response()
-        }
-        Ok(_) => StatusCode::CONFLICT.into_response(),
-        Err(fault) => Problem::answer(&fault),
+    let record = match find(&desk, &id) {
+        Ok(record) => record,
+        Err(fault) => return Problem::answer(&fault),
+    };
+    let not_up = |message: &str, hint: &str| {
+        let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
+        Problem::answer(&fault.hint(hint))
+    };
+    if !record.log.is_connected() {
+        return not_up("nobody would hear it yet", "wait for `call.connected`");
+    }
+    if record.say(Private::from(words.text)).await {
+        StatusCode::ACCEPTED.into_response()
+    } else {
+        not_up(
+            "the call is over",
+            "`offhook calls --up` lists those that are not",
+        )
     }
 }
 

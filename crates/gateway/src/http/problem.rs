@@ -56,7 +56,7 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_UNKNOWN => return StatusCode::NOT_FOUND,
         code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
         code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
-        code::CALL_UNSURE => return StatusCode::CONFLICT,
+        code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,
         code::API_INVALID => return StatusCode::BAD_REQUEST,
         code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
         code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {

@@ -136,6 +136,13 @@ impl CallLog {
         self.entries().last().cloned()
     }
 
+    /// Whether there is sound, and someone to hear it.
+    pub fn is_connected(&self) -> bool {
+        let entries = self.entries();
+        let connected = entries.iter().any(|it| it.event == Event::Connected);
+        connected && !self.is_closed()
+    }
+
     /// Whether the call is over.
     pub fn is_closed(&self) -> bool {
         self.0.length.borrow().closed

@@ -1,0 +1,104 @@
+//! `offhook say`, `offhook end` and `offhook status`: what one does to a gateway that runs.
+
+use ports::{Blame, Fault, code};
+use serde_json::{Value, json};
+
+use super::call::{accepted, garbled, unreachable};
+use super::{Done, Out};
+use crate::state::Running;
+
+/// What to say, and on which call.
+#[derive(Debug, clap::Args)]
+pub(super) struct SayArgs {
+    /// The call: its name, or how it ends.
+    call: String,
+    /// The words.
+    text: String,
+}
+
+/// Which call.
+#[derive(Debug, clap::Args)]
+pub(super) struct EndArgs {
+    /// The call: its name, or how it ends.
+    call: String,
+}
+
+/// Says something on a call that is up.
+pub(super) async fn say(args: SayArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let call = find(&running, &args.call).await?;
+    let words = json!({ "text": args.text });
+    let asked = running.post(&format!("/v1/calls/{call}/say")).json(&words);
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": call, "accepted": true }));
+    out.line("it will be said as soon as nobody speaks");
+    Ok(Done::Well)
+}
+
+/// Ends a call. Always allowed.
+pub(super) async fn end(args: EndArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let call = find(&running, &args.call).await?;
+    let asked = running.post(&format!("/v1/calls/{call}/end"));
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": call, "accepted": true }));
+    out.line("it is being ended");
+    Ok(Done::Well)
+}
+
+/// Says whether a gateway runs here, and what is up on it.
+pub(super) async fn status(out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let up = up(&running).await?;
+    out.json(&json!({ "url": running.url(), "up": up }));
+    out.line(format_args!("a gateway runs at {}", running.url()));
+    out.line(match up.len() {
+        0 => "no call is up".to_owned(),
+        1 => "1 call is up".to_owned(),
+        many => format!("{many} calls are up"),
+    });
+    for call in &up {
+        let text = |key: &str| call[key].as_str().unwrap_or("—").to_owned();
+        out.line(format_args!(
+            "  {}  {} {} {}",
+            text("id"),
+            text("direction"),
+            text("caller"),
+            text("agent")
+        ));
+    }
+    Ok(Done::Well)
+}
+
+async fn running() -> Result<Running, Fault> {
+    Running::find().await.ok_or_else(|| {
+        let message = "no gateway runs here";
+        Fault::new(Blame::Config, code::GATEWAY_UNREACHABLE, message)
+            .hint("start one with `offhook serve`")
+    })
+}
+
+/// The one call that is up and whose name ends so.
+async fn find(running: &Running, end: &str) -> Result<String, Fault> {
+    let up = up(running).await?;
+    let names = up.iter().filter_map(|it| it["id"].as_str());
+    let mut names = names.filter(|it| !end.is_empty() && it.ends_with(end));
+    let wrong = |message: String| {
+        Fault::new(Blame::Caller, code::CALL_UNKNOWN, message)
+            .hint("`offhook status` lists the calls that are up")
+    };
+    match (names.next(), names.next()) {
+        (Some(call), None) => Ok(call.to_owned()),
+        (Some(_), Some(_)) => Err(wrong(format!("several calls that are up end in {end:?}"))),
+        (None, _) => Err(wrong(format!("no call that is up ends in {end:?}"))),
+    }
+}
+
+async fn up(running: &Running) -> Result<Vec<Value>, Fault> {
+    let asked = running.get("/v1/calls?most=1000").send().await;
+    let answer = accepted(asked.map_err(unreachable)?).await?;
+    let body = answer.bytes().await.map_err(unreachable)?;
+    let mut calls: Vec<Value> = serde_json::from_slice(&body).map_err(garbled)?;
+    calls.retain(|it| it["ended"].is_null());
+    Ok(calls)
+}
