@@ -40,7 +40,8 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
 }
 
 async fn serve(gateway: &Gateway, out: &mut Out) -> Result<(), Fault> {
-    gateway.board.warm_up().await?;
+    let ((), warm) = tokio::join!(gateway.board.recover(), gateway.board.warm_up());
+    warm?;
     greet(gateway, out);
     Ok(())
 }

@@ -126,6 +126,16 @@ impl CallLog {
         let _ = length.wait_for(|it| it.closed).await;
     }
 
+    /// Which call's it is.
+    pub fn call(&self) -> &str {
+        &self.0.call
+    }
+
+    /// What it is also written with.
+    pub fn pen(&self) -> &Pen {
+        &self.0.pen
+    }
+
     /// Who talks to whom.
     pub fn parties(&self) -> &Parties {
         &self.0.parties

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ports::{Blame, Fault, code};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -48,6 +48,9 @@ pub struct Summary {
     pub began: Value,
     /// Its last event, if it is over.
     pub ended: Option<Value>,
+    /// How many events it has.
+    #[serde(skip)]
+    pub seq: u64,
 }
 
 impl Reader {
@@ -108,6 +111,16 @@ impl Reader {
                 return Ok(None);
             }
         }
+    }
+
+    /// How its carrier calls a call, if that was learned.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn leg(&self, call: String) -> Result<Option<String>, Fault> {
+        let leg = "SELECT leg FROM legs WHERE call = ?1";
+        self.with(move |file| file.query_row(leg, [call], |row| row.get(0)).optional())
+            .await
     }
 
     /// A call, if the journal knows it.
@@ -188,6 +201,7 @@ fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result
         Ok(Summary {
             id: row.get(0)?,
             began: event(1)?,
+            seq: event(2)?["seq"].as_u64().unwrap_or(1),
             ended: Some(event(2)?).filter(|it| it["type"] == "call.ended"),
         })
     };

@@ -16,6 +16,15 @@ pub(super) struct Store {
     hash: Hash,
 }
 
+/// Something on its way into the file.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// Something happened.
+    Entry(Line),
+    /// How a carrier calls one of our calls: so that it can be asked about it after a crash.
+    Leg { call: String, leg: String },
+}
+
 /// One entry on its way into the file.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -47,6 +56,7 @@ const SCHEMA: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS by_call ON entries (call, seq);
     CREATE INDEX IF NOT EXISTS beginnings ON entries (id) WHERE seq = 1;
+    CREATE TABLE IF NOT EXISTS legs (call TEXT PRIMARY KEY, leg TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS ends (
         -- 'first': what the oldest entry follows; 'last': the newest entry
         which TEXT PRIMARY KEY,
@@ -78,13 +88,21 @@ impl Store {
     }
 
     /// Makes these durable, all or none, and returns the id of the last.
-    pub(super) fn append(&mut self, lines: &[Line]) -> rusqlite::Result<u64> {
+    pub(super) fn append(&mut self, notes: &[Note]) -> rusqlite::Result<u64> {
         let (mut id, mut hash) = (self.id, self.hash);
         let write = self.file.transaction()?;
         {
             let mut insert =
                 write.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-            for line in lines {
+            let mut bind = write.prepare_cached("INSERT OR IGNORE INTO legs VALUES (?1, ?2)")?;
+            for note in notes {
+                let line = match note {
+                    Note::Entry(line) => line,
+                    Note::Leg { call, leg } => {
+                        bind.execute(params![call, leg])?;
+                        continue;
+                    }
+                };
                 id += 1;
                 hash = link(&hash, id, &line.entry);
                 insert.execute(params![id, line.call, line.seq, line.at, line.entry, hash])?;
@@ -119,6 +137,10 @@ impl Store {
             params![old, hash],
         )?;
         let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
+        write.execute(
+            "DELETE FROM legs WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.call = legs.call)",
+            [],
+        )?;
         write.commit()?;
         Ok(gone as u64)
     }
@@ -192,15 +214,15 @@ mod tests {
 
     use super::*;
 
-    fn line(n: u64) -> Line {
+    fn line(n: u64) -> Note {
         let (call, seq) = (format!("call-{}", n % 3), n / 3 + 1);
         let entry = serde_json::json!({ "call": call, "seq": seq, "text": format!("word {n}") });
-        Line {
+        Note::Entry(Line {
             call,
             seq,
             at: n as i64 * 1_000,
             entry: entry.to_string(),
-        }
+        })
     }
 
     fn written(entries: u64) -> (tempfile::TempDir, Store) {

@@ -6,12 +6,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use call::Event;
+use call::event::End;
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
 use super::log::Entry;
-use super::store::{Line, Store};
+use super::reader::Summary;
+use super::store::{Line, Note, Store};
 
 /// Writes entries. Clones write to the same journal.
 #[derive(Clone, Debug)]
@@ -22,7 +25,7 @@ enum Nib {
     /// Nothing is kept: for calls that are tried out.
     Dry,
     Wet {
-        lines: SyncSender<Line>,
+        lines: SyncSender<Note>,
         sick: Arc<AtomicBool>,
     },
 }
@@ -51,16 +54,44 @@ impl Pen {
     /// Hands an entry over. Never waits: if the disk has been gone for long, it is lost, and no
     /// new call begins.
     pub(super) fn write(&self, entry: &Entry) {
+        self.hand_over(|| {
+            Note::Entry(Line {
+                call: entry.call.clone(),
+                seq: entry.seq,
+                at: entry.time.as_millisecond(),
+                entry: serde_json::to_string(entry).expect("an entry has only strings for keys"),
+            })
+        });
+    }
+
+    /// Notes how its carrier calls a call.
+    pub fn bind(&self, call: &str, leg: &str) {
+        self.hand_over(|| Note::Leg {
+            call: call.to_owned(),
+            leg: leg.to_owned(),
+        });
+    }
+
+    /// Writes the end of a call that a gateway before us did not live to see.
+    pub fn close(&self, call: &Summary, now: Timestamp, end: End) {
+        let began = call.began["time"].as_str().and_then(|it| it.parse().ok());
+        let began: Timestamp = began.unwrap_or(now);
+        self.write(&Entry {
+            v: 1,
+            call: call.id.clone(),
+            seq: call.seq + 1,
+            ms: u64::try_from(now.duration_since(began).as_millis()).unwrap_or_default(),
+            time: now,
+            parties: None,
+            event: Event::Ended(end),
+        });
+    }
+
+    fn hand_over(&self, note: impl FnOnce() -> Note) {
         let Nib::Wet { lines, sick } = &self.0 else {
             return;
         };
-        let line = Line {
-            call: entry.call.clone(),
-            seq: entry.seq,
-            at: entry.time.as_millisecond(),
-            entry: serde_json::to_string(entry).expect("an entry has only strings for keys"),
-        };
-        if lines.try_send(line).is_err() && !sick.swap(true, Ordering::Relaxed) {
+        if lines.try_send(note()).is_err() && !sick.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 code = code::JOURNAL_BROKEN,
                 "events are lost: the journal cannot be written"
@@ -88,7 +119,7 @@ pub(super) fn start(store: Store, last: u64) -> (Pen, watch::Receiver<u64>) {
 
 struct Writer {
     store: Store,
-    coming: Receiver<Line>,
+    coming: Receiver<Note>,
     durable: watch::Sender<u64>,
     sick: Arc<AtomicBool>,
 }
@@ -105,7 +136,7 @@ impl Writer {
     }
 
     /// Writes a batch, and tries again for as long as it cannot be written.
-    fn commit(&mut self, batch: &mut Vec<Line>) {
+    fn commit(&mut self, batch: &mut Vec<Note>) {
         let mut tries = 0;
         loop {
             match self.store.append(batch) {

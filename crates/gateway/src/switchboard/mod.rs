@@ -3,6 +3,7 @@
 mod desk;
 mod life;
 mod record;
+mod recover;
 mod tokens;
 mod wish;
 

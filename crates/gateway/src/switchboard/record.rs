@@ -146,7 +146,11 @@ impl Record {
 
     /// Learns the carrier's name for the call. `false`: it already has another.
     pub(super) fn bind(&self, leg: &Leg) -> bool {
-        self.leg.get_or_init(|| leg.clone()) == leg
+        let learned = self.leg.get_or_init(|| {
+            self.log.pen().bind(self.log.call(), &leg.0);
+            leg.clone()
+        });
+        learned == leg
     }
 
     /// Where the call's sound goes. Made once: a carrier that asks again is told the same.
