@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill`.
 
 #![expect(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod drill;
 mod errors;
 mod tidy;
 mod tree;
@@ -38,6 +39,8 @@ enum Task {
     Ci,
     /// The figures, each beside its target.
     Bench(bench::Arguments),
+    /// Kills a gateway with calls on it again and again, and counts what its journal lost.
+    Drill(drill::Arguments),
     /// The echo the gateway is measured against; `bench echo` starts it.
     #[command(hide = true)]
     BareEcho,
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
+        Task::Drill(arguments) => drill::run(&root(), arguments),
         Task::BareEcho => bench::bare::serve(),
     };
     match done {

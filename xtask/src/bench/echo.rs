@@ -154,11 +154,7 @@ impl<'p> Place<'p> {
         let port = free_port()?;
         let api_port = free_port()?;
         let config = self.scratch.join("echo.toml");
-        let text = CONFIG
-            .replace("<port>", &port.to_string())
-            .replace("<api port>", &api_port.to_string())
-            .replace("<calls>", &(load.calls + SPARE_CALLS).to_string())
-            .replace("<token>", TOKEN);
+        let text = configuration(port, api_port, load.calls + SPARE_CALLS);
         let written = fs::write(&config, text);
         written.map_err(|fault| format!("cannot write {}: {fault}", config.display()))?;
         let config = config.display().to_string();
@@ -334,8 +330,17 @@ fn rows(load: Load, bare: &Figures, ours: &Figures) -> Vec<Row> {
     ]
 }
 
+/// A gateway whose every caller hears themselves.
+pub(crate) fn configuration(port: u16, api_port: u16, calls: u32) -> String {
+    CONFIG
+        .replace("<port>", &port.to_string())
+        .replace("<api port>", &api_port.to_string())
+        .replace("<calls>", &calls.to_string())
+        .replace("<token>", TOKEN)
+}
+
 /// A port that nobody listens on. Someone may take it before it is used; then the server says so.
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
     bound
         .map(|it| it.port())
@@ -343,7 +348,7 @@ fn free_port() -> Result<u16, String> {
 }
 
 const CONFIG: &str = include_str!("echo.toml");
-const TOKEN: &str = "00000000000000000000000000000000";
+pub(crate) const TOKEN: &str = "00000000000000000000000000000000";
 const SERVER_CORE: usize = 0;
 const CALLER_CORE: usize = 1;
 const SAMPLE: Duration = Duration::from_millis(200);

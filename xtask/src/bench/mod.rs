@@ -2,9 +2,9 @@
 //! the same run. They are printed, never asserted: a busy machine must not fail a correct change.
 
 pub(crate) mod bare;
-mod echo;
-mod process;
-mod table;
+pub(crate) mod echo;
+pub(crate) mod process;
+pub(crate) mod table;
 mod talk;
 
 use std::io;
@@ -102,13 +102,13 @@ fn talk(root: &Path, some: talk::Conversations, arguments: &Arguments) -> Result
 }
 
 /// Where cargo puts what it builds for release.
-fn release(root: &Path) -> PathBuf {
+pub(crate) fn release(root: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     root.join(target.unwrap_or_else(|| "target".into()))
         .join("release")
 }
 
-fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
     let status = Command::new("cargo")
         .args(arguments)
         .current_dir(root)
@@ -124,7 +124,7 @@ fn ended(status: io::Result<ExitStatus>, arguments: &[&str]) -> Result<(), Strin
     Err(format!("cargo {} failed", arguments.join(" ")))
 }
 
-const BUILD: &[&str] = &[
+pub(crate) const BUILD: &[&str] = &[
     "build",
     "--release",
     "--locked",
