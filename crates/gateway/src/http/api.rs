@@ -122,6 +122,14 @@ pub(super) async fn healthz(State(desk): State<Desk>) -> Response {
     Json(serde_json::json!({ "offhook": "ok", "instance": desk.instance })).into_response()
 }
 
+/// Whether calls would be taken: 200, or 503 and why not.
+pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
+    match desk.board.ready() {
+        Ok(()) => Json(serde_json::json!({ "offhook": "ready" })).into_response(),
+        Err(fault) => Problem::answer_with(StatusCode::SERVICE_UNAVAILABLE, &fault),
+    }
+}
+
 /// Lets in whoever has a token for what they ask, by one of our names, and no page of another site.
 pub(super) async fn authorize(
     State(desk): State<Desk>,
@@ -427,6 +435,30 @@ fn feed(desk: &Desk, headers: &HeaderMap, asked: Asked, until: Until) -> Respons
 
 fn is_end(row: &Row) -> bool {
     serde_json::from_str::<Value>(&row.entry).is_ok_and(|it| it["type"] == "call.ended")
+}
+
+/// The sound of a call, as a stereo WAV: the caller left, the agent right.
+pub(super) async fn recording(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Path(id): Path<String>,
+) -> Response {
+    // Only what is a call's name may become part of a path.
+    let path = CallId::parse(&id).and_then(|id| {
+        let folder = desk.board.plan().recordings.as_ref()?;
+        Some(folder.join(format!("{id}.wav")))
+    });
+    let read = tokio::task::spawn_blocking(move || std::fs::read(path?).ok());
+    match read.await.ok().flatten() {
+        Some(wav) => ([(header::CONTENT_TYPE, "audio/wav")], wav).into_response(),
+        None => {
+            let message = "there is no recording of such a call";
+            let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, message);
+            Problem::answer(
+                &fault.hint("calls are recorded where [recordings] says in which folder"),
+            )
+        }
+    }
 }
 
 pub(super) async fn say(

@@ -110,6 +110,7 @@ fn router(desk: Desk) -> Router {
         .route("/calls", post(api::dial).get(api::list))
         .route("/calls/{id}", get(api::show))
         .route("/calls/{id}/events", get(api::events))
+        .route("/calls/{id}/recording", get(api::recording))
         .route("/events", get(api::all_events))
         .route("/calls/{id}/say", post(api::say))
         .route("/calls/{id}/end", post(api::end))
@@ -119,6 +120,7 @@ fn router(desk: Desk) -> Router {
         ));
     Router::new()
         .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
         .nest("/v1", owners)
         .route("/{carrier}/voice", post(hooks::voice))
         .route("/{carrier}/status", post(hooks::status))

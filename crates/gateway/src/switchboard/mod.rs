@@ -280,10 +280,28 @@ impl Switchboard {
         let _ = tokio::time::timeout(patience, all).await;
     }
 
+    /// Whether calls would be taken now.
+    ///
+    /// # Errors
+    /// Says what is missing: the journal, or ears and mouth that are still being loaded.
+    pub fn ready(&self) -> Result<(), Fault> {
+        self.journal.pen().check()?;
+        if self.needs_voice() && !self.voice.initialized() {
+            let message = "ears and mouth are still being loaded";
+            return Err(Fault::new(Blame::Gateway, code::SPEECH_OVERLOADED, message)
+                .hint("ask again in a few seconds"));
+        }
+        Ok(())
+    }
+
+    fn needs_voice(&self) -> bool {
+        let mut answerers = self.plan.agents.values().map(|it| &it.answerer);
+        answerers.any(|it| matches!(it, Answerer::Words { .. }))
+    }
+
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.
     pub async fn warm_up(&self) -> Result<(), Fault> {
-        let mut answerers = self.plan.agents.values().map(|it| &it.answerer);
-        if answerers.any(|it| matches!(it, Answerer::Words { .. })) {
+        if self.needs_voice() {
             self.voice().await?;
         }
         Ok(())

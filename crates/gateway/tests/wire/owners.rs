@@ -79,6 +79,8 @@ async fn what_happened_can_be_read_again_from_any_place_on() {
     );
     assert_eq!(get(&house, "/v1/calls/nobody/events", None).await.0, 404);
     assert_eq!(get(&house, "/v1/calls/nobody", None).await.0, 404);
+    assert_eq!(get(&house, "/v1/calls/nobody/recording", None).await.0, 404);
+    assert_eq!(get(&house, "/readyz", None).await.0, 200);
     let reader = house.gateway.board.journal().reader().expect("it is there");
     let verified = reader.verify().await.expect("it can be read");
     assert_eq!(verified, Ok(all.len() as u64));
