@@ -1,8 +1,7 @@
 //! The tokens that open the control API, and what each may do. Of a token only a hash is kept.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::state::make_folder;
+use crate::state::{make_folder, open_file};
 
 /// What a token may do. Each may do what those before it may.
 #[derive(
@@ -56,13 +55,7 @@ impl Tokens {
         let path = path(folder);
         let opened = || -> io::Result<(File, Vec<Access>)> {
             make_folder(folder)?;
-            let mut file = fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)?;
+            let mut file = open_file(&path)?;
             file.lock()?;
             let mut text = String::new();
             file.read_to_string(&mut text)?;
@@ -178,7 +171,7 @@ mod tests {
             .expect("it can be written");
         assert_eq!(scope(folder.path(), &token), Some(Scope::Call));
         assert_eq!(scope(folder.path(), &other), Some(Scope::Read));
-        let file = fs::read_to_string(path(folder.path())).expect("it is there");
+        let file = std::fs::read_to_string(path(folder.path())).expect("it is there");
         assert!(!file.contains(&token) && !file.contains(&token[8..]));
         assert!(open().revoke(&kept.id).expect("it can be written"));
         assert!(!open().revoke(&kept.id).expect("it can be written"));

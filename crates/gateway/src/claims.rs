@@ -9,6 +9,8 @@ use ports::{Blame, Fault, code};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest, Sha256};
 
+use crate::state::open_file;
+
 /// The keys of a folder. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Claims(Arc<Mutex<Connection>>);
@@ -44,6 +46,7 @@ impl Once {
 impl Claims {
     pub(crate) fn open(folder: &Path, now: i64) -> Result<Self, Fault> {
         let path = folder.join("requests.db");
+        open_file(&path).map_err(cannot)?;
         let opened = || -> rusqlite::Result<Connection> {
             let file = Connection::open(&path)?;
             file.busy_timeout(BUSY)?;

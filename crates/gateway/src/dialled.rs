@@ -1,9 +1,8 @@
 //! When calls were dialled: kept in a file, since a limit on calls per hour that forgets with each
 //! process is none.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,13 +25,7 @@ impl Dialled {
         let path = folder.join("dialled");
         let opened = || -> io::Result<(File, String)> {
             state::make_folder(folder)?;
-            let mut file = fs::OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)?;
+            let mut file = state::open_file(&path)?;
             file.lock()?;
             let mut text = String::new();
             (&mut file).take(LONGEST).read_to_string(&mut text)?;
@@ -112,7 +105,7 @@ mod tests {
     fn what_cannot_be_counted_is_a_fault() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let file = folder.path().join("a file");
-        fs::write(&file, "").expect("the folder is ours");
+        std::fs::write(&file, "").expect("the folder is ours");
         let fault = Dialled::open(&file, UNIX_EPOCH).expect_err("a file is no folder");
         assert!(fault.hint.is_some());
     }

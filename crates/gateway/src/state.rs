@@ -119,6 +119,13 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).mode(0o700).create(folder)
 }
 
+/// Opens a file that only its owner can read, for reading and writing, and begins it if need be.
+pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.mode(0o600).open(path)
+}
+
 fn path() -> PathBuf {
     folder().join("gateway.json")
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
+use crate::state::{make_folder, open_file};
 pub use log::{CallLog, Entry, Parties};
 pub use reader::{Reader, Row, Summary, Wanted};
 pub use store::Flaw;
@@ -41,6 +42,9 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<Arc<Self>, Fault> {
         let lock = lock(folder)?;
         let path = path(folder);
+        // The database makes what it needs beside it as private as this.
+        let private = open_file(&path).map_err(|error| unusable(&path, error));
+        private.map(drop)?;
         let store = Store::open(&path).map_err(|error| unusable(&path, error))?;
         let last = store.last();
         let (pen, durable) = writer::start(store, last);
@@ -73,7 +77,7 @@ pub fn path(folder: &Path) -> PathBuf {
 
 fn lock(folder: &Path) -> Result<File, Fault> {
     let path = folder.join("journal.lock");
-    let file = crate::state::make_folder(folder)
+    let file = make_folder(folder)
         .and_then(|()| File::create(&path))
         .map_err(|error| {
             let message = format!("cannot write {}", path.display());
@@ -90,7 +94,7 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     Ok(file)
 }
 
-fn unusable(path: &Path, error: rusqlite::Error) -> Fault {
+fn unusable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
     let message = format!("the journal {} cannot be used", path.display());
     Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
         .hint("look at it with `offhook journal verify`; moved away, a new one is begun")

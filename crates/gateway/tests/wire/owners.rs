@@ -1,6 +1,7 @@
 //! What owners see of calls, and ask for.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 
 use exchange::mischief::Mischief;
 use gateway::access::{Scope, Tokens};
@@ -81,6 +82,12 @@ async fn what_happened_can_be_read_again_from_any_place_on() {
     assert_eq!(get(&house, "/v1/calls/nobody", None).await.0, 404);
     assert_eq!(get(&house, "/v1/calls/nobody/recording", None).await.0, 404);
     assert_eq!(get(&house, "/readyz", None).await.0, 200);
+    for file in std::fs::read_dir(house.gateway.board.state()).expect("it is there") {
+        let file = file.expect("it is there");
+        let mode = file.metadata().expect("it is there").permissions().mode();
+        let secret = file.file_name() != "journal.lock";
+        assert!(!secret || mode & 0o077 == 0, "{file:?} is {mode:o}");
+    }
     let reader = house.gateway.board.journal().reader().expect("it is there");
     let verified = reader.verify().await.expect("it can be read");
     assert_eq!(verified, Ok(all.len() as u64));
