@@ -6,6 +6,7 @@
 mod answering;
 mod echo;
 mod openai;
+pub mod sse;
 
 /// Every kind of agent there is.
 pub const LIST: &[ports::agent::Entry] = &[answering::ENTRY, echo::ENTRY, openai::ENTRY];

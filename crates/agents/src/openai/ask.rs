@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::{Answer, error_name, nonsense};
 use super::hangup::Wish;
 use super::history::Message;
-use super::sse::Events;
+use crate::sse::Events;
 
 /// One endpoint and one of its models.
 pub(super) struct Endpoint {
@@ -157,7 +157,7 @@ impl Endpoint {
             };
             read.map_err(|_| nonsense("sent an event without end"))?;
             while let Some(event) = events.next() {
-                let text = answer.event(&event)?;
+                let text = answer.event(&event.data)?;
                 if !text.is_empty() {
                     say(text).await;
                 }

@@ -7,7 +7,6 @@ mod answer;
 mod ask;
 mod hangup;
 mod history;
-mod sse;
 #[cfg(test)]
 mod tests;
 

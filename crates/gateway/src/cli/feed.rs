@@ -1,5 +1,6 @@
-//! Reading the gateway's events as it sends them (server-sent events, as HTML 5 defines them).
+//! Reading the gateway's events as it sends them.
 
+use agents::sse::Events;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use ports::Fault;
@@ -10,8 +11,7 @@ use crate::state::Running;
 /// A stream of events.
 pub(super) struct Feed {
     chunks: BoxStream<'static, reqwest::Result<bytes::Bytes>>,
-    pending: Vec<u8>,
-    id: u64,
+    events: Events,
 }
 
 impl Feed {
@@ -25,8 +25,7 @@ impl Feed {
         let answer = super::call::accepted(answer).await?;
         Ok(Self {
             chunks: answer.bytes_stream().boxed(),
-            pending: Vec::new(),
-            id: after,
+            events: Events::default(),
         })
     }
 
@@ -34,25 +33,14 @@ impl Feed {
     /// up on half-way.
     pub(super) async fn next(&mut self) -> Option<(u64, Value)> {
         loop {
-            while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.pending.drain(..=end).collect();
-                let line = String::from_utf8_lossy(&line);
-                if let Some(id) = line.strip_prefix("id:") {
-                    self.id = id.trim().parse().unwrap_or(self.id);
-                } else if let Some(data) = line.strip_prefix("data:")
-                    && let Ok(event) = serde_json::from_str(data)
-                {
-                    return Some((self.id, event));
+            while let Some(event) = self.events.next() {
+                let id = event.id.parse().unwrap_or_default();
+                if let Ok(told) = serde_json::from_str(&event.data) {
+                    return Some((id, told));
                 }
             }
-            if self.pending.len() > LONGEST_LINE {
-                return None;
-            }
-            self.pending
-                .extend_from_slice(&self.chunks.next().await?.ok()?);
+            let chunk = self.chunks.next().await?.ok()?;
+            self.events.push(&chunk).ok()?;
         }
     }
 }
-
-/// No event is longer.
-const LONGEST_LINE: usize = 1_024 * 1_024;

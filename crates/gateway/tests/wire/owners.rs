@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
+use agents::sse::Events;
 use exchange::mischief::Mischief;
 use gateway::access::{Scope, Tokens};
 use serde_json::Value;
@@ -27,16 +28,16 @@ async fn get(house: &House, path: &str, last: Option<u64>) -> (u16, String) {
 }
 
 fn events(text: &str) -> Vec<(u64, Value)> {
-    let mut found = Vec::new();
-    let mut id = 0;
-    for line in text.lines() {
-        if let Some(it) = line.strip_prefix("id: ") {
-            id = it.parse().expect("an id is a number");
-        } else if let Some(it) = line.strip_prefix("data: ") {
-            found.push((id, serde_json::from_str(it).expect("an event is JSON")));
-        }
-    }
-    found
+    let mut events = Events::default();
+    events.push(text.as_bytes()).expect("it is short");
+    let read = std::iter::from_fn(|| events.next()).map(|it| {
+        let id = it.id.parse().expect("an id is a number");
+        (
+            id,
+            serde_json::from_str(&it.data).expect("an event is JSON"),
+        )
+    });
+    read.collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

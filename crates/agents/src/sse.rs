@@ -1,6 +1,6 @@
 //! Server-sent events, read from bytes as they come ([WHATWG HTML, 9.2.6]).
 //!
-//! Only `data` matters here. Lines may end in CR, LF or both; an event may have several lines of
+//! Only `data` and `id` matter here. Lines may end in CR, LF or both; an event may have several lines of
 //! data; bytes may be cut anywhere, also inside a letter. What never ends is refused.
 //!
 //! [WHATWG HTML, 9.2.6]: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
@@ -9,20 +9,31 @@ use std::collections::VecDeque;
 
 /// Reads one stream of events.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub struct Events {
     /// The line that has begun.
     line: Vec<u8>,
     /// The data of the event that has begun.
     data: Option<String>,
+    /// The last name that was given.
+    id: String,
     /// Events that are complete.
-    ready: VecDeque<String>,
+    ready: VecDeque<Event>,
     last: LastByte,
     at: At,
 }
 
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name, or that of the last event before it that had one; empty where none had.
+    pub id: String,
+    /// What it says.
+    pub data: String,
+}
+
 /// A line or an event is longer than anyone needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Endless;
+pub struct Endless;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum LastByte {
@@ -40,7 +51,7 @@ enum At {
 
 impl Events {
     /// Takes the next bytes of the stream.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Endless> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), Endless> {
         for &byte in bytes {
             let after_return = std::mem::take(&mut self.last) == LastByte::Return;
             match byte {
@@ -58,14 +69,18 @@ impl Events {
     }
 
     /// The stream has ended. An event without its empty line still counts: some servers forget it.
-    pub(super) fn finish(&mut self) -> Result<(), Endless> {
+    pub fn finish(&mut self) -> Result<(), Endless> {
         self.end_line()?;
         self.end_event();
         Ok(())
     }
 
-    /// The data of the next event that is complete.
-    pub(super) fn next(&mut self) -> Option<String> {
+    /// The next event that is complete.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "there may be more after `None`"
+    )]
+    pub fn next(&mut self) -> Option<Event> {
         self.ready.pop_front()
     }
 
@@ -82,10 +97,18 @@ impl Events {
         }
         // A line that begins with a colon is a comment: its field has no name.
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        if field != "data" {
-            return Ok(());
-        }
         let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "data" => self.add(value),
+            "id" => {
+                value.clone_into(&mut self.id);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn add(&mut self, value: &str) -> Result<(), Endless> {
         match &mut self.data {
             Some(data) if data.len() + value.len() > LONGEST => return Err(Endless),
             Some(data) => {
@@ -98,7 +121,9 @@ impl Events {
     }
 
     fn end_event(&mut self) {
-        self.ready.extend(self.data.take());
+        let id = self.id.clone();
+        self.ready
+            .extend(self.data.take().map(|data| Event { id, data }));
     }
 }
 
@@ -119,8 +144,11 @@ mod tests {
             for bytes in text.as_bytes().chunks(size) {
                 events.push(bytes).expect("it is short");
             }
-            let read: Vec<String> = std::iter::from_fn(|| events.next()).collect();
-            assert_eq!(read, expected, "cut every {size} bytes");
+            let read: Vec<Event> = std::iter::from_fn(|| events.next()).collect();
+            let data: Vec<&str> = read.iter().map(|it| it.data.as_str()).collect();
+            let ids: Vec<&str> = read.iter().map(|it| it.id.as_str()).collect();
+            assert_eq!(ids, ["", "7", "7", "7"], "cut every {size} bytes");
+            assert_eq!(data, expected, "cut every {size} bytes");
         }
     }
 
@@ -130,7 +158,7 @@ mod tests {
         events.push(b"data: a\ndata: b").expect("it is short");
         assert_eq!(events.next(), None);
         events.finish().expect("it is short");
-        assert_eq!(events.next().as_deref(), Some("a\nb"));
+        assert_eq!(events.next().map(|it| it.data).as_deref(), Some("a\nb"));
         assert_eq!(events.next(), None);
     }
 
@@ -150,6 +178,9 @@ mod tests {
         events
             .push(b"data: \xff\xfe\n\n\x00\x80\n\n")
             .expect("it is short");
-        assert_eq!(events.next().as_deref(), Some("\u{fffd}\u{fffd}"));
+        assert_eq!(
+            events.next().map(|it| it.data).as_deref(),
+            Some("\u{fffd}\u{fffd}")
+        );
     }
 }
