@@ -1,9 +1,10 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::event::{End, Event, Party, Why};
-use crate::input::{Agent, Carrier, Command, Input};
+use crate::input::{Agent, Carrier, Command, Input, Speech};
 use crate::last_words::LastWords;
 use crate::live::Live;
+use crate::memory::Memory;
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::plan::{Direction, Plan};
@@ -30,8 +31,14 @@ enum State {
     Answered { until: Instant },
     /// There is sound.
     Live(Box<Live>),
-    /// The sound is gone. Usually the carrier says in a moment that the call is over.
-    Lost { last: LastWords, until: Instant },
+    /// The sound is gone, since then. Usually the carrier says in a moment that the call is over;
+    /// if it does not, it is asked for the sound.
+    Away {
+        live: Box<Live>,
+        since: Instant,
+        wait: Wait,
+        until: Instant,
+    },
     /// We hung up and wait for the carrier to say so too.
     Ending {
         end: End,
@@ -40,6 +47,15 @@ enum State {
     },
     /// Over.
     Ended,
+}
+
+/// What a call without its sound waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// The carrier says why.
+    Word,
+    /// The sound comes back.
+    Sound,
 }
 
 impl Call {
@@ -54,6 +70,51 @@ impl Call {
         };
         let out = vec![Output::Event(event), Output::Carrier(ask)];
         (Self { plan, state }, out)
+    }
+
+    /// Takes a call up where another process lost it, this long ago. It has been asked for its
+    /// sound already; nothing here dials.
+    pub fn resume(now: Instant, plan: Plan, memory: Memory, gone: Duration) -> (Self, Vec<Output>) {
+        let mut at = Moment::new(now, &plan);
+        let state = match memory {
+            Memory::Waiting => State::Setup {
+                until: now + plan.policy.ring,
+            },
+            Memory::Answered => State::Answered {
+                until: now + plan.policy.regain,
+            },
+            Memory::Up { left, broken, talk } => {
+                at.event(Event::Disconnected);
+                State::Away {
+                    live: Box::new(Live::recall(left, broken, talk, &mut at)),
+                    since: at.before(gone),
+                    wait: Wait::Sound,
+                    until: now + plan.policy.regain,
+                }
+            }
+            Memory::Ending(end) => {
+                at.carrier(output::Carrier::HangUp);
+                State::Ending {
+                    end,
+                    last: LastWords::None,
+                    until: now + plan.policy.release,
+                }
+            }
+            Memory::Over => State::Ended,
+        };
+        let out = at.out;
+        (Self { plan, state }, out)
+    }
+
+    /// What must be remembered of the call, should this process not live to see its end.
+    pub fn memory(&self, now: Instant) -> Memory {
+        match &self.state {
+            State::Setup { .. } | State::Ringing { .. } => Memory::Waiting,
+            State::Answered { .. } => Memory::Answered,
+            State::Live(live) | State::Away { live, .. } => live.memory(now),
+            State::Ending { end, .. } => Memory::Ending(*end),
+            State::Ended => Memory::Over,
+        }
     }
 
     /// Tells the call what happened, and learns what to do about it.
@@ -83,7 +144,10 @@ impl State {
             Self::Setup { until } | Self::Ringing { until } => Some((*until, "ringing")),
             Self::Answered { until } => Some((*until, "waiting for sound")),
             Self::Live(live) => live.deadline(plan),
-            Self::Lost { until, .. } => Some((*until, "waiting for the carrier to say why")),
+            Self::Away { wait, until, .. } => Some(match wait {
+                Wait::Word => (*until, "waiting for the carrier to say why"),
+                Wait::Sound => (*until, "waiting for the sound to come back"),
+            }),
             Self::Ending { until, .. } => Some((*until, "waiting for the carrier to hang up")),
             Self::Ended => None,
         }
@@ -128,15 +192,24 @@ impl State {
             }
             (state, Input::Timeout) if due => state.timeout(at),
 
-            (state @ Self::Live(_), Input::Carrier(Carrier::Disconnected)) => Self::Lost {
-                last: state.leave(at).ask(at),
-                until: at.now + at.plan.policy.release,
-            },
-            (Self::Live(live), input) => live_on(live, input, at),
-            (Self::Lost { mut last, until }, input) => {
-                last.handle(input, at);
-                Self::Lost { last, until }
+            (Self::Live(live), Input::Carrier(Carrier::Disconnected)) => {
+                let until = at.now + at.plan.policy.release;
+                away(live, at.now, Wait::Word, until, at)
             }
+            (Self::Live(live), Input::Carrier(Carrier::Dropped)) => {
+                at.event(Event::Disconnected);
+                reconnect(live, at.now, at)
+            }
+            (Self::Live(live), input) => live_on(live, input, at),
+            (
+                Self::Away {
+                    live,
+                    since,
+                    wait,
+                    until,
+                },
+                input,
+            ) => waiting(live, (since, wait, until), input, at),
 
             // Only the carrier means anything before there is sound.
             (
@@ -172,6 +245,7 @@ impl State {
                 state,
                 Carrier::Answered
                 | Carrier::Disconnected
+                | Carrier::Dropped
                 | Carrier::Ended(_)
                 | Carrier::Pressed(_)
                 | Carrier::Ringing
@@ -192,7 +266,18 @@ impl State {
             }
             Self::Answered { .. } => self.hang_up(by(Party::Gateway, Why::Fault), at),
             Self::Live(live) => live_on(live, Input::Timeout, at),
-            Self::Lost { .. } => self.hang_up(by(Party::Carrier, Why::Fault), at),
+            Self::Away {
+                live,
+                since,
+                wait: Wait::Word,
+                ..
+            } => {
+                at.event(Event::Disconnected);
+                reconnect(live, since, at)
+            }
+            Self::Away {
+                wait: Wait::Sound, ..
+            } => self.hang_up(by(Party::Carrier, Why::Fault), at),
             Self::Ending { end, last, .. } => over(end, last, at),
             Self::Ended => Self::Ended,
         }
@@ -211,8 +296,8 @@ impl State {
     /// Stops whatever is being said.
     fn leave(self, at: &mut Moment<'_>) -> LastWords {
         match self {
-            Self::Live(live) => live.leave(at),
-            Self::Lost { last, .. } | Self::Ending { last, .. } => last.settled(at),
+            Self::Live(live) | Self::Away { live, .. } => live.leave(at),
+            Self::Ending { last, .. } => last.settled(at),
             Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } | Self::Ended => {
                 LastWords::None
             }
@@ -223,6 +308,65 @@ impl State {
 fn connected(at: &mut Moment<'_>) -> State {
     at.event(Event::Connected);
     State::Live(Box::new(Live::start(at)))
+}
+
+/// The sound is gone: what was being said waits.
+fn away(
+    mut live: Box<Live>,
+    since: Instant,
+    wait: Wait,
+    until: Instant,
+    at: &mut Moment<'_>,
+) -> State {
+    live.hold(at);
+    State::Away {
+        live,
+        since,
+        wait,
+        until,
+    }
+}
+
+/// Something happens while there is no sound.
+fn waiting(
+    mut live: Box<Live>,
+    (since, wait, until): (Instant, Wait, Instant),
+    input: Input,
+    at: &mut Moment<'_>,
+) -> State {
+    let end = match input {
+        Input::Carrier(Carrier::Connected) => return come_back(live, since, at),
+        // Its ears went with its sound, and its deadlines wait.
+        Input::Timeout | Input::Media(_) | Input::Speech(Speech::EarsFailed(_)) => None,
+        Input::Agent(_) | Input::Carrier(_) | Input::Command(_) | Input::Speech(_) => {
+            live.handle(input, at)
+        }
+    };
+    match end {
+        Some(end) => State::Live(live).hang_up(end, at),
+        None => State::Away {
+            live,
+            since,
+            wait,
+            until,
+        },
+    }
+}
+
+fn reconnect(live: Box<Live>, since: Instant, at: &mut Moment<'_>) -> State {
+    at.carrier(output::Carrier::Reconnect);
+    let until = at.now + at.plan.policy.regain;
+    away(live, since, Wait::Sound, until, at)
+}
+
+fn come_back(mut live: Box<Live>, since: Instant, at: &mut Moment<'_>) -> State {
+    let gone = at.now.saturating_duration_since(since);
+    let gap_ms = u64::try_from(gone.as_millis()).unwrap_or(u64::MAX);
+    at.event(Event::Reconnected { gap_ms });
+    match live.go_on(gone, at) {
+        Some(end) => State::Live(live).hang_up(end, at),
+        None => State::Live(live),
+    }
 }
 
 fn live_on(mut live: Box<Live>, input: Input, at: &mut Moment<'_>) -> State {

@@ -4,12 +4,14 @@
 //! words in `mouth`; here is what time does, and how the floor comes free.
 
 mod agent;
+mod away;
 mod caller;
 mod mouth;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::away::{SOON, UNNOTICED};
 use self::mouth::{MOUTH_SILENT, MOUTH_STUCK, OWNER_WAITS};
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
@@ -101,6 +103,7 @@ impl Conversation {
                 Carrier::Answered
                 | Carrier::Connected
                 | Carrier::Disconnected
+                | Carrier::Dropped
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )

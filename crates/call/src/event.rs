@@ -27,6 +27,15 @@ pub enum Event {
     /// Sound flows.
     #[serde(rename = "call.connected")]
     Connected,
+    /// The sound is gone, and the call is perhaps still up.
+    #[serde(rename = "call.disconnected")]
+    Disconnected,
+    /// Sound flows again.
+    #[serde(rename = "call.reconnected")]
+    Reconnected {
+        /// How long it was gone, in milliseconds.
+        gap_ms: u64,
+    },
     /// The call is over. Exactly one, and the last.
     #[serde(rename = "call.ended")]
     Ended(End),

@@ -39,6 +39,33 @@ struct Used {
 }
 
 impl Hearing {
+    /// A hearing that remembers what the agent has not been told.
+    pub(crate) fn recall(untold: String) -> Self {
+        Self {
+            untold,
+            ..Self::default()
+        }
+    }
+
+    /// What the agent has not been told.
+    pub(crate) fn untold(&self) -> &str {
+        &self.untold
+    }
+
+    /// Words that the transcriber is not sure of yet.
+    pub(crate) fn in_doubt(&self) -> &str {
+        if has_words(&self.partial) {
+            &self.partial
+        } else {
+            ""
+        }
+    }
+
+    /// The line was gone: other ears listen from now on, and know nothing of what was before.
+    pub(crate) fn speech_lost(&mut self) {
+        *self = Self::recall(std::mem::take(&mut self.untold));
+    }
+
     pub(crate) fn speech_started(&mut self) {
         self.speaking = true;
         self.sounded = true;

@@ -31,8 +31,10 @@ pub enum Carrier {
     Answered,
     /// Sound flows.
     Connected,
-    /// Sound stopped: the carrier closed its stream, or the socket broke.
+    /// Sound stopped, and the carrier said so: usually the call is over.
     Disconnected,
+    /// Sound stopped without a word: the socket broke, and the call is perhaps still up.
+    Dropped,
     /// The call is over.
     Ended(End),
     /// A key was pressed.

@@ -1,9 +1,10 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conversation::Conversation;
 use crate::event::{End, Party, Why};
 use crate::input::{Carrier, Input};
 use crate::last_words::LastWords;
+use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::notice::Notice;
 use crate::{Event, Mode, Plan, Private};
@@ -35,6 +36,76 @@ impl Live {
         Self {
             limit: at.now + at.plan.policy.limit,
             talk,
+        }
+    }
+
+    /// A call as it was remembered, without a line yet.
+    /// Tells what was heard of the clause that broke off.
+    pub(crate) fn recall(
+        left: Duration,
+        broken: Private<String>,
+        talk: memory::Talk,
+        at: &mut Moment<'_>,
+    ) -> Self {
+        let talk = match talk {
+            memory::Talk::Conversation(thread) => {
+                Talk::Conversation(Box::new(Conversation::recall(thread, at)))
+            }
+            memory::Talk::Notice { last, unheard } => {
+                Talk::Notice(Box::new(Notice::recall(last, unheard, at)))
+            }
+            memory::Talk::Loopback => Talk::Loopback,
+        };
+        if !broken.reveal().is_empty() {
+            match &talk {
+                Talk::Conversation(talk) => talk.broke(broken, at),
+                Talk::Notice(notice) => notice.broke(broken, at),
+                Talk::Loopback => {}
+            }
+        }
+        Self {
+            limit: at.now + left,
+            talk,
+        }
+    }
+
+    /// What must be remembered of it.
+    pub(crate) fn memory(&self, now: Instant) -> Memory {
+        let talk = match &self.talk {
+            Talk::Conversation(talk) => {
+                let thread = talk.memory();
+                thread.map(|(it, heard)| (memory::Talk::Conversation(it), heard))
+            }
+            Talk::Notice(notice) => notice.memory(),
+            Talk::Loopback => Some((memory::Talk::Loopback, String::new())),
+        };
+        let left = self.limit.saturating_duration_since(now);
+        talk.map_or(Memory::Answered, |(talk, broken)| Memory::Up {
+            left,
+            broken: broken.into(),
+            talk,
+        })
+    }
+
+    /// The line is gone.
+    pub(crate) fn hold(&mut self, at: &mut Moment<'_>) {
+        match &mut self.talk {
+            Talk::Conversation(talk) => talk.hold(at),
+            Talk::Notice(notice) => notice.hold(at),
+            Talk::Loopback => {}
+        }
+    }
+
+    /// There is a line again, after this long without one. Returns how the call should end, if it
+    /// should.
+    pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) -> Option<End> {
+        match &mut self.talk {
+            Talk::Conversation(talk) => talk.go_on(gone, at),
+            Talk::Notice(notice) => {
+                notice.go_on(gone, at);
+                None
+            }
+            Talk::Loopback => None,
         }
     }
 

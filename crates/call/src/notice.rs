@@ -3,12 +3,14 @@ use std::time::{Duration, Instant};
 use media::{Edge, UtteranceId};
 
 use crate::clause::clauses;
+use crate::conversation::{SOON, UNNOTICED};
 use crate::event::{End, Party, Why};
 use crate::hearing::Hearing;
 use crate::input::{Carrier, Command, Input, Media, Speech};
 use crate::last_words::LastWords;
+use crate::memory::Talk;
 use crate::moment::Moment;
-use crate::voice::{Stopped, Voice, Whose};
+use crate::voice::{Rest, Stopped, Voice, Whose};
 use crate::words::has_words;
 use crate::{Event, Policy, Private};
 
@@ -98,6 +100,7 @@ impl Notice {
                 Carrier::Answered
                 | Carrier::Connected
                 | Carrier::Disconnected
+                | Carrier::Dropped
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )
@@ -116,6 +119,79 @@ impl Notice {
         };
         let voice = self.voice.deadline(policy).map(|it| (it, "sound"));
         stage.into_iter().chain(voice).min()
+    }
+
+    /// The line is gone: what has not been heard waits for another.
+    pub(crate) fn hold(&mut self, at: &mut Moment<'_>) {
+        self.voice.hold(at);
+        if self.hearing.is_answered() {
+            self.hearing.finalize(at);
+        }
+    }
+
+    /// There is a line again, after this long without one.
+    pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) {
+        self.hearing.give_up(at);
+        self.hearing.speech_lost();
+        match self.stage {
+            // Nothing was said yet: they may say hello again.
+            Stage::Listening { .. } | Stage::Hello { .. } => {
+                self.stage = Stage::Listening { since: at.now };
+            }
+            Stage::Speaking | Stage::Lingering { .. } | Stage::Extended { .. } => {
+                if gone > UNNOTICED {
+                    let back = at.plan.phrases.back.reveal();
+                    self.voice.say_first(Whose::Ours, back, at.now);
+                }
+                // What was heard is not said again, whatever fails from here on.
+                let rest = self.voice.rest(Duration::ZERO).rest;
+                self.script = rest.into_iter().map(|it| it.text).collect();
+                self.stage = Stage::Speaking;
+                self.voice.go_on(at);
+                self.settle(at);
+            }
+        }
+    }
+
+    /// What must be remembered, and what was heard of the clause that is being said. `None`:
+    /// nothing yet.
+    pub(crate) fn memory(&self) -> Option<(Talk, String)> {
+        match self.stage {
+            Stage::Listening { .. } | Stage::Hello { .. } => None,
+            Stage::Speaking | Stage::Lingering { .. } | Stage::Extended { .. } => {
+                let voice = self.voice.rest(SOON);
+                let rest = voice.rest.into_iter().map(|it| it.text);
+                let again = self.again.iter().cloned();
+                let notice = Talk::Notice {
+                    last: voice.last,
+                    unheard: rest.chain(again).map(Private::from).collect(),
+                };
+                Some((notice, voice.heard))
+            }
+        }
+    }
+
+    /// Tells what of the clause was heard that broke off in another process.
+    pub(crate) fn broke(&self, heard: Private<String>, at: &mut Moment<'_>) {
+        self.voice.broke(heard, at);
+    }
+
+    /// A notice as it was remembered, without a line yet.
+    pub(crate) fn recall(
+        last: UtteranceId,
+        unheard: Vec<Private<String>>,
+        at: &Moment<'_>,
+    ) -> Self {
+        let rest = |text: Private<String>| Rest {
+            whose: Whose::Ours,
+            text: text.into_revealed(),
+        };
+        let rest = unheard.into_iter().map(rest).collect();
+        Self {
+            stage: Stage::Speaking,
+            voice: Voice::recall(last, rest, at.now),
+            ..Self::start(&String::new().into(), at)
+        }
     }
 
     /// Stops speaking, because there is nobody to hear it any more.

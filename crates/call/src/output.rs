@@ -28,6 +28,8 @@ pub enum Carrier {
     Dial,
     /// End the call.
     HangUp,
+    /// The call is perhaps still up, and its sound is gone: bring it back, or say that it is over.
+    Reconnect,
 }
 
 /// What to do to the sound.

@@ -61,6 +61,8 @@ pub struct Policy {
     pub connect: Duration,
     /// How long the carrier may take to confirm a hang-up.
     pub release: Duration,
+    /// How long a call that is up may take to get its sound back.
+    pub regain: Duration,
     /// How long a call may last once there is sound.
     pub limit: Duration,
     /// How long nobody may say anything.
@@ -92,6 +94,7 @@ impl Default for Policy {
             ring: Duration::from_secs(45),
             connect: Duration::from_secs(10),
             release: Duration::from_secs(5),
+            regain: Duration::from_secs(20),
             limit: Duration::from_secs(30 * 60),
             silence: Duration::from_secs(60),
             endpoint: Duration::from_millis(600),
@@ -114,6 +117,8 @@ pub struct Phrases {
     pub filler: Private<String>,
     /// Said when the agent failed once.
     pub apology: Private<String>,
+    /// Said when the line is back after it was gone for a while.
+    pub back: Private<String>,
     /// Said before hanging up because the agent keeps failing, the line is silent or time is up.
     pub goodbye: Private<String>,
 }
@@ -123,6 +128,7 @@ impl Default for Phrases {
         Self {
             filler: "One moment, please.".into(),
             apology: "Sorry, I did not get that. Could you say it again?".into(),
+            back: "Sorry, the line was gone for a moment.".into(),
             goodbye: "I am sorry, I have to end this call now. Goodbye.".into(),
         }
     }

@@ -7,7 +7,7 @@ use crate::clause;
 use crate::moment::Moment;
 use crate::output::{Agent, Media, Speech};
 use crate::words::join;
-use crate::{Event, Policy, TurnId};
+use crate::{Event, Policy, Private, TurnId};
 
 /// What we say: what has been asked of the mouth, and how much of it has been heard.
 #[derive(Debug)]
@@ -20,6 +20,49 @@ pub(crate) struct Voice {
     pace: Pace,
     /// How often the mouth failed in a row.
     failures: u32,
+    hold: Hold,
+    /// Whether any of it was ever heard.
+    sounded: bool,
+}
+
+/// Whether there is a line to speak on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// There is.
+    Speaking,
+    /// There is none for now; what is said waits.
+    Held,
+    /// The same, and the world was told what was cut short by it.
+    Told,
+}
+
+/// Something still to be said, as it is remembered of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
+    pub(crate) whose: Whose,
+    pub(crate) text: String,
+}
+
+impl Rest {
+    fn new(whose: Whose, text: &str) -> Self {
+        Self {
+            whose,
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// What the caller has not heard.
+#[derive(Debug)]
+pub(crate) struct Unheard {
+    /// The last utterance there was.
+    pub(crate) last: UtteranceId,
+    /// What was heard of the clause that is being said.
+    pub(crate) heard: String,
+    /// In whose name it is.
+    pub(crate) of: Whose,
+    /// What was not, clause by clause.
+    pub(crate) rest: Vec<Rest>,
 }
 
 /// In whose name something is said.
@@ -91,11 +134,117 @@ impl Voice {
                 seconds: 2.0,
             },
             failures: 0,
+            hold: Hold::Speaking,
+            sounded: false,
         }
+    }
+
+    /// A voice that has no line yet, and this to say once it has. `last` was the last utterance.
+    pub(crate) fn recall(last: UtteranceId, rest: Vec<Rest>, now: Instant) -> Self {
+        let queue = rest.into_iter();
+        Self {
+            last,
+            queue: queue
+                .map(|it| Utterance::held(it.whose, it.text, now))
+                .collect(),
+            hold: Hold::Held,
+            sounded: true,
+            ..Self::new()
+        }
+    }
+
+    /// What the caller has not heard yet. What has begun and would be over `soon` counts as heard:
+    /// it is not said a second time.
+    pub(crate) fn rest(&self, soon: Duration) -> Unheard {
+        let mut queue = self.queue.iter().filter(|it| !it.failed);
+        let front = queue.next();
+        let (heard, left) = front.map_or(("", ""), |it| it.broken(soon, &self.pace));
+        let left = front.map(|it| Rest::new(it.whose, left));
+        let rest = left
+            .into_iter()
+            .chain(queue.map(|it| Rest::new(it.whose, &it.text)));
+        Unheard {
+            last: self.last,
+            heard: heard.to_owned(),
+            of: front.map_or(Whose::Ours, |it| it.whose),
+            rest: rest.filter(|it| !it.text.is_empty()).collect(),
+        }
+    }
+
+    /// Tells what of the clause was heard that broke off in another process.
+    pub(crate) fn broke(&self, heard: Private<String>, at: &mut Moment<'_>) {
+        let unheard = self.unheard().into();
+        at.event(Event::AgentInterrupted { heard, unheard });
+    }
+
+    /// The line is gone: what has not been heard waits for another. Returns what of the agent's
+    /// was heard of the clause that broke off.
+    pub(crate) fn hold(&mut self, at: &mut Moment<'_>) -> String {
+        let _ = self.silenced(None, at);
+        if self.hold != Hold::Speaking {
+            return String::new();
+        }
+        self.hold = Hold::Held;
+        if let Some(last) = self.queue.back().map(|it| it.id) {
+            at.media(Media::Cut(last));
+            at.speech(Speech::Cancel(last));
+        }
+        self.queue.retain(|it| !it.failed);
+        let (mut broken, mut of_turn) = (None, String::new());
+        if let Some(front) = self.queue.front_mut().filter(|it| !it.played.is_zero()) {
+            let (heard, unheard) = front.split(&self.pace);
+            let (heard, unheard) = (heard.to_owned(), unheard.to_owned());
+            if front.whose == Whose::Turn {
+                of_turn.clone_from(&heard);
+            }
+            front.text = unheard;
+            broken = Some(heard);
+        }
+        self.queue.retain(|it| !it.text.is_empty());
+        for utterance in &mut self.queue {
+            let text = std::mem::take(&mut utterance.text);
+            *utterance = Utterance::held(utterance.whose, text, at.now);
+        }
+        if let Some(heard) = broken {
+            self.hold = Hold::Told;
+            let (heard, unheard) = (heard.into(), self.unheard().into());
+            at.event(Event::AgentInterrupted { heard, unheard });
+        }
+        of_turn
+    }
+
+    /// There is a line again: says what waits for one.
+    pub(crate) fn go_on(&mut self, at: &mut Moment<'_>) {
+        if self.hold == Hold::Speaking {
+            return;
+        }
+        self.hold = Hold::Speaking;
+        for utterance in &mut self.queue {
+            self.last = UtteranceId(self.last.0 + 1);
+            utterance.id = self.last;
+            utterance.moved = at.now;
+            at.speech(Speech::Synthesize(self.last, utterance.text.clone().into()));
+        }
+    }
+
+    /// Says this before everything that waits for a line.
+    pub(crate) fn say_first(&mut self, whose: Whose, text: &str, now: Instant) {
+        for clause in clause::clauses(text).into_iter().rev() {
+            self.queue.push_front(Utterance::held(whose, clause, now));
+        }
+    }
+
+    fn unheard(&self) -> String {
+        let texts = self.queue.iter().map(|it| it.text.as_str());
+        texts.fold(String::new(), join)
     }
 
     /// Says one clause, after everything that is being said.
     pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) {
+        if self.hold != Hold::Speaking {
+            self.queue.push_back(Utterance::held(whose, text, at.now));
+            return;
+        }
         self.last = UtteranceId(self.last.0 + 1);
         at.speech(Speech::Synthesize(self.last, text.clone().into()));
         self.queue.push_back(Utterance {
@@ -114,6 +263,11 @@ impl Voice {
         for clause in clause::clauses(text) {
             self.say(whose, clause, at);
         }
+    }
+
+    /// Whether anything of what was ever said has been heard.
+    pub(crate) fn sounded(&self) -> bool {
+        self.sounded
     }
 
     pub(crate) fn is_silent(&self) -> bool {
@@ -148,17 +302,22 @@ impl Voice {
 
     /// By when what is at the front must have been heard a little more.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<Instant> {
-        self.queue.front().map(|it| it.moved + policy.synthesize)
+        let front = self.queue.front().filter(|_| self.hold == Hold::Speaking);
+        front.map(|it| it.moved + policy.synthesize)
     }
 
     /// What is at the front, if it has not been heard any more for too long.
     pub(crate) fn stuck(&self, at: &Moment<'_>) -> Option<UtteranceId> {
-        let late = |it: &&Utterance| it.moved + at.plan.policy.synthesize <= at.now;
+        let late = |it: &&Utterance| {
+            self.hold == Hold::Speaking && it.moved + at.plan.policy.synthesize <= at.now
+        };
         self.queue.front().filter(late).map(|it| it.id)
     }
 
     pub(crate) fn length(&mut self, id: UtteranceId, length: Duration) {
-        let Some(utterance) = self.queue.iter_mut().find(|it| it.id == id) else {
+        let asked = self.hold == Hold::Speaking;
+        let found = |it: &&mut Utterance| asked && it.id == id;
+        let Some(utterance) = self.queue.iter_mut().find(found) else {
             return;
         };
         if utterance.length.is_none() {
@@ -190,6 +349,7 @@ impl Voice {
         let Some(index) = known.filter(|_| progress.done || !progress.played.is_zero()) else {
             return heard;
         };
+        self.sounded = true;
         // Sound comes in order: what was made before what is heard now was heard.
         let ended = if progress.done { index + 1 } else { index };
         for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
@@ -213,7 +373,9 @@ impl Voice {
 
     /// The mouth could not say this. Returns it, or nothing if it is not being said.
     pub(crate) fn fail(&mut self, id: UtteranceId, at: &mut Moment<'_>) -> Option<Unsaid> {
-        let found = |it: &&mut Utterance| it.id == id && !it.failed;
+        // What waits for a line has not been asked of the mouth.
+        let asked = self.hold == Hold::Speaking;
+        let found = |it: &&mut Utterance| asked && it.id == id && !it.failed;
         let utterance = self.queue.iter_mut().find(found)?;
         utterance.failed = true;
         self.failures += 1;
@@ -252,6 +414,16 @@ impl Voice {
             tell(stopped, "", at);
             return;
         };
+        if self.hold != Hold::Speaking {
+            let unheard = self.unheard();
+            self.queue.clear();
+            if self.hold == Hold::Held && !matches!(stopped, Stopped::Nobody) {
+                let (heard, unheard) = (String::new().into(), unheard.into());
+                at.event(Event::AgentInterrupted { heard, unheard });
+            }
+            tell(stopped, "", at);
+            return;
+        }
         at.media(Media::Cut(last));
         at.speech(Speech::Cancel(last));
         self.silenced = Some(Silenced {
@@ -324,6 +496,28 @@ fn tell(stopped: Stopped, more: &str, at: &mut Moment<'_>) {
 }
 
 impl Utterance {
+    /// One that waits for a line.
+    fn held(whose: Whose, text: String, now: Instant) -> Self {
+        Self {
+            id: UtteranceId(0),
+            text,
+            whose,
+            played: Duration::ZERO,
+            length: None,
+            moved: now,
+            failed: false,
+        }
+    }
+
+    /// What the caller has heard and has not; all of it if it has begun and will be over `soon`.
+    fn broken(&self, soon: Duration, pace: &Pace) -> (&str, &str) {
+        let length = self.length.unwrap_or_else(|| pace.estimate(&self.text));
+        if !self.played.is_zero() && self.played + soon >= length {
+            return (&self.text, "");
+        }
+        self.split(pace)
+    }
+
     /// Splits the text after the last word that was heard to its end.
     fn split(&self, pace: &Pace) -> (&str, &str) {
         let all = self.text.as_str();

@@ -13,6 +13,8 @@ fn every_event_is_written_like_this() {
         {"type":"call.ringing"}
         {"type":"call.answered"}
         {"type":"call.connected"}
+        {"type":"call.disconnected"}
+        {"type":"call.reconnected","gap_ms":1250}
         {"type":"call.ended","by":"caller","why":"hung_up"}
         {"type":"caller.speech_started"}
         {"type":"caller.speech_ended"}
@@ -87,6 +89,8 @@ fn every_event() -> Vec<Event> {
         Event::Ringing,
         Event::Answered,
         Event::Connected,
+        Event::Disconnected,
+        Event::Reconnected { gap_ms: 1_250 },
         Event::Ended(End {
             by: Party::Caller,
             why: Why::HungUp,
@@ -124,6 +128,8 @@ fn every_event() -> Vec<Event> {
             | Event::Ringing
             | Event::Answered
             | Event::Connected
+            | Event::Disconnected
+            | Event::Reconnected { .. }
             | Event::Ended(_)
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded

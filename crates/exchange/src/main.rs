@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use exchange::load::{self, LoadPlan, LoadReport, Percentiles};
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::stopwatch::{Clear, Reply};
-use exchange::{Answer, Exchange, Happening, Outcome, Status, wav};
+use exchange::{Answer, Exchange, Happening, Outcome, Status, mischief, wav};
 use serde::Serialize;
 use std::error::Error;
 use std::io::Write;
@@ -75,6 +75,29 @@ struct Serve {
     /// when the agent has been silent for a while.
     #[arg(long, value_parser = pair)]
     phone: Vec<(String, String)>,
+    /// What becomes of a call whose media socket breaks without a close.
+    #[arg(long, value_enum, default_value_t = Abrupt::GoesOn)]
+    abrupt: Abrupt,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Abrupt {
+    /// Its instructions go on behind the stream.
+    GoesOn,
+    /// It stays up in silence.
+    Stays,
+    /// It ends.
+    Ends,
+}
+
+impl From<Abrupt> for mischief::Abrupt {
+    fn from(abrupt: Abrupt) -> Self {
+        match abrupt {
+            Abrupt::GoesOn => Self::GoesOn,
+            Abrupt::Stays => Self::Stays,
+            Abrupt::Ends => Self::Ends,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -170,7 +193,15 @@ async fn serve(serve: Serve, json: bool) -> Result<ExitCode, Box<dyn Error>> {
     for (number, plan) in &serve.phone {
         builder = builder.phone(number, phone_plan(plan)?);
     }
-    let exchange = builder.start().await?;
+    let socket = mischief::Socket {
+        abrupt: serve.abrupt.into(),
+        ..mischief::Socket::default()
+    };
+    let mischief = mischief::Mischief {
+        socket,
+        ..mischief::Mischief::default()
+    };
+    let exchange = builder.mischief(mischief).start().await?;
     say(
         json,
         &serde_json::json!({"type": "listening", "url": exchange.base_url()}),

@@ -47,6 +47,8 @@ pub struct Socket {
     pub signature: Signature,
     /// What becomes of the connection.
     pub line: Wire,
+    /// What the carrier does with a call whose connection broke without a close.
+    pub abrupt: Abrupt,
     /// What else the carrier sends.
     pub chatter: Chatter,
     /// How the sound's messages arrive.
@@ -93,6 +95,19 @@ pub enum Wire {
     DropsAt(Duration),
     /// From this long after `start` nothing is read any more; sound is still sent.
     StallsAt(Duration),
+}
+
+/// What the carrier does with a call whose connection broke without a close. Its documents promise
+/// the next verb only for a socket that was closed; so all of these must be lived with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Abrupt {
+    /// The same as after a close: the next verb.
+    #[default]
+    GoesOn,
+    /// Nothing: the call stays up, in silence, until someone interferes.
+    Stays,
+    /// It ends the call.
+    Ends,
 }
 
 /// What else the carrier sends on the media socket.

@@ -79,6 +79,11 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
+    /// Forgets what it was about to say.
+    pub(crate) fn forget(&mut self) {
+        self.due.clear();
+    }
+
     pub(crate) fn new(replies: Vec<Reply>) -> Self {
         Self {
             replies: replies.into(),

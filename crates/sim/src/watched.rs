@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use call::event::End;
 use call::input::{self, Carrier, Command, Input};
-use call::{Call, Event, Mode, Output, Phrases, Plan, TurnId, output};
+use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output};
 use media::UtteranceId;
 
 /// A call that is watched: it panics when a promise is broken.
@@ -138,6 +138,72 @@ impl Watched {
         (watched, out)
     }
 
+    /// Takes a call up that another process lost, and watches it. What was promised of what came
+    /// before is not known any more.
+    pub fn resume(now: Instant, plan: Plan, memory: Memory, gone: Duration) -> (Self, Vec<Output>) {
+        let (mut watched, _) = Self::start(now, plan.clone());
+        let (hung_up, lost) = match &memory {
+            Memory::Waiting => (false, false),
+            Memory::Answered | Memory::Up { .. } => (false, true),
+            Memory::Ending(_) | Memory::Over => (true, true),
+        };
+        watched.life.connected = !matches!(memory, Memory::Waiting | Memory::Answered);
+        watched.life.lost = lost;
+        watched.life.ended = matches!(memory, Memory::Over);
+        watched.hearing.has_ears &= !hung_up;
+        watched.remember(&memory);
+        let (call, out) = Call::resume(now, plan, memory, gone);
+        let asked = out.iter().any(|it| {
+            matches!(
+                it,
+                Output::Carrier(output::Carrier::Dial | output::Carrier::Answer)
+            )
+        });
+        assert!(!asked, "a call that is taken up again was dialled");
+        watched.life.hung_up = hung_up;
+        watched.call = call;
+        (watched, out)
+    }
+
+    fn remember(&mut self, memory: &Memory) {
+        let Memory::Up {
+            talk: memory::Talk::Conversation(thread),
+            ..
+        } = memory
+        else {
+            return;
+        };
+        self.turns.last = Some(thread.turn);
+        self.saying.last = thread.last;
+        self.hearing.untold = words(&thread.untold);
+        let owners = thread.waiting.iter();
+        self.saying
+            .phrases
+            .extend(owners.map(|it| it.reveal().clone()));
+        for unheard in &thread.unheard {
+            match unheard.name {
+                memory::Name::Owner | memory::Name::Ours => {
+                    self.saying.phrases.push(unheard.text.reveal().clone());
+                }
+                memory::Name::Agent => {}
+            }
+        }
+        if let memory::Holder::Agent(answering) = &thread.floor {
+            self.turns.open = Some(Open {
+                turn: answering.turn,
+                words: words(&answering.said),
+                clauses: Vec::new(),
+                begun: false,
+                broken: true,
+            });
+        }
+    }
+
+    /// As [`Call::memory`].
+    pub fn memory(&self, now: Instant) -> Memory {
+        self.call.memory(now)
+    }
+
     /// As [`Call::handle`].
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
         let was_over = self.call.is_over();
@@ -223,12 +289,11 @@ impl Watched {
             Input::Speech(input::Speech::Length(id, length)) if !length.is_zero() => {
                 self.saying.complete(*id);
             }
-            Input::Carrier(Carrier::Disconnected) => {
-                self.life.lost = true;
-                self.owner.wanted.clear();
-            }
-            Input::Command(Command::Say(text)) if self.hears_owner() => {
-                self.owner.wanted.push((now, text.reveal().clone()));
+            Input::Carrier(Carrier::Disconnected | Carrier::Dropped) => self.lose(),
+            Input::Command(Command::Say(text)) => {
+                if self.hears_owner() {
+                    self.owner.wanted.push((now, text.reveal().clone()));
+                }
                 self.saying.phrases.push(text.reveal().clone());
             }
             Input::Agent(_)
@@ -237,6 +302,15 @@ impl Watched {
             | Input::Media(_)
             | Input::Speech(_)
             | Input::Timeout => {}
+        }
+    }
+
+    /// What is being said breaks off, and goes on when there is sound again.
+    fn lose(&mut self) {
+        self.life.lost = true;
+        self.owner.wanted.clear();
+        if let Some(open) = &mut self.turns.open {
+            open.broken = true;
         }
     }
 
@@ -255,6 +329,10 @@ impl Watched {
                 assert!(!self.life.hung_up, "hung up twice");
                 self.life.hung_up = true;
                 self.owner.wanted.clear();
+            }
+            Output::Carrier(output::Carrier::Reconnect) => {
+                assert!(!self.life.hung_up, "wants sound after hanging up");
+                assert!(self.life.lost, "wants sound that is there");
             }
             Output::Event(event) => self.check_event(before, event),
             Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
@@ -289,6 +367,11 @@ impl Watched {
                 assert!(!self.life.connected, "connected twice");
                 self.life.connected = true;
             }
+            Event::Disconnected => assert!(self.life.lost, "there is sound"),
+            Event::Reconnected { .. } => {
+                assert!(self.life.lost, "the sound was never gone");
+                self.life.lost = false;
+            }
             Event::Ended(end) => self.check_reason(before, *end),
             Event::CallerSaid { text } => {
                 let text = text.reveal().clone();
@@ -308,6 +391,9 @@ impl Watched {
                     open.begun |= open.clauses.contains(text.reveal());
                 }
             }
+            // What was held back while there was no sound, and never will be heard.
+            Event::AgentInterrupted { heard, .. }
+                if self.life.lost && self.saying.cut.is_empty() && heard.reveal().is_empty() => {}
             Event::AgentInterrupted { heard, unheard } => {
                 self.saying.interrupted(heard.reveal(), unheard.reveal());
             }
@@ -402,7 +488,10 @@ impl Turns {
             output::Agent::Abandon(turn) => {
                 let mut open = self.close(*turn);
                 let heard = open.clauses.iter().any(|it| saying.has_sounded(it));
-                assert!(!open.begun && !heard, "took back what was heard");
+                assert!(
+                    open.broken || (!open.begun && !heard),
+                    "took back what was heard"
+                );
                 open.words.append(&mut hearing.untold);
                 hearing.untold = open.words;
             }
@@ -624,8 +713,23 @@ impl Before {
     }
 }
 
+fn words(text: &Private<String>) -> Vec<String> {
+    let text = text.reveal();
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        vec![text.clone()]
+    }
+}
+
 fn spoken_phrases(mode: &Mode, phrases: &Phrases) -> Vec<String> {
-    let all = [&phrases.filler, &phrases.apology, &phrases.goodbye];
+    let Phrases {
+        filler,
+        apology,
+        back,
+        goodbye,
+    } = phrases;
+    let all = [filler, apology, back, goodbye];
     let mut all: Vec<String> = all.iter().map(|it| it.reveal().clone()).collect();
     match mode {
         Mode::Conversation { opening } => match opening {

@@ -16,6 +16,7 @@ use crate::{Ears, Mouth, Network, Reply, Watched};
 /// One call and everything around it.
 #[derive(Debug)]
 pub struct World {
+    plan: Plan,
     call: Watched,
     session: Session,
     start: Instant,
@@ -54,6 +55,8 @@ pub enum Happening {
     Speech(Speech),
     /// The agent says this.
     Agent(call::input::Agent),
+    /// The process dies. Another takes the call up this much later; for the story no time passes.
+    Killed(Duration),
 }
 
 #[derive(Debug)]
@@ -69,8 +72,9 @@ struct Caller {
 impl World {
     /// A call that is about to start. Packets flow from the first moment.
     pub fn new(start: Instant, plan: Plan, replies: Vec<Reply>) -> Self {
-        let (call, out) = Watched::start(start, plan);
+        let (call, out) = Watched::start(start, plan.clone());
         let mut world = Self {
+            plan,
             call,
             session: session(Network::default()),
             start,
@@ -188,8 +192,21 @@ impl World {
                 }
                 Happening::Speech(speech) => self.tell(Input::Speech(speech)),
                 Happening::Agent(answer) => self.tell(Input::Agent(answer)),
+                Happening::Killed(gone) => self.restart(gone),
             }
         }
+    }
+
+    /// Nothing but what is remembered of the call is left; its agent has the rest of its answers.
+    fn restart(&mut self, gone: Duration) {
+        let memory = self.call.memory(self.now);
+        let (call, out) = Watched::resume(self.now, self.plan.clone(), memory, gone);
+        self.call = call;
+        self.session = session(self.network);
+        self.speaking = Speaking::new(Mouth::default());
+        self.far.clear();
+        self.agents.forget();
+        self.perform(out);
     }
 
     fn talk(&mut self, length: Duration, words: &'static str) {

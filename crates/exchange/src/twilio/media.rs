@@ -10,7 +10,7 @@ use crate::ear::FRAME_TIME;
 use crate::g711::Law;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Returned};
 use crate::line::{Fit, Marked, Tick};
-use crate::mischief::{Chatter, Chunks, Connect, Signature, Socket, Wire};
+use crate::mischief::{Abrupt, Chatter, Chunks, Connect, Signature, Socket, Wire};
 use crate::phone::Deed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -77,6 +78,13 @@ impl Conversation {
                     media.close()
                 }
                 self.tell_stream(stream, &sid, event, "");
+                if closing != Closing::ByApplication {
+                    match self.socket.abrupt {
+                        Abrupt::GoesOn => {}
+                        Abrupt::Stays => self.aside(pending()).await?,
+                        Abrupt::Ends => return Err(Turn::Ended(by)),
+                    }
+                }
                 Ok(Ended {
                     stream: sid,
                     event,

@@ -57,6 +57,8 @@ fn story(network: Network) -> Vec<Event> {
             | Event::Ringing
             | Event::Answered
             | Event::Connected
+            | Event::Disconnected
+            | Event::Reconnected { .. }
             | Event::Ended(_)
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded

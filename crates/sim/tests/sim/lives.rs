@@ -255,15 +255,15 @@ fn lost_sound_usually_means_that_the_caller_hung_up() {
     check(
         &world,
         expect![[r#"
-        001040  caller.speech_started
-        001580  caller.speech_ended
-        002180  caller.said "hello"
-        002180  agent.turn_started "hello"
-        002180    agent: 1 turn "hello"
-        004000  agent.interrupted heard="We open at nine and" unheard="close at five every day."
-        004000    agent: 1 interrupted "We open at nine and"
-        004600  call.ended by="caller" why="hung_up"
-    "#]],
+            001040  caller.speech_started
+            001580  caller.speech_ended
+            002180  caller.said "hello"
+            002180  agent.turn_started "hello"
+            002180    agent: 1 turn "hello"
+            004000  agent.interrupted heard="We open at nine and" unheard="close at five every day."
+            004600    agent: 1 interrupted "We open at nine and"
+            004600  call.ended by="caller" why="hung_up"
+        "#]],
     );
 }
 
@@ -272,16 +272,17 @@ fn lost_sound_without_a_reason_is_the_carriers_fault() {
     let world = conversation(&[])
         .at(1_000, speak(800, "is anybody there"))
         .at(1_900, Happening::Carrier(Carrier::Disconnected))
-        .at(3_000, Happening::Carrier(Carrier::Connected))
-        .run(20_000);
+        .run(60_000);
     check(
         &world,
         expect![[r#"
-        001040  caller.speech_started
-        002100  caller.said "is anybody there"
-        006900    carrier: HangUp
-        011900  call.ended by="carrier" why="fault"
-    "#]],
+            001040  caller.speech_started
+            002100  caller.said "is anybody there"
+            006900  call.disconnected
+            006900    carrier: Reconnect
+            026900    carrier: HangUp
+            031900  call.ended by="carrier" why="fault"
+        "#]],
     );
 }
 

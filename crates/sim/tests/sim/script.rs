@@ -17,6 +17,7 @@ pub(crate) fn plan(direction: Direction, opening: Opening) -> Plan {
         phrases: Phrases {
             filler: "One moment, please.".into(),
             apology: "Sorry, what was that?".into(),
+            back: "Sorry, the line was gone.".into(),
             goodbye: "I have to go. Goodbye.".into(),
         },
     }

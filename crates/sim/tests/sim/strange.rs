@@ -37,6 +37,7 @@ struct Strange {
     now: Instant,
     begun: Instant,
     tape: Tape,
+    plan: Plan,
     call: Watched,
     /// How likely the next thing makes no sense, in percent.
     nonsense: u64,
@@ -91,8 +92,9 @@ impl Strange {
         let now = Instant::now();
         let plan = dice.plan();
         let nonsense = [2, 10, 60][dice.roll(3) as usize];
-        let (call, out) = Watched::start(now, plan);
+        let (call, out) = Watched::start(now, plan.clone());
         let mut strange = Self {
+            plan,
             dice,
             now,
             begun: now,
@@ -158,16 +160,42 @@ impl Strange {
                 self.tell(Input::Command(Command::Say(text.into())));
             }
             96 => self.tell(Input::Carrier(Carrier::Pressed(key()))),
+            // Another process takes up what this one lost.
+            97 if self.dice.percent(50) => self.restart(),
             97 => {
                 let probability = self.dice.roll(11) as f32 / 10.0;
                 self.tell(Input::Speech(Speech::EndOfTurn { probability }));
             }
-            98 if self.dice.percent(30) => self.tell(Input::Carrier(Carrier::Disconnected)),
+            98 if self.dice.percent(30) => {
+                let lost = [Carrier::Disconnected, Carrier::Dropped];
+                let lost = lost[self.dice.roll(2) as usize].clone();
+                self.tell(Input::Carrier(lost));
+                if self.dice.percent(70) {
+                    self.now += ms(self.dice.roll(4_000));
+                    self.tell(Input::Carrier(Carrier::Connected));
+                }
+            }
             99 if self.dice.percent(30) => {
                 let end = self.dice.end();
                 self.tell(Input::Carrier(Carrier::Ended(end)));
             }
             _ => self.now += ms(self.dice.roll(300)),
+        }
+    }
+
+    /// The process is gone, and all that it did not write down with it.
+    fn restart(&mut self) {
+        let memory = self.call.memory(self.now);
+        let gone = ms(self.dice.roll(4_000));
+        let (call, out) = Watched::resume(self.now, self.plan.clone(), memory, gone);
+        self.call = call;
+        self.utterances.clear();
+        self.cut.clear();
+        (self.speaking, self.answering, self.asked) = (Talks::No, Answering::No, 0);
+        self.seen.restarted += 1;
+        self.perform(&out);
+        if self.dice.percent(80) {
+            self.tell(Input::Carrier(Carrier::Connected));
         }
     }
 
@@ -294,6 +322,13 @@ impl Strange {
     fn tell(&mut self, input: Input) {
         self.inputs += 1;
         let before = Words::of(&input);
+        if matches!(
+            input,
+            Input::Carrier(Carrier::Disconnected | Carrier::Dropped)
+        ) {
+            // There is nothing left that could say how much of a cut was heard.
+            self.utterances.clear();
+        }
         let out = self.hand(input);
         self.seen.guessed += u64::from(before.guessed(&out));
         self.answer_cuts();
@@ -397,6 +432,7 @@ impl Words {
 #[derive(Debug, Default)]
 struct Seen {
     live: u64,
+    restarted: u64,
     turns: u64,
     heard: u64,
     taken_back: u64,
@@ -439,6 +475,7 @@ impl Seen {
 
     fn add(&mut self, other: &Self) {
         self.live += other.live;
+        self.restarted += other.restarted;
         self.turns += other.turns;
         self.heard += other.heard;
         self.taken_back += other.taken_back;
@@ -459,6 +496,7 @@ impl Seen {
     fn check(&self) {
         for (what, count) in [
             ("live", self.live),
+            ("restarted", self.restarted),
             ("turns", self.turns),
             ("heard", self.heard),
             ("taken back", self.taken_back),
@@ -622,6 +660,7 @@ impl Dice {
             5..=9 => Input::Carrier(Carrier::Connected),
             10 => Input::Carrier(Carrier::Pressed(key())),
             11 if self.percent(10) => Input::Carrier(Carrier::Disconnected),
+            55 if self.percent(10) => Input::Carrier(Carrier::Dropped),
             12 if self.percent(10) => Input::Carrier(Carrier::Ended(self.end())),
             13 if self.percent(10) => Input::Command(Command::HangUp),
             14 => Input::Agent(Agent::HangUp(turn)),

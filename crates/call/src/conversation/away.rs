@@ -1,0 +1,196 @@
+//! A conversation whose line is gone for a while: what is kept, and how it goes on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Conversation;
+use crate::Private;
+use crate::event::End;
+use crate::floor::Floor;
+use crate::hearing::Hearing;
+use crate::memory::{Answering, Holder, Name, Thread, Unheard};
+use crate::moment::Moment;
+use crate::turn::{More, Speaker, Turn};
+use crate::voice::{Rest, Voice, Whose};
+use crate::words::join;
+
+impl Conversation {
+    /// The line is gone. What was being said waits; the caller's last words are asked for.
+    pub(crate) fn hold(&mut self, at: &mut Moment<'_>) {
+        let heard = self.voice.hold(at);
+        if let Some(turn) = self.floor.turn_mut() {
+            turn.hear(&heard);
+            turn.begun |= !heard.is_empty();
+        }
+        if self.hearing.is_answered() {
+            self.hearing.finalize(at);
+        }
+        self.floor = match self.floor.take() {
+            Floor::Contested { turn, .. } => Floor::Agent { turn },
+            Floor::Caller | Floor::Pause { .. } | Floor::Finalizing { .. } => Floor::Caller,
+            floor @ (Floor::Open { .. }
+            | Floor::Thinking { .. }
+            | Floor::Agent { .. }
+            | Floor::Closing { .. }) => floor,
+        };
+    }
+
+    /// There is a line again, after this long without one. Returns how the call should end, if it
+    /// should.
+    pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) -> Option<End> {
+        self.hearing.give_up(at);
+        self.hearing.speech_lost();
+        if gone > UNNOTICED && !self.is_closing() {
+            let back = at.plan.phrases.back.reveal();
+            self.voice.say_first(Whose::Ours, back, at.now);
+        }
+        self.voice.go_on(at);
+        let patient = at.now + at.plan.policy.endpoint_long;
+        match self.floor.take() {
+            Floor::Open { .. } => self.free(at.now, at),
+            // They may have been in the middle of a sentence.
+            Floor::Caller
+            | Floor::Pause { .. }
+            | Floor::Finalizing { .. }
+            | Floor::Contested { .. } => {
+                self.floor = Floor::Pause {
+                    ended: at.now,
+                    until: patient,
+                };
+            }
+            Floor::Thinking { mut turn } => {
+                (turn.quiet, turn.idle) = (at.now, at.now);
+                self.floor = Floor::Thinking { turn };
+            }
+            Floor::Agent { turn } => self.floor = Floor::Agent { turn },
+            Floor::Closing { end, .. } => {
+                let until = at.now + self.voice.patience(&at.plan.policy);
+                self.floor = Floor::Closing { end, until };
+            }
+        }
+        self.settle(at)
+    }
+
+    /// What must be remembered, and what was heard of the clause that is being said. `None`:
+    /// nothing yet.
+    pub(crate) fn memory(&self) -> Option<(Thread, String)> {
+        let voice = self.voice.rest(SOON);
+        let mut of_turn = "";
+        if voice.of == Whose::Turn {
+            of_turn = &voice.heard;
+        }
+        let heard = |turn: &Turn| Private::from(join(turn.heard.clone(), of_turn));
+        let mut untold = join(self.hearing.untold().to_owned(), self.hearing.in_doubt());
+        let floor = match &self.floor {
+            Floor::Open { .. } => Holder::Nobody,
+            Floor::Caller | Floor::Pause { .. } | Floor::Finalizing { .. } => Holder::Caller,
+            Floor::Closing { end, .. } => Holder::Closing(*end),
+            Floor::Thinking { turn } | Floor::Agent { turn } | Floor::Contested { turn, .. } => {
+                match &turn.speaker {
+                    Speaker::Ours => Holder::Nobody,
+                    Speaker::Opening => Holder::Opening(heard(turn)),
+                    Speaker::Agent { id, said } if turn.spoke => Holder::Agent(Answering {
+                        turn: *id,
+                        said: said.clone().into(),
+                        heard: heard(turn),
+                        hangs_up: turn.more == More::HangUp,
+                    }),
+                    Speaker::Agent { said, .. } => {
+                        untold = join(said.clone(), &untold);
+                        Holder::Caller
+                    }
+                }
+            }
+        };
+        let heard_any = self.voice.sounded() || self.heard.0 > 0 || !untold.is_empty();
+        let waiting = self.waiting.iter();
+        let thread = Thread {
+            turn: self.last,
+            heard: self.heard,
+            last: voice.last,
+            untold: untold.into(),
+            waiting: waiting.map(|(_, text)| text.clone().into()).collect(),
+            unheard: voice.rest.into_iter().map(unheard).collect(),
+            floor,
+        };
+        heard_any.then_some((thread, voice.heard))
+    }
+
+    /// Tells what of the clause was heard that broke off in another process.
+    pub(crate) fn broke(&self, heard: Private<String>, at: &mut Moment<'_>) {
+        self.voice.broke(heard, at);
+    }
+
+    /// A conversation as it was remembered, without a line yet.
+    pub(crate) fn recall(thread: Thread, at: &Moment<'_>) -> Self {
+        let now = at.now;
+        let floor = match thread.floor {
+            Holder::Nobody => Floor::Open { since: now },
+            Holder::Caller => Floor::Caller,
+            Holder::Closing(end) => Floor::Closing { end, until: now },
+            Holder::Opening(heard) => {
+                let mut turn = Turn::opening(now);
+                turn.hear(heard.reveal());
+                turn.begun = true;
+                Floor::Agent { turn }
+            }
+            Holder::Agent(answering) => {
+                let said = answering.said.into_revealed();
+                let mut turn = Turn::agent(answering.turn, said, now);
+                turn.hear(answering.heard.reveal());
+                turn.begun = !turn.heard.is_empty();
+                turn.spoke = true;
+                turn.more = if answering.hangs_up {
+                    More::HangUp
+                } else {
+                    More::Nothing
+                };
+                Floor::Agent { turn }
+            }
+        };
+        let waiting = thread.waiting.into_iter();
+        let rest = thread.unheard.into_iter().map(rest).collect();
+        Self {
+            floor,
+            hearing: Hearing::recall(thread.untold.into_revealed()),
+            voice: Voice::recall(thread.last, rest, now),
+            waiting: waiting
+                .map(|text| (now, text.into_revealed()))
+                .collect::<VecDeque<_>>(),
+            last: thread.turn,
+            heard: thread.heard,
+            failures: 0,
+        }
+    }
+}
+
+fn unheard(rest: Rest) -> Unheard {
+    let name = match rest.whose {
+        Whose::Owner => Name::Owner,
+        Whose::Ours => Name::Ours,
+        Whose::Turn => Name::Agent,
+    };
+    Unheard {
+        name,
+        text: rest.text.into(),
+    }
+}
+
+fn rest(unheard: Unheard) -> Rest {
+    let whose = match unheard.name {
+        Name::Owner => Whose::Owner,
+        Name::Ours => Whose::Ours,
+        Name::Agent => Whose::Turn,
+    };
+    Rest {
+        whose,
+        text: unheard.text.into_revealed(),
+    }
+}
+
+/// A gap up to this long needs no apology.
+pub(crate) const UNNOTICED: Duration = Duration::from_secs(2);
+
+/// Memories are taken a few times a second, and the far end plays on what it has: what would be
+/// over by then counts as heard.
+pub(crate) const SOON: Duration = Duration::from_millis(350);
