@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use ports::{Blame, Fault, Secret, code};
 use rand::RngCore;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::Plan;
 use crate::http::{self, Desk, STRANGERS};
 use crate::state::make_folder;
-use crate::switchboard::{LoadVoice, Switchboard};
+use crate::switchboard::{LoadVoice, Lost, Switchboard};
 
 /// A gateway that serves until it is dropped or closed.
 pub struct Gateway {
@@ -32,30 +33,38 @@ impl Gateway {
     ///
     /// What must outlive the process is kept in the folder `state`.
     pub async fn start(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Self, Fault> {
-        if let Some(recordings) = &plan.recordings {
-            make_folder(recordings).map_err(|error| {
-                let message = format!("cannot make {} for recordings", recordings.display());
-                Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
-                    .hint("change `dir` in [recordings], or grant access to it")
-                    .because(error)
-            })?;
-        }
-        let listener = http::bind(plan.listen).await?;
-        let address = listener.local_addr().unwrap_or(plan.listen);
+        let (listener, board) = open(plan, load_voice, state).await?;
+        Ok(Self::serve(listener, board))
+    }
+
+    /// The same, and takes up the calls that a gateway before it did not live to see the end of.
+    /// Those that are beyond it are to be given to [`Switchboard::settle`].
+    pub async fn resume(
+        plan: Plan,
+        load_voice: LoadVoice,
+        state: PathBuf,
+    ) -> Result<(Self, Lost), Fault> {
+        let (listener, board) = open(plan, load_voice, state).await?;
+        // Carriers wait in the listener's queue, and are answered once the calls are known.
+        let lost = board.resume().await;
+        Ok((Self::serve(listener, board), lost))
+    }
+
+    fn serve(listener: TcpListener, board: Arc<Switchboard>) -> Self {
+        let address = listener.local_addr().unwrap_or(board.plan().listen);
         let token = Secret::new(random());
-        let board = Switchboard::new(plan, load_voice, state)?;
         let desk = Desk {
             board: board.clone(),
             token: token.clone(),
             instance: random(),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
-        Ok(Self {
+        Self {
             address,
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
-        })
+        }
     }
 
     /// Ends every call, waits for carriers to confirm, and stops.
@@ -64,6 +73,24 @@ impl Gateway {
         // Whoever reads the calls' events has yet to be told of their ends.
         tokio::time::sleep(LAST_NEWS).await;
     }
+}
+
+async fn open(
+    plan: Plan,
+    load_voice: LoadVoice,
+    state: PathBuf,
+) -> Result<(TcpListener, Arc<Switchboard>), Fault> {
+    if let Some(recordings) = &plan.recordings {
+        make_folder(recordings).map_err(|error| {
+            let message = format!("cannot make {} for recordings", recordings.display());
+            Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
+                .hint("change `dir` in [recordings], or grant access to it")
+                .because(error)
+        })?;
+    }
+    let listener = http::bind(plan.listen).await?;
+    let board = Switchboard::new(plan, load_voice, state)?;
+    Ok((listener, board))
 }
 
 impl Drop for Gateway {

@@ -10,6 +10,7 @@ pub mod http;
 pub mod journal;
 mod keypad;
 pub mod line;
+pub mod memory;
 pub mod recorder;
 pub mod rules;
 pub mod runner;

@@ -10,8 +10,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use call::input::{self, Input};
-use call::{Call, Output, Private, output};
-use media::Rate;
+use call::{Call, Memory, Mode, Output, Private, output};
+use media::{Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
 use ports::{Fault, Link, code};
@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
+use crate::memory::Remembered;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
@@ -36,6 +37,8 @@ pub struct Parts<L> {
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
     pub recording: Option<PathBuf>,
+    /// What the call is for: remembered with how it stands.
+    pub mode: Mode,
 }
 
 /// What turns sound into conversation.
@@ -76,6 +79,7 @@ pub const ASSUMED: Rate = Rate::Hz8000;
 pub async fn run<L: Line>(call: Call, first: Vec<Output>, parts: Parts<L>) {
     let mut runner = Runner::new(call, parts);
     let mut first = VecDeque::from(first);
+    runner.remember();
     runner.perform(&mut first);
     let mut timer = Box::pin(sleep_until(Instant::now()));
     while !runner.call.is_over() {
@@ -101,7 +105,20 @@ struct Runner<L> {
     orders: mpsc::Sender<output::Carrier>,
     log: CallLog,
     recording: Option<PathBuf>,
+    /// The recording of a call whose socket is gone.
+    recorder: Option<Recorder>,
+    /// What was cut so far: sound that was already being made of it comes too late.
+    barred: UtteranceId,
+    notebook: Notebook,
     found: Vec<Found>,
+}
+
+/// What is kept of the call in case this process dies.
+struct Notebook {
+    mode: Mode,
+    written: Option<Memory>,
+    /// When the next look is due. Whatever the world is told of is written down at once.
+    next: Instant,
 }
 
 enum Happened<L> {
@@ -140,6 +157,13 @@ impl<L: Line> Runner<L> {
             orders: parts.orders,
             log: parts.log,
             recording: parts.recording,
+            recorder: None,
+            barred: UtteranceId(0),
+            notebook: Notebook {
+                mode: parts.mode,
+                written: None,
+                next: Instant::now(),
+            },
             found: Vec::new(),
         }
     }
@@ -181,7 +205,7 @@ impl<L: Line> Runner<L> {
                     sound.receive(now, text.as_str(), &mut self.found);
                 }
             }
-            Happened::Message(Incoming::Closed) => self.found.push(Found::Stopped),
+            Happened::Message(Incoming::Closed) => self.found.push(Found::Broke),
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
@@ -204,6 +228,40 @@ impl<L: Line> Runner<L> {
         if let Some(sound) = &mut self.sound {
             sound.line.flush();
         }
+        if self.notebook.next <= Instant::now() {
+            self.remember();
+        }
+    }
+
+    /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
+    fn remember(&mut self) {
+        self.notebook.next = Instant::now() + REMEMBERED;
+        if self.log.pen().is_dry() || self.call.is_over() {
+            return;
+        }
+        let now = self.notebook.next.into_std() - REMEMBERED;
+        // An echo has no words: it stands as it stood.
+        if let Some(progress) = self.progress().filter(|_| self.voice.is_some()) {
+            let progress = Input::Media(input::Media::Progress(progress));
+            let outputs = self.call.handle(now, progress);
+            self.perform(&mut outputs.into());
+        }
+        let memory = self.call.memory(now);
+        if self.notebook.is_news(&memory) {
+            let remembered = Remembered {
+                mode: self.notebook.mode.clone(),
+                memory,
+            };
+            self.log
+                .pen()
+                .remember(self.log.call(), || remembered.write());
+            self.notebook.written = Some(remembered.memory);
+        }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let now = Instant::now().into_std();
+        self.sound.as_ref().and_then(|it| it.progress(now))
     }
 
     fn wake(&mut self) {
@@ -227,13 +285,21 @@ impl<L: Line> Runner<L> {
                     Found::Pressed(digit) => {
                         self.tell(Input::Carrier(input::Carrier::Pressed(digit)))
                     }
-                    Found::Stopped => {
-                        self.detach();
-                        self.tell(Input::Carrier(input::Carrier::Disconnected));
-                    }
+                    Found::Stopped => self.lose(input::Carrier::Disconnected),
+                    Found::Broke => self.lose(input::Carrier::Dropped),
                 }
             }
         }
+    }
+
+    /// Tells the call that its sound is gone, and in which way.
+    fn lose(&mut self, how: input::Carrier) {
+        // What was heard until then is known only as long as there is a socket.
+        if let Some(progress) = self.progress() {
+            self.tell(Input::Media(input::Media::Progress(progress)));
+        }
+        self.detach();
+        self.tell(Input::Carrier(how));
     }
 
     /// Tells the call one thing, and does everything that follows from it.
@@ -241,7 +307,7 @@ impl<L: Line> Runner<L> {
         let now = Instant::now().into_std();
         let mut outputs = VecDeque::new();
         // A decision never rests on an old figure of what was heard.
-        if let Some(progress) = self.sound.as_ref().and_then(|it| it.progress(now)) {
+        if let Some(progress) = self.progress() {
             outputs.extend(
                 self.call
                     .handle(now, Input::Media(input::Media::Progress(progress))),
@@ -257,6 +323,7 @@ impl<L: Line> Runner<L> {
             let answer = match output {
                 Output::Event(event) => {
                     tracing::debug!(?event);
+                    self.notebook.next = Instant::now();
                     self.log.push(event);
                     None
                 }
@@ -267,6 +334,7 @@ impl<L: Line> Runner<L> {
                 }
                 Output::Media(output::Media::Cut(last)) => {
                     let now = Instant::now().into_std();
+                    self.barred = self.barred.max(last);
                     let cut = self.sound.as_mut().and_then(|it| it.cut(now, last));
                     Some(Input::Media(input::Media::Cut(cut)))
                 }
@@ -342,6 +410,7 @@ impl<L: Line> Runner<L> {
     fn spoke(&mut self, spoken: Option<Spoken>) {
         let now = Instant::now().into_std();
         match (spoken, &mut self.sound) {
+            (Some(Spoken::Audio(id, _) | Spoken::Done(id, _)), _) if id <= self.barred => {}
             (Some(Spoken::Audio(id, samples)), Some(sound)) => {
                 sound.play(now, id, &samples, &mut self.found);
             }
@@ -384,8 +453,8 @@ impl<L: Line> Runner<L> {
     /// Sound has come: gives it ears and a mouth of its rate, and tells the call.
     async fn attach(&mut self, attached: Attached<L>) {
         if self.sound.is_some() {
-            attached.line.close().await;
-            return;
+            // A newer socket: the carrier has given the old one up, whatever we still hear of it.
+            self.lose(input::Carrier::Disconnected);
         }
         let rate = attached.format.rate;
         let opened = self.open_voice(rate).await;
@@ -393,10 +462,10 @@ impl<L: Line> Runner<L> {
             loopback: self.voice.is_none(),
             ears: self.ears.as_ref().map(|it| it.tx.clone()),
             windows: self.open_windows(),
-            recorder: self
-                .recording
-                .take()
-                .map(|path| Recorder::start(path, rate)),
+            recorder: self.recorder.take().or_else(|| {
+                let path = self.recording.take()?;
+                Some(Recorder::start(path, rate))
+            }),
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.tell(Input::Carrier(input::Carrier::Connected));
@@ -430,7 +499,8 @@ impl<L: Line> Runner<L> {
     /// The sound is gone.
     fn detach(&mut self) {
         self.ears = None;
-        if let Some(sound) = self.sound.take() {
+        if let Some(mut sound) = self.sound.take() {
+            self.recorder = sound.take_recorder();
             tokio::spawn(put_away(sound));
         }
     }
@@ -441,6 +511,27 @@ impl<L: Line> Runner<L> {
         self.agent = None;
         if let Some(sound) = self.sound.take() {
             put_away(sound).await;
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish().await;
+        }
+    }
+}
+
+impl Notebook {
+    /// Whether a call stands otherwise than was written down. How much of its time is left says
+    /// the date.
+    fn is_news(&self, memory: &Memory) -> bool {
+        match (&self.written, memory) {
+            (
+                Some(Memory::Up {
+                    broken: was,
+                    talk: before,
+                    ..
+                }),
+                Memory::Up { broken, talk, .. },
+            ) => (was, before) != (broken, talk),
+            (written, memory) => written.as_ref() != Some(memory),
         }
     }
 }
@@ -502,6 +593,9 @@ const BROKEN: call::event::End = call::event::End {
     by: call::event::Party::Gateway,
     why: call::event::Why::Fault,
 };
+
+/// How old what is remembered may be, of what nobody was told.
+const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;

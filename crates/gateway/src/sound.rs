@@ -43,7 +43,10 @@ pub(crate) enum Found {
     Edge(Edge),
     Finished(Progress),
     Pressed(Digit),
+    /// The carrier says that the sound is over.
     Stopped,
+    /// The socket is gone without a word.
+    Broke,
 }
 
 /// What went wrong on the socket without ending the call.
@@ -214,6 +217,11 @@ impl<L: Line> Sound<L> {
     /// How much has been heard of the utterance now playing.
     pub(crate) fn progress(&self, now: Instant) -> Option<Progress> {
         self.session.progress(now - self.began)
+    }
+
+    /// The recording goes on without this socket.
+    pub(crate) fn take_recorder(&mut self) -> Option<Recorder> {
+        self.wiring.recorder.take()
     }
 
     /// The call is over: hands back what must still be closed.

@@ -68,6 +68,27 @@ pub struct Introduction {
     pub caller: Option<Number>,
     /// Our number.
     pub number: Number,
+    /// What was said before, if the call has been going on for a while: another process had it.
+    pub past: Past,
+}
+
+/// What was said on a call so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// In order.
+    pub lines: Vec<Line>,
+    /// The turn that is not over, and what the caller had said. The agent says no more in it; what
+    /// was heard of its answer is told when it is over.
+    pub open: Option<(TurnId, Private<String>)>,
+}
+
+/// Something that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// By the agent, as heard.
+    Agent(Private<String>),
+    /// By the caller, to the agent.
+    Caller(Private<String>),
 }
 
 /// What we tell an agent. See [`call::output::Agent`] for each.

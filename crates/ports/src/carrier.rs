@@ -47,6 +47,12 @@ pub trait Calls: Send + Sync {
     async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
     /// Ends a call, in whatever state it is. Ending one that is over is not a fault.
     async fn hang_up(&self, leg: &Leg) -> Result<(), Fault>;
+    /// Takes a call that is up out of whatever it is doing, and connects its sound to this socket.
+    /// Not to be repeated unless the fault says [`crate::Retry::IfNotSent`]: the socket opens once.
+    async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
+    /// Has the carrier end the call this long after it was answered, even if we are gone by then.
+    /// A later word replaces an earlier one.
+    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault>;
     /// How a call is doing, by the carrier's own word.
     async fn status(&self, leg: &Leg) -> Result<Status, Fault>;
     /// Checks that our credentials are good, for `offhook doctor`. Returns a line for people.
@@ -77,6 +83,9 @@ pub struct Stream {
     pub url: String,
     /// The token again, which the carrier repeats in the stream's first message.
     pub token: crate::Secret,
+    /// Where the carrier asks what to do next, once the socket is gone and the call is not
+    /// ([`Door::Again`]). Ours, and names the call.
+    pub back: String,
 }
 
 /// How a call is doing.
@@ -164,6 +173,8 @@ pub trait Webhooks: Send + Sync {
 pub enum Door {
     /// `/voice`: what should be done with this call?
     Voice,
+    /// `/again`: the socket of this call is gone; what should be done with it now?
+    Again,
     /// `/status`: this is how the call is doing.
     Status,
 }
@@ -221,6 +232,9 @@ pub struct Webhook {
 /// What happened to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
+    /// The call is up and has no sound: its socket is gone. At [`Door::Again`], the reply connects
+    /// it again.
+    Adrift,
     /// The far end picked up a call we made. At [`Door::Voice`], the reply connects it.
     Answered,
     /// It is over.

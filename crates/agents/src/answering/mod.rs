@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use call::TurnId;
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Line, Opens, Past, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
@@ -56,10 +56,11 @@ struct AnsweringService {
 
 #[async_trait]
 impl Agent for AnsweringService {
-    async fn open(&self, _call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
+    async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
         let (near, far) = pair(CAPACITY);
-        let machine = Machine::new(self.script.clone());
-        tokio::spawn(answer(machine, far));
+        let mut machine = Machine::new(self.script.clone());
+        let last = recall(&mut machine, call.past);
+        tokio::spawn(answer(machine, last, far));
         Ok(near)
     }
 
@@ -68,9 +69,25 @@ impl Agent for AnsweringService {
     }
 }
 
+/// Goes through what was said before, without a word, and returns the turn that is not over. What
+/// it took down then was kept then.
+fn recall(machine: &mut Machine, past: Past) -> Option<TurnId> {
+    let mut answered = false;
+    for line in past.lines {
+        match line {
+            Line::Caller(said) => {
+                let _ = machine.turn(said.reveal());
+                answered = true;
+            }
+            Line::Agent(_) if answered => machine.settle(),
+            Line::Agent(_) => machine.opened(),
+        }
+    }
+    past.open.map(|(turn, _)| turn)
+}
+
 /// Brings the machine's words to the call, until the call hangs up.
-async fn answer(mut machine: Machine, mut link: Link<Answer, Tell>) {
-    let mut last = None;
+async fn answer(mut machine: Machine, mut last: Option<TurnId>, mut link: Link<Answer, Tell>) {
     while let Some(tell) = link.rx.recv().await {
         let (turn, reply) = match tell {
             Tell::Open { turn } => (turn, machine.open()),
@@ -146,6 +163,7 @@ mod tests {
             direction,
             caller: None,
             number,
+            past: Past::default(),
         };
         let mut link = agent.open(call).await.expect("it is always there");
 
@@ -192,7 +210,7 @@ mod tests {
             greeting: None,
             owner: None,
         };
-        let machine = tokio::spawn(answer(Machine::new(script), far));
+        let machine = tokio::spawn(answer(Machine::new(script), None, far));
         drop(near);
         machine.await.expect("it does not panic");
     }

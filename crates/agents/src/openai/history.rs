@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use call::{Digit, Private, TurnId};
+use ports::agent::{self, Past};
 use serde::Serialize;
 
 /// The conversation so far.
@@ -60,6 +61,27 @@ impl History {
             open: None,
             keys: String::new(),
             room,
+        }
+    }
+
+    /// What was said before this model was asked anything.
+    pub(super) fn recall(&mut self, past: Past) {
+        for line in past.lines {
+            match line {
+                agent::Line::Agent(text) => self.add(Role::Assistant, text),
+                agent::Line::Caller(text) => self.add(Role::User, text),
+            }
+        }
+        if let Some((turn, said)) = past.open {
+            // It is told again, with all that was heard of the answer, when the turn is over.
+            while self
+                .past
+                .pop_back_if(|it| it.who == Role::Assistant)
+                .is_some()
+            {}
+            self.past
+                .pop_back_if(|it| it.who == Role::User && it.text == said);
+            self.open = Some((turn, said));
         }
     }
 
@@ -173,6 +195,36 @@ mod tests {
             "u: When do you open?",
             "a: At nine",
             "u: And when do you close?",
+        ];
+        assert_eq!(shown(&history), expected);
+    }
+
+    #[test]
+    fn a_conversation_that_another_process_began_goes_on() {
+        let mut history = history(1000);
+        let caller = |text: &str| agent::Line::Caller(text.into());
+        let agent = |text: &str| agent::Line::Agent(text.into());
+        history.recall(Past {
+            lines: vec![
+                agent("Hello."),
+                caller("When do you open?"),
+                agent("At nine."),
+                caller("And on Sundays?"),
+                agent("On Sundays"),
+            ],
+            open: Some((TurnId(7), "And on Sundays?".into())),
+        });
+        history.heard(TurnId(7), "On Sundays we are closed.".into());
+        history.turn(TurnId(8), "Thanks.");
+        let expected = [
+            "s: sys",
+            "u: (ring)",
+            "a: Hello.",
+            "u: When do you open?",
+            "a: At nine.",
+            "u: And on Sundays?",
+            "a: On Sundays we are closed.",
+            "u: Thanks.",
         ];
         assert_eq!(shown(&history), expected);
     }

@@ -148,7 +148,8 @@ impl Agent for OpenAi {
             Direction::Inbound => "(The phone rang, and you picked up. The caller is on the line.)",
             Direction::Outbound => "(You called someone, and they picked up.)",
         };
-        let history = History::new(self.system.clone(), scene, self.room);
+        let mut history = History::new(self.system.clone(), scene, self.room);
+        history.recall(call.past);
         tokio::spawn(converse(Arc::clone(&self.endpoint), history, far));
         Ok(near)
     }

@@ -635,6 +635,7 @@ async fn call(url: &str, patience: Patience) -> Link<Tell, Answer> {
         direction,
         caller: None,
         number,
+        past: ports::agent::Past::default(),
     };
     agent(url, patience)
         .open(call)

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Number;
-use ports::carrier::{Calls, Dial, Leg, Status, Stream};
+use ports::carrier::{Calls, Dial, Leg, Reply, Status, Stream};
 use ports::{Blame, Fault, Problem, Retry, code};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::status::{CallStatus, Cause, Direction};
-use super::{API_URL, Account, is_loopback, is_sid};
+use super::{API_URL, Account, is_loopback, is_sid, twiml};
 
 /// Twilio's REST API.
 ///
@@ -81,6 +81,24 @@ impl Calls for Api {
             outcome = self.end(&url).await;
         }
         outcome
+    }
+
+    async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+        let twiml = twiml::response(Reply::Connect(stream)).body;
+        let request = self.http.post(self.call_url(leg)?);
+        let answer = self.send(request.form(&[("Twiml", twiml)])).await;
+        let answer = answer.map_err(|lost| match lost {
+            Lost::NotSent(error) => unreachable(error).retry(Retry::IfNotSent),
+            Lost::PerhapsSent(error) => unreachable(error),
+        })?;
+        changed(&answer)
+    }
+
+    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
+        let limit = [("TimeLimit", seconds(length).min(MAX_LIMIT).to_string())];
+        let request = self.http.post(self.call_url(leg)?).form(&limit);
+        let answer = self.send(request).await.map_err(Lost::of_harmless)?;
+        changed(&answer)
     }
 
     async fn status(&self, leg: &Leg) -> Result<Status, Fault> {
@@ -172,11 +190,7 @@ impl Api {
     /// Sends a request that changes nothing, and takes only an answer that is one.
     async fn get(&self, request: RequestBuilder) -> Result<Answer, Fault> {
         let answer = self.send(request).await.map_err(Lost::of_harmless)?;
-        match answer.status {
-            200..=299 => Ok(answer),
-            status if is_trouble(status) => Err(trouble(status)),
-            status => Err(Refusal::read(&answer.body).fault(status)),
-        }
+        changed(&answer).map(|()| answer)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Lost> {
@@ -226,6 +240,15 @@ fn client(url: &Url) -> reqwest::Result<Client> {
         builder = builder.no_proxy();
     }
     builder.build()
+}
+
+/// Whether a change to a call was taken.
+fn changed(answer: &Answer) -> Result<(), Fault> {
+    match answer.status {
+        200..=299 => Ok(()),
+        status if is_trouble(status) => Err(trouble(status)),
+        status => Err(Refusal::read(&answer.body).fault(status)),
+    }
 }
 
 /// An answer of any status.
@@ -353,3 +376,6 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Twilio's own limit to ringing, in seconds.
 const MAX_RING: u64 = 600;
+
+/// Twilio's own limit to a call, in seconds.
+const MAX_LIMIT: u64 = 86_400;

@@ -3,12 +3,14 @@ use std::io;
 
 use ports::carrier::{Reply, Response, Stream};
 use quick_xml::Writer;
-use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
 /// Writes the TwiML for a reply.
 ///
-/// After `<Connect><Stream>` comes nothing, so that the call ends when the socket does
-/// ([`<Stream>`](https://www.twilio.com/docs/voice/twiml/stream)). `<Reject>` costs nothing,
+/// What comes after `<Connect><Stream>` is reached when the socket is gone and the call is not
+/// ([`<Stream>`](https://www.twilio.com/docs/voice/twiml/stream)): the caller waits in silence for
+/// as long as it takes to start a gateway, and then we are asked again. If nobody answers, the call
+/// ends there: it does not outlive its gateway. `<Reject>` costs nothing,
 /// because the call is not answered ([`<Reject>`](https://www.twilio.com/docs/voice/twiml/reject)).
 pub(super) fn response(reply: Reply<'_>) -> Response {
     let mut writer = Writer::new(Vec::new());
@@ -22,7 +24,15 @@ pub(super) fn response(reply: Reply<'_>) -> Response {
 fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
     match reply {
         Reply::Connect(stream) => inside(to, "Response", |to| {
-            inside(to, "Connect", |to| write_stream(to, stream))
+            inside(to, "Connect", |to| write_stream(to, stream))?;
+            to.create_element("Pause")
+                .with_attribute(("length", PATIENCE))
+                .write_empty()?;
+            let back = format!("{}{RETRIES}", stream.back);
+            to.create_element("Redirect")
+                .with_attribute(("method", "POST"))
+                .write_text_content(BytesText::new(&printable(&back)))
+                .map(drop)
         }),
         Reply::HangUp => inside(to, "Response", |to| {
             to.create_element("Hangup").write_empty().map(drop)
@@ -37,6 +47,13 @@ fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
         Reply::Taken => to.create_element("Response").write_empty().map(drop),
     }
 }
+
+/// In seconds. A gateway that is back sooner takes the call out of this itself.
+const PATIENCE: &str = "15";
+
+/// Twilio's own way to say how often it should try: not part of what is asked for or signed
+/// ([connection overrides](https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)).
+const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
 
 fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
     let url = printable(&stream.url);

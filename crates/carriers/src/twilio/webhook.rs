@@ -45,6 +45,11 @@ impl ports::carrier::Webhooks for Webhooks {
                 notice: form.voice_notice(),
                 news: form.voice_news()?,
             },
+            Door::Again => Webhook {
+                leg: form.leg(),
+                notice: form.voice_notice(),
+                news: form.again_news(),
+            },
             Door::Status => Webhook {
                 leg: form.leg(),
                 notice: form.status_notice(),
@@ -108,6 +113,12 @@ impl<'f> Form<'f> {
                 .and_then(|it| self.ended(it))
                 .unwrap_or(News::Nothing),
         })
+    }
+
+    fn again_news(&self) -> News {
+        let status = CallStatus::parse(self.status);
+        let ended = status.and_then(|it| self.ended(it));
+        ended.unwrap_or(News::Adrift)
     }
 
     fn status_news(&self) -> News {

@@ -18,6 +18,8 @@ async fn every_request_is_one_that_twilio_describes() {
         (201, example("Calls.json", "post", "201")),
         (200, example("Calls/{Sid}.json", "get", "200")),
         (200, example("Calls/{Sid}.json", "post", "200")),
+        (200, example("Calls/{Sid}.json", "post", "200")),
+        (200, example("Calls/{Sid}.json", "post", "200")),
         (200, example("IncomingPhoneNumbers.json", "get", "200")),
     ])
     .await;
@@ -30,11 +32,20 @@ async fn every_request_is_one_that_twilio_describes() {
     let stream = Stream {
         url: "wss://e.com/m".to_owned(),
         token: Secret::new("t"),
+        back: "https://e.com/again?call=1&after=2".to_owned(),
     };
     calls
         .answer(&leg(), &stream)
         .await
         .expect("nothing is to be done");
+    calls
+        .reconnect(&leg(), &stream)
+        .await
+        .expect("it gets another socket");
+    calls
+        .limit(&leg(), Duration::from_secs(600))
+        .await
+        .expect("it gets more time");
     calls.check().await.expect("the credentials are good");
 
     let requests = exchange.requests();
@@ -46,7 +57,7 @@ async fn every_request_is_one_that_twilio_describes() {
         "requests validated against the OpenAPI description: {}",
         requests.len()
     );
-    assert_eq!(requests.len(), 4, "answering needs no request");
+    assert_eq!(requests.len(), 6, "answering needs no request");
 }
 
 #[tokio::test]

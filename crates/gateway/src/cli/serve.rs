@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Done, Out, load, load_voice};
 use crate::gateway::Gateway;
 use crate::state::{self, Running};
+use crate::switchboard::Lost;
 
 /// Serves until told to stop, then hangs up politely.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
@@ -18,14 +19,14 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
         Err(done) => return Ok(done),
     };
     let voice = load_voice(&plan);
-    let gateway = Gateway::start(plan, voice, state::folder()).await?;
+    let (gateway, lost) = Gateway::resume(plan, voice, state::folder()).await?;
     // From here on carriers are answered, so from here on it stops politely.
     let stopped = stopped();
     tokio::pin!(stopped);
     let running = Running::announce(&gateway, &path)?;
     tokio::select! {
         () = &mut stopped => {}
-        warm = serve(&gateway, out) => match warm {
+        warm = serve(&gateway, lost, out) => match warm {
             Ok(()) => stopped.await,
             Err(fault) => {
                 running.withdraw();
@@ -39,8 +40,8 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
     Ok(Done::Well)
 }
 
-async fn serve(gateway: &Gateway, out: &mut Out) -> Result<(), Fault> {
-    let ((), warm) = tokio::join!(gateway.board.recover(), gateway.board.warm_up());
+async fn serve(gateway: &Gateway, lost: Lost, out: &mut Out) -> Result<(), Fault> {
+    let ((), warm) = tokio::join!(gateway.board.settle(lost), gateway.board.warm_up());
     warm?;
     greet(gateway, out);
     Ok(())

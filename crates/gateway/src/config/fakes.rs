@@ -1,6 +1,7 @@
 //! Plugs that do nothing, for tests of what is said about plugs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
@@ -126,6 +127,12 @@ impl Calls for Pigeon {
         Ok(())
     }
     async fn hang_up(&self, _leg: &Leg) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn reconnect(&self, _leg: &Leg, _stream: &Stream) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn limit(&self, _leg: &Leg, _length: Duration) -> Result<(), Fault> {
         Ok(())
     }
     async fn status(&self, _leg: &Leg) -> Result<Status, Fault> {

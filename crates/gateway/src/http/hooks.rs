@@ -20,6 +20,14 @@ pub(super) async fn voice(
     serve(&state, &carrier, Door::Voice, request).await
 }
 
+pub(super) async fn again(
+    state: State<Desk>,
+    carrier: Path<String>,
+    request: axum::extract::Request,
+) -> Response {
+    serve(&state, &carrier, Door::Again, request).await
+}
+
 pub(super) async fn status(
     state: State<Desk>,
     carrier: Path<String>,
@@ -57,6 +65,11 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
     match door {
         Door::Voice => {
             let verdict = desk.board.asked(name, hint, webhook).await;
+            say(carrier, verdict.reply())
+        }
+        Door::Again => {
+            let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
+            let verdict = desk.board.adrift(name, hint, after, &webhook).await;
             say(carrier, verdict.reply())
         }
         Door::Status => {
@@ -124,11 +137,13 @@ pub(super) fn gather(
 
 /// Our own name for the call, which we put into the address.
 fn hint(uri: &Uri) -> Option<CallId> {
-    let query = uri.query()?;
-    let call = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("call="))?;
-    CallId::parse(call)
+    CallId::parse(told(uri, "call=")?)
+}
+
+/// A value that we put into the address.
+fn told<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
+    let mut pairs = uri.query()?.split('&');
+    pairs.find_map(|pair| pair.strip_prefix(name))
 }
 
 fn say(carrier: &Carrier, reply: Reply<'_>) -> Response {

@@ -123,6 +123,7 @@ fn router(desk: Desk) -> Router {
         .route("/readyz", get(api::readyz))
         .nest("/v1", owners)
         .route("/{carrier}/voice", post(hooks::voice))
+        .route("/{carrier}/again", post(hooks::again))
         .route("/{carrier}/status", post(hooks::status))
         .route("/{carrier}/media/{token}", get(streams::open))
         .layer(DefaultBodyLimit::max(BODY))

@@ -58,14 +58,27 @@ struct Inner {
     parties: Parties,
     pen: Pen,
     began: Instant,
+    past: Past,
     entries: Mutex<Vec<Entry>>,
     length: watch::Sender<Length>,
+}
+
+/// What other processes have written of a call before this one took it up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past {
+    /// How many entries.
+    pub entries: u64,
+    /// For how long.
+    pub age: Duration,
+    /// Whether there was sound.
+    pub connected: bool,
 }
 
 /// How much has been written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Length {
     entries: usize,
+    connected: bool,
     closed: bool,
 }
 
@@ -75,35 +88,52 @@ const LIMIT: usize = 20_000;
 impl CallLog {
     /// Starts the log of a call that begins now. All that happens on it is also written with `pen`.
     pub fn new(call: String, parties: Parties, pen: Pen) -> Self {
+        Self::resume(call, parties, pen, Past::default())
+    }
+
+    /// Goes on with the log of a call that another process began.
+    pub fn resume(call: String, parties: Parties, pen: Pen, past: Past) -> Self {
         Self(Arc::new(Inner {
             call,
             parties,
             pen,
             began: Instant::now(),
+            past,
             entries: Mutex::new(Vec::new()),
-            length: watch::Sender::default(),
+            length: watch::Sender::new(Length {
+                connected: past.connected,
+                ..Length::default()
+            }),
         }))
     }
 
     /// Adds an event.
     pub fn push(&self, event: Event) {
         let closed = matches!(event, Event::Ended(_));
+        let connected = matches!(event, Event::Connected);
         let mut entries = self.entries();
         if entries.len() < LIMIT || closed {
             let entry = Entry {
                 v: 1,
                 call: self.0.call.clone(),
-                seq: entries.len() as u64 + 1,
-                ms: self.0.began.elapsed().as_millis() as u64,
+                seq: self.0.past.entries + entries.len() as u64 + 1,
+                ms: self.age().as_millis() as u64,
                 time: Timestamp::now(),
-                parties: entries.is_empty().then(|| self.0.parties.clone()),
+                parties: self.is_first(&entries).then(|| self.0.parties.clone()),
                 event,
             };
             self.0.pen.write(&entry);
             entries.push(entry);
         }
+        if closed {
+            self.0.pen.forget(&self.0.call);
+        }
         let entries = entries.len();
-        self.0.length.send_replace(Length { entries, closed });
+        self.0.length.send_modify(|it| {
+            it.entries = entries;
+            it.connected |= connected;
+            it.closed |= closed;
+        });
     }
 
     /// Everything after the first `seen` entries.
@@ -124,6 +154,11 @@ impl CallLog {
     pub async fn ended(&self) {
         let mut length = self.0.length.subscribe();
         let _ = length.wait_for(|it| it.closed).await;
+    }
+
+    /// How many entries other processes wrote before this one took the call up.
+    pub fn past(&self) -> u64 {
+        self.0.past.entries
     }
 
     /// Which call's it is.
@@ -148,9 +183,18 @@ impl CallLog {
 
     /// Whether there is sound, and someone to hear it.
     pub fn is_connected(&self) -> bool {
-        let entries = self.entries();
-        let connected = entries.iter().any(|it| it.event == Event::Connected);
-        connected && !self.is_closed()
+        let length = *self.0.length.borrow();
+        length.connected && !length.closed
+    }
+
+    /// Waits until there has been sound, or the call is over.
+    pub async fn connected(&self) {
+        let mut length = self.0.length.subscribe();
+        let _ = length.wait_for(|it| it.closed || it.connected).await;
+    }
+
+    fn is_first(&self, entries: &[Entry]) -> bool {
+        self.0.past.entries == 0 && entries.is_empty()
     }
 
     /// Whether the call is over.
@@ -160,7 +204,7 @@ impl CallLog {
 
     /// How long ago the call began.
     pub fn age(&self) -> Duration {
-        self.0.began.elapsed()
+        self.0.past.age + self.0.began.elapsed()
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

@@ -123,6 +123,20 @@ impl Reader {
             .await
     }
 
+    /// How a call stood when that was last written down, and when that was, in milliseconds since
+    /// 1970.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn memory(&self, call: String) -> Result<Option<(i64, String)>, Fault> {
+        let memory = "SELECT at, memory FROM memories WHERE call = ?1";
+        self.with(move |file| {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            file.query_row(memory, [call], row).optional()
+        })
+        .await
+    }
+
     /// A call, if the journal knows it.
     ///
     /// # Errors

@@ -23,6 +23,15 @@ pub(super) enum Note {
     Entry(Line),
     /// How a carrier calls one of our calls: so that it can be asked about it after a crash.
     Leg { call: String, leg: String },
+    /// How a call stands: replaces what was remembered of it before.
+    Memory {
+        call: String,
+        /// Milliseconds since 1970.
+        at: i64,
+        memory: String,
+    },
+    /// A call is over: nothing need be remembered of it.
+    Forget { call: String },
 }
 
 /// One entry on its way into the file.
@@ -57,6 +66,11 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS by_call ON entries (call, seq);
     CREATE INDEX IF NOT EXISTS beginnings ON entries (id) WHERE seq = 1;
     CREATE TABLE IF NOT EXISTS legs (call TEXT PRIMARY KEY, leg TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS memories (
+        call TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        memory TEXT NOT NULL
+    ) STRICT;
     CREATE TABLE IF NOT EXISTS ends (
         -- 'first': what the oldest entry follows; 'last': the newest entry
         which TEXT PRIMARY KEY,
@@ -95,11 +109,22 @@ impl Store {
             let mut insert =
                 write.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             let mut bind = write.prepare_cached("INSERT OR IGNORE INTO legs VALUES (?1, ?2)")?;
+            let mut remember =
+                write.prepare_cached("INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3)")?;
+            let mut forget = write.prepare_cached("DELETE FROM memories WHERE call = ?1")?;
             for note in notes {
                 let line = match note {
                     Note::Entry(line) => line,
                     Note::Leg { call, leg } => {
                         bind.execute(params![call, leg])?;
+                        continue;
+                    }
+                    Note::Memory { call, at, memory } => {
+                        remember.execute(params![call, at, memory])?;
+                        continue;
+                    }
+                    Note::Forget { call } => {
+                        forget.execute([call])?;
                         continue;
                     }
                 };

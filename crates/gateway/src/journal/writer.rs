@@ -72,6 +72,27 @@ impl Pen {
         });
     }
 
+    /// Remembers how a call stands, instead of what was remembered before.
+    pub fn remember(&self, call: &str, memory: impl FnOnce() -> String) {
+        self.hand_over(|| Note::Memory {
+            call: call.to_owned(),
+            at: Timestamp::now().as_millisecond(),
+            memory: memory(),
+        });
+    }
+
+    /// Whether anything is kept.
+    pub fn is_dry(&self) -> bool {
+        matches!(self.0, Nib::Dry)
+    }
+
+    /// Forgets how a call stood: it is over.
+    pub(super) fn forget(&self, call: &str) {
+        self.hand_over(|| Note::Forget {
+            call: call.to_owned(),
+        });
+    }
+
     /// Writes the end of a call that a gateway before us did not live to see.
     pub fn close(&self, call: &Summary, now: Timestamp, end: End) {
         let began = call.began["time"].as_str().and_then(|it| it.parse().ok());
@@ -85,6 +106,7 @@ impl Pen {
             parties: None,
             event: Event::Ended(end),
         });
+        self.forget(&call.id);
     }
 
     fn hand_over(&self, note: impl FnOnce() -> Note) {

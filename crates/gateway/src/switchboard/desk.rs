@@ -5,80 +5,182 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{input, output};
-use ports::carrier::{Calls, Dial, Leg};
+use ports::carrier::{Calls, Dial, Status};
+use ports::{Fault, Retry};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Record;
+use super::{Record, Switchboard};
 
-/// What a dial needs that the call does not know.
-pub(super) struct Outbound {
-    pub(super) voice_url: String,
-    pub(super) status_url: String,
-    pub(super) ring: Duration,
-    pub(super) limit: Duration,
-}
-
-/// Serves one call's orders until the call drops its end.
+/// Serves one call's orders until the call drops its end, and lets the carrier go on with it for
+/// another while as long as it does not.
 pub(super) async fn serve(
-    calls: Arc<dyn Calls>,
+    board: Arc<Switchboard>,
     record: Arc<Record>,
-    outbound: Outbound,
     mut orders: mpsc::Receiver<output::Carrier>,
-    bind: impl Fn(&Leg),
 ) {
-    while let Some(order) = orders.recv().await {
+    let plan = board.plan();
+    let desk = Desk {
+        calls: plan.carriers[&record.carrier].calls.clone(),
+        limit: plan.rules.max_length.value + GOODBYE,
+        board,
+        record,
+    };
+    let mut lease = Lease::NotYet;
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(order) => desk.carry_out(order).await,
+                None => return,
+            },
+            () = lease.due(&desk.record) => lease = desk.prolong().await,
+        }
+    }
+}
+
+struct Desk {
+    board: Arc<Switchboard>,
+    record: Arc<Record>,
+    calls: Arc<dyn Calls>,
+    /// How long the call may last in all, with a goodbye.
+    limit: Duration,
+}
+
+/// Until when the carrier lets the call go on without another word from us: if we are gone by then,
+/// nobody pays for a call that nobody is on.
+enum Lease {
+    /// There is no sound yet. What was said when the call was made holds.
+    NotYet,
+    /// It is time for another word then.
+    Until(Instant),
+    /// As long as the call may last.
+    Whole,
+}
+
+impl Lease {
+    async fn due(&self, record: &Record) {
+        match self {
+            Self::NotYet => record.log.connected().await,
+            Self::Until(when) => sleep_until(*when).await,
+            Self::Whole => std::future::pending().await,
+        }
+    }
+}
+
+impl Desk {
+    async fn carry_out(&self, order: output::Carrier) {
         match order {
-            output::Carrier::Dial => dial(&*calls, &record, &outbound, &bind).await,
-            output::Carrier::Answer => answer(&*calls, &record).await,
-            output::Carrier::HangUp => hang_up(&*calls, &record).await,
+            output::Carrier::Dial => self.dial().await,
+            output::Carrier::Answer => self.answer().await,
+            output::Carrier::HangUp => self.hang_up().await,
+            output::Carrier::Reconnect => self.reconnect().await,
         }
     }
-}
 
-async fn dial(calls: &dyn Calls, record: &Record, outbound: &Outbound, bind: &impl Fn(&Leg)) {
-    let Some(to) = &record.caller else {
-        return;
-    };
-    let dial = Dial {
-        from: &record.number,
-        to,
-        voice_url: &outbound.voice_url,
-        status_url: &outbound.status_url,
-        ring: outbound.ring,
-        limit: outbound.limit,
-    };
-    match calls.dial(dial).await {
-        Ok(leg) => bind(&leg),
-        // Whatever the fault says about trying again: one request, one dial.
-        Err(fault) => {
-            tracing::warn!(call = %record.id, code = fault.code, "the call could not be made: {fault}");
-            record.fail(&fault);
-            // A call whose fate we do not know may yet announce itself by a webhook, which will
-            // find it over and hang up.
-            record.tell(input::Carrier::Ended(NOT_MADE)).await;
+    async fn dial(&self) {
+        let (record, plan) = (&self.record, self.board.plan());
+        let Some(to) = &record.caller else {
+            return;
+        };
+        let base = format!("{}/{}", plan.public_url, record.carrier);
+        let dial = Dial {
+            from: &record.number,
+            to,
+            voice_url: &format!("{base}/voice?call={}", record.id),
+            status_url: &format!("{base}/status?call={}", record.id),
+            ring: plan.patience.ring,
+            limit: self.limit.min(SLICE),
+        };
+        match self.calls.dial(dial).await {
+            // A leg that is another call's already is refused where its webhooks come in.
+            Ok(leg) => {
+                let _ = self.board.bind(record, &leg);
+            }
+            // Whatever the fault says about trying again: one request, one dial. A call whose fate
+            // we do not know may yet announce itself by a webhook, which will find it over and hang
+            // up.
+            Err(fault) => {
+                tracing::warn!(call = %record.id, code = fault.code, "the call could not be made: {fault}");
+                self.broke(&fault).await;
+            }
         }
     }
-}
 
-async fn answer(calls: &dyn Calls, record: &Record) {
-    // An offer's reply carries the stream; the call was bound to its leg before it was started.
-    let (Some(leg), Some(stream)) = (record.leg(), record.stream.get()) else {
-        return;
-    };
-    if let Err(fault) = calls.answer(leg, stream).await {
-        tracing::warn!(call = %record.id, code = fault.code, "the call could not be answered: {fault}");
-        record.fail(&fault);
-        record.tell(input::Carrier::Ended(NOT_MADE)).await;
+    async fn answer(&self) {
+        // An offer's reply carries the stream; the call was bound to its leg before it was started.
+        let (Some(leg), Some(stream)) = (self.record.leg(), self.record.last_stream()) else {
+            return;
+        };
+        if let Err(fault) = self.calls.answer(leg, &stream).await {
+            tracing::warn!(call = %self.record.id, code = fault.code, "the call could not be answered: {fault}");
+            self.broke(&fault).await;
+        }
     }
-}
 
-async fn hang_up(calls: &dyn Calls, record: &Record) {
-    let Some(leg) = record.leg() else {
-        return;
-    };
-    if let Err(fault) = calls.hang_up(leg).await {
-        tracing::error!(call = %record.id, code = fault.code, "the call could not be hung up: {fault}");
-        record.fail(&fault);
+    async fn hang_up(&self) {
+        self.record.leave();
+        let Some(leg) = self.record.leg() else {
+            return;
+        };
+        if let Err(fault) = self.calls.hang_up(leg).await {
+            tracing::error!(call = %self.record.id, code = fault.code, "the call could not be hung up: {fault}");
+            self.record.fail(&fault);
+        }
+    }
+
+    /// Gets the call its sound back, or learns from the carrier that it is over.
+    async fn reconnect(&self) {
+        let Some(leg) = self.record.leg() else {
+            return;
+        };
+        for _ in 0..TRIES {
+            let record = &self.record;
+            let stream = record.next_stream(|number| self.board.mint(record, number));
+            match self.calls.reconnect(leg, &stream).await {
+                Ok(()) => return,
+                // The carrier was not reached. It may be back in a moment.
+                Err(fault) if fault.retry == Retry::IfNotSent => sleep(PAUSE).await,
+                Err(fault) => return self.ask_why(&fault).await,
+            }
+        }
+    }
+
+    async fn ask_why(&self, refused: &Fault) {
+        let Some(leg) = self.record.leg() else {
+            return;
+        };
+        match self.calls.status(leg).await {
+            Ok(Status::Ended(end)) => self.record.tell(input::Carrier::Ended(end)).await,
+            // It rings. Its sound comes when it is answered.
+            Ok(Status::Pending) => {}
+            Ok(Status::Up) | Err(_) => {
+                tracing::warn!(call = %self.record.id, code = refused.code, hint = refused.hint, "the sound of a call is gone and was not given back: {refused}");
+            }
+        }
+    }
+
+    /// Lets the carrier go on with the call for another while.
+    async fn prolong(&self) -> Lease {
+        let Some(leg) = self.record.leg().filter(|_| !self.record.is_leaving()) else {
+            return Lease::Whole;
+        };
+        // It counts from the answer, and we from a little earlier: that is on the safe side.
+        let age = self.record.log.age();
+        let length = (age + SLICE).min(self.limit);
+        let lease = match self.calls.limit(leg, length).await {
+            Ok(()) if length == self.limit => return Lease::Whole,
+            Ok(()) => SLICE.mul_f64(RENEWED),
+            Err(fault) => {
+                tracing::warn!(call = %self.record.id, code = fault.code, "the carrier was not told how long a call may last: {fault}");
+                AGAIN
+            }
+        };
+        Lease::Until(Instant::now() + lease)
+    }
+
+    async fn broke(&self, fault: &Fault) {
+        self.record.fail(fault);
+        self.record.tell(input::Carrier::Ended(NOT_MADE)).await;
     }
 }
 
@@ -86,3 +188,19 @@ const NOT_MADE: End = End {
     by: Party::Carrier,
     why: Why::Fault,
 };
+
+/// A carrier ends a call of its own accord when it has not heard of us for so long.
+const SLICE: Duration = Duration::from_secs(600);
+
+/// When it hears of us again, as a part of that.
+const RENEWED: f64 = 0.7;
+
+/// The same, where it did not listen.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// A call that has reached its longest allowed length is still said goodbye to.
+const GOODBYE: Duration = Duration::from_secs(30);
+
+/// A carrier that cannot be reached is tried this often, with pauses in between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);

@@ -2,14 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::{Call, Event, Mode, Opening, Private, output};
+use call::{Call, Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
-use ports::agent::{Answerer, Introduction};
-use ports::carrier::Leg;
+use ports::agent::{Answerer, Introduction, Line, Past};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
@@ -21,12 +20,46 @@ use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 pub(super) struct Given {
     /// Where it is told things.
     pub(super) control: mpsc::Receiver<Control<SocketLine>>,
+    /// How it hears and speaks.
+    pub(super) voice: Voiced,
+    /// What it is.
+    pub(super) part: Part,
+}
+
+/// What a call is.
+pub(super) struct Part {
     /// What it is for.
     pub(super) mode: Mode,
     /// Who answers.
     pub(super) answerer: Answerer,
-    /// How it hears and speaks; `None`: its sound comes back.
-    pub(super) voice: Option<Voice>,
+    /// Where it begins.
+    pub(super) begin: Begin,
+}
+
+/// How a call hears and speaks.
+pub(super) enum Voiced {
+    /// Like this; `None`: its sound comes back.
+    Ready(Option<Voice>),
+    /// As soon as that is loaded. Its sound may come before, and waits.
+    Loading,
+}
+
+/// Where a call begins.
+pub(super) enum Begin {
+    /// At its beginning.
+    Now,
+    /// Where another process lost it.
+    Again(Box<Broken>),
+}
+
+/// A call that another process lost.
+pub(super) struct Broken {
+    /// How it stood.
+    pub(super) memory: Memory,
+    /// For how long it has been without anyone.
+    pub(super) gone: Duration,
+    /// What was said until then.
+    pub(super) past: Vec<Line>,
 }
 
 impl Switchboard {
@@ -36,16 +69,7 @@ impl Switchboard {
         let (board, record) = (self.clone(), record.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
-            let carrier = board.plan.carriers[&record.carrier].clone();
-            let desk = {
-                let outbound = board.outbound(&record);
-                let (board, bound) = (board.clone(), record.clone());
-                let bind = move |leg: &Leg| {
-                    // A leg that is another call's already is refused where its webhooks come in.
-                    let _ = board.bind(&bound, leg);
-                };
-                desk::serve(carrier.calls, record.clone(), outbound, ordered, bind)
-            };
+            let desk = desk::serve(board.clone(), record.clone(), ordered);
             let desk = tokio::spawn(desk);
             let life = board.live(&record, given, orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
@@ -67,12 +91,30 @@ impl Switchboard {
     async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
         let Given {
             control,
-            mode,
-            answerer,
             voice,
+            part,
         } = given;
+        if let Begin::Again(broken) = &part.begin {
+            // Before anything that takes time: every moment of it is one of silence.
+            match broken.memory {
+                Memory::Answered | Memory::Up { .. } => {
+                    let _ = orders.send(output::Carrier::Reconnect).await;
+                }
+                Memory::Waiting | Memory::Ending(_) | Memory::Over => {}
+            }
+        }
+        let voice = match voice {
+            Voiced::Ready(voice) => voice,
+            Voiced::Loading => match self.voice().await {
+                Ok(voice) => Some(voice),
+                Err(fault) => {
+                    let _ = orders.send(output::Carrier::HangUp).await;
+                    return refuse(record, &fault);
+                }
+            },
+        };
         let talk = match voice {
-            Some(voice) => match self.talk(record, &mode, &answerer, voice).await {
+            Some(voice) => match self.talk(record, &part, voice).await {
                 Ok(talk) => Some(talk),
                 Err(fault) => {
                     // An offered call was already told where its sound goes.
@@ -82,35 +124,40 @@ impl Switchboard {
             },
             None => None,
         };
+        let Part { mode, begin, .. } = part;
         let plan = call::Plan {
             direction: record.direction,
-            mode,
+            mode: mode.clone(),
             policy: call::Policy {
                 limit: self.plan.rules.max_length.value,
                 ..self.plan.patience
             },
             phrases: self.plan.phrases.clone(),
         };
-        let (call, first) = Call::start(Instant::now(), plan);
+        let now = Instant::now();
+        let (call, first) = match begin {
+            Begin::Now => Call::start(now, plan),
+            Begin::Again(broken) => Call::resume(now, plan, broken.memory, broken.gone),
+        };
         let recording = self.plan.recordings.as_ref();
         let parts = Parts {
             talk,
             control,
             orders,
             log: record.log.clone(),
-            recording: recording.map(|dir| dir.join(format!("{}.wav", record.id))),
+            recording: recording.map(|dir| dir.join(record.recording())),
+            mode,
         };
         run(call, first, parts).await;
     }
 
     /// Opens mouth and agent, while the phone rings.
-    async fn talk(
-        &self,
-        record: &Record,
-        mode: &Mode,
-        answerer: &Answerer,
-        voice: Voice,
-    ) -> Result<Talk, Fault> {
+    async fn talk(&self, record: &Record, part: &Part, voice: Voice) -> Result<Talk, Fault> {
+        let Part {
+            mode,
+            answerer,
+            begin,
+        } = part;
         let phrases = &self.plan.phrases;
         let (first, agent) = match (mode, answerer) {
             (
@@ -124,15 +171,29 @@ impl Switchboard {
             (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
         };
         let agent = match agent {
-            Some(agent) => agent.open(introduction(record)).await?,
+            Some(agent) => agent.open(introduction(record, begin)).await?,
             None => nobody(),
         };
-        let prepare = [&phrases.filler, &phrases.apology, &phrases.goodbye];
+        let Phrases {
+            filler,
+            apology,
+            back,
+            goodbye,
+        } = phrases;
+        // What is left to say after a break comes first, and what comes before it.
+        let (first, broken) = match begin {
+            Begin::Now => (first, Vec::new()),
+            Begin::Again(broken) => (None, unheard(&broken.memory)),
+        };
+        let prepare = [back, filler, apology, goodbye];
         Ok(Talk {
             mouth: voice.mouth.open(ASSUMED).await?,
             agent,
             language: self.plan.agents[&record.agent].language.clone(),
-            prepare: first.into_iter().chain(prepare).flat_map(spoken).collect(),
+            prepare: broken
+                .into_iter()
+                .chain(first.into_iter().chain(prepare).flat_map(spoken))
+                .collect(),
             voice,
         })
     }
@@ -148,16 +209,6 @@ impl Switchboard {
             tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
         }
     }
-
-    fn outbound(&self, record: &Record) -> desk::Outbound {
-        let base = format!("{}/{}", self.plan.public_url, record.carrier);
-        desk::Outbound {
-            voice_url: format!("{base}/voice?call={}", record.id),
-            status_url: format!("{base}/status?call={}", record.id),
-            ring: self.plan.patience.ring,
-            limit: self.plan.rules.max_length.value,
-        }
-    }
 }
 
 /// A call that could not be given a voice ends before it begins.
@@ -170,8 +221,49 @@ fn refuse(record: &Record, fault: &Fault) {
     }));
 }
 
-fn introduction(record: &Record) -> Introduction {
+/// What a call was about to say.
+fn unheard(memory: &Memory) -> Vec<Private<String>> {
+    match memory {
+        Memory::Up { talk, .. } => match talk {
+            memory::Talk::Conversation(thread) => {
+                let unheard = thread.unheard.iter();
+                unheard.map(|it| it.text.clone()).collect()
+            }
+            memory::Talk::Notice { unheard, .. } => unheard.clone(),
+            memory::Talk::Loopback => Vec::new(),
+        },
+        Memory::Waiting | Memory::Answered | Memory::Ending(_) | Memory::Over => Vec::new(),
+    }
+}
+
+/// The turn that the agent had when its process died, and that is not over.
+pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
+    let Memory::Up {
+        talk: memory::Talk::Conversation(thread),
+        ..
+    } = memory
+    else {
+        return None;
+    };
+    match &thread.floor {
+        memory::Holder::Agent(answering) => Some((answering.turn, answering.said.clone())),
+        memory::Holder::Nobody
+        | memory::Holder::Caller
+        | memory::Holder::Opening(_)
+        | memory::Holder::Closing(_) => None,
+    }
+}
+
+fn introduction(record: &Record, begin: &Begin) -> Introduction {
+    let past = match begin {
+        Begin::Now => Past::default(),
+        Begin::Again(broken) => Past {
+            lines: broken.past.clone(),
+            open: open_turn(&broken.memory),
+        },
+    };
     Introduction {
+        past,
         call: record.id.to_string(),
         direction: record.direction,
         caller: record.caller.clone(),
@@ -180,7 +272,7 @@ fn introduction(record: &Record) -> Introduction {
 }
 
 /// A text as the mouth will be given it: clause by clause.
-fn spoken(text: &Private<String>) -> Vec<Private<String>> {
+pub(super) fn spoken(text: &Private<String>) -> Vec<Private<String>> {
     let clauses = call::clauses(text.reveal());
     clauses.into_iter().map(Private::from).collect()
 }

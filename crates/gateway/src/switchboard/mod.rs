@@ -28,9 +28,10 @@ use crate::journal::Journal;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
-use life::Given;
+use life::{Begin, Given, Part, Voiced};
 use record::Born;
 pub use record::{CallId, Record, Report};
+pub use recover::Lost;
 use tokens::Tokens;
 pub use wish::{Purpose, Verdict, Wish};
 
@@ -156,9 +157,12 @@ impl Switchboard {
         drop(desk);
         let given = Given {
             control: heard,
-            mode,
-            answerer,
-            voice,
+            voice: Voiced::Ready(voice),
+            part: Part {
+                mode,
+                answerer,
+                begin: Begin::Now,
+            },
         };
         self.start(&record, given);
         Ok(record)
@@ -177,14 +181,34 @@ impl Switchboard {
                 self.offered(carrier, &webhook.leg, from, to).await
             }
             News::Answered => match self.told(carrier, hint, &webhook).await {
-                Some(record) if !record.log.is_closed() => Verdict::Connect(self.stream(&record)),
+                Some(record) if !record.is_leaving() => Verdict::Connect(self.stream(&record)),
                 // A call we do not know, or that is over: it must not go on costing money.
                 Some(_) | None => Verdict::HangUp,
             },
-            News::Ended(_) | News::Ringing | News::Nothing => {
+            News::Adrift | News::Ended(_) | News::Ringing | News::Nothing => {
                 self.told(carrier, hint, &webhook).await;
                 Verdict::HangUp
             }
+        }
+    }
+
+    /// What to tell a carrier that asks what to do with a call whose socket of number `after` is
+    /// gone. A call we know nothing of, or that is being hung up, must not go on costing money.
+    pub async fn adrift(
+        &self,
+        carrier: &str,
+        hint: Option<CallId>,
+        after: Option<u64>,
+        webhook: &Webhook,
+    ) -> Verdict {
+        let record = self.told(carrier, hint, webhook).await;
+        let up = record.filter(|it| !it.is_leaving() && webhook.news == News::Adrift);
+        match up.zip(after) {
+            Some((record, after)) => {
+                let stream = record.stream_after(after, |number| self.mint(&record, number));
+                Verdict::Connect(stream)
+            }
+            None => Verdict::HangUp,
         }
     }
 
@@ -200,7 +224,7 @@ impl Switchboard {
             News::Answered => Some(input::Carrier::Answered),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
             News::Ringing => Some(input::Carrier::Ringing),
-            News::Nothing | News::Offered { .. } => None,
+            News::Adrift | News::Nothing | News::Offered { .. } => None,
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)
@@ -372,9 +396,12 @@ impl Switchboard {
         self.stream(&record);
         let given = Given {
             control: heard,
-            mode,
-            answerer,
-            voice,
+            voice: Voiced::Ready(voice),
+            part: Part {
+                mode,
+                answerer,
+                begin: Begin::Now,
+            },
         };
         self.start(&record, given);
         Ok(record)
@@ -382,18 +409,20 @@ impl Switchboard {
 
     /// Where a call's sound goes: made once for each call, with a token of its own.
     fn stream(&self, record: &Record) -> Stream {
-        let make = || {
-            let token = self
-                .desk()
-                .tokens
-                .mint(Instant::now(), record.id, &record.carrier);
-            let base = self.plan.public_url.replacen("http", "ws", 1);
-            Stream {
-                url: format!("{base}/{}/media/{token}", record.carrier),
-                token: Secret::new(token),
-            }
-        };
-        record.stream(make).clone()
+        record.stream(|number| self.mint(record, number))
+    }
+
+    /// A socket for a call, with the token that opens it.
+    fn mint(&self, record: &Record, number: u64) -> Stream {
+        let (id, carrier) = (record.id, &record.carrier);
+        let token = self.desk().tokens.mint(Instant::now(), id, carrier);
+        let base = &self.plan.public_url;
+        let socket = base.replacen("http", "ws", 1);
+        Stream {
+            url: format!("{socket}/{carrier}/media/{token}"),
+            token: Secret::new(token),
+            back: format!("{base}/{carrier}/again?call={id}&after={number}"),
+        }
     }
 
     /// Learns the carrier's name for a call. `false`: the call has another.

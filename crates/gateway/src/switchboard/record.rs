@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use call::input::{self, Command};
 use call::{Direction, Number, Private};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::journal::{CallLog, Parties, Pen};
+use crate::journal::{CallLog, Parties, Past, Pen};
 use crate::line::SocketLine;
 use crate::runner::Control;
 
@@ -57,9 +58,18 @@ pub struct Record {
     pub log: CallLog,
     pub(super) control: mpsc::Sender<Control<SocketLine>>,
     leg: OnceLock<Leg>,
-    pub(super) stream: OnceLock<Stream>,
+    streams: Mutex<Streams>,
+    /// We are hanging up: whoever asks what to do with the call is told so.
+    leaving: AtomicBool,
     fault: OnceLock<Report>,
     notices: Mutex<HashSet<String>>,
+}
+
+/// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
+#[derive(Debug)]
+struct Streams {
+    last: u64,
+    stream: Option<Stream>,
 }
 
 /// A fault as people see it.
@@ -94,6 +104,7 @@ impl From<&Fault> for Report {
 }
 
 /// What a call is made of before anything happens on it.
+#[derive(Clone)]
 pub(super) struct Born {
     pub(super) direction: Direction,
     pub(super) caller: Option<Number>,
@@ -105,12 +116,32 @@ pub(super) struct Born {
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
 const NOTICES: usize = 256;
 
+impl Streams {
+    fn next(&mut self, make: impl FnOnce(u64) -> Stream) -> Stream {
+        self.last += 1;
+        let stream = make(self.last);
+        self.stream = Some(stream.clone());
+        stream
+    }
+}
+
 impl Record {
     pub(super) fn new(
         id: CallId,
         born: Born,
         control: mpsc::Sender<Control<SocketLine>>,
         pen: Pen,
+    ) -> Self {
+        Self::resume(id, born, control, pen, (Past::default(), 0))
+    }
+
+    /// A call that another process began, and whose sockets it numbered up to `last` at most.
+    pub(super) fn resume(
+        id: CallId,
+        born: Born,
+        control: mpsc::Sender<Control<SocketLine>>,
+        pen: Pen,
+        (past, last): (Past, u64),
     ) -> Self {
         let text = |number: &Number| Private::from(number.as_str().to_owned());
         let parties = Parties {
@@ -130,12 +161,21 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
-            log: CallLog::new(id.to_string(), parties, pen),
+            log: CallLog::resume(id.to_string(), parties, pen, past),
             control,
             leg: OnceLock::new(),
-            stream: OnceLock::new(),
+            streams: Mutex::new(Streams { last, stream: None }),
+            leaving: AtomicBool::new(false),
             fault: OnceLock::new(),
             notices: Mutex::default(),
+        }
+    }
+
+    /// The name of the file it is recorded in. Each process that has had the call records one.
+    pub(super) fn recording(&self) -> String {
+        match self.log.past() {
+            0 => format!("{}.wav", self.id),
+            events => format!("{}.after-{events}.wav", self.id),
         }
     }
 
@@ -153,9 +193,50 @@ impl Record {
         learned == leg
     }
 
-    /// Where the call's sound goes. Made once: a carrier that asks again is told the same.
-    pub(super) fn stream(&self, make: impl FnOnce() -> Stream) -> &Stream {
-        self.stream.get_or_init(make)
+    /// Where the call's sound goes, made with its number where it is not made yet: a carrier that
+    /// asks again is told the same.
+    pub(super) fn stream(&self, make: impl FnOnce(u64) -> Stream) -> Stream {
+        let mut streams = self.streams();
+        match &streams.stream {
+            Some(stream) => stream.clone(),
+            None => streams.next(make),
+        }
+    }
+
+    /// The same, if it was ever made.
+    pub(super) fn last_stream(&self) -> Option<Stream> {
+        self.streams().stream.clone()
+    }
+
+    /// Where it goes now that the socket of number `after` is gone. A question that was answered
+    /// before, or is older, is told the same.
+    pub(super) fn stream_after(&self, after: u64, make: impl FnOnce(u64) -> Stream) -> Stream {
+        let mut streams = self.streams();
+        match &streams.stream {
+            Some(stream) if after < streams.last => stream.clone(),
+            Some(_) | None => streams.next(make),
+        }
+    }
+
+    /// Where it goes from now on, by our own will.
+    pub(super) fn next_stream(&self, make: impl FnOnce(u64) -> Stream) -> Stream {
+        self.streams().next(make)
+    }
+
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams
+            .lock()
+            .expect("no one panics while making a stream")
+    }
+
+    /// From now on the call is being hung up.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the call is over, or is being hung up.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed) || self.log.is_closed()
     }
 
     /// What went wrong, if something did before there was a call to tell.

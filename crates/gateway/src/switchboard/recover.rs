@@ -1,45 +1,85 @@
 //! Calls that a gateway before us did not live to see the end of. Nobody is ever dialled here.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use call::event::{End, Party, Why};
+use call::{Direction, Memory, Mode, Number, Private};
 use jiff::Timestamp;
+use ports::agent::Line;
 use ports::carrier::{Leg, Status};
 use ports::{Blame, Fault, code};
+use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::{CallId, Switchboard};
-use crate::journal::{Reader, Summary};
+use super::life::{Begin, Broken, Given, Part, Voiced, open_turn, spoken};
+use super::record::Born;
+use super::{CONTROL, CallId, Record, Switchboard};
+use crate::journal::{Past, Reader, Summary, Wanted};
+use crate::memory::Remembered;
+
+/// Calls that could not be taken up again.
+pub struct Lost(Vec<Summary>);
 
 impl Switchboard {
-    /// Asks the carriers about calls that have no end in the journal, hangs up those that are still
-    /// up (their sound is lost, and they must not go on costing money), and writes their ends down.
-    /// What cannot be settled now is left to the next start.
-    pub async fn recover(&self) {
+    /// Takes up the calls that have no end in the journal, where they broke off: asks their carriers
+    /// for their sound, or learns from them that they are over. To be done before carriers can ask
+    /// about them. Returns those that are beyond that.
+    pub async fn resume(self: &Arc<Self>) -> Lost {
         let lost = async {
             let reader = self.journal.reader()?;
             let mut lost = reader.calls(MOST).await?;
-            lost.retain(|it| it.ended.is_none() && !self.is_ours(&it.id));
+            lost.retain(|it| it.ended.is_none());
             Ok::<_, Fault>((reader, lost))
         };
         let (reader, lost) = match lost.await {
             Ok(found) => found,
             Err(fault) => {
-                tracing::error!(
-                    code = fault.code,
-                    "lost calls cannot be looked for: {fault}"
+                let code = fault.code;
+                tracing::error!(code, "lost calls cannot be looked for: {fault}");
+                return Lost(Vec::new());
+            }
+        };
+        let mut beyond = Vec::new();
+        for call in lost {
+            if let Err(fault) = self.take_up(&reader, &call).await {
+                let (code, hint) = (fault.code, fault.hint.as_deref());
+                tracing::warn!(
+                    call = call.id,
+                    code,
+                    hint,
+                    "a call of a gateway that was lost cannot be taken up: {fault}"
                 );
+                beyond.push(call);
+            }
+        }
+        Lost(beyond)
+    }
+
+    /// Ends calls that could not be taken up, by the carrier's word where it has one: their sound is
+    /// lost, and they must not go on costing money. What cannot be settled now is left to the next
+    /// start.
+    pub async fn settle(&self, lost: Lost) {
+        let reader = match self.journal.reader() {
+            Ok(reader) => reader,
+            Err(fault) => {
+                let code = fault.code;
+                tracing::error!(code, "lost calls cannot be looked for: {fault}");
                 return;
             }
         };
-        for call in lost {
-            match self.settle(&reader, &call).await {
+        for call in lost.0 {
+            match self.end(&reader, &call).await {
                 Ok(end) => {
                     tracing::warn!(call = call.id, by = ?end.by, why = ?end.why, "a call of a gateway that was lost is over");
                     self.journal.pen().close(&call, Timestamp::now(), end);
                 }
                 Err(fault) => {
+                    let (code, hint) = (fault.code, fault.hint.as_deref());
                     tracing::error!(
                         call = call.id,
-                        code = fault.code,
-                        hint = fault.hint,
+                        code,
+                        hint,
                         "what became of a call is not known: {fault}"
                     );
                 }
@@ -47,8 +87,129 @@ impl Switchboard {
         }
     }
 
+    /// Goes on with a call from what is remembered of it.
+    async fn take_up(self: &Arc<Self>, reader: &Reader, call: &Summary) -> Result<(), Fault> {
+        let (id, born) = self.born(call)?;
+        let (at, remembered) = reader
+            .memory(call.id.clone())
+            .await?
+            .ok_or_else(|| lost("nothing is remembered of it"))?;
+        let Remembered { mode, mut memory } = Remembered::read(&remembered)?;
+        let leg = reader.leg(call.id.clone()).await?.map(Leg);
+        let now = Timestamp::now().as_millisecond();
+        let gone = Duration::from_millis(u64::try_from(now - at).unwrap_or_default());
+        match &mut memory {
+            Memory::Up { left, .. } => *left = left.saturating_sub(gone),
+            // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
+            Memory::Waiting if leg.is_none() && gone > self.plan.patience.ring => {
+                return Err(lost("nobody asked about it"));
+            }
+            Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
+            Memory::Over => return Err(lost("it was over")),
+        }
+        let answerer = self.answerer(&born.agent)?;
+        let broken = Broken {
+            gone,
+            past: self.said(reader, call, &memory).await?,
+            memory,
+        };
+        let voice = match mode {
+            Mode::Loopback => Voiced::Ready(None),
+            Mode::Conversation { .. } | Mode::Notify { .. } => Voiced::Loading,
+        };
+        let past = Past {
+            entries: call.seq,
+            age: age(call, now),
+            connected: matches!(broken.memory, Memory::Up { .. }),
+        };
+        let (control, heard) = mpsc::channel(CONTROL);
+        // Later than any number that was given out before.
+        let numbers = u64::try_from(now).unwrap_or_default();
+        let record = Record::resume(id, born, control, self.journal.pen(), (past, numbers));
+        let record = self.desk().add(record);
+        if let Some(leg) = leg {
+            self.bind(&record, &leg);
+        }
+        let given = Given {
+            control: heard,
+            voice,
+            part: Part {
+                mode,
+                answerer,
+                begin: Begin::Again(Box::new(broken)),
+            },
+        };
+        tracing::warn!(call = %record.id, ?gone, "a call of a gateway that was lost is taken up again");
+        self.start(&record, given);
+        Ok(())
+    }
+
+    /// What was said on a call, by its events: not what is said again, nor what we say for an agent
+    /// that does not.
+    async fn said(
+        &self,
+        reader: &Reader,
+        call: &Summary,
+        memory: &Memory,
+    ) -> Result<Vec<Line>, Fault> {
+        let phrases = &self.plan.phrases;
+        let ours = [
+            &phrases.filler,
+            &phrases.apology,
+            &phrases.back,
+            &phrases.goodbye,
+        ];
+        let ours: Vec<_> = ours.into_iter().flat_map(spoken).collect();
+        let mut wanted = Wanted {
+            call: Some(call.id.clone()),
+            ..Wanted::default()
+        };
+        let mut lines = Vec::new();
+        loop {
+            let rows = reader.after(&wanted).await?;
+            let Some(last) = rows.last() else {
+                break;
+            };
+            wanted.after = last.id;
+            for row in &rows {
+                let event = serde_json::from_str(&row.entry).unwrap_or_default();
+                hear(&mut lines, &event, &ours);
+            }
+        }
+        if open_turn(memory).is_none() {
+            // What the caller said last has no answer yet, and is asked again.
+            while let Some(Line::Caller(_)) = lines.last() {
+                lines.pop();
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Who talks to whom, by the call's first event and the configuration of today.
+    fn born(&self, call: &Summary) -> Result<(CallId, Born), Fault> {
+        let text = |name: &str| call.began[name].as_str().unwrap_or_default().to_owned();
+        let id = CallId::parse(&call.id).ok_or_else(|| lost("its name is not one of ours"))?;
+        let number = Number::parse(&text("number"));
+        let number = number.map_err(|_| lost("its number is not known"))?;
+        let direction = match text("direction").as_str() {
+            "inbound" => Direction::Inbound,
+            _ => Direction::Outbound,
+        };
+        let born = Born {
+            direction,
+            caller: Number::parse(&text("caller")).ok(),
+            number,
+            carrier: text("carrier"),
+            agent: text("agent"),
+        };
+        if !self.plan.carriers.contains_key(&born.carrier) {
+            return Err(lost("its carrier is not in the configuration any more"));
+        }
+        Ok((id, born))
+    }
+
     /// How a lost call ended, having seen to it that it did.
-    async fn settle(&self, reader: &Reader, call: &Summary) -> Result<End, Fault> {
+    async fn end(&self, reader: &Reader, call: &Summary) -> Result<End, Fault> {
         let Some(leg) = reader.leg(call.id.clone()).await? else {
             // The carrier never told us its name; if it rings us up about it, it is hung up on.
             return Ok(LOST);
@@ -68,10 +229,33 @@ impl Switchboard {
             }
         }
     }
+}
 
-    fn is_ours(&self, id: &str) -> bool {
-        CallId::parse(id).is_some_and(|id| self.call(id).is_some())
+/// Adds what an event says was said.
+fn hear(lines: &mut Vec<Line>, event: &Value, ours: &[Private<String>]) {
+    let text = |name: &str| Private::from(event[name].as_str().unwrap_or_default().to_owned());
+    match event["type"].as_str().unwrap_or_default() {
+        "agent.turn_started" => {
+            // A turn of which nothing was heard was taken back, and its words came again.
+            if let Some(Line::Caller(_)) = lines.last() {
+                lines.pop();
+            }
+            lines.push(Line::Caller(text("text")));
+        }
+        "agent.said" if !ours.contains(&text("text")) => lines.push(Line::Agent(text("text"))),
+        "agent.interrupted" => lines.push(Line::Agent(text("heard"))),
+        _ => {}
     }
+}
+
+fn age(call: &Summary, now: i64) -> Duration {
+    let began = call.began["time"].as_str().and_then(|it| it.parse().ok());
+    let began = began.map_or(now, |it: Timestamp| it.as_millisecond());
+    Duration::from_millis(u64::try_from(now - began).unwrap_or_default())
+}
+
+fn lost(why: &str) -> Fault {
+    Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, why).hint("it is ended at its carrier")
 }
 
 const LOST: End = End {

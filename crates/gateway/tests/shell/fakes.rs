@@ -172,7 +172,7 @@ impl World {
         let log = CallLog::new("call".into(), parties(), Pen::dry());
         let plan = Plan {
             direction: Direction::Inbound,
-            mode,
+            mode: mode.clone(),
             policy: Policy::default(),
             phrases: Phrases::default(),
         };
@@ -183,6 +183,7 @@ impl World {
             orders: ordered,
             log: log.clone(),
             recording: None,
+            mode,
         };
         let running = tokio::spawn(run(call, first, parts));
         let attached = Attached {

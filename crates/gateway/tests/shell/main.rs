@@ -191,12 +191,13 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_that_breaks_is_hung_up() {
+async fn a_line_that_breaks_and_does_not_come_back_is_hung_up() {
     let mut world = World::new(conversation()).await;
     assert_eq!(world.orders.recv().await, Some(output::Carrier::Answer));
     world.send(5, Sent::Silence).await;
     let (gone, _) = tokio::sync::mpsc::unbounded_channel();
     world.to_call = gone;
+    assert_eq!(world.orders.recv().await, Some(output::Carrier::Reconnect));
     assert_eq!(world.orders.recv().await, Some(output::Carrier::HangUp));
     world.log.ended().await;
     let end = End {

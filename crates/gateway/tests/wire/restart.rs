@@ -1,11 +1,15 @@
 //! A gateway that is killed in the middle of calls, and the next one.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use exchange::mischief::{Abrupt, Mischief, Socket};
 use exchange::phone::Step;
-use exchange::{Exchange, Status};
-use gateway::journal::Reader;
+use exchange::{EndedBy, Exchange, Status};
+use gateway::journal::{Reader, Wanted};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use crate::house::{OURS, THEIRS, soon};
 use crate::ms;
@@ -34,65 +38,134 @@ impl Drop for Serving {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_of_a_killed_gateway_are_ended_and_nobody_is_dialled() {
-    let exchange = Exchange::builder()
-        .account("AC00000000000000000000000000000000", crate::house::TOKEN)
-        .number(OURS, "http://127.0.0.1:9/")
-        .start()
-        .await
-        .expect("the exchange starts");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let here = listener.local_addr().expect("it is bound");
-    drop(listener);
-    let (table, carrier) = (exchange.configuration(), exchange.carrier());
-    let door = |name: &str| format!("http://{here}/{carrier}/{name}");
-    exchange.set_number(OURS, &door("voice"), &door("status"));
-    let place = tempfile::tempdir().expect("there is a temporary folder");
-    let text = format!(
-        "[server]\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
-         [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
-         [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n"
-    );
-    std::fs::write(place.path().join("offhook.toml"), text).expect("the folder is ours");
+/// An exchange, and the folder of a gateway for it that is not running yet.
+struct Scene {
+    exchange: Exchange,
+    place: TempDir,
+    here: SocketAddr,
+}
 
-    let state = place.path().join("offhook");
-    let seen = async |wanted: &dyn Fn(&[gateway::journal::Summary]) -> bool| {
-        loop {
-            if let Ok(reader) = Reader::of_folder(&state)
-                && let Ok(calls) = reader.calls(10).await
-                && wanted(&calls)
-            {
-                return calls;
+impl Scene {
+    async fn set(abrupt: Abrupt) -> Self {
+        let socket = Socket {
+            abrupt,
+            ..Socket::default()
+        };
+        let mischief = Mischief {
+            socket,
+            ..Mischief::default()
+        };
+        let exchange = Exchange::builder()
+            .account("AC00000000000000000000000000000000", crate::house::TOKEN)
+            .number(OURS, "http://127.0.0.1:9/")
+            .mischief(mischief)
+            .start()
+            .await
+            .expect("the exchange starts");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let here = listener.local_addr().expect("it is bound");
+        drop(listener);
+        let (table, carrier) = (exchange.configuration(), exchange.carrier());
+        let door = |name: &str| format!("http://{here}/{carrier}/{name}");
+        exchange.set_number(OURS, &door("voice"), &door("status"));
+        let place = tempfile::tempdir().expect("there is a temporary folder");
+        let text = format!(
+            "[server]\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
+             [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
+             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n"
+        );
+        std::fs::write(place.path().join("offhook.toml"), text).expect("the folder is ours");
+        Self {
+            exchange,
+            place,
+            here,
+        }
+    }
+
+    async fn serve(&self) -> Serving {
+        let serving = Serving::start(self.place.path());
+        let listens = async {
+            while TcpStream::connect(self.here).await.is_err() {
+                tokio::time::sleep(ms(20)).await;
             }
-            tokio::time::sleep(ms(20)).await;
-        }
-    };
-    let first = Serving::start(place.path());
-    soon(async {
-        while tokio::net::TcpStream::connect(here).await.is_err() {
-            tokio::time::sleep(ms(20)).await;
-        }
-    })
-    .await;
+        };
+        soon(listens).await;
+        serving
+    }
+
+    fn reader(&self) -> Option<Reader> {
+        Reader::of_folder(&self.place.path().join("offhook")).ok()
+    }
+
+    /// Waits until an event of this kind is in the journal so many times.
+    async fn seen(&self, kind: &str, times: usize) {
+        let kind = format!("\"{kind}\"");
+        let seen = async {
+            loop {
+                if let Some(reader) = self.reader()
+                    && let Ok(rows) = reader.after(&Wanted::default()).await
+                    && rows.iter().filter(|it| it.entry.contains(&kind)).count() >= times
+                {
+                    return;
+                }
+                tokio::time::sleep(ms(20)).await;
+            }
+        };
+        soon(seen).await;
+    }
+
+    /// That nobody was dialled, and that the journal is what was written.
+    async fn is_sound(&self) {
+        let requests = self.exchange.requests();
+        assert!(requests.iter().all(|it| !it.path.ends_with("/Calls.json")));
+        let reader = self.reader().expect("it is there");
+        assert!(reader.verify().await.expect("it can be read").is_ok());
+    }
+}
+
+/// Two kills in one call, and the person on the phone hangs up in the end.
+async fn survives(abrupt: Abrupt) {
+    let scene = Scene::set(abrupt).await;
+    let mut serving = scene.serve().await;
+    let stays = vec![Step::Wait(ms(8_000)), Step::HangUp];
+    let call = scene.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    scene.seen("call.connected", 1).await;
+    for kills in 1..=2 {
+        // As hard as it gets: no destructor runs.
+        drop(serving);
+        serving = scene.serve().await;
+        scene.seen("call.reconnected", kills).await;
+    }
+    let outcome = soon(scene.exchange.call(&call)).await;
+    assert_eq!(outcome.status, Status::Completed);
+    assert_eq!(outcome.ended_by, EndedBy::Caller, "{:?}", outcome.warnings);
+    scene.seen("call.ended", 1).await;
+    scene.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_outlives_its_gateway_where_the_carrier_goes_on() {
+    survives(Abrupt::GoesOn).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_outlives_its_gateway_where_the_carrier_only_waits() {
+    survives(Abrupt::Stays).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_did_not_outlive_its_gateway_ends_by_the_carriers_word() {
+    let scene = Scene::set(Abrupt::Ends).await;
+    let first = scene.serve().await;
     let stays = vec![Step::WaitForHangUp {
         timeout: ms(60_000),
     }];
-    let call = exchange.call_in(THEIRS, OURS, stays).expect("ours");
-    soon(seen(&|calls| calls.iter().any(|it| it.seq >= 3))).await;
-    // As hard as it gets: no destructor runs.
+    let call = scene.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    scene.seen("call.connected", 1).await;
     drop(first);
-    let up = soon(seen(&|calls| !calls.is_empty())).await;
-    assert!(up[0].ended.is_none(), "{up:?}");
-
-    let _second = Serving::start(place.path());
-    let settled = soon(seen(&|calls| calls.iter().all(|it| it.ended.is_some()))).await;
-    assert_eq!(settled.len(), 1);
-    assert_eq!(settled[0].seq, up[0].seq + 1);
-    let outcome = soon(exchange.call(&call)).await;
-    assert_eq!(outcome.status, Status::Completed);
-    let dials = exchange.requests();
-    assert!(dials.iter().all(|it| !it.path.ends_with("/Calls.json")));
-    let reader = Reader::of_folder(&state).expect("it is there");
-    assert!(reader.verify().await.expect("it can be read").is_ok());
+    let outcome = soon(scene.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::SocketFailed);
+    let _second = scene.serve().await;
+    scene.seen("call.ended", 1).await;
+    scene.is_sound().await;
 }

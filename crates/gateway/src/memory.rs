@@ -1,0 +1,445 @@
+//! What is remembered of a call, as it is written down: private to this build, and to whoever may
+//! read the journal.
+
+use std::time::Duration;
+
+use call::event::{End, Party, Why};
+use call::memory::{Answering, Holder, Memory, Name, Talk, Thread, Unheard};
+use call::{Mode, Opening, Private, TurnId};
+use media::UtteranceId;
+use ports::{Blame, Fault, code};
+use serde::{Deserialize, Serialize};
+
+/// Everything another process needs to take a call up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// What the call is for.
+    pub mode: Mode,
+    /// How it stands.
+    pub memory: Memory,
+}
+
+impl Remembered {
+    /// As it is written down.
+    pub fn write(&self) -> String {
+        let written = Written {
+            v: VERSION,
+            mode: (&self.mode).into(),
+            stage: (&self.memory).into(),
+        };
+        serde_json::to_string(&written).expect("it has only strings for keys")
+    }
+
+    /// Reads what was written down.
+    ///
+    /// # Errors
+    /// It was written by another version of offhook, or not by offhook.
+    pub fn read(text: &str) -> Result<Self, Fault> {
+        let unreadable = |error: serde_json::Error| {
+            let message = "what another gateway remembered of a call cannot be read";
+            Fault::new(Blame::Gateway, code::JOURNAL_BROKEN, message)
+                .hint("calls cannot be handed to an offhook of another version")
+                .because(error)
+        };
+        let written: Written = serde_json::from_str(text).map_err(unreadable)?;
+        Ok(Self {
+            mode: written.mode.into(),
+            memory: written.stage.into(),
+        })
+    }
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    v: u32,
+    mode: Kind,
+    stage: Stage,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Say(String),
+    Ask,
+    Wait,
+    Notify(String),
+    Loopback,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Stage {
+    Waiting,
+    Answered,
+    Up {
+        left: Duration,
+        broken: String,
+        talk: Saved,
+    },
+    Ending(Reason),
+    Over,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Saved {
+    Conversation {
+        turn: u32,
+        heard: u32,
+        last: u32,
+        untold: String,
+        waiting: Vec<String>,
+        unheard: Vec<(Whose, String)>,
+        floor: Floor,
+    },
+    Notice {
+        last: u32,
+        unheard: Vec<String>,
+    },
+    Loopback,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Whose {
+    Owner,
+    Ours,
+    Agent,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Floor {
+    Nobody,
+    Caller,
+    Agent {
+        turn: u32,
+        said: String,
+        heard: String,
+        hangs_up: bool,
+    },
+    Opening(String),
+    Closing(Reason),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Reason {
+    by: By,
+    why: Because,
+}
+
+/// Two lists in step: every name here is one there.
+macro_rules! same {
+    ($ours:ident = $theirs:ident { $($name:ident),+ $(,)? }) => {
+        #[derive(Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum $ours { $($name),+ }
+
+        impl From<$theirs> for $ours {
+            fn from(it: $theirs) -> Self {
+                match it { $($theirs::$name => Self::$name),+ }
+            }
+        }
+
+        impl From<$ours> for $theirs {
+            fn from(it: $ours) -> Self {
+                match it { $($ours::$name => Self::$name),+ }
+            }
+        }
+    };
+}
+
+same!(
+    By = Party {
+        Caller,
+        Agent,
+        Owner,
+        Carrier,
+        Gateway
+    }
+);
+same!(
+    Because = Why {
+        HungUp,
+        Completed,
+        Busy,
+        NoAnswer,
+        Rejected,
+        Canceled,
+        Silence,
+        TimeLimit,
+        Fault,
+    }
+);
+
+impl From<End> for Reason {
+    fn from(end: End) -> Self {
+        Self {
+            by: end.by.into(),
+            why: end.why.into(),
+        }
+    }
+}
+
+impl From<Reason> for End {
+    fn from(reason: Reason) -> Self {
+        Self {
+            by: reason.by.into(),
+            why: reason.why.into(),
+        }
+    }
+}
+
+impl From<&Mode> for Kind {
+    fn from(mode: &Mode) -> Self {
+        match mode {
+            Mode::Conversation { opening } => match opening {
+                Opening::Say(text) => Self::Say(plain(text)),
+                Opening::Ask => Self::Ask,
+                Opening::Wait => Self::Wait,
+            },
+            Mode::Notify { text } => Self::Notify(plain(text)),
+            Mode::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl From<Kind> for Mode {
+    fn from(kind: Kind) -> Self {
+        let conversation = |opening| Self::Conversation { opening };
+        match kind {
+            Kind::Say(text) => conversation(Opening::Say(text.into())),
+            Kind::Ask => conversation(Opening::Ask),
+            Kind::Wait => conversation(Opening::Wait),
+            Kind::Notify(text) => Self::Notify { text: text.into() },
+            Kind::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl From<&Memory> for Stage {
+    fn from(memory: &Memory) -> Self {
+        match memory {
+            Memory::Waiting => Self::Waiting,
+            Memory::Answered => Self::Answered,
+            Memory::Up { left, broken, talk } => Self::Up {
+                left: *left,
+                broken: plain(broken),
+                talk: talk.into(),
+            },
+            Memory::Ending(end) => Self::Ending((*end).into()),
+            Memory::Over => Self::Over,
+        }
+    }
+}
+
+impl From<Stage> for Memory {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Waiting => Self::Waiting,
+            Stage::Answered => Self::Answered,
+            Stage::Up { left, broken, talk } => Self::Up {
+                left,
+                broken: broken.into(),
+                talk: talk.into(),
+            },
+            Stage::Ending(reason) => Self::Ending(reason.into()),
+            Stage::Over => Self::Over,
+        }
+    }
+}
+
+impl From<&Talk> for Saved {
+    fn from(talk: &Talk) -> Self {
+        match talk {
+            Talk::Conversation(thread) => Self::Conversation {
+                turn: thread.turn.0,
+                heard: thread.heard.0,
+                last: thread.last.0,
+                untold: plain(&thread.untold),
+                waiting: thread.waiting.iter().map(plain).collect(),
+                unheard: thread.unheard.iter().map(whose).collect(),
+                floor: (&thread.floor).into(),
+            },
+            Talk::Notice { last, unheard } => Self::Notice {
+                last: last.0,
+                unheard: unheard.iter().map(plain).collect(),
+            },
+            Talk::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl From<Saved> for Talk {
+    fn from(saved: Saved) -> Self {
+        match saved {
+            Saved::Conversation {
+                turn,
+                heard,
+                last,
+                untold,
+                waiting,
+                unheard,
+                floor,
+            } => Self::Conversation(Thread {
+                turn: TurnId(turn),
+                heard: TurnId(heard),
+                last: UtteranceId(last),
+                untold: untold.into(),
+                waiting: waiting.into_iter().map(Private::from).collect(),
+                unheard: unheard.into_iter().map(clause).collect(),
+                floor: floor.into(),
+            }),
+            Saved::Notice { last, unheard } => Self::Notice {
+                last: UtteranceId(last),
+                unheard: unheard.into_iter().map(Private::from).collect(),
+            },
+            Saved::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl From<&Holder> for Floor {
+    fn from(holder: &Holder) -> Self {
+        match holder {
+            Holder::Nobody => Self::Nobody,
+            Holder::Caller => Self::Caller,
+            Holder::Agent(answering) => Self::Agent {
+                turn: answering.turn.0,
+                said: plain(&answering.said),
+                heard: plain(&answering.heard),
+                hangs_up: answering.hangs_up,
+            },
+            Holder::Opening(heard) => Self::Opening(plain(heard)),
+            Holder::Closing(end) => Self::Closing((*end).into()),
+        }
+    }
+}
+
+impl From<Floor> for Holder {
+    fn from(floor: Floor) -> Self {
+        match floor {
+            Floor::Nobody => Self::Nobody,
+            Floor::Caller => Self::Caller,
+            Floor::Agent {
+                turn,
+                said,
+                heard,
+                hangs_up,
+            } => Self::Agent(Answering {
+                turn: TurnId(turn),
+                said: said.into(),
+                heard: heard.into(),
+                hangs_up,
+            }),
+            Floor::Opening(heard) => Self::Opening(heard.into()),
+            Floor::Closing(reason) => Self::Closing(reason.into()),
+        }
+    }
+}
+
+fn whose(unheard: &Unheard) -> (Whose, String) {
+    let whose = match unheard.name {
+        Name::Owner => Whose::Owner,
+        Name::Ours => Whose::Ours,
+        Name::Agent => Whose::Agent,
+    };
+    (whose, plain(&unheard.text))
+}
+
+fn clause((whose, text): (Whose, String)) -> Unheard {
+    let name = match whose {
+        Whose::Owner => Name::Owner,
+        Whose::Ours => Name::Ours,
+        Whose::Agent => Name::Agent,
+    };
+    Unheard {
+        name,
+        text: text.into(),
+    }
+}
+
+fn plain(text: &Private<String>) -> String {
+    text.reveal().clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_down_is_what_is_read() {
+        let end = End {
+            by: Party::Agent,
+            why: Why::Completed,
+        };
+        let thread = |floor| Memory::Up {
+            left: Duration::from_millis(90_500),
+            broken: "We open".into(),
+            talk: Talk::Conversation(Thread {
+                turn: TurnId(3),
+                heard: TurnId(2),
+                last: UtteranceId(9),
+                untold: "and then".into(),
+                waiting: vec!["dinner is ready".into()],
+                unheard: vec![
+                    clause((Whose::Agent, "at nine.".to_owned())),
+                    clause((Whose::Ours, "Sorry.".to_owned())),
+                    clause((Whose::Owner, "Now.".to_owned())),
+                ],
+                floor,
+            }),
+        };
+        let answering = Answering {
+            turn: TurnId(3),
+            said: "when do you open".into(),
+            heard: "We open".into(),
+            hangs_up: true,
+        };
+        let memories = [
+            Memory::Waiting,
+            Memory::Answered,
+            thread(Holder::Nobody),
+            thread(Holder::Caller),
+            thread(Holder::Agent(answering)),
+            thread(Holder::Opening("Hi".into())),
+            thread(Holder::Closing(end)),
+            Memory::Up {
+                left: Duration::ZERO,
+                broken: "".into(),
+                talk: Talk::Notice {
+                    last: UtteranceId(2),
+                    unheard: vec!["The oven is on.".into()],
+                },
+            },
+            Memory::Up {
+                left: Duration::MAX,
+                broken: "".into(),
+                talk: Talk::Loopback,
+            },
+            Memory::Ending(end),
+            Memory::Over,
+        ];
+        let say = Opening::Say("Hello.".into());
+        let modes = [
+            Mode::Conversation { opening: say },
+            Mode::Conversation {
+                opening: Opening::Ask,
+            },
+            Mode::Conversation {
+                opening: Opening::Wait,
+            },
+            Mode::Notify {
+                text: "The oven is on.".into(),
+            },
+            Mode::Loopback,
+        ];
+        for (memory, mode) in memories.into_iter().zip(modes.into_iter().cycle()) {
+            let remembered = Remembered { mode, memory };
+            assert_eq!(Remembered::read(&remembered.write()).ok(), Some(remembered));
+        }
+        assert!(Remembered::read("{}").is_err());
+    }
+}
