@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::hex;
 use crate::state::{make_folder, open_file};
 
 /// What a token may do. Each may do what those before it may.
@@ -70,9 +70,9 @@ impl Tokens {
     /// # Errors
     /// It cannot be written down.
     pub fn create(&mut self, scope: Scope, now: Timestamp) -> Result<(Access, String), Fault> {
-        let token = format!("offhook_{}", random(32));
+        let token = format!("offhook_{}", hex::random(32));
         let access = Access {
-            id: random(4),
+            id: hex::random(4),
             scope,
             created: now,
             hash: hash(&token),
@@ -134,17 +134,7 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 fn hash(token: &str) -> String {
-    hex(&Sha256::digest(token))
-}
-
-fn random(bytes: usize) -> String {
-    let mut bits = vec![0u8; bytes];
-    rand::rng().fill_bytes(&mut bits);
-    hex(&bits)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::of(&Sha256::digest(token))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Fault {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{Blame, Fault, Secret, code};
-use rand::RngCore;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::Plan;
+use crate::hex;
 use crate::http::{self, Desk, STRANGERS};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Switchboard};
@@ -42,12 +42,12 @@ impl Gateway {
         }
         let listener = http::bind(plan.listen).await?;
         let address = listener.local_addr().unwrap_or(plan.listen);
-        let token = Secret::new(random());
+        let token = Secret::new(hex::random(32));
         let board = Switchboard::new(plan, load_voice, state)?;
         let desk = Desk {
             board: board.clone(),
             token: token.clone(),
-            instance: random(),
+            instance: hex::random(32),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
         Ok(Self {
@@ -73,9 +73,3 @@ impl Drop for Gateway {
 }
 
 const LAST_NEWS: Duration = Duration::from_millis(150);
-
-fn random() -> String {
-    let mut bits = [0u8; 32];
-    rand::rng().fill_bytes(&mut bits);
-    bits.iter().map(|byte| format!("{byte:02x}")).collect()
-}

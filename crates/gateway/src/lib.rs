@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 mod dialled;
 pub mod gateway;
+mod hex;
 pub mod http;
 pub mod journal;
 mod keypad;
