@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hex;
-use crate::state::{make_folder, open_file};
+use crate::state::{look_locked, make_folder, open_locked, remedy};
 
 /// What a token may do. Each may do what those before it may.
 #[derive(
@@ -55,8 +55,7 @@ impl Tokens {
         let path = path(folder);
         let opened = || -> io::Result<(File, Vec<Access>)> {
             make_folder(folder)?;
-            let mut file = open_file(&path)?;
-            file.lock()?;
+            let mut file = open_locked(&path)?;
             let mut text = String::new();
             file.read_to_string(&mut text)?;
             Ok((file, parse(&text)?))
@@ -114,8 +113,7 @@ impl Tokens {
 pub fn scope(folder: &Path, token: &str) -> Option<Scope> {
     // Compared as hashes: how long that takes tells nothing about a token.
     let hash = hash(token);
-    let mut file = File::open(path(folder)).ok()?;
-    file.lock_shared().ok()?;
+    let mut file = look_locked(&path(folder)).ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     let all = parse(&text).ok()?;
@@ -140,7 +138,10 @@ fn hash(token: &str) -> String {
 fn unusable(path: &Path, error: io::Error) -> Fault {
     let message = format!("the tokens in {} cannot be used", path.display());
     Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
-        .hint("set XDG_STATE_HOME to a folder you may write to; or remove the file, and every token with it")
+        .hint(format!(
+            "{}; or remove the file, and every token with it",
+            remedy(&error)
+        ))
         .because(error)
 }
 
