@@ -61,6 +61,9 @@ impl Gateway {
     /// Ends every call, waits for carriers to confirm, and stops.
     pub async fn close(self, patience: Duration) {
         self.board.hang_up_all(patience).await;
+        // The calls' ends must not be lost with the process, if there is a disk to keep them.
+        let flushed = self.board.journal().pen();
+        let _ = tokio::time::timeout(patience, flushed.flush()).await;
         // Whoever reads the calls' events has yet to be told of their ends.
         tokio::time::sleep(LAST_NEWS).await;
     }

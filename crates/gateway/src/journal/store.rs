@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::chain::{BEGINNING, Hash, link};
 
@@ -23,6 +24,8 @@ pub(super) enum Note {
     Entry(Line),
     /// How a carrier calls one of our calls: so that it can be asked about it after a crash.
     Leg { call: String, leg: String },
+    /// Someone wants to know when all before it is durable.
+    Flush(oneshot::Sender<()>),
 }
 
 /// One entry on its way into the file.
@@ -102,6 +105,7 @@ impl Store {
                         bind.execute(params![call, leg])?;
                         continue;
                     }
+                    Note::Flush(_) => continue,
                 };
                 id += 1;
                 hash = link(&hash, id, &line.entry);

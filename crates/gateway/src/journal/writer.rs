@@ -10,7 +10,7 @@ use call::Event;
 use call::event::End;
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::log::Entry;
 use super::reader::Summary;
@@ -87,6 +87,13 @@ impl Pen {
         });
     }
 
+    /// Waits until all that was written before is durable, or until there is no hope of it.
+    pub async fn flush(&self) {
+        let (done, durable) = oneshot::channel();
+        self.hand_over(|| Note::Flush(done));
+        let _ = durable.await;
+    }
+
     fn hand_over(&self, note: impl FnOnce() -> Note) {
         let Nib::Wet { lines, sick } = &self.0 else {
             return;
@@ -141,8 +148,13 @@ impl Writer {
         loop {
             match self.store.append(batch) {
                 Ok(last) => {
-                    batch.clear();
                     self.durable.send_replace(last);
+                    for note in batch.drain(..) {
+                        if let Note::Flush(done) = note {
+                            // Who asked may have stopped waiting.
+                            let _ = done.send(());
+                        }
+                    }
                     if self.sick.swap(false, Ordering::Relaxed) {
                         tracing::info!("the journal can be written again");
                     }
@@ -185,3 +197,34 @@ const PAUSE: Duration = Duration::from_millis(500);
 const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// … and no more than so many: about a gigabyte.
 const MOST: u64 = 3_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{CallLog, Parties};
+
+    fn log(pen: Pen) -> CallLog {
+        let parties = Parties {
+            direction: "inbound",
+            number: "+15550001111".into(),
+            caller: None,
+            carrier: "a".to_owned(),
+            agent: "b".to_owned(),
+        };
+        CallLog::new("call-1".to_owned(), parties, pen)
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_a_flush_is_durable_after_it() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let store = Store::open(&folder.path().join("it.db")).expect("the folder is ours");
+        let (pen, durable) = start(store, 0);
+        let log = log(pen.clone());
+        for _ in 0..500 {
+            log.push(Event::AgentStalled);
+        }
+        pen.flush().await;
+        assert_eq!(*durable.borrow(), 500);
+        Pen::dry().flush().await;
+    }
+}
