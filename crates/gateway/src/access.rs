@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::state::{make_folder, open_file};
+use crate::hex;
+use crate::state::{look_locked, make_folder, open_locked, remedy};
 
 /// What a token may do. Each may do what those before it may.
 #[derive(
@@ -55,8 +55,7 @@ impl Tokens {
         let path = path(folder);
         let opened = || -> io::Result<(File, Vec<Access>)> {
             make_folder(folder)?;
-            let mut file = open_file(&path)?;
-            file.lock()?;
+            let mut file = open_locked(&path)?;
             let mut text = String::new();
             file.read_to_string(&mut text)?;
             Ok((file, parse(&text)?))
@@ -70,9 +69,9 @@ impl Tokens {
     /// # Errors
     /// It cannot be written down.
     pub fn create(&mut self, scope: Scope, now: Timestamp) -> Result<(Access, String), Fault> {
-        let token = format!("offhook_{}", random(32));
+        let token = format!("offhook_{}", hex::random(32));
         let access = Access {
-            id: random(4),
+            id: hex::random(4),
             scope,
             created: now,
             hash: hash(&token),
@@ -114,8 +113,7 @@ impl Tokens {
 pub fn scope(folder: &Path, token: &str) -> Option<Scope> {
     // Compared as hashes: how long that takes tells nothing about a token.
     let hash = hash(token);
-    let mut file = File::open(path(folder)).ok()?;
-    file.lock_shared().ok()?;
+    let mut file = look_locked(&path(folder)).ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     let all = parse(&text).ok()?;
@@ -134,23 +132,16 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 fn hash(token: &str) -> String {
-    hex(&Sha256::digest(token))
-}
-
-fn random(bytes: usize) -> String {
-    let mut bits = vec![0u8; bytes];
-    rand::rng().fill_bytes(&mut bits);
-    hex(&bits)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::of(&Sha256::digest(token))
 }
 
 fn unusable(path: &Path, error: io::Error) -> Fault {
     let message = format!("the tokens in {} cannot be used", path.display());
     Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
-        .hint("set XDG_STATE_HOME to a folder you may write to; or remove the file, and every token with it")
+        .hint(format!(
+            "{}; or remove the file, and every token with it",
+            remedy(&error)
+        ))
         .because(error)
 }
 

@@ -9,6 +9,7 @@ use ports::{Blame, Fault, code};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest, Sha256};
 
+use crate::blocking::blocking;
 use crate::state::open_file;
 
 /// The keys of a folder. Clones are the same.
@@ -99,12 +100,10 @@ impl Claims {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let file = self.0.clone();
-        let work = move || work(&file.lock().unwrap_or_else(PoisonError::into_inner));
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(cannot(error)),
-            Err(error) => Err(cannot(error)),
-        }
+        blocking("writing a request down", move || {
+            work(&file.lock().unwrap_or_else(PoisonError::into_inner)).map_err(cannot)
+        })
+        .await
     }
 }
 

@@ -25,8 +25,7 @@ impl Dialled {
         let path = folder.join("dialled");
         let opened = || -> io::Result<(File, String)> {
             state::make_folder(folder)?;
-            let mut file = state::open_file(&path)?;
-            file.lock()?;
+            let mut file = state::open_locked(&path)?;
             let mut text = String::new();
             (&mut file).take(LONGEST).read_to_string(&mut text)?;
             Ok((file, text))
@@ -69,7 +68,7 @@ fn cannot(path: &Path, error: io::Error) -> Fault {
         path.display()
     );
     Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
-        .hint("set XDG_STATE_HOME to a folder you may write to")
+        .hint(state::remedy(&error))
         .because(error)
 }
 

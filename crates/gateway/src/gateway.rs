@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::{Blame, Fault, Secret, code};
-use rand::RngCore;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::Plan;
+use crate::hex;
 use crate::http::{self, Desk, STRANGERS};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Lost, Switchboard};
@@ -52,11 +52,11 @@ impl Gateway {
 
     fn serve(listener: TcpListener, board: Arc<Switchboard>) -> Self {
         let address = listener.local_addr().unwrap_or(board.plan().listen);
-        let token = Secret::new(random());
+        let token = Secret::new(hex::random(32));
         let desk = Desk {
             board: board.clone(),
             token: token.clone(),
-            instance: random(),
+            instance: hex::random(32),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
         Self {
@@ -70,6 +70,9 @@ impl Gateway {
     /// Ends every call, waits for carriers to confirm, and stops.
     pub async fn close(self, patience: Duration) {
         self.board.hang_up_all(patience).await;
+        // The calls' ends must not be lost with the process, if there is a disk to keep them.
+        let flushed = self.board.journal().pen();
+        let _ = tokio::time::timeout(patience, flushed.flush()).await;
         // Whoever reads the calls' events has yet to be told of their ends.
         tokio::time::sleep(LAST_NEWS).await;
     }
@@ -100,9 +103,3 @@ impl Drop for Gateway {
 }
 
 const LAST_NEWS: Duration = Duration::from_millis(150);
-
-fn random() -> String {
-    let mut bits = [0u8; 32];
-    rand::rng().fill_bytes(&mut bits);
-    bits.iter().map(|byte| format!("{byte:02x}")).collect()
-}

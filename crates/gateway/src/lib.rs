@@ -1,11 +1,13 @@
 //! The shell: runs calls, serves carriers and owners, and is the command `offhook`.
 
 pub mod access;
+mod blocking;
 mod claims;
 pub mod cli;
 pub mod config;
 mod dialled;
 pub mod gateway;
+mod hex;
 pub mod http;
 pub mod journal;
 mod keypad;

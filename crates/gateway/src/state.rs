@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -126,8 +127,75 @@ pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
     options.mode(0o600).open(path)
 }
 
+/// The same, with the file to ourselves for as long as it is open: what several processes write.
+/// Blocks while another has it, but not for ever.
+pub(crate) fn open_locked(path: &Path) -> io::Result<fs::File> {
+    let file = open_file(path)?;
+    patiently(OTHERS, || file.try_lock())?;
+    Ok(file)
+}
+
+/// Opens a file of that kind to look at it, while nobody writes it.
+pub(crate) fn look_locked(path: &Path) -> io::Result<fs::File> {
+    let file = fs::File::open(path)?;
+    patiently(OTHERS, || file.try_lock_shared())?;
+    Ok(file)
+}
+
+/// What to do about a file of ours that cannot be used.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::TimedOut {
+        "another offhook holds it: try again, or stop that one"
+    } else {
+        "set XDG_STATE_HOME to a folder you may write to"
+    }
+}
+
+fn patiently(
+    patience: Duration,
+    lock: impl Fn() -> Result<(), fs::TryLockError>,
+) -> io::Result<()> {
+    let end = Instant::now() + patience;
+    loop {
+        match lock() {
+            Ok(()) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() > end => {
+                let message = "another process keeps it locked";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            }
+            Err(fs::TryLockError::WouldBlock) => thread::park_timeout(MOMENT),
+        }
+    }
+}
+
 fn path() -> PathBuf {
     folder().join("gateway.json")
 }
 
+/// Others have a file for milliseconds, unless something is wrong with them.
+const OTHERS: Duration = Duration::from_secs(2);
+const MOMENT: Duration = Duration::from_millis(5);
+
 const BRIEFLY: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_another_holds_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("it");
+        let held = open_locked(&path).expect("nobody else has it");
+        let other = open_file(&path).expect("it is there");
+        let waited = patiently(Duration::ZERO, || other.try_lock());
+        let error = waited.expect_err("it is held");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(remedy(&error).contains("another"));
+        drop(held);
+        let shared = look_locked(&path).expect("nobody else has it");
+        look_locked(&path).expect("looking is shared");
+        drop(shared);
+    }
+}

@@ -10,7 +10,7 @@ use ports::{Blame, Fault, Key, Kind, Need, code};
 
 use super::{Done, Out, lists};
 use crate::config::limits::{POLICY_DEFAULTS, turns_help};
-use crate::config::{FILE_NAME, Lists};
+use crate::config::{FILE_NAME, Lists, journal_defaults};
 
 /// Writes the file, unless there is one.
 pub(super) async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
@@ -69,6 +69,7 @@ pub(super) fn text(lists: &Lists) -> String {
         let head = format!("vendor = \"{}\"\n", vendor.name);
         add(&table("speech", Lines::Off, &head, vendor.keys));
     }
+    add(&journal());
     text.push_str(RECORDINGS);
     text
 }
@@ -136,6 +137,11 @@ fn turns() -> String {
     text
 }
 
+fn journal() -> String {
+    let [days, mib] = journal_defaults();
+    format!("{JOURNAL}#days = {days}\n# ... and no more than this, in MiB.\n#max_mib = {mib}\n")
+}
+
 fn write(path: &Path, text: &str) -> Result<(), Fault> {
     // It may come to hold secrets, so nobody else can read it from the start.
     let file = OpenOptions::new()
@@ -197,6 +203,11 @@ const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.
 #apology = "Sorry, I did not get that. Could you say it again?"
 # When it keeps failing, the line is silent, or time is up.
 #goodbye = "I am sorry, I have to end this call now. Goodbye."
+"#;
+
+const JOURNAL: &str = r#"# What happened on every call is kept: see `offhook tail`, `offhook calls`, `offhook show`.
+#[journal]
+# For so many days ...
 "#;
 
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.

@@ -16,7 +16,7 @@ use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, limits, plug};
+use super::{Lists, Loaded, journal, limits, plug};
 
 /// Resolves a file, or says everything that is wrong with it.
 pub(super) fn check(
@@ -48,6 +48,7 @@ pub(super) fn check(
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
+    let keep = journal::keep(root.section("journal", &mut found), &mut found);
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
@@ -66,6 +67,7 @@ pub(super) fn check(
             settings: Settings::default(),
         }),
         recordings,
+        keep,
     };
     let warnings = found.into_result()?;
     Ok(Loaded { plan, warnings })

@@ -11,6 +11,7 @@ mod check;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod file;
+mod journal;
 pub(crate) mod limits;
 pub mod plan;
 mod plug;
@@ -20,6 +21,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use journal::defaults as journal_defaults;
 pub use plan::Plan;
 pub use problem::{ConfigProblem, Place, Severity};
 

@@ -10,6 +10,8 @@ use call::{Number, Phrases, Policy, Private};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
+use crate::journal::Keep;
+
 /// Everything the gateway was told.
 #[derive(Clone)]
 pub struct Plan {
@@ -33,6 +35,8 @@ pub struct Plan {
     pub speech: SpeechPlan,
     /// Where recordings go; `None`: calls are not recorded.
     pub recordings: Option<PathBuf>,
+    /// How much of what happened is kept.
+    pub keep: Keep,
 }
 
 /// One of our numbers.

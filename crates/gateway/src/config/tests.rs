@@ -79,6 +79,8 @@ fn a_good_file_is_resolved() {
     assert_eq!(plan.patience.limit, Duration::from_secs(1800));
     assert_eq!(plan.speech.vendor, "local");
     assert_eq!(plan.recordings, None);
+    assert_eq!(plan.keep.age, Duration::from_secs(90 * 86_400));
+    assert_eq!(plan.keep.room, 1 << 30);
 }
 
 #[test]
@@ -104,6 +106,7 @@ fn everything_optional_can_be_written() {
         "{}endpoint_ms = 700\nsilence_s = 20\nring_s = 30\nfiller_ms = 900\nthink_s = 8\n\
          [phrases]\nfiller = \"Hm.\"\napology = \"Oh.\"\ngoodbye = \"Bye.\"\n\
          [speech]\nvendor = \"local\"\nthreads = 2\n[recordings]\ndir = \"tapes\"\n\
+         [journal]\ndays = 7\nmax_mib = 64\n\
          [agents.echo]\nkind = \"cave\"\n[carriers.second]\nkind = \"pigeon\"\ncoop = \"south\"\n\
          whistle = \"tweet\"\nbirds = 7\n",
         GOOD.replace(
@@ -119,6 +122,8 @@ fn everything_optional_can_be_written() {
     assert_eq!(plan.phrases.goodbye.reveal(), "Bye.");
     assert_eq!(plan.speech.settings.number("threads"), Some(2));
     assert_eq!(plan.recordings, Some(Path::new("base").join("tapes")));
+    assert_eq!(plan.keep.age, Duration::from_secs(7 * 86_400));
+    assert_eq!(plan.keep.room, 64 << 20);
     assert!(matches!(plan.agents["echo"].answerer, Answerer::Loopback));
     assert_eq!(plan.carriers.len(), 2);
 }
@@ -178,6 +183,9 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms", "[phrases]\nfilllers", 21, &["`filllers`", "did you mean `filler`?"]),
     ("[turns]\nbarge_in_ms", "[speech]\ntreads", 21, &["`treads`", "did you mean `threads`?"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]\ndri = \"x\"", 21, &["`dri`", "did you mean `dir`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nday = 3", 21, &["`day`", "did you mean `days`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\ndays = 0", 21, &["`days`", "from 1 to 36500"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nmax_mib = 1", 21, &["`max_mib`", "from 16"]),
     // Wrong types.
     ("\"127.0.0.1:8787\"", "8787", 2, &["`listen`", "a string", "a number"]),
     ("[server]", "[[server]]", 1, &["`server`", "a table", "a list"]),

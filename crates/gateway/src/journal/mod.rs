@@ -13,6 +13,7 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ports::{Blame, Fault, code};
 use tokio::sync::watch;
@@ -23,6 +24,24 @@ pub use reader::{Reader, Row, Summary, Wanted};
 pub use store::Flaw;
 use store::Store;
 pub use writer::Pen;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Entries that are older are forgotten.
+    pub age: Duration,
+    /// So that the rest needs no more than so many bytes, the oldest are.
+    pub room: u64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(90 * 24 * 60 * 60),
+            room: 1_024 * 1_024 * 1_024,
+        }
+    }
+}
 
 /// The journal of a running gateway. There is one on a folder at a time.
 #[derive(Debug)]
@@ -39,15 +58,14 @@ impl Journal {
     ///
     /// # Errors
     /// Another gateway uses the folder, it cannot be written to, or what is there is no journal.
-    pub fn open(folder: &Path) -> Result<Arc<Self>, Fault> {
+    pub fn open(folder: &Path, keep: Keep) -> Result<Arc<Self>, Fault> {
         let lock = lock(folder)?;
         let path = path(folder);
         // The database makes what it needs beside it as private as this.
         let private = open_file(&path).map_err(|error| unusable(&path, error));
         private.map(drop)?;
         let store = Store::open(&path).map_err(|error| unusable(&path, error))?;
-        let last = store.last();
-        let (pen, durable) = writer::start(store, last);
+        let (pen, durable) = writer::start(store, keep);
         Ok(Arc::new(Self {
             path,
             pen,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::store::{self, Flaw};
+use crate::blocking::blocking;
 
 /// Reads a journal, whether its gateway runs or not. Clones read the same one.
 #[derive(Clone, Debug)]
@@ -167,19 +168,16 @@ impl Reader {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let file = self.file.clone();
-        let read = move || read(&file.lock().unwrap_or_else(PoisonError::into_inner));
-        let done = tokio::task::spawn_blocking(read).await;
-        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        let broken = |error| {
             let message = "the journal cannot be read";
             Fault::new(Blame::Gateway, code::JOURNAL_BROKEN, message)
                 .hint("look at it with `offhook journal verify`")
                 .because(error)
         };
-        match done {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(broken(error.into())),
-            Err(error) => Err(broken(error.into())),
-        }
+        blocking("reading the journal", move || {
+            read(&file.lock().unwrap_or_else(PoisonError::into_inner)).map_err(broken)
+        })
+        .await
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::chain::{BEGINNING, Hash, link};
 
@@ -32,6 +33,8 @@ pub(super) enum Note {
     },
     /// A call is over: nothing need be remembered of it.
     Forget { call: String },
+    /// Someone wants to know when all before it is durable.
+    Flush(oneshot::Sender<()>),
 }
 
 /// One entry on its way into the file.
@@ -127,6 +130,7 @@ impl Store {
                         forget.execute([call])?;
                         continue;
                     }
+                    Note::Flush(_) => continue,
                 };
                 id += 1;
                 hash = link(&hash, id, &line.entry);
@@ -141,18 +145,30 @@ impl Store {
         Ok(id)
     }
 
-    /// Forgets what is older than `before` (milliseconds since 1970), and of the rest all but the
-    /// newest `most` entries. Returns how many that were.
-    pub(super) fn prune(&mut self, before: i64, most: u64) -> rusqlite::Result<u64> {
+    /// Forgets the oldest entries: those from before `before` (milliseconds since 1970), and as many
+    /// as it takes for the rest to need no more than `room` bytes. Returns how many that were; a
+    /// bounded number, so there may be more.
+    ///
+    /// What is old is told by the order of writing: an entry goes only if all before it may go, so a
+    /// clock that was once set back cannot take entries from the middle.
+    pub(super) fn prune(&mut self, before: i64, room: u64) -> rusqlite::Result<u64> {
+        let used = self.used()?;
         let write = self.file.transaction()?;
-        let old = write.query_row(
-            "SELECT max(id) FROM entries WHERE at < ?1 OR id <= ?2",
-            params![before, self.id.saturating_sub(most)],
-            |row| row.get::<_, Option<u64>>(0),
-        )?;
-        let Some(old) = old else {
+        let (first, _) = end(&write, "first")?;
+        let young = write
+            .query_row(
+                "SELECT id FROM entries WHERE at >= ?1 ORDER BY id LIMIT 1",
+                [before],
+                |row| row.get::<_, u64>(0),
+            )
+            .optional()?;
+        let aged = young.map_or(self.id, |id| id - 1);
+        let share = used.saturating_sub(room) as f64 / used.max(1) as f64;
+        let excess = ((self.id - first) as f64 * share).ceil() as u64;
+        let old = aged.max(first + excess).min(first + AT_ONCE).min(self.id);
+        if old <= first {
             return Ok(0);
-        };
+        }
         let hash: Hash =
             write.query_row("SELECT hash FROM entries WHERE id = ?1", [old], |row| {
                 row.get(0)
@@ -168,6 +184,17 @@ impl Store {
         )?;
         write.commit()?;
         Ok(gone as u64)
+    }
+
+    /// How many bytes of the file are in use. What is forgotten leaves room in the file, which is
+    /// used again.
+    fn used(&self) -> rusqlite::Result<u64> {
+        let ask = |what: &str| {
+            self.file
+                .pragma_query_value(None, what, |row| row.get::<_, u64>(0))
+        };
+        let pages = ask("page_count")?.saturating_sub(ask("freelist_count")?);
+        Ok(pages * ask("page_size")?)
     }
 }
 
@@ -229,6 +256,8 @@ fn end(file: &Connection, which: &str) -> rusqlite::Result<(u64, Hash)> {
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
+/// So many entries are forgotten at once: writing does not wait long for it.
+const AT_ONCE: u64 = 5_000;
 /// How long one process waits for another that has the file.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -279,16 +308,59 @@ mod tests {
     #[test]
     fn forgetting_the_oldest_leaves_a_whole_journal() {
         let (_folder, mut store) = written(50);
-        assert_eq!(store.prune(10_000, 1_000), Ok(10));
+        assert_eq!(store.prune(10_000, u64::MAX), Ok(10));
         assert_eq!(verify(&store.file), Ok(Ok(40)));
-        assert_eq!(store.prune(0, 15), Ok(25));
-        assert_eq!(verify(&store.file), Ok(Ok(15)));
+        assert_eq!(store.prune(10_000, u64::MAX), Ok(0));
         assert_eq!(store.append(&[line(50)]), Ok(51));
-        assert_eq!(verify(&store.file), Ok(Ok(16)));
-        assert_eq!(store.prune(i64::MAX, 0), Ok(16));
+        assert_eq!(verify(&store.file), Ok(Ok(41)));
+        assert_eq!(store.prune(i64::MAX, u64::MAX), Ok(41));
         assert_eq!(verify(&store.file), Ok(Ok(0)));
         assert_eq!(store.append(&[line(51)]), Ok(52));
         assert_eq!(verify(&store.file), Ok(Ok(1)));
+    }
+
+    #[test]
+    fn a_journal_that_needs_too_much_room_forgets_its_oldest() {
+        let (_folder, mut store) = written(20_000);
+        let used = store.used().expect("it can be read");
+        let half = used / 2;
+        let mut gone = 0;
+        loop {
+            match store.prune(i64::MIN, half).expect("it can be written") {
+                0 => break,
+                some => gone += some,
+            }
+        }
+        assert!(store.used().expect("it can be read") <= half);
+        assert!((8_000..13_000).contains(&gone), "{gone} of 20000 are gone");
+        assert_eq!(verify(&store.file), Ok(Ok(20_000 - gone)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_takes_no_entry_that_follows_a_young_one() {
+        let (_folder, mut store) = written(0);
+        // Minutes: two old entries, then the clock is set back to 1970 and forward again.
+        for (n, minute) in [(0, 100), (1, 101), (2, 0), (3, 1), (4, 102)] {
+            let Note::Entry(mut it) = line(n) else {
+                unreachable!("a line is an entry")
+            };
+            it.at = minute * 60_000;
+            store.append(&[Note::Entry(it)]).expect("there is room");
+        }
+        assert_eq!(store.prune(100 * 60_000, u64::MAX), Ok(0));
+        assert_eq!(store.prune(101 * 60_000, u64::MAX), Ok(1));
+        assert_eq!(verify(&store.file), Ok(Ok(4)));
+        let order: Vec<u64> = {
+            let mut all = store
+                .file
+                .prepare("SELECT id FROM entries ORDER BY id")
+                .expect("SQL");
+            let ids = all.query_map([], |row| row.get(0)).expect("SQL");
+            ids.map(|it| it.expect("a number")).collect()
+        };
+        assert_eq!(order, [2, 3, 4, 5]);
+        // The two from 1970 go with the young one they follow, not before it.
+        assert_eq!(store.prune(102 * 60_000, u64::MAX), Ok(3));
     }
 
     /// One byte of one entry's text, hash or place; an entry less; two that change places; an end

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::Event;
 use call::event::End;
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use super::Keep;
 use super::log::Entry;
 use super::reader::Summary;
 use super::store::{Line, Note, Store};
@@ -109,6 +110,13 @@ impl Pen {
         self.forget(&call.id);
     }
 
+    /// Waits until all that was written before is durable, or until there is no hope of it.
+    pub async fn flush(&self) {
+        let (done, durable) = oneshot::channel();
+        self.hand_over(|| Note::Flush(done));
+        let _ = durable.await;
+    }
+
     fn hand_over(&self, note: impl FnOnce() -> Note) {
         let Nib::Wet { lines, sick } = &self.0 else {
             return;
@@ -123,12 +131,13 @@ impl Pen {
 }
 
 /// Starts the thread. It ends when the last pen is gone, having written everything.
-pub(super) fn start(store: Store, last: u64) -> (Pen, watch::Receiver<u64>) {
+pub(super) fn start(store: Store, keep: Keep) -> (Pen, watch::Receiver<u64>) {
     let (lines, coming) = sync_channel(WAITING);
-    let (durable, seen) = watch::channel(last);
+    let (durable, seen) = watch::channel(store.last());
     let sick = Arc::new(AtomicBool::new(false));
     let writer = Writer {
         store,
+        keep,
         coming,
         durable,
         sick: sick.clone(),
@@ -141,6 +150,7 @@ pub(super) fn start(store: Store, last: u64) -> (Pen, watch::Receiver<u64>) {
 
 struct Writer {
     store: Store,
+    keep: Keep,
     coming: Receiver<Note>,
     durable: watch::Sender<u64>,
     sick: Arc<AtomicBool>,
@@ -148,12 +158,27 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
-        self.prune();
+        // Whatever the clock says, there must be room.
+        let mut due = Instant::now() + self.forget(i64::MIN).unwrap_or(SETTLING);
+        let mut clocks = Clocks::now();
         let mut batch = Vec::new();
-        while let Ok(line) = self.coming.recv() {
-            batch.push(line);
-            batch.extend(self.coming.try_iter().take(TOGETHER));
-            self.commit(&mut batch);
+        loop {
+            match self
+                .coming
+                .recv_timeout(due.saturating_duration_since(Instant::now()))
+            {
+                Ok(note) => {
+                    batch.push(note);
+                    batch.extend(self.coming.try_iter().take(TOGETHER));
+                    self.commit(&mut batch);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if Instant::now() >= due {
+                let more = self.prune(&mut clocks);
+                due = Instant::now() + more.unwrap_or(PRUNED_EVERY);
+            }
         }
     }
 
@@ -163,8 +188,13 @@ impl Writer {
         loop {
             match self.store.append(batch) {
                 Ok(last) => {
-                    batch.clear();
                     self.durable.send_replace(last);
+                    for note in batch.drain(..) {
+                        if let Note::Flush(done) = note {
+                            // Who asked may have stopped waiting.
+                            let _ = done.send(());
+                        }
+                    }
                     if self.sick.swap(false, Ordering::Relaxed) {
                         tracing::info!("the journal can be written again");
                     }
@@ -186,13 +216,56 @@ impl Writer {
         }
     }
 
-    fn prune(&mut self) {
-        let oldest = Timestamp::now().as_millisecond() - KEPT.as_millis() as i64;
-        match self.store.prune(oldest, MOST) {
-            Ok(0) => {}
-            Ok(entries) => tracing::info!(entries, "old entries of the journal were forgotten"),
-            Err(error) => tracing::warn!(%error, "old entries cannot be forgotten"),
+    /// Forgets what is too old or too much, unless the clock cannot be trusted to say what is old.
+    /// Returns when to go on, if there is more.
+    fn prune(&mut self, clocks: &mut Clocks) -> Option<Duration> {
+        let now = Clocks::now();
+        let before = std::mem::replace(clocks, now);
+        let oldest = if before.agree(&now) {
+            now.wall.as_millisecond() - self.keep.age.as_millis() as i64
+        } else {
+            tracing::warn!("the clock of this machine jumped: old entries are kept for now");
+            i64::MIN
+        };
+        self.forget(oldest)
+    }
+
+    fn forget(&mut self, oldest: i64) -> Option<Duration> {
+        match self.store.prune(oldest, self.keep.room) {
+            Ok(0) => None,
+            Ok(entries) => {
+                tracing::info!(entries, "old entries of the journal were forgotten");
+                Some(PAUSE)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old entries cannot be forgotten");
+                None
+            }
         }
+    }
+}
+
+/// The clock on the wall, which somebody may set, and the one that only goes on.
+#[derive(Clone, Copy, Debug)]
+struct Clocks {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+impl Clocks {
+    fn now() -> Self {
+        Self {
+            wall: Timestamp::now(),
+            steady: Instant::now(),
+        }
+    }
+
+    /// Whether both say that the same time has passed until `later`.
+    fn agree(&self, later: &Self) -> bool {
+        let steady = later.steady.saturating_duration_since(self.steady);
+        let steady = i128::try_from(steady.as_millis()).unwrap_or(i128::MAX);
+        let wall = i128::from(later.wall.as_millisecond() - self.wall.as_millisecond());
+        (wall - steady).unsigned_abs() <= APART.as_millis()
     }
 }
 
@@ -203,7 +276,55 @@ const TOGETHER: usize = 1_024;
 /// A disk that stays broken for an hour loses what waits.
 const TRIES: u32 = 7_200;
 const PAUSE: Duration = Duration::from_millis(500);
-/// Entries are kept for so long…
-const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// … and no more than so many: about a gigabyte.
-const MOST: u64 = 3_000_000;
+/// A gateway that has just started looks how the clock goes before it judges by it what is old…
+const SETTLING: Duration = Duration::from_secs(5 * 60);
+/// … and looks again so often.
+const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Clocks that are set right by the network may be so far apart.
+const APART: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::journal::{CallLog, Parties};
+
+    fn log(pen: Pen) -> CallLog {
+        let parties = Parties {
+            direction: "inbound",
+            number: "+15550001111".into(),
+            caller: None,
+            carrier: "a".to_owned(),
+            agent: "b".to_owned(),
+        };
+        CallLog::new("call-1".to_owned(), parties, pen)
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_a_flush_is_durable_after_it() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let store = Store::open(&folder.path().join("it.db")).expect("the folder is ours");
+        let (pen, durable) = start(store, Keep::default());
+        let log = log(pen.clone());
+        for _ in 0..500 {
+            log.push(Event::AgentStalled);
+        }
+        pen.flush().await;
+        assert_eq!(*durable.borrow(), 500);
+        Pen::dry().flush().await;
+    }
+
+    #[test]
+    fn a_clock_is_trusted_while_it_goes_as_time_does() {
+        let begin = Clocks::now();
+        let later = |steady: u64, wall: i64| Clocks {
+            steady: begin.steady + Duration::from_secs(steady),
+            wall: begin.wall + SignedDuration::from_secs(wall),
+        };
+        assert!(begin.agree(&later(3_600, 3_600)));
+        assert!(begin.agree(&later(3_600, 3_570)));
+        assert!(!begin.agree(&later(3_600, 90 * 86_400)));
+        assert!(!begin.agree(&later(3_600, -7_200)));
+    }
+}

@@ -21,6 +21,7 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::{OnceCell, mpsc};
 
+use crate::blocking::blocking;
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
 use crate::dialled::Dialled;
@@ -70,7 +71,7 @@ impl Switchboard {
     /// # Errors
     /// The journal in that folder cannot be kept.
     pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
-        let journal = Journal::open(&state)?;
+        let journal = Journal::open(&state, plan.keep)?;
         let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
         Ok(Arc::new(Self {
             plan,
@@ -450,11 +451,7 @@ impl Switchboard {
     async fn dialled(&self) -> Result<Dialled, Fault> {
         let state = self.state.clone();
         let opened = move || Dialled::open(&state, SystemTime::now());
-        let opened = tokio::task::spawn_blocking(opened).await;
-        opened.unwrap_or_else(|error| {
-            let message = "counting the calls of the last hour broke";
-            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(error))
-        })
+        blocking("counting the calls of the last hour", opened).await
     }
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
@@ -469,17 +466,9 @@ impl Switchboard {
     }
 
     async fn voice(&self) -> Result<Voice, Fault> {
-        let load = || async {
+        let load = || {
             let load = self.load_voice.clone();
-            let loaded = tokio::task::spawn_blocking(move || load()).await;
-            loaded.unwrap_or_else(|error| {
-                Err(Fault::new(
-                    Blame::Gateway,
-                    code::SPEECH_MODEL_BROKEN,
-                    "loading the speech models broke",
-                )
-                .because(error))
-            })
+            blocking("loading the speech models", move || load())
         };
         self.voice.get_or_try_init(load).await.cloned()
     }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rand::RngCore;
 use sha2::{Digest, Sha256};
 
 use super::CallId;
+use crate::hex;
 
 /// The tokens that are out. What is kept of each is a hash, so that finding one takes no time that
 /// depends on how close a guess was.
@@ -27,9 +27,7 @@ impl Tokens {
     /// Makes a token: 256 random bits in hexadecimal.
     pub(super) fn mint(&mut self, now: Instant, call: CallId, carrier: &str) -> String {
         self.0.retain(|_, it| it.until > now);
-        let mut bits = [0u8; 32];
-        rand::rng().fill_bytes(&mut bits);
-        let token: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = hex::random(32);
         let issued = Issued {
             call,
             carrier: carrier.to_owned(),

@@ -16,6 +16,7 @@ use speech::local::Scribe;
 use speech::models::{Progress, Store};
 
 use super::{Done, Out, lists, load_voice, story};
+use crate::blocking::blocking;
 use crate::config;
 use crate::gateway::Gateway;
 use crate::switchboard::{Record, Wish};
@@ -74,7 +75,7 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
 async fn prepare(store: &Store, recorded: &[PathBuf], out: &mut Out) -> Result<Caller, Fault> {
     out.line("loading ears and voices …");
     let (store, recorded) = (store.clone(), recorded.to_vec());
-    blocking(move || {
+    blocking("the demo", move || {
         store.fetch(Progress::detect())?;
         match recorded.as_slice() {
             [] => Caller::spoken(&store),
@@ -166,19 +167,12 @@ async fn outcome(exchange: &Exchange) -> Result<Arc<Outcome>, Fault> {
 /// Both sides of what the phone heard, written down again by the ears.
 async fn transcribe(store: Store, outcome: &Outcome) -> Result<(String, String), Fault> {
     let (agent, caller) = (outcome.ear.agent().to_vec(), outcome.ear.caller().to_vec());
-    blocking(move || {
+    blocking("the demo", move || {
         let scribe = Scribe::open(&store)?;
         let agent = scribe.transcribe(&agent, Rate::Hz8000)?;
         Ok((agent, scribe.transcribe(&caller, Rate::Hz8000)?))
     })
     .await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(broken("the demo broke").because(error)))
 }
 
 fn free_port() -> std::io::Result<u16> {
