@@ -5,6 +5,7 @@ mod claims;
 pub mod cli;
 pub mod config;
 mod dialled;
+pub mod flight;
 pub mod gateway;
 pub mod http;
 pub mod journal;

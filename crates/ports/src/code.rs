@@ -106,6 +106,14 @@ pub const JOURNAL_BROKEN: &str = "journal.broken";
 pub const JOURNAL_TAKEN: &str = "journal.taken";
 /// A part of the gateway broke.
 pub const GATEWAY_BROKEN: &str = "gateway.broken";
+/// A flight recording is damaged, or is none.
+pub const FLIGHT_BROKEN: &str = "flight.broken";
+/// A flight recording was made by another version of offhook, and cannot be run again by this one.
+pub const FLIGHT_FORMAT: &str = "flight.format";
+/// No flight recording is kept of that call.
+pub const FLIGHT_NONE: &str = "flight.none";
+/// A call that was run again did not tell the same events.
+pub const FLIGHT_DIFFERS: &str = "flight.differs";
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::{Event, Private};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::writer::Pen;
 
@@ -48,6 +47,29 @@ pub struct Parties {
     pub agent: String,
 }
 
+/// The moment a call began, by both clocks.
+///
+/// Everything after it is counted from here by the first clock alone, so that a date that is put
+/// right in the middle of a call moves nothing in it, and so that the same call run again is stamped
+/// the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Began {
+    /// By the clock that only ever goes forward.
+    pub at: Instant,
+    /// By the one on the wall.
+    pub time: Timestamp,
+}
+
+impl Began {
+    /// It begins now.
+    pub fn now() -> Self {
+        Self {
+            at: tokio::time::Instant::now().into_std(),
+            time: Timestamp::now(),
+        }
+    }
+}
+
 /// One call's events. Clones are the same log.
 #[derive(Clone, Debug)]
 pub struct CallLog(Arc<Inner>);
@@ -57,7 +79,7 @@ struct Inner {
     call: String,
     parties: Parties,
     pen: Pen,
-    began: Instant,
+    began: Began,
     entries: Mutex<Vec<Entry>>,
     length: watch::Sender<Length>,
 }
@@ -75,18 +97,25 @@ const LIMIT: usize = 20_000;
 impl CallLog {
     /// Starts the log of a call that begins now. All that happens on it is also written with `pen`.
     pub fn new(call: String, parties: Parties, pen: Pen) -> Self {
+        Self::since(Began::now(), call, parties, pen)
+    }
+
+    /// The log of a call that began then.
+    pub fn since(began: Began, call: String, parties: Parties, pen: Pen) -> Self {
         Self(Arc::new(Inner {
             call,
             parties,
             pen,
-            began: Instant::now(),
+            began,
             entries: Mutex::new(Vec::new()),
             length: watch::Sender::default(),
         }))
     }
 
-    /// Adds an event.
-    pub fn push(&self, event: Event) {
+    /// Adds an event, which happened at `at`.
+    pub fn push(&self, at: Instant, event: Event) {
+        let began = self.0.began;
+        let elapsed = at.saturating_duration_since(began.at);
         let closed = matches!(event, Event::Ended(_));
         let mut entries = self.entries();
         if entries.len() < LIMIT || closed {
@@ -94,8 +123,8 @@ impl CallLog {
                 v: 1,
                 call: self.0.call.clone(),
                 seq: entries.len() as u64 + 1,
-                ms: self.0.began.elapsed().as_millis() as u64,
-                time: Timestamp::now(),
+                ms: elapsed.as_millis() as u64,
+                time: began.time.checked_add(elapsed).unwrap_or(began.time),
                 parties: entries.is_empty().then(|| self.0.parties.clone()),
                 event,
             };
@@ -160,7 +189,12 @@ impl CallLog {
 
     /// How long ago the call began.
     pub fn age(&self) -> Duration {
-        self.0.began.elapsed()
+        Began::now().at.saturating_duration_since(self.0.began.at)
+    }
+
+    /// When the call began.
+    pub fn began(&self) -> Began {
+        self.0.began
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

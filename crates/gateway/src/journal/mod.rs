@@ -18,7 +18,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
 use crate::state::{make_folder, open_file};
-pub use log::{CallLog, Entry, Parties};
+pub use log::{Began, CallLog, Entry, Parties};
 pub use reader::{Reader, Row, Summary, Wanted};
 pub use store::Flaw;
 use store::Store;

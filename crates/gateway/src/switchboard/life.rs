@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::event::{End, Party, Why};
-use call::{Call, Event, Mode, Opening, Private, output};
+use call::{Event, Mode, Opening, Private, output};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction};
@@ -14,6 +14,7 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::{Record, Switchboard, desk};
+use crate::flight::Flight;
 use crate::line::SocketLine;
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
@@ -55,10 +56,12 @@ impl Switchboard {
                     by: Party::Gateway,
                     why: Why::Fault,
                 };
-                record.log.push(Event::Ended(end));
+                let now = Instant::now();
+                record.log.push(now, Event::Ended(end));
+                record.landing.broke(now);
             }
             drop(orders);
-            board.over(&record);
+            board.over(&record).await;
             let _ = desk.await;
         });
     }
@@ -91,7 +94,8 @@ impl Switchboard {
             },
             phrases: self.plan.phrases.clone(),
         };
-        let (call, first) = Call::start(Instant::now(), plan);
+        let now = Instant::now();
+        let (flight, first) = Flight::start(now, plan, &record.log, record.landing.clone());
         let recording = self.plan.recordings.as_ref();
         let parts = Parts {
             talk,
@@ -100,7 +104,7 @@ impl Switchboard {
             log: record.log.clone(),
             recording: recording.map(|dir| dir.join(format!("{}.wav", record.id))),
         };
-        run(call, first, parts).await;
+        run(flight, (now, first), parts).await;
     }
 
     /// Opens mouth and agent, while the phone rings.
@@ -137,15 +141,36 @@ impl Switchboard {
         })
     }
 
-    fn over(&self, record: &Record) {
-        let mut desk = self.desk();
-        desk.up = desk.up.saturating_sub(1);
-        desk.tokens.forget(record.id);
-        let seconds = record.log.age().as_secs();
-        if let Some(Event::Ended(End { by, why })) =
-            record.log.after(0).pop().map(|entry| entry.event)
+    async fn over(&self, record: &Record) {
         {
+            let mut desk = self.desk();
+            desk.up = desk.up.saturating_sub(1);
+            desk.tokens.forget(record.id);
+            desk.land(record.id);
+        }
+        let seconds = record.log.age().as_secs();
+        if let Some(Event::Ended(End { by, why })) = record.log.last().map(|entry| entry.event) {
             tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
+            if why == Why::Fault {
+                self.keep_flight(record).await;
+            }
+        }
+    }
+
+    /// Writes the flight recording of a call that ended by a fault.
+    async fn keep_flight(&self, record: &Record) {
+        // A call that never started was never told anything.
+        let Ok(snapshot) = self.flight(record).await else {
+            return;
+        };
+        match self.put_flight(record, snapshot).await {
+            Ok(path) => {
+                let path = path.display();
+                tracing::info!(call = %record.id, %path, "a flight recording was written");
+            }
+            Err(fault) => {
+                tracing::warn!(call = %record.id, code = fault.code, "a flight recording is lost: {fault}");
+            }
         }
     }
 
@@ -164,10 +189,12 @@ impl Switchboard {
 fn refuse(record: &Record, fault: &Fault) {
     tracing::error!(call = %record.id, code = fault.code, "a call could not begin: {fault}");
     record.fail(fault);
-    record.log.push(Event::Ended(End {
+    record.landing.clear();
+    let end = End {
         by: Party::Gateway,
         why: Why::Fault,
-    }));
+    };
+    record.log.push(Instant::now(), Event::Ended(end));
 }
 
 fn introduction(record: &Record) -> Introduction {

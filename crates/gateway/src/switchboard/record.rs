@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::flight::Landing;
 use crate::journal::{CallLog, Parties, Pen};
 use crate::line::SocketLine;
 use crate::runner::Control;
@@ -55,6 +56,7 @@ pub struct Record {
     pub agent: String,
     /// What happened.
     pub log: CallLog,
+    pub(super) landing: Landing,
     pub(super) control: mpsc::Sender<Control<SocketLine>>,
     leg: OnceLock<Leg>,
     pub(super) stream: OnceLock<Stream>,
@@ -131,6 +133,7 @@ impl Record {
             carrier: born.carrier,
             agent: born.agent,
             log: CallLog::new(id.to_string(), parties, pen),
+            landing: Landing::default(),
             control,
             leg: OnceLock::new(),
             stream: OnceLock::new(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Call, Direction, Mode, Phrases, Plan, Policy, input, output};
+use call::{Direction, Mode, Phrases, Plan, Policy, input, output};
+use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
 use gateway::runner::{Attached, Control, Parts, Talk, run};
@@ -140,6 +141,7 @@ pub(crate) struct World {
     pub(crate) orders: mpsc::Receiver<output::Carrier>,
     pub(crate) control: mpsc::Sender<Control<FakeLine>>,
     pub(crate) log: CallLog,
+    landing: Landing,
     pub(crate) running: JoinHandle<()>,
     sent: u64,
 }
@@ -176,7 +178,8 @@ impl World {
             policy: Policy::default(),
             phrases: Phrases::default(),
         };
-        let (call, first) = Call::start(Instant::now().into_std(), plan);
+        let (now, landing) = (Instant::now().into_std(), Landing::default());
+        let (flight, first) = Flight::start(now, plan, &log, landing.clone());
         let parts = Parts {
             talk,
             control: controlled,
@@ -184,7 +187,7 @@ impl World {
             log: log.clone(),
             recording: None,
         };
-        let running = tokio::spawn(run(call, first, parts));
+        let running = tokio::spawn(run(flight, (now, first), parts));
         let attached = Attached {
             line: FakeLine { incoming, outgoing },
             protocol: Box::new(Plain {
@@ -208,6 +211,7 @@ impl World {
             orders,
             control,
             log,
+            landing,
             running,
             sent: 0,
         };
@@ -298,6 +302,27 @@ impl World {
             .send(Control::News(input::Carrier::Ended(CALLER)))
             .await;
         self.log.ended().await;
+    }
+
+    /// The call's flight recording, once it is over, as a file holds it.
+    pub(crate) async fn sealed(&self) -> Vec<u8> {
+        let tape = self.landing.tape().await.expect("the call flew");
+        let entries = self.log.after(0);
+        Snapshot { tape, entries }.seal(&self.log)
+    }
+
+    /// The same, read back.
+    pub(crate) async fn recording(&self) -> Recording {
+        Recording::read(&self.sealed().await).expect("it was just written")
+    }
+
+    /// The flight recording of a call that is up.
+    pub(crate) async fn so_far(&self) -> Recording {
+        let (asked, told) = tokio::sync::oneshot::channel();
+        let asked = Control::Flight(asked);
+        self.control.send(asked).await.expect("the call runs");
+        let sealed = told.await.expect("the call answers").seal(&self.log);
+        Recording::read(&sealed).expect("it was just written")
     }
 
     /// Everything that was sent to the far end so far.

@@ -1,6 +1,7 @@
 //! The shell, with every plug replaced by the other end of its link and the clock wound by hand.
 
 mod fakes;
+mod flights;
 
 use std::time::Duration;
 
