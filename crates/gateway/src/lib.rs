@@ -6,6 +6,7 @@ mod claims;
 pub mod cli;
 pub mod config;
 mod dialled;
+pub mod flight;
 pub mod gateway;
 mod hex;
 pub mod http;

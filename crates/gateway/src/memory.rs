@@ -68,9 +68,10 @@ enum Kind {
     Loopback,
 }
 
+/// How a call stands.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Stage {
+pub(crate) enum Stage {
     Waiting,
     Answered,
     Up {
@@ -84,7 +85,7 @@ enum Stage {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Saved {
+pub(crate) enum Saved {
     Conversation {
         turn: u32,
         heard: u32,
@@ -103,7 +104,7 @@ enum Saved {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Whose {
+pub(crate) enum Whose {
     Owner,
     Ours,
     Agent,
@@ -111,7 +112,7 @@ enum Whose {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Floor {
+pub(crate) enum Floor {
     Nobody,
     Caller,
     Agent {
@@ -125,7 +126,7 @@ enum Floor {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Reason {
+pub(crate) struct Reason {
     by: By,
     why: Because,
 }
@@ -135,7 +136,7 @@ macro_rules! same {
     ($ours:ident = $theirs:ident { $($name:ident),+ $(,)? }) => {
         #[derive(Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
-        enum $ours { $($name),+ }
+        pub(crate) enum $ours { $($name),+ }
 
         impl From<$theirs> for $ours {
             fn from(it: $theirs) -> Self {

@@ -7,17 +7,19 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use call::input::{self, Input};
-use call::{Call, Memory, Mode, Output, Private, output};
+use call::{Memory, Mode, Output, Private, output};
 use media::{Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
 use ports::{Fault, Link, code};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
 use crate::memory::Remembered;
@@ -64,6 +66,8 @@ pub enum Control<L> {
     Command(input::Command),
     /// Its sound has arrived.
     Sound(Box<Attached<L>>),
+    /// Somebody wants to know all it was told up to now.
+    Flight(oneshot::Sender<Snapshot>),
 }
 
 impl<L> std::fmt::Debug for Attached<L> {
@@ -75,14 +79,17 @@ impl<L> std::fmt::Debug for Attached<L> {
 /// The rate of a telephone line. A leg that speaks another gets a new mouth when it connects.
 pub const ASSUMED: Rate = Rate::Hz8000;
 
-/// Runs `call` to its end.
-pub async fn run<L: Line>(call: Call, first: Vec<Output>, parts: Parts<L>) {
-    let mut runner = Runner::new(call, parts);
-    let mut first = VecDeque::from(first);
+/// Runs a call to its end, from what it asked for `first` when it started at `began`.
+pub async fn run<L: Line>(
+    flight: Flight,
+    (began, first): (std::time::Instant, Vec<Output>),
+    parts: Parts<L>,
+) {
+    let mut runner = Runner::new(flight, parts);
     runner.remember();
-    runner.perform(&mut first);
+    runner.perform(began, first);
     let mut timer = Box::pin(sleep_until(Instant::now()));
-    while !runner.call.is_over() {
+    while !runner.flight.is_over() {
         runner.arm(timer.as_mut());
         let happened = runner.next(timer.as_mut()).await;
         runner.take(happened).await;
@@ -91,7 +98,7 @@ pub async fn run<L: Line>(call: Call, first: Vec<Output>, parts: Parts<L>) {
 }
 
 struct Runner<L> {
-    call: Call,
+    flight: Flight,
     sound: Option<Sound<L>>,
     /// How to open ears and a new mouth; `None` in a call whose sound comes back.
     voice: Option<(Voice, String)>,
@@ -134,7 +141,7 @@ enum Happened<L> {
 }
 
 impl<L: Line> Runner<L> {
-    fn new(call: Call, parts: Parts<L>) -> Self {
+    fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
@@ -146,7 +153,7 @@ impl<L: Line> Runner<L> {
             agent = Some(talk.agent);
         }
         Self {
-            call,
+            flight,
             sound: None,
             voice,
             ears: None,
@@ -171,7 +178,7 @@ impl<L: Line> Runner<L> {
     /// Sets the timer, but only if it would be too late: one that is early costs a look around,
     /// setting it for every frame would cost more.
     fn arm(&self, timer: Pin<&mut Sleep>) {
-        let call = self.call.deadline().map(|(at, _)| Instant::from_std(at));
+        let call = self.flight.deadline().map(|(at, _)| Instant::from_std(at));
         let sound = self
             .sound
             .as_ref()
@@ -210,6 +217,7 @@ impl<L: Line> Runner<L> {
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
             Happened::Control(Control::Sound(attached)) => self.attach(*attached).await,
+            Happened::Control(Control::Flight(asked)) => self.hand_out(asked),
             Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),
             Happened::Verdict(verdict) => {
                 let edge = self.sound.as_mut().and_then(|it| it.judged(verdict));
@@ -222,7 +230,7 @@ impl<L: Line> Runner<L> {
         self.report();
         // Checked here and not only when the timer fires: a far end that never pauses must not
         // outlast the call's own limits.
-        if self.call.deadline().is_some_and(|(at, _)| at <= now) {
+        if self.flight.deadline().is_some_and(|(at, _)| at <= now) {
             self.tell(Input::Timeout);
         }
         if let Some(sound) = &mut self.sound {
@@ -236,17 +244,15 @@ impl<L: Line> Runner<L> {
     /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
     fn remember(&mut self) {
         self.notebook.next = Instant::now() + REMEMBERED;
-        if self.log.pen().is_dry() || self.call.is_over() {
+        if self.log.pen().is_dry() || self.flight.is_over() {
             return;
         }
-        let now = self.notebook.next.into_std() - REMEMBERED;
+        let now = Instant::now().into_std();
         // An echo has no words: it stands as it stood.
         if let Some(progress) = self.progress().filter(|_| self.voice.is_some()) {
-            let progress = Input::Media(input::Media::Progress(progress));
-            let outputs = self.call.handle(now, progress);
-            self.perform(&mut outputs.into());
+            self.hand(now, Input::Media(input::Media::Progress(progress)));
         }
-        let memory = self.call.memory(now);
+        let memory = self.flight.memory(now);
         if self.notebook.is_news(&memory) {
             let remembered = Remembered {
                 mode: self.notebook.mode.clone(),
@@ -305,26 +311,28 @@ impl<L: Line> Runner<L> {
     /// Tells the call one thing, and does everything that follows from it.
     fn tell(&mut self, input: Input) {
         let now = Instant::now().into_std();
-        let mut outputs = VecDeque::new();
         // A decision never rests on an old figure of what was heard.
         if let Some(progress) = self.progress() {
-            outputs.extend(
-                self.call
-                    .handle(now, Input::Media(input::Media::Progress(progress))),
-            );
+            self.hand(now, Input::Media(input::Media::Progress(progress)));
         }
-        outputs.extend(self.call.handle(now, input));
-        self.perform(&mut outputs);
+        self.hand(now, input);
     }
 
-    /// Does what the call asked for, in the order it asked. Nothing here waits.
-    fn perform(&mut self, outputs: &mut VecDeque<Output>) {
+    fn hand(&mut self, now: std::time::Instant, input: Input) {
+        let outputs = self.flight.handle(now, 0, input);
+        self.perform(now, outputs);
+    }
+
+    /// Does what the call asked for, in the order it asked. Nothing here waits, and all of it happens
+    /// in the moment in which the call was told: told the same again, it says the same.
+    fn perform(&mut self, now: std::time::Instant, outputs: Vec<Output>) {
+        let mut outputs = VecDeque::from(outputs);
         while let Some(output) = outputs.pop_front() {
             let answer = match output {
                 Output::Event(event) => {
                     tracing::debug!(?event);
                     self.notebook.next = Instant::now();
-                    self.log.push(event);
+                    self.log.push(now, event);
                     None
                 }
                 Output::Carrier(order) => {
@@ -333,7 +341,6 @@ impl<L: Line> Runner<L> {
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
                 Output::Media(output::Media::Cut(last)) => {
-                    let now = Instant::now().into_std();
                     self.barred = self.barred.max(last);
                     let cut = self.sound.as_mut().and_then(|it| it.cut(now, last));
                     Some(Input::Media(input::Media::Cut(cut)))
@@ -342,12 +349,21 @@ impl<L: Line> Runner<L> {
                 Output::Agent(agent) => self.agent(agent),
             };
             if let Some(answer) = answer {
-                let now = Instant::now().into_std();
-                let more = self.call.handle(now, answer);
+                let more = self.flight.handle(now, outputs.len(), answer);
                 for output in more.into_iter().rev() {
                     outputs.push_front(output);
                 }
             }
+        }
+    }
+
+    /// Hands out what the call was told up to now, with what came of it.
+    fn hand_out(&self, asked: oneshot::Sender<Snapshot>) {
+        if let Some(tape) = self.flight.tape() {
+            let tape = Arc::new(tape.clone());
+            let entries = self.log.after(0);
+            // Whoever asked may have gone.
+            let _ = asked.send(Snapshot { tape, entries });
         }
     }
 

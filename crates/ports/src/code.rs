@@ -1,5 +1,21 @@
 //! Every code a [`crate::Fault`] can carry. The line above each is its page in `docs/errors.md`.
 
+/// Writes the codes down, and a list of them beside.
+macro_rules! codes {
+    ($($(#[$page:meta])+ pub const $name:ident: &str = $code:literal;)+) => {
+        $($(#[$page])+ pub const $name: &str = $code;)+
+
+        const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+/// The code that reads so; `None`: there is none, as may be where another build wrote it.
+pub fn find(text: &str) -> Option<&'static str> {
+    ALL.iter().find(|it| **it == text).copied()
+}
+
+// Every code stands in here, one below the other, so that it can be found by its text.
+codes! {
 /// The carrier refused our credentials.
 pub const CARRIER_CREDENTIALS: &str = "carrier.credentials";
 /// The number we call from does not belong to this carrier account.
@@ -90,3 +106,26 @@ pub const JOURNAL_BROKEN: &str = "journal.broken";
 pub const JOURNAL_TAKEN: &str = "journal.taken";
 /// A part of the gateway broke.
 pub const GATEWAY_BROKEN: &str = "gateway.broken";
+/// A flight recording is damaged, or is none.
+pub const FLIGHT_BROKEN: &str = "flight.broken";
+/// A flight recording was made by another version of offhook, and cannot be run again by this one.
+pub const FLIGHT_FORMAT: &str = "flight.format";
+/// No flight recording is kept of that call.
+pub const FLIGHT_NONE: &str = "flight.none";
+/// A call that was run again did not tell the same events.
+pub const FLIGHT_DIFFERS: &str = "flight.differs";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_found_by_its_text() {
+        let written = include_str!("code.rs").lines();
+        let written = written.filter(|it| it.starts_with("pub const ")).count();
+        assert_eq!(ALL.len(), written, "a code stands outside of the list");
+        assert_eq!(find("speech.failed"), Some(SPEECH_FAILED));
+        assert_eq!(find("speech.fail"), None);
+    }
+}

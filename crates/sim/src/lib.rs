@@ -13,6 +13,7 @@ mod ears;
 mod far;
 mod mouth;
 mod network;
+mod recorded;
 mod watched;
 mod world;
 
@@ -20,5 +21,6 @@ pub use agent::Reply;
 pub use ears::Ears;
 pub use mouth::Mouth;
 pub use network::Network;
+pub use recorded::Recorded;
 pub use watched::Watched;
 pub use world::{Happening, World};

@@ -88,14 +88,8 @@ async fn follow(record: &Record, out: &mut Out) -> Done {
 /// Asks the gateway that is already running.
 async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done, Fault> {
     let asked = running.post("/v1/calls").json(order).send().await;
-    let answer = asked.map_err(unreachable)?;
-    let refused = !answer.status().is_success();
+    let answer = accepted(asked.map_err(unreachable)?).await?;
     let body = answer.bytes().await.map_err(unreachable)?;
-    if refused {
-        let problem: Problem = serde_json::from_slice(&body).map_err(garbled)?;
-        blame(&problem.code, &problem.title, problem.hint.as_deref(), out);
-        return Ok(Done::Refused);
-    }
     let call: Value = serde_json::from_slice(&body).map_err(garbled)?;
     let id = call["id"].as_str().unwrap_or_default();
     let told = listen(running, id, out).await;
@@ -193,11 +187,8 @@ pub(super) async fn accepted(answer: reqwest::Response) -> Result<reqwest::Respo
     }
     let body = answer.bytes().await.map_err(unreachable)?;
     let problem: Problem = serde_json::from_slice(&body).map_err(garbled)?;
-    let code = match problem.status {
-        401 => code::GATEWAY_TOKEN,
-        404 => code::CALL_UNKNOWN,
-        _ => code::GATEWAY_UNREACHABLE,
-    };
+    // One that this build does not know is told by its sentence alone.
+    let code = code::find(&problem.code).unwrap_or(code::GATEWAY_UNREACHABLE);
     let fault = Fault::new(Blame::Gateway, code, problem.title);
     Err(match problem.hint {
         Some(hint) => fault.hint(hint),

@@ -92,14 +92,19 @@ pub(super) async fn show(args: ShowArgs, out: &mut Out) -> Result<Done, Fault> {
         events.extend(read.filter_map(Result::ok));
     }
     out.json(&serde_json::json!({ "id": call.id, "events": events }));
-    head(&call, out);
-    for event in &events {
+    tell(&call, &events, out);
+    Ok(Done::Well)
+}
+
+/// Tells people a call's story from its events.
+pub(super) fn tell(call: &Summary, events: &[Value], out: &mut Out) {
+    head(call, out);
+    for event in events {
         if let Some(line) = story::line(event) {
             out.line(line);
         }
     }
-    waits(&events, out);
-    Ok(Done::Well)
+    waits(events, out);
 }
 
 fn head(call: &Summary, out: &mut Out) {

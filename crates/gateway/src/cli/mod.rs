@@ -6,10 +6,12 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod feed;
+mod flight;
 mod init;
 mod journal;
 pub mod models;
 pub mod out;
+mod replay;
 pub mod serve;
 mod steer;
 mod story;
@@ -53,6 +55,8 @@ enum Command {
     Demo(demo::Args),
     /// End a call. Always allowed.
     End(steer::EndArgs),
+    /// Write down all a call was told, so that it can be run again.
+    Flight(flight::Args),
     /// Write a configuration in which every line is explained.
     Init,
     /// The journal of everything that happened.
@@ -63,6 +67,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Run a recorded call again, and see that it tells the same story.
+    Replay(replay::Args),
     /// Say something on a call that is up.
     Say(steer::SayArgs),
     /// Serve carriers and owners until stopped.
@@ -87,7 +93,9 @@ impl Command {
             | Self::Calls(_)
             | Self::Demo(_)
             | Self::End(_)
+            | Self::Flight(_)
             | Self::Journal(_)
+            | Self::Replay(_)
             | Self::Say(_)
             | Self::Status
             | Self::Show(_)
@@ -160,6 +168,8 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Show(args) => calls::show(args, out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::End(args) => steer::end(args, out).await,
+        Command::Flight(args) => flight::run(args, out).await,
+        Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,
         Command::Token(args) => token::run(args, out).await,
         Command::Tail(args) => tail::run(args, out).await,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
@@ -168,8 +169,9 @@ pub(super) async fn authorize(
             let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
             Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
         }
-        Some(_) => {
+        Some(scope) => {
             request.extensions_mut().insert(Owner);
+            request.extensions_mut().insert(scope);
             next.run(request).await
         }
     }
@@ -502,6 +504,47 @@ pub(super) async fn end(
             record.hang_up().await;
             StatusCode::ACCEPTED.into_response()
         }
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+/// Where a flight recording was written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FlightView {
+    /// Of which call.
+    pub call: String,
+    /// The file, on the gateway's machine.
+    pub path: PathBuf,
+    /// How many things the call was told.
+    pub steps: usize,
+    /// How many events came of it.
+    pub events: usize,
+}
+
+/// Writes a call's flight recording. It holds words, and a file comes of it: it takes every right.
+pub(super) async fn flight(
+    State(desk): State<Desk>,
+    Extension(scope): Extension<Scope>,
+    Path(id): Path<String>,
+) -> Response {
+    if scope < Scope::Admin {
+        let message = "this token may not write recordings";
+        let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
+        return Problem::answer(&fault.hint("make one with `offhook token create --scope admin`"));
+    }
+    let written = async {
+        let record = find(&desk, &id)?;
+        let snapshot = desk.board.flight(&record).await?;
+        let path = desk.board.put_flight(&record, snapshot.clone()).await?;
+        Ok(FlightView {
+            call: id,
+            path,
+            steps: snapshot.tape.steps(),
+            events: snapshot.entries.len(),
+        })
+    };
+    match written.await {
+        Ok(view) => (StatusCode::CREATED, Json(view)).into_response(),
         Err(fault) => Problem::answer(&fault),
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::switchboard::Switchboard;
-pub use api::{CallView, Order, Words};
+pub use api::{CallView, FlightView, Order, Words};
 pub use problem::Problem;
 
 /// What every request may look at.
@@ -114,6 +114,7 @@ fn router(desk: Desk) -> Router {
         .route("/events", get(api::all_events))
         .route("/calls/{id}/say", post(api::say))
         .route("/calls/{id}/end", post(api::end))
+        .route("/calls/{id}/flight", post(api::flight))
         .route_layer(axum::middleware::from_fn_with_state(
             desk.clone(),
             api::authorize,

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::{Event, Private};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::writer::Pen;
 
@@ -48,6 +47,29 @@ pub struct Parties {
     pub agent: String,
 }
 
+/// The moment a call began, by both clocks.
+///
+/// Everything after it is counted from here by the first clock alone, so that a date that is put
+/// right in the middle of a call moves nothing in it, and so that the same call run again is stamped
+/// the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Began {
+    /// By the clock that only ever goes forward.
+    pub at: Instant,
+    /// By the one on the wall.
+    pub time: Timestamp,
+}
+
+impl Began {
+    /// It begins now.
+    pub fn now() -> Self {
+        Self {
+            at: tokio::time::Instant::now().into_std(),
+            time: Timestamp::now(),
+        }
+    }
+}
+
 /// One call's events. Clones are the same log.
 #[derive(Clone, Debug)]
 pub struct CallLog(Arc<Inner>);
@@ -57,7 +79,7 @@ struct Inner {
     call: String,
     parties: Parties,
     pen: Pen,
-    began: Instant,
+    began: Began,
     past: Past,
     entries: Mutex<Vec<Entry>>,
     length: watch::Sender<Length>,
@@ -88,16 +110,16 @@ const LIMIT: usize = 20_000;
 impl CallLog {
     /// Starts the log of a call that begins now. All that happens on it is also written with `pen`.
     pub fn new(call: String, parties: Parties, pen: Pen) -> Self {
-        Self::resume(call, parties, pen, Past::default())
+        Self::since(Began::now(), Past::default(), call, parties, pen)
     }
 
-    /// Goes on with the log of a call that another process began.
-    pub fn resume(call: String, parties: Parties, pen: Pen, past: Past) -> Self {
+    /// The log of a call that this process has since then, and others before it.
+    pub fn since(began: Began, past: Past, call: String, parties: Parties, pen: Pen) -> Self {
         Self(Arc::new(Inner {
             call,
             parties,
             pen,
-            began: Instant::now(),
+            began,
             past,
             entries: Mutex::new(Vec::new()),
             length: watch::Sender::new(Length {
@@ -107,8 +129,10 @@ impl CallLog {
         }))
     }
 
-    /// Adds an event.
-    pub fn push(&self, event: Event) {
+    /// Adds an event, which happened at `at`.
+    pub fn push(&self, at: Instant, event: Event) {
+        let began = self.0.began;
+        let elapsed = at.saturating_duration_since(began.at);
         let closed = matches!(event, Event::Ended(_));
         let connected = matches!(event, Event::Connected);
         let mut entries = self.entries();
@@ -117,8 +141,8 @@ impl CallLog {
                 v: 1,
                 call: self.0.call.clone(),
                 seq: self.0.past.entries + entries.len() as u64 + 1,
-                ms: self.age().as_millis() as u64,
-                time: Timestamp::now(),
+                ms: (self.0.past.age + elapsed).as_millis() as u64,
+                time: began.time.checked_add(elapsed).unwrap_or(began.time),
                 parties: self.is_first(&entries).then(|| self.0.parties.clone()),
                 event,
             };
@@ -154,11 +178,6 @@ impl CallLog {
     pub async fn ended(&self) {
         let mut length = self.0.length.subscribe();
         let _ = length.wait_for(|it| it.closed).await;
-    }
-
-    /// How many entries other processes wrote before this one took the call up.
-    pub fn past(&self) -> u64 {
-        self.0.past.entries
     }
 
     /// Which call's it is.
@@ -204,7 +223,18 @@ impl CallLog {
 
     /// How long ago the call began.
     pub fn age(&self) -> Duration {
-        self.0.past.age + self.0.began.elapsed()
+        let here = Began::now().at.saturating_duration_since(self.0.began.at);
+        self.0.past.age + here
+    }
+
+    /// What other processes have written before.
+    pub fn before(&self) -> Past {
+        self.0.past
+    }
+
+    /// When the call began, for this process.
+    pub fn began(&self) -> Began {
+        self.0.began
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

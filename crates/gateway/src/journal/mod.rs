@@ -19,7 +19,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
 use crate::state::{make_folder, open_file};
-pub use log::{CallLog, Entry, Parties, Past};
+pub use log::{Began, CallLog, Entry, Parties, Past};
 pub use reader::{Reader, Row, Summary, Wanted};
 pub use store::Flaw;
 use store::Store;

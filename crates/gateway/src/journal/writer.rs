@@ -308,7 +308,7 @@ mod tests {
         let (pen, durable) = start(store, Keep::default());
         let log = log(pen.clone());
         for _ in 0..500 {
-            log.push(Event::AgentStalled);
+            log.push(Instant::now(), Event::AgentStalled);
         }
         pen.flush().await;
         assert_eq!(*durable.borrow(), 500);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::{Call, Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
+use call::{Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
@@ -13,6 +13,7 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::{Record, Switchboard, desk};
+use crate::flight::Flight;
 use crate::line::SocketLine;
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
@@ -79,10 +80,12 @@ impl Switchboard {
                     by: Party::Gateway,
                     why: Why::Fault,
                 };
-                record.log.push(Event::Ended(end));
+                let now = Instant::now();
+                record.log.push(now, Event::Ended(end));
+                record.landing.broke(now);
             }
             drop(orders);
-            board.over(&record);
+            board.over(&record).await;
             let _ = desk.await;
         });
     }
@@ -135,9 +138,13 @@ impl Switchboard {
             phrases: self.plan.phrases.clone(),
         };
         let now = Instant::now();
-        let (call, first) = match begin {
-            Begin::Now => Call::start(now, plan),
-            Begin::Again(broken) => Call::resume(now, plan, broken.memory, broken.gone),
+        let (log, landing) = (&record.log, record.landing.clone());
+        let (flight, first) = match begin {
+            Begin::Now => Flight::start(now, plan, log, landing),
+            Begin::Again(broken) => {
+                let Broken { memory, gone, .. } = *broken;
+                Flight::resume(now, plan, (memory, gone), log, landing)
+            }
         };
         let recording = self.plan.recordings.as_ref();
         let parts = Parts {
@@ -148,7 +155,7 @@ impl Switchboard {
             recording: recording.map(|dir| dir.join(record.recording())),
             mode,
         };
-        run(call, first, parts).await;
+        run(flight, (now, first), parts).await;
     }
 
     /// Opens mouth and agent, while the phone rings.
@@ -198,15 +205,36 @@ impl Switchboard {
         })
     }
 
-    fn over(&self, record: &Record) {
-        let mut desk = self.desk();
-        desk.up = desk.up.saturating_sub(1);
-        desk.tokens.forget(record.id);
-        let seconds = record.log.age().as_secs();
-        if let Some(Event::Ended(End { by, why })) =
-            record.log.after(0).pop().map(|entry| entry.event)
+    async fn over(&self, record: &Record) {
         {
+            let mut desk = self.desk();
+            desk.up = desk.up.saturating_sub(1);
+            desk.tokens.forget(record.id);
+            desk.land(record.id);
+        }
+        let seconds = record.log.age().as_secs();
+        if let Some(Event::Ended(End { by, why })) = record.log.last().map(|entry| entry.event) {
             tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
+            if why == Why::Fault {
+                self.keep_flight(record).await;
+            }
+        }
+    }
+
+    /// Writes the flight recording of a call that ended by a fault.
+    async fn keep_flight(&self, record: &Record) {
+        // A call that never started was never told anything.
+        let Ok(snapshot) = self.flight(record).await else {
+            return;
+        };
+        match self.put_flight(record, snapshot).await {
+            Ok(path) => {
+                let path = path.display();
+                tracing::info!(call = %record.id, %path, "a flight recording was written");
+            }
+            Err(fault) => {
+                tracing::warn!(call = %record.id, code = fault.code, "a flight recording is lost: {fault}");
+            }
         }
     }
 }
@@ -215,10 +243,12 @@ impl Switchboard {
 fn refuse(record: &Record, fault: &Fault) {
     tracing::error!(call = %record.id, code = fault.code, "a call could not begin: {fault}");
     record.fail(fault);
-    record.log.push(Event::Ended(End {
+    record.landing.clear();
+    let end = End {
         by: Party::Gateway,
         why: Why::Fault,
-    }));
+    };
+    record.log.push(Instant::now(), Event::Ended(end));
 }
 
 /// What a call was about to say.

@@ -1,6 +1,7 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod desk;
+mod flights;
 mod life;
 mod record;
 mod recover;
@@ -60,6 +61,8 @@ struct Desk {
     up: usize,
     legs: HashMap<(String, Leg), CallId>,
     tokens: Tokens,
+    /// Calls that are over and whose tapes are kept, the latest last.
+    landed: VecDeque<CallId>,
 }
 
 /// Calls that are over are remembered, this many of them.

@@ -13,7 +13,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::journal::{CallLog, Parties, Past, Pen};
+use crate::flight::Landing;
+use crate::journal::{Began, CallLog, Parties, Past, Pen};
 use crate::line::SocketLine;
 use crate::runner::Control;
 
@@ -56,6 +57,7 @@ pub struct Record {
     pub agent: String,
     /// What happened.
     pub log: CallLog,
+    pub(super) landing: Landing,
     pub(super) control: mpsc::Sender<Control<SocketLine>>,
     leg: OnceLock<Leg>,
     streams: Mutex<Streams>,
@@ -161,7 +163,8 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
-            log: CallLog::resume(id.to_string(), parties, pen, past),
+            log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
+            landing: Landing::default(),
             control,
             leg: OnceLock::new(),
             streams: Mutex::new(Streams { last, stream: None }),
@@ -173,7 +176,7 @@ impl Record {
 
     /// The name of the file it is recorded in. Each process that has had the call records one.
     pub(super) fn recording(&self) -> String {
-        match self.log.past() {
+        match self.log.before().entries {
             0 => format!("{}.wav", self.id),
             events => format!("{}.after-{events}.wav", self.id),
         }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Call, Direction, Mode, Phrases, Plan, Policy, input, output};
+use call::{Direction, Mode, Phrases, Plan, Policy, input, output};
+use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
 use gateway::runner::{Attached, Control, Parts, Talk, run};
@@ -130,6 +131,19 @@ impl Synthesizer for FakeVoice {
     }
 }
 
+fn attached(line: FakeLine) -> Attached<FakeLine> {
+    Attached {
+        line,
+        protocol: Box::new(Plain {
+            payload: Vec::new(),
+        }),
+        format: Format {
+            codec: Codec::Ulaw,
+            rate: Rate::Hz8000,
+        },
+    }
+}
+
 /// A call that is running, and everything around it.
 pub(crate) struct World {
     pub(crate) to_call: mpsc::UnboundedSender<String>,
@@ -140,6 +154,7 @@ pub(crate) struct World {
     pub(crate) orders: mpsc::Receiver<output::Carrier>,
     pub(crate) control: mpsc::Sender<Control<FakeLine>>,
     pub(crate) log: CallLog,
+    landing: Landing,
     pub(crate) running: JoinHandle<()>,
     sent: u64,
 }
@@ -176,7 +191,8 @@ impl World {
             policy: Policy::default(),
             phrases: Phrases::default(),
         };
-        let (call, first) = Call::start(Instant::now().into_std(), plan);
+        let (now, landing) = (Instant::now().into_std(), Landing::default());
+        let (flight, first) = Flight::start(now, plan, &log, landing.clone());
         let parts = Parts {
             talk,
             control: controlled,
@@ -185,17 +201,8 @@ impl World {
             recording: None,
             mode,
         };
-        let running = tokio::spawn(run(call, first, parts));
-        let attached = Attached {
-            line: FakeLine { incoming, outgoing },
-            protocol: Box::new(Plain {
-                payload: Vec::new(),
-            }),
-            format: Format {
-                codec: Codec::Ulaw,
-                rate: Rate::Hz8000,
-            },
-        };
+        let running = tokio::spawn(run(flight, (now, first), parts));
+        let attached = attached(FakeLine { incoming, outgoing });
         control
             .send(Control::Sound(Box::new(attached)))
             .await
@@ -209,11 +216,26 @@ impl World {
             orders,
             control,
             log,
+            landing,
             running,
             sent: 0,
         };
         world.until(|event| matches!(event, Event::Connected)).await;
         world
+    }
+
+    /// The line breaks, and another comes.
+    pub(crate) async fn reconnect(&mut self) {
+        let (to_call, incoming) = mpsc::unbounded_channel();
+        let (outgoing, from_call) = mpsc::unbounded_channel();
+        (self.to_call, self.from_call) = (to_call, from_call);
+        self.until(|event| matches!(event, Event::Disconnected))
+            .await;
+        let attached = attached(FakeLine { incoming, outgoing });
+        let sound = Control::Sound(Box::new(attached));
+        self.control.send(sound).await.expect("the call runs");
+        self.until(|event| matches!(event, Event::Reconnected { .. }))
+            .await;
     }
 
     /// The caller speaks, or is silent, for so many frames, twenty milliseconds apart.
@@ -299,6 +321,27 @@ impl World {
             .send(Control::News(input::Carrier::Ended(CALLER)))
             .await;
         self.log.ended().await;
+    }
+
+    /// The call's flight recording, once it is over, as a file holds it.
+    pub(crate) async fn sealed(&self) -> Vec<u8> {
+        let tape = self.landing.tape().await.expect("the call flew");
+        let entries = self.log.after(0);
+        Snapshot { tape, entries }.seal(&self.log)
+    }
+
+    /// The same, read back.
+    pub(crate) async fn recording(&self) -> Recording {
+        Recording::read(&self.sealed().await).expect("it was just written")
+    }
+
+    /// The flight recording of a call that is up.
+    pub(crate) async fn so_far(&self) -> Recording {
+        let (asked, told) = tokio::sync::oneshot::channel();
+        let asked = Control::Flight(asked);
+        self.control.send(asked).await.expect("the call runs");
+        let sealed = told.await.expect("the call answers").seal(&self.log);
+        Recording::read(&sealed).expect("it was just written")
     }
 
     /// Everything that was sent to the far end so far.

@@ -1,6 +1,7 @@
 //! The shell, with every plug replaced by the other end of its link and the clock wound by hand.
 
 mod fakes;
+mod flights;
 
 use std::time::Duration;
 
@@ -209,6 +210,19 @@ async fn a_line_that_breaks_and_does_not_come_back_is_hung_up() {
         Event::Ended(end)
     );
     world.running.await.expect("the call did not panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_breaks_is_asked_for_and_the_call_goes_on() {
+    let mut world = World::new(Mode::Loopback).await;
+    assert_eq!(world.orders.recv().await, Some(output::Carrier::Answer));
+    world.send(5, Sent::Silence).await;
+    world.reconnect().await;
+    assert_eq!(world.orders.recv().await, Some(output::Carrier::Reconnect));
+    world.send(20, Sent::Speech).await;
+    let echoed = world.sent().iter().any(|it| it.starts_with("audio"));
+    assert!(echoed, "the sound comes back over the new line");
+    world.hang_up().await;
 }
 
 #[tokio::test(start_paused = true)]

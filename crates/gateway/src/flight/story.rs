@@ -1,0 +1,328 @@
+//! Turning a recording into a test of the simulator's, to be kept for as long as the call matters.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use call::event::End;
+use call::input::{Agent, Carrier, Command, Media, Speech};
+use call::{Direction, Input, Mode, Opening, Phrases, Plan, Policy, Private};
+use media::{Cut, Edge, Progress};
+use ports::{Blame, Fault, code};
+
+use super::replay::{Replayed, replay};
+use super::wire::{Beginning, Step};
+use super::{Recording, thin};
+
+/// The call as the source of a test, which tells a `sim::Recorded` the same and expects the same.
+///
+/// Times are rounded down to milliseconds and figures that say nothing new are left out, but only as
+/// far as the events stay the same, each in its millisecond.
+///
+/// # Errors
+/// The recording begins where another process lost the call: its story has no beginning.
+pub fn story(recording: &Recording) -> Result<String, Fault> {
+    let recording = thin::thin(recording);
+    let (at, plan) = match &recording.beginning {
+        Beginning::Start { at, plan } => (*at, plan),
+        Beginning::Resume { .. } => {
+            let message = "a story is told from its beginning, and this recording has none: it begins \
+                           where another gateway lost the call";
+            return Err(Fault::new(Blame::Caller, code::FLIGHT_FORMAT, message)
+                .hint("`offhook replay` without --story runs it all the same"));
+        }
+    };
+    let body = body(&recording, (at, plan), &replay(&recording));
+    let mut text = String::from(HEAD);
+    for (words, import) in IMPORTS {
+        if words.iter().any(|it| body.contains(it)) {
+            text += import;
+        }
+    }
+    text.push('\n');
+    Ok(text + &body)
+}
+
+const HEAD: &str = "\
+//! A call that was recorded, told again. Written by `offhook replay --story`.
+
+use std::time::Duration;
+
+";
+
+/// What has to be named for what.
+const IMPORTS: &[(&[&str], &str)] = &[
+    (&["End {"], "use call::event::{End, Party, Why};\n"),
+    (&["Agent::"], "use call::input::Agent;\n"),
+    (&["Carrier::"], "use call::input::Carrier;\n"),
+    (&["Command::"], "use call::input::Command;\n"),
+    (&["Media::"], "use call::input::Media;\n"),
+    (&["Speech::"], "use call::input::Speech;\n"),
+    (&["Digit::"], "use call::Digit;\n"),
+    (&["Input::"], "use call::Input;\n"),
+    (&["Opening::"], "use call::Opening;\n"),
+    (&["TurnId("], "use call::TurnId;\n"),
+    (
+        &[""],
+        "use call::{Direction, Mode, Phrases, Plan, Policy};\nuse expect_test::expect;\n",
+    ),
+    (&["Cut {"], "use media::Cut;\n"),
+    (&["Edge::"], "use media::Edge;\n"),
+    (&["Progress {"], "use media::Progress;\n"),
+    (&["UtteranceId("], "use media::UtteranceId;\n"),
+    (&[""], "use sim::Recorded;\n"),
+];
+
+fn body(recording: &Recording, (at, plan): (Duration, &Plan), replayed: &Replayed) -> String {
+    let name = &recording.call;
+    let name = &name[name.len().saturating_sub(6)..];
+    let lines = recording.steps.len() + replayed.entries.len();
+    let mut text = String::new();
+    if lines > LONG {
+        text += "#[expect(\n    clippy::too_many_lines,\n    reason = \"a call is as long as it was\"\n)]\n";
+    }
+    let (at, plan) = (time(at), spell_plan(plan));
+    let _ = write!(
+        text,
+        "#[test]\nfn call_{name}() {{\n    let call = Recorded::start({at}, {plan})"
+    );
+    for step in &recording.steps {
+        match step {
+            Step::Told {
+                at,
+                waiting: 0,
+                input,
+            } => {
+                let _ = write!(text, "\n        .at({}, {})", time(*at), spell(input));
+            }
+            Step::Told { waiting, input, .. } => {
+                let _ = write!(text, "\n        .amid({waiting}, {})", spell(input));
+            }
+            // What broke it stands right above.
+            Step::Broke { .. } => {}
+        }
+    }
+    text += ";\n    expect![[r##\"\n";
+    for entry in &replayed.entries {
+        let event = serde_json::to_string(&entry.event).expect("an event is plain data");
+        let _ = writeln!(text, "        {:06}  {event}", entry.ms);
+    }
+    text + "    \"##]]\n    .assert_eq(&call.story());\n}\n"
+}
+
+/// From so many lines on a function is too long for this house.
+const LONG: usize = 40;
+
+fn spell_plan(plan: &Plan) -> String {
+    let Plan {
+        direction,
+        mode,
+        policy,
+        phrases,
+    } = plan;
+    let direction = match direction {
+        Direction::Inbound => "Inbound",
+        Direction::Outbound => "Outbound",
+    };
+    let mode = match mode {
+        Mode::Conversation { opening } => {
+            let opening = match opening {
+                Opening::Say(text) => format!("Say({})", words(text)),
+                Opening::Ask => "Ask".to_owned(),
+                Opening::Wait => "Wait".to_owned(),
+            };
+            format!("Conversation {{ opening: Opening::{opening} }}")
+        }
+        Mode::Notify { text } => format!("Notify {{ text: {} }}", words(text)),
+        Mode::Loopback => "Loopback".to_owned(),
+    };
+    format!(
+        "Plan {{\n        direction: Direction::{direction},\n        mode: Mode::{mode},\n        \
+         policy: {},\n        phrases: {},\n    }}",
+        spell_policy(policy),
+        spell_phrases(phrases),
+    )
+}
+
+/// What differs from what a policy is by itself.
+fn spell_policy(policy: &Policy) -> String {
+    let fields = |policy: &Policy| {
+        let Policy {
+            ring,
+            connect,
+            release,
+            regain,
+            limit,
+            silence,
+            endpoint,
+            endpoint_short,
+            endpoint_long,
+            finalize,
+            barge_in,
+            filler,
+            think,
+            synthesize,
+            linger,
+        } = *policy;
+        [
+            ("ring", ring),
+            ("connect", connect),
+            ("release", release),
+            ("regain", regain),
+            ("limit", limit),
+            ("silence", silence),
+            ("endpoint", endpoint),
+            ("endpoint_short", endpoint_short),
+            ("endpoint_long", endpoint_long),
+            ("finalize", finalize),
+            ("barge_in", barge_in),
+            ("filler", filler),
+            ("think", think),
+            ("synthesize", synthesize),
+            ("linger", linger),
+        ]
+    };
+    let usual = fields(&Policy::default());
+    let own = fields(policy);
+    let own = own
+        .iter()
+        .zip(usual)
+        .filter(|(own, usual)| own.1 != usual.1);
+    let own: String = own
+        .map(|((name, it), _)| format!("            {name}: {},\n", time(*it)))
+        .collect();
+    if own.is_empty() {
+        return "Policy::default()".to_owned();
+    }
+    format!("Policy {{\n{own}            ..Policy::default()\n        }}")
+}
+
+fn spell_phrases(phrases: &Phrases) -> String {
+    if *phrases == Phrases::default() {
+        return "Phrases::default()".to_owned();
+    }
+    let Phrases {
+        filler,
+        apology,
+        back,
+        goodbye,
+    } = phrases;
+    format!(
+        "Phrases {{\n            filler: {},\n            apology: {},\n            back: {},\n            \
+         goodbye: {},\n        }}",
+        words(filler),
+        words(apology),
+        words(back),
+        words(goodbye)
+    )
+}
+
+fn spell(input: &Input) -> String {
+    let (kind, input) = match input {
+        Input::Agent(agent) => ("Agent", spell_agent(agent)),
+        Input::Carrier(news) => ("Carrier", spell_carrier(news)),
+        Input::Command(Command::HangUp) => ("Command", "HangUp".to_owned()),
+        Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
+        Input::Media(media) => ("Media", spell_media(media)),
+        Input::Speech(speech) => ("Speech", spell_speech(speech)),
+        Input::Timeout => return "Input::Timeout".to_owned(),
+    };
+    format!("Input::{kind}({kind}::{input})")
+}
+
+fn spell_agent(agent: &Agent) -> String {
+    match agent {
+        Agent::Failed(turn, code) => format!("Failed({turn:?}, {code:?})"),
+        Agent::Finish(turn) => format!("Finish({turn:?})"),
+        Agent::HangUp(turn) => format!("HangUp({turn:?})"),
+        Agent::Message { name, text } => {
+            format!("Message {{ name: {}, text: {} }}", words(name), words(text))
+        }
+        Agent::Say(turn, text) => format!("Say({turn:?}, {})", words(text)),
+    }
+}
+
+fn spell_carrier(news: &Carrier) -> String {
+    match news {
+        Carrier::Answered => "Answered".to_owned(),
+        Carrier::Connected => "Connected".to_owned(),
+        Carrier::Dropped => "Dropped".to_owned(),
+        Carrier::Disconnected => "Disconnected".to_owned(),
+        Carrier::Ended(End { by, why }) => {
+            format!("Ended(End {{ by: Party::{by:?}, why: Why::{why:?} }})")
+        }
+        Carrier::Pressed(digit) => {
+            let key = digit.as_char();
+            format!("Pressed(Digit::new({key:?}).expect(\"it is a key\"))")
+        }
+        Carrier::Ringing => "Ringing".to_owned(),
+    }
+}
+
+fn spell_media(media: &Media) -> String {
+    match media {
+        Media::Cut(None) => "Cut(None)".to_owned(),
+        Media::Cut(Some(Cut { utterance, played })) => format!(
+            "Cut(Some(Cut {{ utterance: {utterance:?}, played: {} }}))",
+            time(*played)
+        ),
+        Media::Edge(Edge::SpeechStarted { ago }) => {
+            format!("Edge(Edge::SpeechStarted {{ ago: {} }})", time(*ago))
+        }
+        Media::Edge(Edge::SpeechEnded { ago }) => {
+            format!("Edge(Edge::SpeechEnded {{ ago: {} }})", time(*ago))
+        }
+        Media::Progress(Progress {
+            utterance,
+            played,
+            done,
+        }) => format!(
+            "Progress(Progress {{ utterance: {utterance:?}, played: {}, done: {done} }})",
+            time(*played)
+        ),
+    }
+}
+
+fn spell_speech(speech: &Speech) -> String {
+    match speech {
+        Speech::EndOfTurn { probability } if probability.is_finite() => {
+            format!("EndOfTurn {{ probability: {probability:?} }}")
+        }
+        Speech::EndOfTurn { probability } => {
+            let bits = probability.to_bits();
+            format!("EndOfTurn {{ probability: f32::from_bits({bits:#010x}) }}")
+        }
+        Speech::EarsFailed(code) => format!("EarsFailed({code:?})"),
+        Speech::Final(text) => format!("Final({})", words(text)),
+        Speech::Length(id, length) => format!("Length({id:?}, {})", time(*length)),
+        Speech::MouthFailed(id, code) => format!("MouthFailed({id:?}, {code:?})"),
+        Speech::Partial(text) => format!("Partial({})", words(text)),
+    }
+}
+
+fn words(text: &Private<String>) -> String {
+    format!("{:?}.into()", text.reveal())
+}
+
+/// A duration in the coarsest unit that tells all of it.
+fn time(it: Duration) -> String {
+    let nanos = it.as_nanos();
+    let (unit, count) = match nanos {
+        _ if nanos.is_multiple_of(1_000_000) => ("millis", nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1_000) => ("micros", nanos / 1_000),
+        _ => ("nanos", nanos),
+    };
+    format!("Duration::from_{unit}({})", grouped(count))
+}
+
+/// A number as this house writes it: `1_234_567`.
+fn grouped(count: u128) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
+}

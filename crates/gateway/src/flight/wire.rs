@@ -1,0 +1,444 @@
+//! How a flight recording writes down what is not serializable by itself.
+//!
+//! Only the public events of a call are a promise to anyone. What a recording holds is private, and
+//! tied to the build that made it: each type here mirrors one of the `call` crate, which stays free to
+//! change. Where it does, this file no longer compiles, and the number of the format goes up.
+
+use std::time::Duration;
+
+use call::event::{End, Party, Why};
+use call::{
+    Digit, Direction, Memory, Mode, Opening, Phrases, Plan, Policy, Private, TurnId, input,
+};
+use media::{Edge, Progress, UtteranceId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::journal::Past;
+use crate::memory::Stage;
+
+/// Where a recording begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Beginning {
+    /// With the call itself.
+    Start {
+        /// So long after the call's log began.
+        #[serde(with = "nanos")]
+        at: Duration,
+        /// What was decided before.
+        #[serde(with = "PlanDef")]
+        plan: Plan,
+    },
+    /// Where another process lost the call.
+    Resume {
+        /// So long after this process's log of the call began.
+        #[serde(with = "nanos")]
+        at: Duration,
+        /// What was decided before.
+        #[serde(with = "PlanDef")]
+        plan: Plan,
+        /// How the call stood.
+        #[serde(with = "memory")]
+        memory: Box<Memory>,
+        /// How long it had been lost.
+        #[serde(with = "nanos")]
+        gone: Duration,
+        /// What others had written of it.
+        #[serde(with = "PastDef")]
+        past: Past,
+    },
+}
+
+impl Beginning {
+    /// What other processes had written of the call.
+    pub(super) fn past(&self) -> Past {
+        match self {
+            Self::Start { .. } => Past::default(),
+            Self::Resume { past, .. } => *past,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Past")]
+struct PastDef {
+    entries: u64,
+    #[serde(with = "nanos")]
+    age: Duration,
+    connected: bool,
+}
+
+/// One thing that a call was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// By [`call::Call::handle`].
+    Told {
+        /// So long after the call's log began.
+        #[serde(with = "nanos")]
+        at: Duration,
+        /// How many outputs of what it was told before had not been performed yet: this answers one
+        /// of them. None: they all had.
+        waiting: usize,
+        /// What.
+        #[serde(with = "InputDef")]
+        input: input::Input,
+    },
+    /// The call broke and was ended from outside.
+    Broke {
+        /// So long after the call's log began.
+        #[serde(with = "nanos")]
+        at: Duration,
+    },
+}
+
+/// [`Step::Told`] of a borrowed input.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Now<'a> {
+    Told {
+        #[serde(with = "nanos")]
+        at: Duration,
+        waiting: usize,
+        input: Shown<'a>,
+    },
+}
+
+/// An input that can be written.
+pub(super) struct Shown<'a>(pub(super) &'a input::Input);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        InputDef::serialize(self.0, to)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Input", rename_all = "snake_case")]
+enum InputDef {
+    Agent(#[serde(with = "AgentDef")] input::Agent),
+    Carrier(#[serde(with = "CarrierDef")] input::Carrier),
+    Command(#[serde(with = "CommandDef")] input::Command),
+    Media(#[serde(with = "MediaDef")] input::Media),
+    Speech(#[serde(with = "SpeechDef")] input::Speech),
+    Timeout,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Carrier", rename_all = "snake_case")]
+enum CarrierDef {
+    Answered,
+    Connected,
+    Disconnected,
+    Dropped,
+    Ended(#[serde(with = "EndDef")] End),
+    Pressed(#[serde(with = "digit")] Digit),
+    Ringing,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Media", rename_all = "snake_case")]
+enum MediaDef {
+    Cut(#[serde(with = "cut")] Option<media::Cut>),
+    Edge(#[serde(with = "EdgeDef")] Edge),
+    Progress(#[serde(with = "ProgressDef")] Progress),
+}
+
+/// Named so, because what is read from a file would have to live for ever to be borrowed as it.
+type Code = &'static str;
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Speech", rename_all = "snake_case")]
+enum SpeechDef {
+    EndOfTurn {
+        #[serde(with = "bits")]
+        probability: f32,
+    },
+    EarsFailed(#[serde(with = "fault_code")] Code),
+    Final(#[serde(with = "words")] Private<String>),
+    Length(
+        #[serde(with = "UtteranceIdDef")] UtteranceId,
+        #[serde(with = "nanos")] Duration,
+    ),
+    MouthFailed(
+        #[serde(with = "UtteranceIdDef")] UtteranceId,
+        #[serde(with = "fault_code")] Code,
+    ),
+    Partial(#[serde(with = "words")] Private<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Agent", rename_all = "snake_case")]
+enum AgentDef {
+    Failed(
+        #[serde(with = "TurnIdDef")] TurnId,
+        #[serde(with = "fault_code")] Code,
+    ),
+    Finish(#[serde(with = "TurnIdDef")] TurnId),
+    HangUp(#[serde(with = "TurnIdDef")] TurnId),
+    Message {
+        #[serde(with = "words")]
+        name: Private<String>,
+        #[serde(with = "words")]
+        text: Private<String>,
+    },
+    Say(
+        #[serde(with = "TurnIdDef")] TurnId,
+        #[serde(with = "words")] Private<String>,
+    ),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Command", rename_all = "snake_case")]
+enum CommandDef {
+    HangUp,
+    Say(#[serde(with = "words")] Private<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Edge", rename_all = "snake_case")]
+enum EdgeDef {
+    SpeechStarted {
+        #[serde(with = "nanos")]
+        ago: Duration,
+    },
+    SpeechEnded {
+        #[serde(with = "nanos")]
+        ago: Duration,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Progress")]
+struct ProgressDef {
+    #[serde(with = "UtteranceIdDef")]
+    utterance: UtteranceId,
+    #[serde(with = "nanos")]
+    played: Duration,
+    done: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "UtteranceId")]
+struct UtteranceIdDef(u32);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "TurnId")]
+struct TurnIdDef(u32);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "End")]
+struct EndDef {
+    #[serde(with = "PartyDef")]
+    by: Party,
+    #[serde(with = "WhyDef")]
+    why: Why,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Party", rename_all = "snake_case")]
+enum PartyDef {
+    Caller,
+    Agent,
+    Owner,
+    Carrier,
+    Gateway,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Why", rename_all = "snake_case")]
+enum WhyDef {
+    HungUp,
+    Completed,
+    Busy,
+    NoAnswer,
+    Rejected,
+    Canceled,
+    Silence,
+    TimeLimit,
+    Fault,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Plan")]
+struct PlanDef {
+    #[serde(with = "DirectionDef")]
+    direction: Direction,
+    #[serde(with = "ModeDef")]
+    mode: Mode,
+    #[serde(with = "PolicyDef")]
+    policy: Policy,
+    #[serde(with = "PhrasesDef")]
+    phrases: Phrases,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Direction", rename_all = "snake_case")]
+enum DirectionDef {
+    Inbound,
+    Outbound,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Mode", rename_all = "snake_case")]
+enum ModeDef {
+    Conversation {
+        #[serde(with = "OpeningDef")]
+        opening: Opening,
+    },
+    Notify {
+        #[serde(with = "words")]
+        text: Private<String>,
+    },
+    Loopback,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Opening", rename_all = "snake_case")]
+enum OpeningDef {
+    Say(#[serde(with = "words")] Private<String>),
+    Ask,
+    Wait,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Policy")]
+struct PolicyDef {
+    ring: Duration,
+    connect: Duration,
+    release: Duration,
+    regain: Duration,
+    limit: Duration,
+    silence: Duration,
+    endpoint: Duration,
+    endpoint_short: Duration,
+    endpoint_long: Duration,
+    finalize: Duration,
+    barge_in: Duration,
+    filler: Duration,
+    think: Duration,
+    synthesize: Duration,
+    linger: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Phrases")]
+struct PhrasesDef {
+    #[serde(with = "words")]
+    filler: Private<String>,
+    #[serde(with = "words")]
+    apology: Private<String>,
+    #[serde(with = "words")]
+    back: Private<String>,
+    #[serde(with = "words")]
+    goodbye: Private<String>,
+}
+
+/// Durations within a call, exact up to five hundred years.
+mod nanos {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(it.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_nanos)
+    }
+}
+
+/// How a call stands, as the journal holds it too.
+mod memory {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Memory, to: S) -> Result<S::Ok, S::Error> {
+        Stage::from(it).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Box<Memory>, D::Error> {
+        Stage::deserialize(from).map(|stage| Box::new(stage.into()))
+    }
+}
+
+/// Numbers that may be no number, which JSON has no way to write.
+mod bits {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &f32, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(it.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+        u32::deserialize(from).map(f32::from_bits)
+    }
+}
+
+mod words {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Private<String>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(it.reveal())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Private<String>, D::Error> {
+        String::deserialize(from).map(Private::from)
+    }
+}
+
+mod digit {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Digit, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_char(it.as_char())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digit, D::Error> {
+        let key = char::deserialize(from)?;
+        Digit::new(key).ok_or_else(|| de::Error::custom("no key of a telephone"))
+    }
+}
+
+/// The codes of faults, which are those of this build.
+mod fault_code {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Code, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(it)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<&'static str, D::Error> {
+        let text = String::deserialize(from)?;
+        ports::code::find(&text).ok_or_else(|| de::Error::custom("no code of a fault"))
+    }
+}
+
+mod cut {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Cut {
+        #[serde(with = "UtteranceIdDef")]
+        utterance: UtteranceId,
+        #[serde(with = "nanos")]
+        played: Duration,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        it: &Option<media::Cut>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let cut = it.map(|media::Cut { utterance, played }| Cut { utterance, played });
+        cut.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<media::Cut>, D::Error> {
+        let cut = Option::<Cut>::deserialize(from)?;
+        Ok(cut.map(|Cut { utterance, played }| media::Cut { utterance, played }))
+    }
+}
