@@ -8,5 +8,6 @@ mod lines;
 mod lives;
 mod notices;
 mod owners;
+mod rules;
 mod script;
 mod strange;
