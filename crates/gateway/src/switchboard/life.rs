@@ -13,12 +13,16 @@ use ports::carrier::Leg;
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
+use super::renewed::Renewed;
 use super::{Record, Switchboard, desk};
+use crate::config::Plan;
 use crate::line::SocketLine;
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
+    /// What was in force when it began, which it keeps.
+    pub(super) plan: Arc<Plan>,
     /// Where it is told things.
     pub(super) control: mpsc::Receiver<Control<SocketLine>>,
     /// What it is for.
@@ -34,17 +38,22 @@ impl Switchboard {
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (board, record) = (self.clone(), record.clone());
+        self.desk().plans.insert(record.id, given.plan.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
-            let carrier = board.plan.carriers[&record.carrier].clone();
+            let carrier = Arc::new(Renewed {
+                plan: given.plan.clone(),
+                carrier: record.carrier.clone(),
+                board: board.clone(),
+            });
             let desk = {
-                let outbound = board.outbound(&record);
+                let outbound = outbound(&given.plan, &record);
                 let (board, bound) = (board.clone(), record.clone());
                 let bind = move |leg: &Leg| {
                     // A leg that is another call's already is refused where its webhooks come in.
                     let _ = board.bind(&bound, leg);
                 };
-                desk::serve(carrier.calls, record.clone(), outbound, ordered, bind)
+                desk::serve(carrier, record.clone(), outbound, ordered, bind)
             };
             let desk = tokio::spawn(desk);
             let life = board.live(&record, given, orders.clone());
@@ -66,13 +75,14 @@ impl Switchboard {
     /// One call, from its first to its last moment.
     async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
         let Given {
+            plan: began_with,
             control,
             mode,
             answerer,
             voice,
         } = given;
         let talk = match voice {
-            Some(voice) => match self.talk(record, &mode, &answerer, voice).await {
+            Some(voice) => match talk(record, &began_with, (&mode, &answerer), voice).await {
                 Ok(talk) => Some(talk),
                 Err(fault) => {
                     // An offered call was already told where its sound goes.
@@ -86,13 +96,14 @@ impl Switchboard {
             direction: record.direction,
             mode,
             policy: call::Policy {
-                limit: self.plan.rules.max_length.value,
-                ..self.plan.patience
+                // The rules may have become stricter while it was being prepared.
+                limit: began_with.rules.limit().min(self.plan().rules.limit()),
+                ..began_with.patience
             },
-            phrases: self.plan.phrases.clone(),
+            phrases: began_with.phrases.clone(),
         };
         let (call, first) = Call::start(Instant::now(), plan);
-        let recording = self.plan.recordings.as_ref();
+        let recording = began_with.recordings.as_ref();
         let parts = Parts {
             talk,
             control,
@@ -103,43 +114,10 @@ impl Switchboard {
         run(call, first, parts).await;
     }
 
-    /// Opens mouth and agent, while the phone rings.
-    async fn talk(
-        &self,
-        record: &Record,
-        mode: &Mode,
-        answerer: &Answerer,
-        voice: Voice,
-    ) -> Result<Talk, Fault> {
-        let phrases = &self.plan.phrases;
-        let (first, agent) = match (mode, answerer) {
-            (
-                Mode::Conversation {
-                    opening: Opening::Say(text),
-                },
-                Answerer::Words { agent, .. },
-            ) => (Some(text), Some(agent)),
-            (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
-            (Mode::Notify { text }, _) => (Some(text), None),
-            (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
-        };
-        let agent = match agent {
-            Some(agent) => agent.open(introduction(record)).await?,
-            None => nobody(),
-        };
-        let prepare = [&phrases.filler, &phrases.apology, &phrases.goodbye];
-        Ok(Talk {
-            mouth: voice.mouth.open(ASSUMED).await?,
-            agent,
-            language: self.plan.agents[&record.agent].language.clone(),
-            prepare: first.into_iter().chain(prepare).flat_map(spoken).collect(),
-            voice,
-        })
-    }
-
     fn over(&self, record: &Record) {
         let mut desk = self.desk();
         desk.up = desk.up.saturating_sub(1);
+        desk.plans.remove(&record.id);
         desk.tokens.forget(record.id);
         let seconds = record.log.age().as_secs();
         if let Some(Event::Ended(End { by, why })) =
@@ -148,15 +126,49 @@ impl Switchboard {
             tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
         }
     }
+}
 
-    fn outbound(&self, record: &Record) -> desk::Outbound {
-        let base = format!("{}/{}", self.plan.public_url, record.carrier);
-        desk::Outbound {
-            voice_url: format!("{base}/voice?call={}", record.id),
-            status_url: format!("{base}/status?call={}", record.id),
-            ring: self.plan.patience.ring,
-            limit: self.plan.rules.max_length.value,
-        }
+/// Opens mouth and agent, while the phone rings.
+async fn talk(
+    record: &Record,
+    plan: &Plan,
+    (mode, answerer): (&Mode, &Answerer),
+    voice: Voice,
+) -> Result<Talk, Fault> {
+    let phrases = &plan.phrases;
+    let (first, agent) = match (mode, answerer) {
+        (
+            Mode::Conversation {
+                opening: Opening::Say(text),
+            },
+            Answerer::Words { agent, .. },
+        ) => (Some(text), Some(agent)),
+        (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
+        (Mode::Notify { text }, _) => (Some(text), None),
+        (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
+    };
+    let agent = match agent {
+        Some(agent) => agent.open(introduction(record)).await?,
+        None => nobody(),
+    };
+    let prepare = [&phrases.filler, &phrases.apology, &phrases.goodbye];
+    Ok(Talk {
+        mouth: voice.mouth.open(ASSUMED).await?,
+        agent,
+        language: plan.agents[&record.agent].language.clone(),
+        prepare: first.into_iter().chain(prepare).flat_map(spoken).collect(),
+        voice,
+    })
+}
+
+/// What a dial needs beside the call.
+fn outbound(plan: &Plan, record: &Record) -> desk::Outbound {
+    let base = format!("{}/{}", plan.public_url, record.carrier);
+    desk::Outbound {
+        voice_url: format!("{base}/voice?call={}", record.id),
+        status_url: format!("{base}/status?call={}", record.id),
+        ring: plan.patience.ring,
+        limit: plan.rules.limit(),
     }
 }
 

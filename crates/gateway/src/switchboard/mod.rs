@@ -1,15 +1,18 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
+mod adopt;
 mod desk;
 mod life;
 mod record;
 mod recover;
+mod renewed;
 mod tokens;
+mod voices;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Mode, Number, input};
@@ -19,7 +22,7 @@ use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, StreamProtocol, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
@@ -28,21 +31,23 @@ use crate::journal::Journal;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
+pub use adopt::Tightened;
 use life::Given;
 use record::Born;
 pub use record::{CallId, Record, Report};
 use tokens::Tokens;
+use voices::Voices;
 pub use wish::{Purpose, Verdict, Wish};
+use wish::{answerer, mode, our_number};
 
 /// Everything that knows about more than one call.
 pub struct Switchboard {
-    plan: Plan,
-    load_voice: LoadVoice,
+    plan: RwLock<Arc<Plan>>,
     /// Where what outlives the process is kept.
     state: PathBuf,
     journal: Arc<Journal>,
     claims: Claims,
-    voice: OnceCell<Voice>,
+    voices: Voices,
     desk: Mutex<Desk>,
 }
 
@@ -56,6 +61,8 @@ struct Desk {
     /// In order of their beginning; the oldest are forgotten.
     order: VecDeque<CallId>,
     up: usize,
+    /// What each call that is up began with.
+    plans: HashMap<CallId, Arc<Plan>>,
     legs: HashMap<(String, Leg), CallId>,
     tokens: Tokens,
 }
@@ -72,12 +79,11 @@ impl Switchboard {
         let journal = Journal::open(&state)?;
         let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
         Ok(Arc::new(Self {
-            plan,
-            load_voice,
+            plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
-            voice: OnceCell::new(),
+            voices: Voices::new(load_voice),
             desk: Mutex::default(),
         }))
     }
@@ -90,11 +96,6 @@ impl Switchboard {
     /// Where what outlives the process is kept.
     pub fn state(&self) -> &Path {
         &self.state
-    }
-
-    /// What the owner wrote.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
     }
 
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
@@ -133,11 +134,12 @@ impl Switchboard {
     }
 
     async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
-        let number = self.our_number(wish.from.as_deref())?;
-        let ours = &self.plan.numbers[&number];
+        let plan = self.plan();
+        let number = our_number(&plan, wish.from.as_deref())?;
+        let ours = &plan.numbers[&number];
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
-        let answerer = self.answerer(&agent)?;
-        let mode = self.mode(&agent, &answerer, wish.purpose)?;
+        let answerer = answerer(&plan, &agent)?;
+        let mode = mode(&plan, &agent, &answerer, wish.purpose)?;
         let voice = self.voice_for(&mode).await?;
 
         let dialled = self.dialled().await?;
@@ -155,6 +157,7 @@ impl Switchboard {
         let record = desk.add(Record::new(id, born, control, self.journal.pen()));
         drop(desk);
         let given = Given {
+            plan,
             control: heard,
             mode,
             answerer,
@@ -210,12 +213,10 @@ impl Switchboard {
         Some(record)
     }
 
-    /// Whether a token would open a socket, without using it up.
-    pub fn knows(&self, carrier: &str, token: &str) -> bool {
-        self.desk()
-            .tokens
-            .peek(Instant::now(), token, carrier)
-            .is_some()
+    /// What the call began with whose socket a token would open. Does not use the token up.
+    pub fn knows(&self, carrier: &str, token: &str) -> Option<Arc<Plan>> {
+        let call = self.desk().tokens.peek(Instant::now(), token, carrier)?;
+        Some(self.plan_of(call))
     }
 
     /// Uses a token up. `None`: it was never good, or no longer is.
@@ -286,7 +287,7 @@ impl Switchboard {
     /// Says what is missing: the journal, or ears and mouth that are still being loaded.
     pub fn ready(&self) -> Result<(), Fault> {
         self.journal.pen().check()?;
-        if self.needs_voice() && !self.voice.initialized() {
+        if self.needs_voice() && !self.voices.are_loaded() {
             let message = "ears and mouth are still being loaded";
             return Err(Fault::new(Blame::Gateway, code::SPEECH_OVERLOADED, message)
                 .hint("ask again in a few seconds"));
@@ -295,14 +296,15 @@ impl Switchboard {
     }
 
     fn needs_voice(&self) -> bool {
-        let mut answerers = self.plan.agents.values().map(|it| &it.answerer);
+        let plan = self.plan();
+        let mut answerers = plan.agents.values().map(|it| &it.answerer);
         answerers.any(|it| matches!(it, Answerer::Words { .. }))
     }
 
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
-            self.voice().await?;
+            self.voices.get().await?;
         }
         Ok(())
     }
@@ -328,9 +330,10 @@ impl Switchboard {
         from: &str,
         to: &str,
     ) -> Result<Arc<Record>, Fault> {
+        let plan = self.plan();
         let ours = Number::parse(to)
             .ok()
-            .and_then(|number| self.plan.numbers.get_key_value(&number));
+            .and_then(|number| plan.numbers.get_key_value(&number));
         let Some((number, ours)) = ours.filter(|(_, it)| it.carrier == carrier) else {
             let fault = Fault::new(
                 Blame::Config,
@@ -341,8 +344,8 @@ impl Switchboard {
         };
         self.journal.pen().check()?;
         self.may_answer(&self.desk(), from)?;
-        let answerer = self.answerer(&ours.agent)?;
-        let mode = self.mode(&ours.agent, &answerer, Purpose::Converse)?;
+        let answerer = answerer(&plan, &ours.agent)?;
+        let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
         let voice = self.voice_for(&mode).await?;
 
         let mut desk = self.desk();
@@ -371,6 +374,7 @@ impl Switchboard {
         record.bind(leg);
         self.stream(&record);
         let given = Given {
+            plan: plan.clone(),
             control: heard,
             mode,
             answerer,
@@ -387,7 +391,7 @@ impl Switchboard {
                 .desk()
                 .tokens
                 .mint(Instant::now(), record.id, &record.carrier);
-            let base = self.plan.public_url.replacen("http", "ws", 1);
+            let base = self.plan_of(record.id).public_url.replacen("http", "ws", 1);
             Stream {
                 url: format!("{base}/{}/media/{token}", record.carrier),
                 token: Secret::new(token),
@@ -414,7 +418,7 @@ impl Switchboard {
     }
 
     fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
-        Ok(self.plan.rules.may_dial(to, desk.up, dialled)?)
+        Ok(self.plan().rules.may_dial(to, desk.up, dialled)?)
     }
 
     /// The calls of the last hour, for as long as nobody else may dial.
@@ -429,30 +433,14 @@ impl Switchboard {
     }
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        Ok(self.plan.rules.may_answer(from, desk.up)?)
+        Ok(self.plan().rules.may_answer(from, desk.up)?)
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
         match mode {
             Mode::Loopback => Ok(None),
-            Mode::Conversation { .. } | Mode::Notify { .. } => self.voice().await.map(Some),
+            Mode::Conversation { .. } | Mode::Notify { .. } => self.voices.get().await.map(Some),
         }
-    }
-
-    async fn voice(&self) -> Result<Voice, Fault> {
-        let load = || async {
-            let load = self.load_voice.clone();
-            let loaded = tokio::task::spawn_blocking(move || load()).await;
-            loaded.unwrap_or_else(|error| {
-                Err(Fault::new(
-                    Blame::Gateway,
-                    code::SPEECH_MODEL_BROKEN,
-                    "loading the speech models broke",
-                )
-                .because(error))
-            })
-        };
-        self.voice.get_or_try_init(load).await.cloned()
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -54,7 +54,8 @@ impl Switchboard {
             return Ok(LOST);
         };
         let name = call.began["carrier"].as_str().unwrap_or_default();
-        let carrier = self.plan.carriers.get(name).ok_or_else(|| {
+        let plan = self.plan();
+        let carrier = plan.carriers.get(name).ok_or_else(|| {
             let message = format!("its carrier {name:?} is not in the configuration any more");
             Fault::new(Blame::Config, code::CARRIER_NO_SUCH_CALL, message)
                 .hint("look whether the call is still up at the carrier, and end it there")
