@@ -10,8 +10,9 @@ use rand::RngCore;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::config::Plan;
+use crate::config::{Loaded, Plan};
 use crate::http::{self, Desk, STRANGERS};
+use crate::rulebook::{Rulebook, Source};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Switchboard};
 
@@ -23,7 +24,10 @@ pub struct Gateway {
     pub token: Secret,
     /// Its calls.
     pub board: Arc<Switchboard>,
+    /// The configuration it lives by, if it came from a file.
+    pub rulebook: Option<Arc<Rulebook>>,
     serving: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -32,6 +36,23 @@ impl Gateway {
     ///
     /// What must outlive the process is kept in the folder `state`.
     pub async fn start(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Self, Fault> {
+        Self::open(plan, load_voice, state, |_| None).await
+    }
+
+    /// The same with a configuration from a file, which it lives by from then on: it is read again
+    /// whenever it has changed.
+    pub async fn start_from(source: Source, loaded: Loaded, state: PathBuf) -> Result<Self, Fault> {
+        let load_voice = (source.voice)(&loaded.plan);
+        let rulebook = |board| Some(Rulebook::new(source, loaded.marks, board));
+        Self::open(loaded.plan, load_voice, state, rulebook).await
+    }
+
+    async fn open(
+        plan: Plan,
+        load_voice: LoadVoice,
+        state: PathBuf,
+        rulebook: impl FnOnce(Arc<Switchboard>) -> Option<Arc<Rulebook>>,
+    ) -> Result<Self, Fault> {
         if let Some(recordings) = &plan.recordings {
             make_folder(recordings).map_err(|error| {
                 let message = format!("cannot make {} for recordings", recordings.display());
@@ -44,8 +65,10 @@ impl Gateway {
         let address = listener.local_addr().unwrap_or(plan.listen);
         let token = Secret::new(random());
         let board = Switchboard::new(plan, load_voice, state)?;
+        let rulebook = rulebook(board.clone());
         let desk = Desk {
             board: board.clone(),
+            rulebook: rulebook.clone(),
             token: token.clone(),
             instance: random(),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -55,6 +78,8 @@ impl Gateway {
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
+            watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
+            rulebook,
         })
     }
 
@@ -69,6 +94,9 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
     }
 }
 

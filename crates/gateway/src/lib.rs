@@ -11,6 +11,7 @@ pub mod journal;
 mod keypad;
 pub mod line;
 pub mod recorder;
+pub mod rulebook;
 pub mod rules;
 pub mod runner;
 mod sound;

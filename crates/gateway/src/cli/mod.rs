@@ -10,6 +10,7 @@ mod init;
 mod journal;
 pub mod models;
 pub mod out;
+mod reload;
 pub mod serve;
 mod steer;
 mod story;
@@ -17,7 +18,7 @@ mod tail;
 mod token;
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use clap::{Parser, Subcommand};
 use ports::{Blame, Fault, code};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Lists, Plan};
+use crate::config::{Lists, Loaded, Plan};
 use crate::switchboard::LoadVoice;
 pub use out::Out;
 
@@ -63,6 +64,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
+    Reload,
     /// Say something on a call that is up.
     Say(steer::SayArgs),
     /// Serve carriers and owners until stopped.
@@ -88,6 +91,7 @@ impl Command {
             | Self::Demo(_)
             | Self::End(_)
             | Self::Journal(_)
+            | Self::Reload
             | Self::Say(_)
             | Self::Status
             | Self::Show(_)
@@ -158,6 +162,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Calls(args) => calls::run(args, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Show(args) => calls::show(args, out).await,
+        Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Status => steer::status(out).await,
@@ -187,12 +192,17 @@ pub fn lists() -> Lists {
 
 /// Reads the configuration, printing all that is wrong with it.
 pub(crate) fn load(path: Option<PathBuf>, out: &mut Out) -> Result<Plan, Done> {
-    match crate::config::load(&crate::config::find(path.as_deref()), &lists()) {
+    load_file(&crate::config::find(path.as_deref()), out).map(|it| it.plan)
+}
+
+/// The same, with what is needed to load it again.
+pub(crate) fn load_file(path: &Path, out: &mut Out) -> Result<Loaded, Done> {
+    match crate::config::load(path, &lists()) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 out.problem("warning", warning);
             }
-            Ok(loaded.plan)
+            Ok(loaded)
         }
         Err(problems) => {
             for problem in &problems {

@@ -12,6 +12,7 @@ mod check;
 pub(crate) mod fakes;
 mod file;
 pub(crate) mod limits;
+mod marks;
 pub mod plan;
 mod plug;
 mod problem;
@@ -20,6 +21,8 @@ mod section;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use file::shown;
+pub use marks::{Marks, named_files};
 pub use plan::Plan;
 pub use problem::{ConfigProblem, Place, Severity};
 
@@ -41,6 +44,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What it probably does not mean.
     pub warnings: Vec<ConfigProblem>,
+    /// What it says, to compare it with another.
+    pub marks: Marks,
 }
 
 /// Reads, checks and resolves the configuration at `path`, or says everything that is wrong with

@@ -168,8 +168,9 @@ pub(super) async fn authorize(
             let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
             Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
         }
-        Some(_) => {
+        Some(scope) => {
             request.extensions_mut().insert(Owner);
+            request.extensions_mut().insert(scope);
             next.run(request).await
         }
     }

@@ -31,8 +31,8 @@ pub(super) async fn status(
 }
 
 async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Request) -> Response {
-    let books = books(desk, name);
-    if books.is_empty() {
+    let terms = terms(desk, name);
+    if terms.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
     }
     let (parts, body) = request.into_parts();
@@ -46,7 +46,7 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
     let hint = hint(&parts.uri);
     let mut request = gather("", &parts.method, &parts.uri, &parts.headers, body);
     let path = std::mem::take(&mut request.url);
-    let (book, webhook) = match read_by(&books, door, &path, request) {
+    let (one, webhook) = match read_by(&terms, door, &path, request) {
         Ok(read) => read,
         Err(fault) => {
             let (code, hint) = (fault.code, fault.hint.as_deref());
@@ -58,12 +58,12 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
             return status.into_response();
         }
     };
-    if !book.speaks_of(desk, name, hint, &webhook) {
+    if !one.speaks_of(desk, name, hint, &webhook) {
         let why = "it is signed as only those about earlier calls may be";
         tracing::warn!(carrier = name, "a webhook was refused: {why}");
         return StatusCode::FORBIDDEN.into_response();
     }
-    let carrier = &book.carrier;
+    let carrier = &one.carrier;
     match door {
         Door::Voice => {
             let verdict = desk.board.asked(name, hint, webhook).await;
@@ -77,7 +77,7 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
 }
 
 /// By which credentials, and at which address, a carrier may speak to us.
-struct Book {
+struct Terms {
     carrier: Carrier,
     public_url: String,
     age: Age,
@@ -92,24 +92,24 @@ enum Age {
 }
 
 /// That of the plan in force, then those that calls which are up began with, where they differ.
-fn books(desk: &Desk, name: &str) -> Vec<Book> {
-    let mut books: Vec<Book> = Vec::new();
+fn terms(desk: &Desk, name: &str) -> Vec<Terms> {
+    let mut terms: Vec<Terms> = Vec::new();
     for (at, plan) in desk.board.plans().into_iter().enumerate() {
         let Some(carrier) = plan.carriers.get(name) else {
             continue;
         };
-        if !books.iter().any(|it| it.is_of(&plan, carrier)) {
-            books.push(Book {
+        if !terms.iter().any(|it| it.is_of(&plan, carrier)) {
+            terms.push(Terms {
                 carrier: carrier.clone(),
                 public_url: plan.public_url.clone(),
                 age: if at == 0 { Age::InForce } else { Age::Earlier },
             });
         }
     }
-    books
+    terms
 }
 
-impl Book {
+impl Terms {
     fn is_of(&self, plan: &Plan, carrier: &Carrier) -> bool {
         Arc::ptr_eq(&self.carrier.webhooks, &carrier.webhooks) && self.public_url == plan.public_url
     }
@@ -128,25 +128,25 @@ impl Book {
     }
 }
 
-/// Verifies, then reads, by the first of the books that knows the signature; or says what was wrong
+/// Verifies, then reads, by the first terms that know the signature; or says what was wrong
 /// by the one in force.
 fn read_by<'b>(
-    books: &'b [Book],
+    terms: &'b [Terms],
     door: Door,
     path: &str,
     mut request: Request,
-) -> Result<(&'b Book, Webhook), Fault> {
+) -> Result<(&'b Terms, Webhook), Fault> {
     let mut wrong = None;
-    for book in books {
-        request.url = format!("{}{path}", book.public_url);
-        let webhooks = &book.carrier.webhooks;
+    for one in terms {
+        request.url = format!("{}{path}", one.public_url);
+        let webhooks = &one.carrier.webhooks;
         let read = webhooks.verify(&request);
         match read.and_then(|genuine| webhooks.decode(door, genuine)) {
-            Ok(webhook) => return Ok((book, webhook)),
+            Ok(webhook) => return Ok((one, webhook)),
             Err(fault) => wrong = wrong.or(Some(fault)),
         }
     }
-    Err(wrong.expect("without a book nothing is read"))
+    Err(wrong.expect("without terms nothing is read"))
 }
 
 /// A body of bounded size, in bounded time.
