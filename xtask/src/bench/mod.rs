@@ -37,7 +37,7 @@ enum What {
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
-    /// Everything: the conversations, the echo, and what each crate measures of itself.
+    /// Everything: the conversations, the reloads, the echo, and what each crate measures of itself.
     All(echo::Load),
 }
 
@@ -53,6 +53,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
             on_one_core(root, "carriers", "stream")?;
             on_one_core(root, "speech", "detector")?;
             talk(root, talk::Conversations::default(), arguments)?;
+            reload(root, reload::Load::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }

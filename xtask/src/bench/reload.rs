@@ -28,6 +28,15 @@ pub(crate) struct Load {
     seconds: u32,
 }
 
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            calls: 20,
+            seconds: 30,
+        }
+    }
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { calls, seconds } = self;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use ports::carrier::{Carrier, Door, Reply, Request, Webhook};
+use ports::carrier::{Carrier, Door, News, Reply, Request, Webhook};
 use ports::{Fault, code};
 
 use super::{BODY, Desk};
@@ -119,6 +119,9 @@ impl Terms {
         match self.age {
             Age::InForce => true,
             Age::Earlier => {
+                // An offer is about its leg alone, whatever call its address names.
+                let is_offer = matches!(webhook.news, News::Offered { .. });
+                let hint = hint.filter(|_| !is_offer);
                 let began_with = desk.board.began_with(name, hint, &webhook.leg);
                 let carrier = |it: &Plan| it.carriers.get(name).cloned();
                 began_with

@@ -279,13 +279,20 @@ async fn credentials_that_were_replaced_speak_of_earlier_calls_and_begin_none() 
     let reloaded = house.reload(&text).await.expect("nothing is wrong");
     let carrier = house.exchange.carrier();
     assert_eq!(reloaded.changed, [format!("carriers.{carrier}.auth_token")]);
-    let other = house.exchange.call_in(THEIRS, OURS, [Step::HangUp]);
-    soon(house.exchange.call(&other.expect("ours"))).await;
+    // Neither plainly, nor at an address that names a call which may be spoken of.
+    let named = format!("{}?call={}", house.door("voice"), friend.id);
+    for door in [house.door("voice"), named] {
+        house
+            .exchange
+            .set_number(OURS, &door, &house.door("status"));
+        let other = house.exchange.call_in(THEIRS, OURS, [Step::HangUp]);
+        soon(house.exchange.call(&other.expect("ours"))).await;
+        assert_eq!(house.gateway.board.calls().len(), 1, "{door}");
+    }
     let deliveries = house.exchange.deliveries();
     let refused = deliveries.iter();
     let refused = refused.filter(|it| it.answer == Answer::Status(403));
-    assert!(refused.count() > 0, "{deliveries:?}");
-    assert_eq!(house.gateway.board.calls().len(), 1);
+    assert!(refused.count() >= 2, "{deliveries:?}");
     // Both the order to hang up and the notice that it was done are in the old credentials.
     friend.hang_up().await;
     soon(friend.log.ended()).await;
@@ -351,4 +358,78 @@ async fn an_owner_may_ask_for_it_and_is_told_what_changed_or_why_not() {
     assert_eq!(status, 200);
     assert_eq!(standing["refused"]["problems"], body["problems"]);
     assert!(!standing.to_string().contains(TOKEN), "{standing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_say_what_became_of_a_saved_file() {
+    let place = tempfile::tempdir().expect("there is a temporary folder");
+    let path = place.path().join("offhook.toml");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let here = listener.local_addr().expect("it is bound");
+    drop(listener);
+    let text = format!(
+        "[server]\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n\
+         [policy]\nanswer = [\"{THEIRS}\"]\nmax_calls = 2\n"
+    );
+    fs::write(&path, &text).expect("the folder is ours");
+    let offhook = |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_offhook"));
+        command.arg("--config").arg(&path).args(arguments);
+        command
+            .env("XDG_STATE_HOME", place.path())
+            .env("OFFHOOK_LOG", "off");
+        command.kill_on_drop(true);
+        command
+    };
+    let run = async |arguments: &[&str]| {
+        let out = soon(offhook(arguments).output()).await.expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it is text");
+        (out.status.code(), text(out.stdout), text(out.stderr))
+    };
+    let mut serving = offhook(&["serve"]);
+    let mut serving = serving
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    soon(async {
+        while run(&["status"]).await.0 != Some(0) {
+            tokio::time::sleep(ms(20)).await;
+        }
+    })
+    .await;
+    // What would end another program is how this one is asked.
+    let pid = serving.id().expect("it runs").to_string();
+    let mut asking = tokio::process::Command::new("kill");
+    let asked = asking.args(["-HUP", &pid]).status().await;
+    let asked = asked.expect("every Unix has it");
+    assert!(asked.success());
+    let (code, told, _) = run(&["reload"]).await;
+    assert_eq!((code, told.as_str()), (Some(0), "nothing changed\n"));
+
+    fs::write(&path, text.replace("max_calls", "max_cals")).expect("ours");
+    let (code, told, wrong) = run(&["reload"]).await;
+    assert_eq!((code, told.as_str()), (Some(2), ""));
+    for part in [
+        "error: ",
+        "`max_cals`",
+        "offhook.toml:6",
+        "hint: did you mean",
+    ] {
+        assert!(wrong.contains(part), "{part} is not in {wrong}");
+    }
+    let (code, told, wrong) = run(&["status"]).await;
+    assert_eq!(code, Some(0));
+    assert!(told.contains("is not in force"), "{told}");
+    assert!(wrong.contains("`max_cals`"), "{wrong}");
+
+    let elsewhere = text.replace(&here.to_string(), "127.0.0.1:1");
+    fs::write(&path, elsewhere).expect("ours");
+    let (code, told, _) = run(&["reload"]).await;
+    assert_eq!(code, Some(0));
+    assert!(told.contains("at the next start: server.listen"), "{told}");
+    let (_, told, _) = run(&["status", "--json"]).await;
+    let status: Value = serde_json::from_str(&told).expect("it is JSON");
+    assert_eq!(status["config"]["refused"], Value::Null);
+    assert_eq!(status["config"]["at_next_start"][0], "server.listen");
+    assert!(serving.try_wait().expect("it can be asked").is_none());
 }
