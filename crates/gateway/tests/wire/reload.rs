@@ -269,6 +269,11 @@ async fn a_secret_in_a_file_is_read_again_when_the_file_changes() {
     let record = house.notify(THEIRS, "Hi").await.expect("listed");
     soon(record.log.ended()).await;
     assert!(record.fault().is_none(), "{:?}", record.fault());
+    let before = house.gateway.board.plan();
+    secret(&house.file("token"), &wrong);
+    house
+        .until(|it| !Arc::ptr_eq(&before, &it.gateway.board.plan()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
