@@ -120,10 +120,22 @@ impl Call {
     /// Tells the call what happened, and learns what to do about it.
     #[must_use = "a call whose outputs are not performed is stuck"]
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
+        if let Input::Command(Command::Limit(limit)) = input {
+            self.shorten(limit, now);
+        }
         let mut at = Moment::new(now, &self.plan);
         let state = std::mem::replace(&mut self.state, State::Ended);
         self.state = state.next(input, &mut at);
         at.out
+    }
+
+    /// Takes time away from a call, or does nothing.
+    fn shorten(&mut self, limit: Duration, now: Instant) {
+        let less = self.plan.policy.limit.saturating_sub(limit);
+        self.plan.policy.limit -= less;
+        if let State::Live(live) = &mut self.state {
+            live.shorten(less, now);
+        }
     }
 
     /// When to call [`Call::handle`] with [`Input::Timeout`], and what for. It may be in the past:
@@ -189,6 +201,10 @@ impl State {
             }
             (state, Input::Command(Command::HangUp)) => {
                 state.hang_up(by(Party::Owner, Why::HungUp), at)
+            }
+            (Self::Live(live), Input::Command(Command::Forbid)) => forbid(live, at),
+            (state, Input::Command(Command::Forbid)) => {
+                state.hang_up(by(Party::Gateway, Why::Policy), at)
             }
             (state, Input::Timeout) if due => state.timeout(at),
 
@@ -371,6 +387,13 @@ fn come_back(mut live: Box<Live>, since: Instant, at: &mut Moment<'_>) -> State 
 
 fn live_on(mut live: Box<Live>, input: Input, at: &mut Moment<'_>) -> State {
     match live.handle(input, at) {
+        Some(end) => State::Live(live).hang_up(end, at),
+        None => State::Live(live),
+    }
+}
+
+fn forbid(mut live: Box<Live>, at: &mut Moment<'_>) -> State {
+    match live.close(by(Party::Gateway, Why::Policy), at) {
         Some(end) => State::Live(live).hang_up(end, at),
         None => State::Live(live),
     }

@@ -107,7 +107,7 @@ impl Conversation {
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )
-            | Input::Command(Command::HangUp)
+            | Input::Command(Command::Forbid | Command::HangUp | Command::Limit(_))
             | Input::Media(Media::Cut(_)) => None,
         }
     }

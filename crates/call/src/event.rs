@@ -156,6 +156,8 @@ pub enum Why {
     Silence,
     /// The call reached its longest allowed length.
     TimeLimit,
+    /// The owner changed the rules, and they no longer allow it.
+    Policy,
     /// Something broke.
     Fault,
 }

@@ -102,6 +102,11 @@ pub enum Agent {
 pub enum Command {
     /// End the call now. Always allowed.
     HangUp,
+    /// The owner's rules no longer allow this call. A conversation ends with a goodbye, everything
+    /// else at once.
+    Forbid,
+    /// May last at most this long, counted from where its sound began. Never lengthens a call.
+    Limit(Duration),
     /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
     /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),

@@ -116,11 +116,11 @@ impl Live {
             by: Party::Gateway,
             why: Why::TimeLimit,
         };
+        if too_long && !self.is_closing() {
+            return self.close(end, at);
+        }
         match &mut self.talk {
-            Talk::Conversation(talk) if too_long && !talk.is_closing() => talk.close(end, at),
             Talk::Conversation(talk) => talk.handle(input, at),
-            // A notification that lasts this long is beyond a goodbye, and an echo has no voice.
-            Talk::Notice(_) | Talk::Loopback if too_long => Some(end),
             Talk::Notice(notice) => notice.handle(input, at),
             Talk::Loopback => {
                 if let Input::Carrier(Carrier::Pressed(digit)) = input {
@@ -130,6 +130,31 @@ impl Live {
                 }
                 None
             }
+        }
+    }
+
+    /// Ends the call like this: a conversation says goodbye first, unless it already does.
+    pub(crate) fn close(&mut self, end: End, at: &mut Moment<'_>) -> Option<End> {
+        if self.is_closing() {
+            return None;
+        }
+        match &mut self.talk {
+            Talk::Conversation(talk) => talk.close(end, at),
+            // A notice is no talk that could be rounded off, and an echo has no voice.
+            Talk::Notice(_) | Talk::Loopback => Some(end),
+        }
+    }
+
+    /// Takes this much of its time away.
+    pub(crate) fn shorten(&mut self, less: Duration, now: Instant) {
+        // What would have been over before the clock's first moment is over now.
+        self.limit = self.limit.checked_sub(less).unwrap_or(now);
+    }
+
+    fn is_closing(&self) -> bool {
+        match &self.talk {
+            Talk::Conversation(talk) => talk.is_closing(),
+            Talk::Notice(_) | Talk::Loopback => false,
         }
     }
 

@@ -104,7 +104,7 @@ impl Notice {
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )
-            | Input::Command(Command::HangUp) => {}
+            | Input::Command(Command::Forbid | Command::HangUp | Command::Limit(_)) => {}
         }
         None
     }

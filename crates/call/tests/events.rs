@@ -50,11 +50,12 @@ fn every_end_is_written_like_this() {
         Why::Canceled,
         Why::Silence,
         Why::TimeLimit,
+        Why::Policy,
         Why::Fault,
     ];
     let lines = parties.iter().map(json).chain(whys.iter().map(json));
     expect![[r#"
-        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "fault"
+        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "policy" "fault"
     "#]].assert_eq(&(lines.collect::<Vec<_>>().join(" ") + "\n"));
 }
 

@@ -59,6 +59,8 @@ pub struct LoadReport {
     pub frames_back: u64,
     /// Those that did not.
     pub frames_lost: u64,
+    /// Those that came back more than a frame's length after they were written.
+    pub frames_late: u64,
     /// Serial numbers that came back again.
     pub frames_repeated: u64,
     /// From the moment a frame is written to the moment the message with its serial number is read.

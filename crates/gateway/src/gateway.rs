@@ -10,9 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::config::Plan;
+use crate::config::{Loaded, Plan};
 use crate::hex;
 use crate::http::{self, Desk, STRANGERS};
+use crate::rulebook::{Rulebook, Source};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Lost, Switchboard};
 
@@ -24,7 +25,10 @@ pub struct Gateway {
     pub token: Secret,
     /// Its calls.
     pub board: Arc<Switchboard>,
+    /// The configuration it lives by, if it came from a file.
+    pub rulebook: Option<Arc<Rulebook>>,
     serving: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -34,27 +38,35 @@ impl Gateway {
     /// What must outlive the process is kept in the folder `state`.
     pub async fn start(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Self, Fault> {
         let (listener, board) = open(plan, load_voice, state).await?;
-        Ok(Self::serve(listener, board))
+        Ok(Self::serve(listener, board, None))
     }
 
-    /// The same, and takes up the calls that a gateway before it did not live to see the end of.
-    /// Those that are beyond it are to be given to [`Switchboard::settle`].
-    pub async fn resume(
-        plan: Plan,
-        load_voice: LoadVoice,
+    /// The same with a configuration from a file, which it lives by from then on: it is read again
+    /// whenever it has changed. The calls that a gateway before it did not live to see the end of
+    /// are taken up; those that are beyond it are to be given to [`Switchboard::settle`].
+    pub async fn start_from(
+        source: Source,
+        loaded: Loaded,
         state: PathBuf,
     ) -> Result<(Self, Lost), Fault> {
-        let (listener, board) = open(plan, load_voice, state).await?;
+        let load_voice = (source.voice)(&loaded.plan);
+        let (listener, board) = open(loaded.plan, load_voice, state).await?;
         // Carriers wait in the listener's queue, and are answered once the calls are known.
         let lost = board.resume().await;
-        Ok((Self::serve(listener, board), lost))
+        let rulebook = Rulebook::new(source, loaded.marks, board.clone());
+        Ok((Self::serve(listener, board, Some(rulebook)), lost))
     }
 
-    fn serve(listener: TcpListener, board: Arc<Switchboard>) -> Self {
+    fn serve(
+        listener: TcpListener,
+        board: Arc<Switchboard>,
+        rulebook: Option<Arc<Rulebook>>,
+    ) -> Self {
         let address = listener.local_addr().unwrap_or(board.plan().listen);
         let token = Secret::new(hex::random(32));
         let desk = Desk {
             board: board.clone(),
+            rulebook: rulebook.clone(),
             token: token.clone(),
             instance: hex::random(32),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
@@ -64,6 +76,8 @@ impl Gateway {
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
+            watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
+            rulebook,
         }
     }
 
@@ -99,6 +113,9 @@ async fn open(
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
     }
 }
 

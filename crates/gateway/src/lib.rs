@@ -15,6 +15,7 @@ mod keypad;
 pub mod line;
 pub mod memory;
 pub mod recorder;
+pub mod rulebook;
 pub mod rules;
 pub mod runner;
 mod sound;

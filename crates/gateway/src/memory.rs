@@ -171,6 +171,7 @@ same!(
         Canceled,
         Silence,
         TimeLimit,
+        Policy,
         Fault,
     }
 );

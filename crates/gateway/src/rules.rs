@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use call::{Number, NumberFault};
+use call::{Direction, Number, NumberFault};
 use ports::{Blame, Fault, Retry, code};
 
 use crate::config::plan::{Callers, Rules};
@@ -86,6 +86,17 @@ impl Rules {
         }
         self.room(up)?;
         Ok(from)
+    }
+
+    /// Whether a call that is up may go on: by who is on it, not by how many there are.
+    pub fn still_allows(&self, direction: Direction, caller: Option<&Number>) -> bool {
+        match (direction, &self.answer.value) {
+            (Direction::Outbound, _) => caller.is_some_and(|it| self.call.value.contains(it)),
+            (Direction::Inbound, Callers::Any) => true,
+            (Direction::Inbound, Callers::These(numbers)) => {
+                caller.is_some_and(|it| numbers.contains(it))
+            }
+        }
     }
 
     /// How long any call may last.
@@ -264,6 +275,23 @@ mod tests {
             open.may_answer("+4930123456", 2),
             Err(Refusal::TooManyCalls { .. })
         ));
+    }
+
+    #[test]
+    fn a_call_goes_on_while_its_person_is_listed_for_its_direction() {
+        let friend = number(FRIENDS[0]);
+        let stranger = number("+15559999999");
+        let rules_for = |out: &[&str], into: Callers| {
+            let rules = rules(out, into);
+            let asked = [Some(&friend), Some(&stranger), None];
+            let of = |direction| asked.map(|it| rules.still_allows(direction, it));
+            (of(Direction::Outbound), of(Direction::Inbound))
+        };
+        let only_out = rules_for(&FRIENDS, these(&[]));
+        assert_eq!(only_out, ([true, false, false], [false; 3]));
+        let only_in = rules_for(&[], these(&FRIENDS));
+        assert_eq!(only_in, ([false; 3], [true, false, false]));
+        assert_eq!(rules_for(&[], Callers::Any), ([false; 3], [true; 3]));
     }
 
     #[test]

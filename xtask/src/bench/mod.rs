@@ -4,6 +4,7 @@
 pub(crate) mod bare;
 pub(crate) mod echo;
 pub(crate) mod process;
+mod reload;
 pub(crate) mod table;
 mod talk;
 
@@ -30,11 +31,13 @@ pub(crate) struct Arguments {
 enum What {
     /// Calls that hear themselves, beside a bare websocket echo.
     Echo(echo::Load),
+    /// Calls that hear themselves while the configuration is saved again and again.
+    Reload(reload::Load),
     /// Calls with the speech model on every one of them, on one core.
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
-    /// Everything: the conversations, the echo, and what each crate measures of itself.
+    /// Everything: the conversations, the reloads, the echo, and what each crate measures of itself.
     All(echo::Load),
 }
 
@@ -42,6 +45,7 @@ enum What {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     match &arguments.what {
         What::Echo(load) => echo(root, *load, arguments),
+        What::Reload(load) => reload(root, *load, arguments),
         What::Talk(conversations) => talk(root, *conversations, arguments),
         What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
@@ -49,6 +53,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
             on_one_core(root, "carriers", "stream")?;
             on_one_core(root, "speech", "detector")?;
             talk(root, talk::Conversations::default(), arguments)?;
+            reload(root, reload::Load::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }
@@ -84,6 +89,19 @@ fn echo(root: &Path, load: echo::Load, arguments: &Arguments) -> Result<(), Stri
     table::print(&rows, "bare echo");
     if arguments.json {
         println!("{}", json!({ "echo": rows }));
+    }
+    Ok(())
+}
+
+fn reload(root: &Path, load: reload::Load, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+    }
+    let rows = reload::measure(&release(root), load)?;
+    println!("\nreloads, {load}");
+    table::print(&rows, "no reload");
+    if arguments.json {
+        println!("{}", json!({ "reload": rows }));
     }
     Ok(())
 }

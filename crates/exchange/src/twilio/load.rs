@@ -112,6 +112,7 @@ impl Tally {
         mine.set_up += more.set_up;
         mine.frames_sent += more.frames_sent;
         mine.frames_back += more.frames_back;
+        mine.frames_late += more.frames_late;
         mine.frames_repeated += more.frames_repeated;
         mine.odd_messages += more.odd_messages;
         for (reason, count) in &more.failed {
@@ -432,6 +433,7 @@ impl<'a> Stream<'a> {
             match *place {
                 Written::Frame { serial: known, at } if known == serial => {
                     tally.echo.record(now - at);
+                    tally.report.frames_late += u64::from(now - at > FRAME_TIME);
                     if tally.report.frames_back == 0 {
                         tally.first_echo.record(now - began);
                     }

@@ -156,7 +156,11 @@ impl Told {
     /// A call that nobody took, or that broke, failed.
     fn judge(&self) -> Done {
         match self.ended["why"].as_str() {
-            Some("hung_up" | "completed" | "silence" | "time_limit") if self.answered => Done::Well,
+            Some("hung_up" | "completed" | "silence" | "time_limit" | "policy")
+                if self.answered =>
+            {
+                Done::Well
+            }
             Some(_) | None => Done::CallFailed,
         }
     }

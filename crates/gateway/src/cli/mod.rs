@@ -11,6 +11,7 @@ mod init;
 mod journal;
 pub mod models;
 pub mod out;
+mod reload;
 mod replay;
 pub mod serve;
 mod steer;
@@ -19,7 +20,7 @@ mod tail;
 mod token;
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use clap::{Parser, Subcommand};
 use ports::{Blame, Fault, code};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Lists, Plan};
+use crate::config::{Lists, Loaded, Plan};
 use crate::switchboard::LoadVoice;
 pub use out::Out;
 
@@ -67,6 +68,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
+    Reload,
     /// Run a recorded call again, and see that it tells the same story.
     Replay(replay::Args),
     /// Say something on a call that is up.
@@ -95,6 +98,7 @@ impl Command {
             | Self::End(_)
             | Self::Flight(_)
             | Self::Journal(_)
+            | Self::Reload
             | Self::Replay(_)
             | Self::Say(_)
             | Self::Status
@@ -166,6 +170,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Calls(args) => calls::run(args, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Show(args) => calls::show(args, out).await,
+        Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Flight(args) => flight::run(args, out).await,
@@ -197,12 +202,17 @@ pub fn lists() -> Lists {
 
 /// Reads the configuration, printing all that is wrong with it.
 pub(crate) fn load(path: Option<PathBuf>, out: &mut Out) -> Result<Plan, Done> {
-    match crate::config::load(&crate::config::find(path.as_deref()), &lists()) {
+    load_file(&crate::config::find(path.as_deref()), out).map(|it| it.plan)
+}
+
+/// The same, with what is needed to load it again.
+pub(crate) fn load_file(path: &Path, out: &mut Out) -> Result<Loaded, Done> {
+    match crate::config::load(path, &lists()) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 out.problem("warning", warning);
             }
-            Ok(loaded.plan)
+            Ok(loaded)
         }
         Err(problems) => {
             for problem in &problems {

@@ -1,25 +1,32 @@
 //! `offhook serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ports::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Done, Out, load, load_voice};
+use super::{Done, Out, lists, load_file, load_voice};
 use crate::gateway::Gateway;
+use crate::rulebook::{Rulebook, Source};
 use crate::state::{self, Running};
 use crate::switchboard::Lost;
 
 /// Serves until told to stop, then hangs up politely.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let path = crate::config::find(config.as_deref());
-    let plan = match load(config, out) {
-        Ok(plan) => plan,
+    let loaded = match load_file(&path, out) {
+        Ok(loaded) => loaded,
         Err(done) => return Ok(done),
     };
-    let voice = load_voice(&plan);
-    let (gateway, lost) = Gateway::resume(plan, voice, state::folder()).await?;
+    let source = Source {
+        path: path.clone(),
+        lists: lists(),
+        voice: Arc::new(load_voice),
+    };
+    let (gateway, lost) = Gateway::start_from(source, loaded, state::folder()).await?;
+    let asked = tokio::spawn(asked_to_reload(gateway.rulebook.clone()));
     // From here on carriers are answered, so from here on it stops politely.
     let stopped = stopped();
     tokio::pin!(stopped);
@@ -35,6 +42,7 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
         }
     }
     out.line("stopping: ending the calls that are up");
+    asked.abort();
     gateway.close(PATIENCE).await;
     running.withdraw();
     Ok(Done::Well)
@@ -67,6 +75,17 @@ fn greet(gateway: &Gateway, out: &mut Out) {
         ));
     }
     out.json(&serde_json::json!({ "listening": gateway.address.to_string(), "public_url": plan.public_url }));
+}
+
+/// `kill -HUP` is how one asks a server to read its configuration again.
+async fn asked_to_reload(rulebook: Option<Arc<Rulebook>>) {
+    let Ok(mut asked) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while let (Some(()), Some(rulebook)) = (asked.recv().await, &rulebook) {
+        // Whoever asked reads the log.
+        let _ = rulebook.reload().await;
+    }
 }
 
 /// Waits for Ctrl-C or a polite kill.

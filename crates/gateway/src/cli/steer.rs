@@ -4,7 +4,7 @@ use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
 
 use super::call::{accepted, garbled, unreachable};
-use super::{Done, Out};
+use super::{Done, Out, reload};
 use crate::state::Running;
 
 /// What to say, and on which call.
@@ -50,7 +50,8 @@ pub(super) async fn end(args: EndArgs, out: &mut Out) -> Result<Done, Fault> {
 pub(super) async fn status(out: &mut Out) -> Result<Done, Fault> {
     let running = running().await?;
     let up = up(&running).await?;
-    out.json(&json!({ "url": running.url(), "up": up }));
+    let standing = reload::standing(&running).await?;
+    out.json(&json!({ "url": running.url(), "up": up, "config": standing }));
     out.line(format_args!("a gateway runs at {}", running.url()));
     out.line(match up.len() {
         0 => "no call is up".to_owned(),
@@ -67,10 +68,13 @@ pub(super) async fn status(out: &mut Out) -> Result<Done, Fault> {
             text("agent")
         ));
     }
+    if let Some(standing) = &standing {
+        reload::show(standing, out);
+    }
     Ok(Done::Well)
 }
 
-async fn running() -> Result<Running, Fault> {
+pub(super) async fn running() -> Result<Running, Fault> {
     Running::find().await.ok_or_else(|| {
         let message = "no gateway runs here";
         Fault::new(Blame::Config, code::GATEWAY_UNREACHABLE, message)

@@ -47,6 +47,7 @@ pub(crate) fn end(event: &Value) -> String {
         "canceled" => "withdrew the call",
         "silence" => "ended it because nobody spoke",
         "time_limit" => "ended it because time was up",
+        "policy" => "ended it because the rules no longer allow it",
         _ => "failed",
     };
     format!("the {by} {why}")

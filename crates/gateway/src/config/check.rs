@@ -16,7 +16,7 @@ use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, journal, limits, plug};
+use super::{Lists, Loaded, Marks, journal, limits, plug};
 
 /// Resolves a file, or says everything that is wrong with it.
 pub(super) fn check(
@@ -70,7 +70,12 @@ pub(super) fn check(
         keep,
     };
     let warnings = found.into_result()?;
-    Ok(Loaded { plan, warnings })
+    let marks = Marks::of(file, &plugs.behind);
+    Ok(Loaded {
+        plan,
+        warnings,
+        marks,
+    })
 }
 
 /// Everything with a name that was written, also what could not be built: a number may point at

@@ -106,7 +106,7 @@ impl Written {
 }
 
 /// How a path is called in problems.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let path = path.strip_prefix("./").unwrap_or(path);
     path.display().to_string()
 }

@@ -13,6 +13,7 @@ pub(crate) mod fakes;
 mod file;
 mod journal;
 pub(crate) mod limits;
+mod marks;
 pub mod plan;
 mod plug;
 mod problem;
@@ -21,7 +22,9 @@ mod section;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use file::shown;
 pub(crate) use journal::defaults as journal_defaults;
+pub use marks::{Marks, named_files};
 pub use plan::Plan;
 pub use problem::{ConfigProblem, Place, Severity};
 
@@ -43,6 +46,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What it probably does not mean.
     pub warnings: Vec<ConfigProblem>,
+    /// What it says, to compare it with another.
+    pub marks: Marks,
 }
 
 /// Reads, checks and resolves the configuration at `path`, or says everything that is wrong with

@@ -69,7 +69,7 @@ pub struct SpeechPlan {
 }
 
 /// Who may be called, who may call, and how much. Nothing is allowed that is not written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Whom we may dial.
     pub call: Listed<BTreeSet<Number>>,

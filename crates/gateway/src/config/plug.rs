@@ -7,6 +7,7 @@ use ports::{Key, Kind, Need, Problem, Settings, Value};
 use url::Url;
 
 use super::file::Audience;
+use super::marks::Behind;
 use super::problem::{Findings, Place};
 use super::secret::{Origin, Outside, resolve};
 use super::section::{Section, Spot};
@@ -15,6 +16,8 @@ use super::section::{Section, Spot};
 pub(super) struct Plugs<'o> {
     outside: &'o Outside<'o>,
     audience: Audience,
+    /// The secrets that were found elsewhere.
+    pub behind: Behind,
 }
 
 /// On which line each key of a plug stands.
@@ -23,7 +26,11 @@ pub(super) type KeyLines = BTreeMap<&'static str, usize>;
 impl<'o> Plugs<'o> {
     /// `audience` is who can read the configuration, should a secret stand in it.
     pub(super) fn new(outside: &'o Outside<'o>, audience: Audience) -> Self {
-        Self { outside, audience }
+        Self {
+            outside,
+            audience,
+            behind: Behind::default(),
+        }
     }
 
     /// Reads the declared keys of a plug. Without problems, every required one is there.
@@ -93,6 +100,7 @@ impl<'o> Plugs<'o> {
                     let hint = "run `chmod 600` on the configuration, or use `env:NAME`";
                     found.warning(written.place(), message, hint);
                 }
+                self.behind.note(written.line, key, &it.secret);
                 Some(written.with(Value::Secret(it.secret)))
             }
             Err(unfound) => {

@@ -401,6 +401,47 @@ fn secrets_come_from_files_beside_the_configuration() {
 }
 
 #[test]
+fn what_differs_is_named_and_shown_to_nobody() {
+    let differing = |text: &str| good(GOOD).marks.differing(&good(text).marks);
+    let spaced = format!("# Ours.\n\n{}", GOOD.replace(" = ", "   =  "));
+    assert_eq!(differing(&spaced), Vec::<String>::new());
+    let policy = replaced("max_calls = 3", "calls_per_hour = 3");
+    assert_eq!(
+        differing(&policy),
+        ["policy.calls_per_hour", "policy.max_calls"]
+    );
+    let listed = replaced("[\"any\"]", "[\"+15550009999\"]");
+    assert_eq!(differing(&listed), ["policy.answer"]);
+    let moved = replaced("+15550002222", "+15550003333");
+    let shown = differing(&moved).join(" ");
+    assert!(
+        shown.contains("numbers.\"+155…33\".agent") && !shown.contains("0003"),
+        "{shown}"
+    );
+    let other = replaced("file:key", "sesame");
+    assert_eq!(differing(&other), ["agents.reception.api_key"]);
+    let (new, old) = (good(&other).marks, good(GOOD).marks);
+    assert!(new.agree_on(&old, "carriers", "pigeon"));
+    assert!(!new.agree_on(&old, "agents", "reception"));
+}
+
+#[test]
+fn another_secret_in_the_same_file_is_a_difference() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("offhook.toml");
+    let text = replaced("env:WHISTLE", "file:whistle").replace("file:key", "sesame");
+    write(&path, &text, 0o600);
+    let marks = |secret: &str| {
+        write(&folder.path().join("whistle"), secret, 0o600);
+        load(&path, &LISTS).expect("nothing is wrong").marks
+    };
+    let (first, again, other) = (marks("tweet"), marks("tweet\n"), marks("chirp"));
+    assert_eq!(first.differing(&again), Vec::<String>::new());
+    assert_eq!(first.differing(&other), ["carriers.pigeon.whistle"]);
+    assert_eq!(super::named_files(&path), [folder.path().join("whistle")]);
+}
+
+#[test]
 fn the_file_is_looked_for_in_this_order() {
     let xdg = PathBuf::from("conf/offhook/offhook.toml");
     let home = PathBuf::from("me/.config/offhook/offhook.toml");

@@ -221,6 +221,8 @@ fn spell(input: &Input) -> String {
         Input::Agent(agent) => ("Agent", spell_agent(agent)),
         Input::Carrier(news) => ("Carrier", spell_carrier(news)),
         Input::Command(Command::HangUp) => ("Command", "HangUp".to_owned()),
+        Input::Command(Command::Forbid) => ("Command", "Forbid".to_owned()),
+        Input::Command(Command::Limit(limit)) => ("Command", format!("Limit({})", time(*limit))),
         Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
         Input::Media(media) => ("Media", spell_media(media)),
         Input::Speech(speech) => ("Speech", spell_speech(speech)),

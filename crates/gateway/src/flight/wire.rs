@@ -191,7 +191,9 @@ enum AgentDef {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "input::Command", rename_all = "snake_case")]
 enum CommandDef {
+    Forbid,
     HangUp,
+    Limit(#[serde(with = "nanos")] Duration),
     Say(#[serde(with = "words")] Private<String>),
 }
 
@@ -256,6 +258,7 @@ enum WhyDef {
     Canceled,
     Silence,
     TimeLimit,
+    Policy,
     Fault,
 }
 

@@ -447,7 +447,8 @@ pub(super) async fn recording(
 ) -> Response {
     // Only what is a call's name may become part of a path.
     let path = CallId::parse(&id).and_then(|id| {
-        let folder = desk.board.plan().recordings.as_ref()?;
+        let plan = desk.board.plan();
+        let folder = plan.recordings.as_ref()?;
         Some(folder.join(format!("{id}.wav")))
     });
     let read = tokio::task::spawn_blocking(move || std::fs::read(path?).ok());

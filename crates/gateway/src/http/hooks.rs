@@ -1,15 +1,17 @@
 //! Webhooks: proved genuine before they are read, and answered in the carrier's own words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use ports::carrier::{Carrier, Door, Reply, Request, Webhook};
-use ports::code;
+use ports::carrier::{Carrier, Door, News, Reply, Request, Webhook};
+use ports::{Fault, code};
 
 use super::{BODY, Desk};
+use crate::config::Plan;
 use crate::switchboard::CallId;
 
 pub(super) async fn voice(
@@ -37,9 +39,10 @@ pub(super) async fn status(
 }
 
 async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Request) -> Response {
-    let Some(carrier) = desk.board.plan().carriers.get(name) else {
+    let terms = terms(desk, name);
+    if terms.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
-    };
+    }
     let (parts, body) = request.into_parts();
     let body = match read(&parts.headers, body).await {
         Ok(body) => body,
@@ -48,20 +51,27 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
             return status.into_response();
         }
     };
-    let request = gather(
-        &desk.board.plan().public_url,
-        &parts.method,
-        &parts.uri,
-        &parts.headers,
-        body,
-    );
-    let webhook = match understand(carrier, door, &request) {
-        Ok(webhook) => webhook,
-        Err(status) => {
+    let hint = hint(&parts.uri);
+    let mut request = gather("", &parts.method, &parts.uri, &parts.headers, body);
+    let path = std::mem::take(&mut request.url);
+    let (one, webhook) = match read_by(&terms, door, &path, request) {
+        Ok(read) => read,
+        Err(fault) => {
+            let (code, hint) = (fault.code, fault.hint.as_deref());
+            tracing::warn!(carrier = name, code, hint, "a webhook was refused: {fault}");
+            let status = match code {
+                code::WEBHOOK_FORGED => StatusCode::FORBIDDEN,
+                _ => StatusCode::BAD_REQUEST,
+            };
             return status.into_response();
         }
     };
-    let hint = hint(&parts.uri);
+    if !one.speaks_of(desk, name, hint, &webhook) {
+        let why = "it is signed as only those about earlier calls may be";
+        tracing::warn!(carrier = name, "a webhook was refused: {why}");
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let carrier = &one.carrier;
     match door {
         Door::Voice => {
             let verdict = desk.board.asked(name, hint, webhook).await;
@@ -79,24 +89,80 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
     }
 }
 
-/// Verifies, then reads.
-fn understand(carrier: &Carrier, door: Door, request: &Request) -> Result<Webhook, StatusCode> {
-    let webhook = carrier
-        .webhooks
-        .verify(request)
-        .and_then(|genuine| carrier.webhooks.decode(door, genuine));
-    webhook.map_err(|fault| {
-        tracing::warn!(
-            carrier = carrier.name,
-            code = fault.code,
-            hint = fault.hint,
-            "a webhook was refused: {fault}"
-        );
-        match fault.code {
-            code::WEBHOOK_FORGED => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
+/// By which credentials, and at which address, a carrier may speak to us.
+struct Terms {
+    carrier: Carrier,
+    public_url: String,
+    age: Age,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// It is in force.
+    InForce,
+    /// It was, when some call that is up began.
+    Earlier,
+}
+
+/// That of the plan in force, then those that calls which are up began with, where they differ.
+fn terms(desk: &Desk, name: &str) -> Vec<Terms> {
+    let mut terms: Vec<Terms> = Vec::new();
+    for (at, plan) in desk.board.plans().into_iter().enumerate() {
+        let Some(carrier) = plan.carriers.get(name) else {
+            continue;
+        };
+        if !terms.iter().any(|it| it.is_of(&plan, carrier)) {
+            terms.push(Terms {
+                carrier: carrier.clone(),
+                public_url: plan.public_url.clone(),
+                age: if at == 0 { Age::InForce } else { Age::Earlier },
+            });
         }
-    })
+    }
+    terms
+}
+
+impl Terms {
+    fn is_of(&self, plan: &Plan, carrier: &Carrier) -> bool {
+        Arc::ptr_eq(&self.carrier.webhooks, &carrier.webhooks) && self.public_url == plan.public_url
+    }
+
+    /// Whether this may be told by it: credentials that were replaced begin nothing new.
+    fn speaks_of(&self, desk: &Desk, name: &str, hint: Option<CallId>, webhook: &Webhook) -> bool {
+        match self.age {
+            Age::InForce => true,
+            Age::Earlier => {
+                // An offer is about its leg alone, whatever call its address names.
+                let is_offer = matches!(webhook.news, News::Offered { .. });
+                let hint = hint.filter(|_| !is_offer);
+                let began_with = desk.board.began_with(name, hint, &webhook.leg);
+                let carrier = |it: &Plan| it.carriers.get(name).cloned();
+                began_with
+                    .is_some_and(|plan| carrier(&plan).is_some_and(|it| self.is_of(&plan, &it)))
+            }
+        }
+    }
+}
+
+/// Verifies, then reads, by the first terms that know the signature; or says what was wrong
+/// by the one in force.
+fn read_by<'b>(
+    terms: &'b [Terms],
+    door: Door,
+    path: &str,
+    mut request: Request,
+) -> Result<(&'b Terms, Webhook), Fault> {
+    let mut wrong = None;
+    for one in terms {
+        request.url = format!("{}{path}", one.public_url);
+        let webhooks = &one.carrier.webhooks;
+        let read = webhooks.verify(&request);
+        match read.and_then(|genuine| webhooks.decode(door, genuine)) {
+            Ok(webhook) => return Ok((one, webhook)),
+            Err(fault) => wrong = wrong.or(Some(fault)),
+        }
+    }
+    Err(wrong.expect("without terms nothing is read"))
 }
 
 /// A body of bounded size, in bounded time.

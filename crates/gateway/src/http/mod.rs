@@ -1,6 +1,7 @@
 //! One server for carriers and owners: webhooks, media sockets, the control API.
 
 mod api;
+mod config;
 mod hooks;
 mod problem;
 mod streams;
@@ -20,8 +21,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, Order, Words};
+pub use config::Rejected;
 pub use problem::Problem;
 
 /// What every request may look at.
@@ -29,6 +32,8 @@ pub use problem::Problem;
 pub struct Desk {
     /// The calls.
     pub board: Arc<Switchboard>,
+    /// The configuration in force, if it came from a file.
+    pub rulebook: Option<Arc<Rulebook>>,
     /// What opens the control API.
     pub token: Secret,
     /// Names this process, so that `offhook doctor` can tell whether a public address leads here.
@@ -112,6 +117,8 @@ fn router(desk: Desk) -> Router {
         .route("/calls/{id}/events", get(api::events))
         .route("/calls/{id}/recording", get(api::recording))
         .route("/events", get(api::all_events))
+        .route("/config", get(config::standing))
+        .route("/reload", post(config::reload))
         .route("/calls/{id}/say", post(api::say))
         .route("/calls/{id}/end", post(api::end))
         .route("/calls/{id}/flight", post(api::flight))

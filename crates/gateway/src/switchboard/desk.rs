@@ -10,19 +10,26 @@ use ports::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::renewed::Renewed;
 use super::{Record, Switchboard};
+use crate::config::Plan;
 
 /// Serves one call's orders until the call drops its end, and lets the carrier go on with it for
 /// another while as long as it does not.
 pub(super) async fn serve(
     board: Arc<Switchboard>,
     record: Arc<Record>,
+    plan: Arc<Plan>,
     mut orders: mpsc::Receiver<output::Carrier>,
 ) {
-    let plan = board.plan();
     let desk = Desk {
-        calls: plan.carriers[&record.carrier].calls.clone(),
-        limit: plan.rules.max_length.value + GOODBYE,
+        calls: Renewed {
+            plan: plan.clone(),
+            carrier: record.carrier.clone(),
+            board: board.clone(),
+        },
+        limit: plan.rules.limit() + GOODBYE,
+        plan,
         board,
         record,
     };
@@ -41,7 +48,9 @@ pub(super) async fn serve(
 struct Desk {
     board: Arc<Switchboard>,
     record: Arc<Record>,
-    calls: Arc<dyn Calls>,
+    /// What the call began with.
+    plan: Arc<Plan>,
+    calls: Renewed,
     /// How long the call may last in all, with a goodbye.
     limit: Duration,
 }
@@ -78,7 +87,7 @@ impl Desk {
     }
 
     async fn dial(&self) {
-        let (record, plan) = (&self.record, self.board.plan());
+        let (record, plan) = (&self.record, &self.plan);
         let Some(to) = &record.caller else {
             return;
         };

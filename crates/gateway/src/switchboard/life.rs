@@ -13,12 +13,15 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::{Record, Switchboard, desk};
+use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::SocketLine;
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
+    /// What was in force when it began, which it keeps.
+    pub(super) plan: Arc<Plan>,
     /// Where it is told things.
     pub(super) control: mpsc::Receiver<Control<SocketLine>>,
     /// How it hears and speaks.
@@ -68,9 +71,10 @@ impl Switchboard {
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (board, record) = (self.clone(), record.clone());
+        self.desk().plans.insert(record.id, given.plan.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
-            let desk = desk::serve(board.clone(), record.clone(), ordered);
+            let desk = desk::serve(board.clone(), record.clone(), given.plan.clone(), ordered);
             let desk = tokio::spawn(desk);
             let life = board.live(&record, given, orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
@@ -93,6 +97,7 @@ impl Switchboard {
     /// One call, from its first to its last moment.
     async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
         let Given {
+            plan: began_with,
             control,
             voice,
             part,
@@ -108,7 +113,7 @@ impl Switchboard {
         }
         let voice = match voice {
             Voiced::Ready(voice) => voice,
-            Voiced::Loading => match self.voice().await {
+            Voiced::Loading => match self.voices.get().await {
                 Ok(voice) => Some(voice),
                 Err(fault) => {
                     let _ = orders.send(output::Carrier::HangUp).await;
@@ -117,7 +122,7 @@ impl Switchboard {
             },
         };
         let talk = match voice {
-            Some(voice) => match self.talk(record, &part, voice).await {
+            Some(voice) => match talk(record, &began_with, &part, voice).await {
                 Ok(talk) => Some(talk),
                 Err(fault) => {
                     // An offered call was already told where its sound goes.
@@ -132,10 +137,11 @@ impl Switchboard {
             direction: record.direction,
             mode: mode.clone(),
             policy: call::Policy {
-                limit: self.plan.rules.max_length.value,
-                ..self.plan.patience
+                // The rules may have become stricter while it was being prepared.
+                limit: began_with.rules.limit().min(self.plan().rules.limit()),
+                ..began_with.patience
             },
-            phrases: self.plan.phrases.clone(),
+            phrases: began_with.phrases.clone(),
         };
         let now = Instant::now();
         let (log, landing) = (&record.log, record.landing.clone());
@@ -146,7 +152,7 @@ impl Switchboard {
                 Flight::resume(now, plan, (memory, gone), log, landing)
             }
         };
-        let recording = self.plan.recordings.as_ref();
+        let recording = began_with.recordings.as_ref();
         let parts = Parts {
             talk,
             control,
@@ -158,57 +164,11 @@ impl Switchboard {
         run(flight, (now, first), parts).await;
     }
 
-    /// Opens mouth and agent, while the phone rings.
-    async fn talk(&self, record: &Record, part: &Part, voice: Voice) -> Result<Talk, Fault> {
-        let Part {
-            mode,
-            answerer,
-            begin,
-        } = part;
-        let phrases = &self.plan.phrases;
-        let (first, agent) = match (mode, answerer) {
-            (
-                Mode::Conversation {
-                    opening: Opening::Say(text),
-                },
-                Answerer::Words { agent, .. },
-            ) => (Some(text), Some(agent)),
-            (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
-            (Mode::Notify { text }, _) => (Some(text), None),
-            (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
-        };
-        let agent = match agent {
-            Some(agent) => agent.open(introduction(record, begin)).await?,
-            None => nobody(),
-        };
-        let Phrases {
-            filler,
-            apology,
-            back,
-            goodbye,
-        } = phrases;
-        // What is left to say after a break comes first, and what comes before it.
-        let (first, broken) = match begin {
-            Begin::Now => (first, Vec::new()),
-            Begin::Again(broken) => (None, unheard(&broken.memory)),
-        };
-        let prepare = [back, filler, apology, goodbye];
-        Ok(Talk {
-            mouth: voice.mouth.open(ASSUMED).await?,
-            agent,
-            language: self.plan.agents[&record.agent].language.clone(),
-            prepare: broken
-                .into_iter()
-                .chain(first.into_iter().chain(prepare).flat_map(spoken))
-                .collect(),
-            voice,
-        })
-    }
-
     async fn over(&self, record: &Record) {
         {
             let mut desk = self.desk();
             desk.up = desk.up.saturating_sub(1);
+            desk.plans.remove(&record.id);
             desk.tokens.forget(record.id);
             desk.land(record.id);
         }
@@ -237,6 +197,51 @@ impl Switchboard {
             }
         }
     }
+}
+
+/// Opens mouth and agent, while the phone rings.
+async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result<Talk, Fault> {
+    let Part {
+        mode,
+        answerer,
+        begin,
+    } = part;
+    let phrases = &plan.phrases;
+    let (first, agent) = match (mode, answerer) {
+        (
+            Mode::Conversation {
+                opening: Opening::Say(text),
+            },
+            Answerer::Words { agent, .. },
+        ) => (Some(text), Some(agent)),
+        (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
+        (Mode::Notify { text }, _) => (Some(text), None),
+        (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
+    };
+    let agent = match agent {
+        Some(agent) => agent.open(introduction(record, begin)).await?,
+        None => nobody(),
+    };
+    let Phrases {
+        filler,
+        apology,
+        back,
+        goodbye,
+    } = phrases;
+    // What is left to say after a break comes first, and what comes before it.
+    let (first, broken) = match begin {
+        Begin::Now => (first, Vec::new()),
+        Begin::Again(broken) => (None, unheard(&broken.memory)),
+    };
+    let prepare = [back, filler, apology, goodbye];
+    let prepare = first.into_iter().chain(prepare).flat_map(spoken);
+    Ok(Talk {
+        mouth: voice.mouth.open(ASSUMED).await?,
+        agent,
+        language: plan.agents[&record.agent].language.clone(),
+        prepare: broken.into_iter().chain(prepare).collect(),
+        voice,
+    })
 }
 
 /// A call that could not be given a voice ends before it begins.

@@ -1,16 +1,19 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
+mod adopt;
 mod desk;
 mod flights;
 mod life;
 mod record;
 mod recover;
+mod renewed;
 mod tokens;
+mod voices;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Mode, Number, input};
@@ -20,7 +23,7 @@ use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, StreamProtocol, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::mpsc;
 
 use crate::blocking::blocking;
 use crate::claims::{Claim, Claims, Once};
@@ -30,22 +33,24 @@ use crate::journal::Journal;
 use crate::line::SocketLine;
 use crate::runner::Control;
 use crate::sound::Attached;
+pub use adopt::Tightened;
 use life::{Begin, Given, Part, Voiced};
 use record::Born;
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use tokens::Tokens;
+use voices::Voices;
 pub use wish::{Purpose, Verdict, Wish};
+use wish::{answerer, mode, our_number};
 
 /// Everything that knows about more than one call.
 pub struct Switchboard {
-    plan: Plan,
-    load_voice: LoadVoice,
+    plan: RwLock<Arc<Plan>>,
     /// Where what outlives the process is kept.
     state: PathBuf,
     journal: Arc<Journal>,
     claims: Claims,
-    voice: OnceCell<Voice>,
+    voices: Voices,
     desk: Mutex<Desk>,
 }
 
@@ -59,6 +64,8 @@ struct Desk {
     /// In order of their beginning; the oldest are forgotten.
     order: VecDeque<CallId>,
     up: usize,
+    /// What each call that is up began with.
+    plans: HashMap<CallId, Arc<Plan>>,
     legs: HashMap<(String, Leg), CallId>,
     tokens: Tokens,
     /// Calls that are over and whose tapes are kept, the latest last.
@@ -77,12 +84,11 @@ impl Switchboard {
         let journal = Journal::open(&state, plan.keep)?;
         let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
         Ok(Arc::new(Self {
-            plan,
-            load_voice,
+            plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
-            voice: OnceCell::new(),
+            voices: Voices::new(load_voice),
             desk: Mutex::default(),
         }))
     }
@@ -95,11 +101,6 @@ impl Switchboard {
     /// Where what outlives the process is kept.
     pub fn state(&self) -> &Path {
         &self.state
-    }
-
-    /// What the owner wrote.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
     }
 
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
@@ -138,11 +139,12 @@ impl Switchboard {
     }
 
     async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
-        let number = self.our_number(wish.from.as_deref())?;
-        let ours = &self.plan.numbers[&number];
+        let plan = self.plan();
+        let number = our_number(&plan, wish.from.as_deref())?;
+        let ours = &plan.numbers[&number];
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
-        let answerer = self.answerer(&agent)?;
-        let mode = self.mode(&agent, &answerer, wish.purpose)?;
+        let answerer = answerer(&plan, &agent)?;
+        let mode = mode(&plan, &agent, &answerer, wish.purpose)?;
         let voice = self.voice_for(&mode).await?;
 
         let dialled = self.dialled().await?;
@@ -160,6 +162,7 @@ impl Switchboard {
         let record = desk.add(Record::new(id, born, control, self.journal.pen()));
         drop(desk);
         let given = Given {
+            plan,
             control: heard,
             voice: Voiced::Ready(voice),
             part: Part {
@@ -238,12 +241,10 @@ impl Switchboard {
         Some(record)
     }
 
-    /// Whether a token would open a socket, without using it up.
-    pub fn knows(&self, carrier: &str, token: &str) -> bool {
-        self.desk()
-            .tokens
-            .peek(Instant::now(), token, carrier)
-            .is_some()
+    /// What the call began with whose socket a token would open. Does not use the token up.
+    pub fn knows(&self, carrier: &str, token: &str) -> Option<Arc<Plan>> {
+        let call = self.desk().tokens.peek(Instant::now(), token, carrier)?;
+        Some(self.plan_of(call))
     }
 
     /// Uses a token up. `None`: it was never good, or no longer is.
@@ -314,7 +315,7 @@ impl Switchboard {
     /// Says what is missing: the journal, or ears and mouth that are still being loaded.
     pub fn ready(&self) -> Result<(), Fault> {
         self.journal.pen().check()?;
-        if self.needs_voice() && !self.voice.initialized() {
+        if self.needs_voice() && !self.voices.are_loaded() {
             let message = "ears and mouth are still being loaded";
             return Err(Fault::new(Blame::Gateway, code::SPEECH_OVERLOADED, message)
                 .hint("ask again in a few seconds"));
@@ -323,14 +324,15 @@ impl Switchboard {
     }
 
     fn needs_voice(&self) -> bool {
-        let mut answerers = self.plan.agents.values().map(|it| &it.answerer);
+        let plan = self.plan();
+        let mut answerers = plan.agents.values().map(|it| &it.answerer);
         answerers.any(|it| matches!(it, Answerer::Words { .. }))
     }
 
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
-            self.voice().await?;
+            self.voices.get().await?;
         }
         Ok(())
     }
@@ -356,9 +358,10 @@ impl Switchboard {
         from: &str,
         to: &str,
     ) -> Result<Arc<Record>, Fault> {
+        let plan = self.plan();
         let ours = Number::parse(to)
             .ok()
-            .and_then(|number| self.plan.numbers.get_key_value(&number));
+            .and_then(|number| plan.numbers.get_key_value(&number));
         let Some((number, ours)) = ours.filter(|(_, it)| it.carrier == carrier) else {
             let fault = Fault::new(
                 Blame::Config,
@@ -369,8 +372,8 @@ impl Switchboard {
         };
         self.journal.pen().check()?;
         self.may_answer(&self.desk(), from)?;
-        let answerer = self.answerer(&ours.agent)?;
-        let mode = self.mode(&ours.agent, &answerer, Purpose::Converse)?;
+        let answerer = answerer(&plan, &ours.agent)?;
+        let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
         let voice = self.voice_for(&mode).await?;
 
         let mut desk = self.desk();
@@ -399,6 +402,7 @@ impl Switchboard {
         record.bind(leg);
         self.stream(&record);
         let given = Given {
+            plan: plan.clone(),
             control: heard,
             voice: Voiced::Ready(voice),
             part: Part {
@@ -419,8 +423,8 @@ impl Switchboard {
     /// A socket for a call, with the token that opens it.
     fn mint(&self, record: &Record, number: u64) -> Stream {
         let (id, carrier) = (record.id, &record.carrier);
+        let base = &self.plan_of(id).public_url;
         let token = self.desk().tokens.mint(Instant::now(), id, carrier);
-        let base = &self.plan.public_url;
         let socket = base.replacen("http", "ws", 1);
         Stream {
             url: format!("{socket}/{carrier}/media/{token}"),
@@ -447,7 +451,7 @@ impl Switchboard {
     }
 
     fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
-        Ok(self.plan.rules.may_dial(to, desk.up, dialled)?)
+        Ok(self.plan().rules.may_dial(to, desk.up, dialled)?)
     }
 
     /// The calls of the last hour, for as long as nobody else may dial.
@@ -458,22 +462,14 @@ impl Switchboard {
     }
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        Ok(self.plan.rules.may_answer(from, desk.up)?)
+        Ok(self.plan().rules.may_answer(from, desk.up)?)
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
         match mode {
             Mode::Loopback => Ok(None),
-            Mode::Conversation { .. } | Mode::Notify { .. } => self.voice().await.map(Some),
+            Mode::Conversation { .. } | Mode::Notify { .. } => self.voices.get().await.map(Some),
         }
-    }
-
-    async fn voice(&self) -> Result<Voice, Fault> {
-        let load = || {
-            let load = self.load_voice.clone();
-            blocking("loading the speech models", move || load())
-        };
-        self.voice.get_or_try_init(load).await.cloned()
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

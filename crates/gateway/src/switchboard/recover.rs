@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Part, Voiced, open_turn, spoken};
 use super::record::Born;
+use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
 use crate::journal::{Past, Reader, Summary, Wanted};
 use crate::memory::Remembered;
@@ -89,7 +90,13 @@ impl Switchboard {
 
     /// Goes on with a call from what is remembered of it.
     async fn take_up(self: &Arc<Self>, reader: &Reader, call: &Summary) -> Result<(), Fault> {
-        let (id, born) = self.born(call)?;
+        let (plan, (id, born)) = (self.plan(), self.born(call)?);
+        if !plan
+            .rules
+            .still_allows(born.direction, born.caller.as_ref())
+        {
+            return Err(lost("the rules no longer allow it"));
+        }
         let (at, remembered) = reader
             .memory(call.id.clone())
             .await?
@@ -101,13 +108,13 @@ impl Switchboard {
         match &mut memory {
             Memory::Up { left, .. } => *left = left.saturating_sub(gone),
             // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
-            Memory::Waiting if leg.is_none() && gone > self.plan.patience.ring => {
+            Memory::Waiting if leg.is_none() && gone > plan.patience.ring => {
                 return Err(lost("nobody asked about it"));
             }
             Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
             Memory::Over => return Err(lost("it was over")),
         }
-        let answerer = self.answerer(&born.agent)?;
+        let answerer = answerer(&plan, &born.agent)?;
         let broken = Broken {
             gone,
             past: self.said(reader, call, &memory).await?,
@@ -131,6 +138,7 @@ impl Switchboard {
             self.bind(&record, &leg);
         }
         let given = Given {
+            plan,
             control: heard,
             voice,
             part: Part {
@@ -152,7 +160,7 @@ impl Switchboard {
         call: &Summary,
         memory: &Memory,
     ) -> Result<Vec<Line>, Fault> {
-        let phrases = &self.plan.phrases;
+        let phrases = &self.plan().phrases;
         let ours = [
             &phrases.filler,
             &phrases.apology,
@@ -202,7 +210,7 @@ impl Switchboard {
             carrier: text("carrier"),
             agent: text("agent"),
         };
-        if !self.plan.carriers.contains_key(&born.carrier) {
+        if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));
         }
         Ok((id, born))
@@ -215,7 +223,8 @@ impl Switchboard {
             return Ok(LOST);
         };
         let name = call.began["carrier"].as_str().unwrap_or_default();
-        let carrier = self.plan.carriers.get(name).ok_or_else(|| {
+        let plan = self.plan();
+        let carrier = plan.carriers.get(name).ok_or_else(|| {
             let message = format!("its carrier {name:?} is not in the configuration any more");
             Fault::new(Blame::Config, code::CARRIER_NO_SUCH_CALL, message)
                 .hint("look whether the call is still up at the carrier, and end it there")

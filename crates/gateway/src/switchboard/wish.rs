@@ -5,7 +5,7 @@ use ports::agent::{Answerer, Opens};
 use ports::carrier::{Reply, Stream};
 use ports::{Blame, Fault, code};
 
-use super::Switchboard;
+use crate::config::Plan;
 
 /// A call that someone wants made.
 #[derive(Clone, Debug, Default)]
@@ -70,68 +70,65 @@ impl Verdict {
     }
 }
 
-impl Switchboard {
-    pub(super) fn our_number(&self, from: Option<&str>) -> Result<Number, Fault> {
-        let number = match from {
-            Some(text) => Number::parse(text)
-                .ok()
-                .filter(|it| self.plan.numbers.contains_key(it)),
-            None => self.plan.numbers.keys().next().cloned(),
-        };
-        number.ok_or_else(|| {
-            Fault::new(
-                Blame::Config,
-                code::POLICY_NUMBER,
-                "there is no such number of ours to call from",
-            )
-            .hint("add it to the configuration as [numbers.\"+…\"]")
-        })
-    }
+/// Which of our numbers a wish means.
+pub(super) fn our_number(plan: &Plan, from: Option<&str>) -> Result<Number, Fault> {
+    let number = match from {
+        Some(text) => Number::parse(text)
+            .ok()
+            .filter(|it| plan.numbers.contains_key(it)),
+        None => plan.numbers.keys().next().cloned(),
+    };
+    number.ok_or_else(|| {
+        Fault::new(
+            Blame::Config,
+            code::POLICY_NUMBER,
+            "there is no such number of ours to call from",
+        )
+        .hint("add it to the configuration as [numbers.\"+…\"]")
+    })
+}
 
-    pub(super) fn answerer(&self, agent: &str) -> Result<Answerer, Fault> {
-        let found = self.plan.agents.get(agent).map(|it| it.answerer.clone());
-        found.ok_or_else(|| {
-            let names: Vec<_> = self.plan.agents.keys().map(String::as_str).collect();
-            Fault::new(
-                Blame::Config,
-                code::CONFIG_INVALID,
-                format!("there is no agent {agent:?}"),
-            )
-            .hint(format!("the agents are: {}", names.join(", ")))
-        })
-    }
+/// The agent of that name.
+pub(super) fn answerer(plan: &Plan, agent: &str) -> Result<Answerer, Fault> {
+    let found = plan.agents.get(agent).map(|it| it.answerer.clone());
+    found.ok_or_else(|| {
+        let names: Vec<_> = plan.agents.keys().map(String::as_str).collect();
+        Fault::new(
+            Blame::Config,
+            code::CONFIG_INVALID,
+            format!("there is no agent {agent:?}"),
+        )
+        .hint(format!("the agents are: {}", names.join(", ")))
+    })
+}
 
-    pub(super) fn mode(
-        &self,
-        agent: &str,
-        answerer: &Answerer,
-        purpose: Purpose,
-    ) -> Result<Mode, Fault> {
-        let fixed = self
-            .plan
-            .agents
-            .get(agent)
-            .and_then(|it| it.opening.clone());
-        Ok(match (purpose, answerer) {
-            (Purpose::Notify(text), _) => Mode::Notify { text },
-            (Purpose::Converse, Answerer::Loopback) => Mode::Loopback,
-            (Purpose::ConverseFrom(_), Answerer::Loopback) => {
-                let message = format!("the agent {agent:?} only says back what it hears");
-                return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
-                    .hint("leave out --converse, or choose another with --agent"));
-            }
-            (Purpose::ConverseFrom(text), Answerer::Words { .. }) => Mode::Conversation {
-                opening: Opening::Say(text),
-            },
-            (Purpose::Converse, Answerer::Words { opens, .. }) => {
-                let opening = match (fixed, opens) {
-                    (Some(text), _) => Opening::Say(text),
-                    (None, Opens::With(text)) => Opening::Say(text.clone()),
-                    (None, Opens::Agent) => Opening::Ask,
-                    (None, Opens::Caller) => Opening::Wait,
-                };
-                Mode::Conversation { opening }
-            }
-        })
-    }
+/// What a call with that agent, for that purpose, comes to.
+pub(super) fn mode(
+    plan: &Plan,
+    agent: &str,
+    answerer: &Answerer,
+    purpose: Purpose,
+) -> Result<Mode, Fault> {
+    let fixed = plan.agents.get(agent).and_then(|it| it.opening.clone());
+    Ok(match (purpose, answerer) {
+        (Purpose::Notify(text), _) => Mode::Notify { text },
+        (Purpose::Converse, Answerer::Loopback) => Mode::Loopback,
+        (Purpose::ConverseFrom(_), Answerer::Loopback) => {
+            let message = format!("the agent {agent:?} only says back what it hears");
+            return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                .hint("leave out --converse, or choose another with --agent"));
+        }
+        (Purpose::ConverseFrom(text), Answerer::Words { .. }) => Mode::Conversation {
+            opening: Opening::Say(text),
+        },
+        (Purpose::Converse, Answerer::Words { opens, .. }) => {
+            let opening = match (fixed, opens) {
+                (Some(text), _) => Opening::Say(text),
+                (None, Opens::With(text)) => Opening::Say(text.clone()),
+                (None, Opens::Agent) => Opening::Ask,
+                (None, Opens::Caller) => Opening::Wait,
+            };
+            Mode::Conversation { opening }
+        }
+    })
 }

@@ -1,5 +1,6 @@
 //! A gateway and an exchange, wired to each other over loopback.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use exchange::{Exchange, Outcome};
 use gateway::cli::lists;
 use gateway::config;
 use gateway::gateway::Gateway;
+use gateway::rulebook::Source;
 use gateway::switchboard::{LoadVoice, Purpose, Record, Wish};
 use media::{Rate, UtteranceId};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
@@ -25,12 +27,23 @@ pub(crate) struct House {
     pub(crate) exchange: Exchange,
     pub(crate) gateway: Gateway,
     pub(crate) public: String,
-    _files: TempDir,
+    /// The configuration, as it was at first.
+    pub(crate) text: String,
+    files: TempDir,
 }
 
 impl House {
     /// A phone that is answered by `phone`, and a line of ours that echoes.
     pub(crate) async fn new(phone: PhonePlan, mischief: Mischief) -> Self {
+        Self::with(phone, mischief, |_, text| text).await
+    }
+
+    /// The same with another configuration than usual, and perhaps with files beside it.
+    pub(crate) async fn with(
+        phone: PhonePlan,
+        mischief: Mischief,
+        other: impl FnOnce(&Path, String) -> String,
+    ) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         drop(listener);
@@ -71,18 +84,30 @@ linger_ms = 300
 "#,
             table = exchange.configuration()
         );
-        std::fs::write(&path, text).expect("the folder can be written");
+        let text = other(files.path(), text);
+        std::fs::write(&path, &text).expect("the folder can be written");
         let loaded =
             config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let gateway = Gateway::start(loaded.plan, voice(), files.path().join("state"))
+        let source = Source {
+            path,
+            lists: lists(),
+            voice: Arc::new(|_| voice()),
+        };
+        let (gateway, _) = Gateway::start_from(source, loaded, files.path().join("state"))
             .await
             .expect("the gateway starts");
         Self {
             exchange,
             gateway,
             public,
-            _files: files,
+            text,
+            files,
         }
+    }
+
+    /// A file beside the configuration, or that itself.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
     }
 
     /// An address of the gateway's for its carrier.

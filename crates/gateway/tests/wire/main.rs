@@ -3,6 +3,7 @@
 mod doors;
 mod house;
 mod owners;
+mod reload;
 mod restart;
 
 use std::time::Duration;

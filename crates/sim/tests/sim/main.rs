@@ -9,5 +9,6 @@ mod lives;
 mod notices;
 mod owners;
 mod restarts;
+mod rules;
 mod script;
 mod strange;
