@@ -137,3 +137,6 @@ pub struct Snapshot {
     /// What came of it.
     pub entries: Vec<Entry>,
 }
+
+#[cfg(test)]
+mod tests;
