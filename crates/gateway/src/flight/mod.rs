@@ -123,6 +123,14 @@ impl Landing {
         });
     }
 
+    /// How many bytes are kept here.
+    pub(crate) fn size(&self) -> usize {
+        match &*self.0.borrow() {
+            Landed::Here(tape) => tape.len(),
+            Landed::NotYet | Landed::Gone => 0,
+        }
+    }
+
     /// Lets go of the tape. There will be none any more.
     pub(crate) fn clear(&self) {
         self.0.send_replace(Landed::Gone);
