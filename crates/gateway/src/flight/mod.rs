@@ -123,6 +123,17 @@ impl Landing {
         });
     }
 
+    /// Nothing will land here any more that has not: the call may never have started.
+    pub(crate) fn close(&self) {
+        self.0.send_if_modified(|it| {
+            let waits = matches!(it, Landed::NotYet);
+            if waits {
+                *it = Landed::Gone;
+            }
+            waits
+        });
+    }
+
     /// How many bytes are kept here.
     pub(crate) fn size(&self) -> usize {
         match &*self.0.borrow() {

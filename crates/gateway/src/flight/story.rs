@@ -33,10 +33,8 @@ pub fn story(recording: &Recording) -> String {
     text + "    \"##]]\n    .assert_eq(&call.story());\n}\n"
 }
 
-const HEAD: &str = "\
-//! A call that was recorded, told again. Written by `offhook replay --story`.
-
-";
+const HEAD: &str =
+    "//! A call that was recorded, told again. Written by `offhook replay --story`.\n";
 
 /// What a story may have to name, from where.
 const IMPORTS: &[(&str, &[&str])] = &[
@@ -130,10 +128,9 @@ fn source(recording: &Recording) -> String {
     let name = &recording.call;
     let name = &name[name.len().saturating_sub(6)..];
     let Beginning::Start { at, plan } = &recording.beginning;
+    let long = "allow(clippy::too_many_lines, reason = \"a call is as long as it was\")";
     let mut text = format!(
-        "#[test]\n\
-         #[allow(clippy::too_many_lines, reason = \"a call is as long as it was\")]\n\
-         fn call_{name}() {{\n    let plan = {};\n    let call = Recorded::start({}, plan)",
+        "#[test]\n#[{long}]\nfn call_{name}() {{\n    let plan = {};\n    let call = Recorded::start({}, plan)",
         spell_plan(plan),
         time(*at)
     );

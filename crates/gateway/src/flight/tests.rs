@@ -224,6 +224,24 @@ fn a_tape_that_is_full_tells_the_call_up_to_there() {
     assert!(20 < told && told < all, "{told} of {all}");
 }
 
+#[tokio::test]
+async fn nobody_waits_for_a_call_that_never_started() {
+    let landing = Landing::default();
+    let waits = tokio::spawn({
+        let landing = landing.clone();
+        async move { landing.tape().await.is_none() }
+    });
+    landing.close();
+    assert!(waits.await.expect("it does not break"));
+    let (runner, _) = Runner::new(Dice(1).plan());
+    let landing = runner.landing.clone();
+    drop(runner);
+    landing.close();
+    assert!(landing.tape().await.is_some(), "what has landed stays");
+    landing.clear();
+    assert!(landing.tape().await.is_none());
+}
+
 #[test]
 fn another_event_than_then_is_found() {
     let mut dice = Dice(3);

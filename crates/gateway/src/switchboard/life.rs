@@ -60,6 +60,7 @@ impl Switchboard {
                 record.log.push(now, Event::Ended(end));
                 record.landing.broke(now);
             }
+            record.landing.close();
             drop(orders);
             board.over(&record).await;
             let _ = desk.await;
@@ -189,7 +190,6 @@ impl Switchboard {
 fn refuse(record: &Record, fault: &Fault) {
     tracing::error!(call = %record.id, code = fault.code, "a call could not begin: {fault}");
     record.fail(fault);
-    record.landing.clear();
     let end = End {
         by: Party::Gateway,
         why: Why::Fault,

@@ -8,5 +8,6 @@ mod lines;
 mod lives;
 mod notices;
 mod owners;
+mod recorded;
 mod script;
 mod strange;
