@@ -41,7 +41,7 @@ pub struct Recording {
     /// Where it ends before the call did, if it does.
     pub full: Option<Full>,
     /// The events that came of it, in their public form.
-    pub events: Vec<String>,
+    pub events: Vec<Private<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -150,7 +150,7 @@ impl Recording {
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,
             full: foot.full,
-            events: lines.map(str::to_owned).collect(),
+            events: lines.map(Private::from).collect(),
         })
     }
 

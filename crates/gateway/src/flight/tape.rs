@@ -1,5 +1,6 @@
 //! What is kept of a call while it runs.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::wire::{Beginning, Write};
 /// It holds the whole call from its beginning: what a call does next rests on all it was told before,
 /// so that an end without its beginning could be read but not run again. It is bounded all the same:
 /// see [`MOST`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tape {
     beginning: Beginning,
     /// When the call's log began, from which all times are counted.
@@ -26,6 +27,13 @@ pub struct Tape {
     full: Option<Full>,
     /// How many bytes more it holds.
     pub(super) left: usize,
+}
+
+/// Without what it holds: that is words.
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape({} steps, {} bytes)", self.steps, self.len())
+    }
 }
 
 /// Where a tape ended before its call did.
