@@ -160,6 +160,25 @@ impl Landing {
         });
     }
 
+    /// Nothing will land here any more that has not: the call may never have started.
+    pub(crate) fn close(&self) {
+        self.0.send_if_modified(|it| {
+            let waits = matches!(it, Landed::NotYet);
+            if waits {
+                *it = Landed::Gone;
+            }
+            waits
+        });
+    }
+
+    /// How many bytes are kept here.
+    pub(crate) fn size(&self) -> usize {
+        match &*self.0.borrow() {
+            Landed::Here(tape) => tape.len(),
+            Landed::NotYet | Landed::Gone => 0,
+        }
+    }
+
     /// Lets go of the tape. There will be none any more.
     pub(crate) fn clear(&self) {
         self.0.send_replace(Landed::Gone);
@@ -174,3 +193,6 @@ pub struct Snapshot {
     /// What came of it.
     pub entries: Vec<Entry>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::tape::Full;
-use super::wire::{Beginning, Step};
+use super::wire::{Beginning, Read, Step};
 use super::{Snapshot, tape};
 use crate::journal::{CallLog, Parties};
 
@@ -21,7 +21,7 @@ use crate::journal::{CallLog, Parties};
 const FORMAT: u32 = 1;
 
 /// No recording is larger than this, whatever it says.
-pub const MOST_BYTES: u64 = 16 * tape::MOST as u64;
+pub const MOST_BYTES: u64 = 4 * tape::MOST as u64;
 
 /// A flight recording: what a call was told, and what came of it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ pub struct Recording {
     /// Where it ends before the call did, if it does.
     pub full: Option<Full>,
     /// The events that came of it, in their public form.
-    pub events: Vec<String>,
+    pub events: Vec<Private<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,7 +79,7 @@ impl Snapshot {
     /// The recording as a file holds it.
     pub fn seal(&self, log: &CallLog) -> Vec<u8> {
         let parties = log.parties();
-        let mut bytes = Vec::with_capacity(self.tape.lines().len() * 2);
+        let mut bytes = Vec::with_capacity(self.tape.len() * 2);
         line(
             &mut bytes,
             &Head {
@@ -95,7 +95,9 @@ impl Snapshot {
                 beginning: self.tape.beginning().clone(),
             },
         );
-        bytes.extend_from_slice(self.tape.lines());
+        for lines in self.tape.lines() {
+            bytes.extend_from_slice(lines);
+        }
         for entry in &self.entries {
             line(&mut bytes, entry);
         }
@@ -148,7 +150,7 @@ impl Recording {
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,
             full: foot.full,
-            events: lines.map(str::to_owned).collect(),
+            events: lines.map(Private::from).collect(),
         })
     }
 
@@ -184,7 +186,7 @@ fn steps(lines: &mut Lines<'_>, count: usize) -> Result<Vec<Step>, Fault> {
     lines
         .by_ref()
         .take(count)
-        .map(|it| believed(Some(it)))
+        .map(|it| believed::<Read>(Some(it)).map(Step::from))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::{Call, Event, Input, Memory, Output};
+use call::{Call, Event, Input, Memory, Output, Private};
 
 use super::Recording;
 use super::wire::{Beginning, Step};
@@ -27,16 +27,16 @@ impl Replayed {
         recording: &'r Recording,
     ) -> Option<(usize, Option<&'r str>, Option<String>)> {
         let again: Vec<String> = self.entries.iter().map(public).collect();
-        let then = &recording.events;
+        let then: Vec<&String> = recording.events.iter().map(Private::reveal).collect();
         // What came after a tape was full could not be told again.
         let compared = if recording.full.is_some() {
             again.len()
         } else {
             again.len().max(then.len())
         };
-        let at = (0..compared).find(|at| then.get(*at) != again.get(*at))?;
+        let at = (0..compared).find(|at| then.get(*at).copied() != again.get(*at))?;
         let (then, again) = (then.get(at), again.get(at));
-        Some((at + 1, then.map(String::as_str), again.cloned()))
+        Some((at + 1, then.map(|it| it.as_str()), again.cloned()))
     }
 }
 

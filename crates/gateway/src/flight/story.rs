@@ -1,5 +1,6 @@
 //! Turning a recording into a test of the simulator's, to be kept for as long as the call matters.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use call::{Direction, Input, Mode, Opening, Phrases, Plan, Policy, Private};
 use media::{Cut, Edge, Progress};
 use ports::{Blame, Fault, code};
 
-use super::replay::{Replayed, replay};
+use super::replay::replay;
 use super::wire::{Beginning, Step};
 use super::{Recording, thin};
 
@@ -31,59 +32,119 @@ pub fn story(recording: &Recording) -> Result<String, Fault> {
                 .hint("`offhook replay` without --story runs it all the same"));
         }
     };
-    let body = body(&recording, (at, plan), &replay(&recording));
-    let mut text = String::from(HEAD);
-    for (words, import) in IMPORTS {
-        if words.iter().any(|it| body.contains(it)) {
-            text += import;
-        }
+    let replayed = replay(&recording);
+    let source = source(&recording, at, plan);
+    let mut text = format!(
+        "{HEAD}\n{}\nuse crate::script::ms;\n\n{source}",
+        imports(&source)
+    );
+    text += "    expect![[r##\"\n";
+    for entry in &replayed.entries {
+        let event = serde_json::to_string(&entry.event).expect("an event is plain data");
+        let _ = writeln!(text, "        {:06}  {event}", entry.ms);
     }
-    text.push('\n');
-    Ok(text + &body)
+    Ok(text + "    \"##]]\n    .assert_eq(&call.story());\n}\n")
 }
 
-const HEAD: &str = "\
-//! A call that was recorded, told again. Written by `offhook replay --story`.
+const HEAD: &str =
+    "//! A call that was recorded, told again. Written by `offhook replay --story`.\n";
 
-use std::time::Duration;
-
-";
-
-/// What has to be named for what.
-const IMPORTS: &[(&[&str], &str)] = &[
-    (&["End {"], "use call::event::{End, Party, Why};\n"),
-    (&["Agent::"], "use call::input::Agent;\n"),
-    (&["Carrier::"], "use call::input::Carrier;\n"),
-    (&["Command::"], "use call::input::Command;\n"),
-    (&["Media::"], "use call::input::Media;\n"),
-    (&["Speech::"], "use call::input::Speech;\n"),
-    (&["Digit::"], "use call::Digit;\n"),
-    (&["Input::"], "use call::Input;\n"),
-    (&["Opening::"], "use call::Opening;\n"),
-    (&["TurnId("], "use call::TurnId;\n"),
+/// What a story may have to name, from where.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("std::time", &["Duration"]),
+    ("call::event", &["End", "Party", "Why"]),
     (
-        &[""],
-        "use call::{Direction, Mode, Phrases, Plan, Policy};\nuse expect_test::expect;\n",
+        "call::input",
+        &["Agent", "Carrier", "Command", "Input", "Media", "Speech"],
     ),
-    (&["Cut {"], "use media::Cut;\n"),
-    (&["Edge::"], "use media::Edge;\n"),
-    (&["Progress {"], "use media::Progress;\n"),
-    (&["UtteranceId("], "use media::UtteranceId;\n"),
-    (&[""], "use sim::Recorded;\n"),
+    (
+        "call",
+        &[
+            "Digit",
+            "Direction",
+            "Mode",
+            "Opening",
+            "Phrases",
+            "Plan",
+            "Policy",
+            "TurnId",
+        ],
+    ),
+    ("expect_test", &["expect"]),
+    ("media", &["Cut", "Edge", "Progress", "UtteranceId"]),
+    ("sim", &["Recorded"]),
 ];
 
-fn body(recording: &Recording, (at, plan): (Duration, &Plan), replayed: &Replayed) -> String {
+/// Brings in what the source names, and nothing else.
+fn imports(source: &str) -> String {
+    let mut named = named(source);
+    named.insert("expect");
+    let mut text = String::new();
+    for (from, names) in IMPORTS {
+        let used: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|it| named.contains(it))
+            .collect();
+        match used.as_slice() {
+            [] => continue,
+            // As this house has it, the standard library stands by itself.
+            ["Duration"] => text += "use std::time::Duration;\n\n",
+            [name] => {
+                let _ = writeln!(text, "use {from}::{name};");
+            }
+            names => {
+                let _ = writeln!(text, "use {from}::{{{}}};", names.join(", "));
+            }
+        }
+    }
+    text
+}
+
+/// Every name that a source begins a path with. What stands between quotes names nothing.
+fn named(source: &str) -> BTreeSet<&str> {
+    let mut named = BTreeSet::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(|c: char| c == '"' || c.is_alphabetic()) {
+        let inner = rest[..at].ends_with("::");
+        rest = &rest[at..];
+        if let Some(quoted) = rest.strip_prefix('"') {
+            rest = after_quote(quoted);
+            continue;
+        }
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (name, more) = rest.split_at(end.unwrap_or(rest.len()));
+        if !inner {
+            named.insert(name);
+        }
+        rest = more;
+    }
+    named
+}
+
+/// What follows a text, from behind its first quote.
+fn after_quote(quoted: &str) -> &str {
+    let mut escaped = false;
+    for (at, c) in quoted.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return &quoted[at + 1..],
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// The test up to what it expects.
+fn source(recording: &Recording, at: Duration, plan: &Plan) -> String {
     let name = &recording.call;
     let name = &name[name.len().saturating_sub(6)..];
-    let lines = recording.steps.len() + replayed.entries.len();
-    let mut text = String::new();
-    if lines > LONG {
-        text += "#[expect(\n    clippy::too_many_lines,\n    reason = \"a call is as long as it was\"\n)]\n";
-    }
-    let (at, plan) = (time(at), spell_plan(plan));
-    let _ = write!(
-        text,
-        "#[test]\nfn call_{name}() {{\n    let call = Recorded::start({at}, {plan})"
+    let long = "allow(clippy::too_many_lines, reason = \"a call is as long as it was\")";
+    let mut text = format!(
+        "#[test]\n#[{long}]\nfn call_{name}() {{\n    let plan = {};\n    let call = Recorded::start({}, plan)",
+        spell_plan(plan),
+        time(at)
     );
     for step in &recording.steps {
         match step {
@@ -101,16 +162,8 @@ fn body(recording: &Recording, (at, plan): (Duration, &Plan), replayed: &Replaye
             Step::Broke { .. } => {}
         }
     }
-    text += ";\n    expect![[r##\"\n";
-    for entry in &replayed.entries {
-        let event = serde_json::to_string(&entry.event).expect("an event is plain data");
-        let _ = writeln!(text, "        {:06}  {event}", entry.ms);
-    }
-    text + "    \"##]]\n    .assert_eq(&call.story());\n}\n"
+    text + ";\n"
 }
-
-/// From so many lines on a function is too long for this house.
-const LONG: usize = 40;
 
 fn spell_plan(plan: &Plan) -> String {
     let Plan {
@@ -309,7 +362,9 @@ fn words(text: &Private<String>) -> String {
 fn time(it: Duration) -> String {
     let nanos = it.as_nanos();
     let (unit, count) = match nanos {
-        _ if nanos.is_multiple_of(1_000_000) => ("millis", nanos / 1_000_000),
+        _ if nanos.is_multiple_of(1_000_000) => {
+            return format!("ms({})", grouped(nanos / 1_000_000));
+        }
         _ if nanos.is_multiple_of(1_000) => ("micros", nanos / 1_000),
         _ => ("nanos", nanos),
     };

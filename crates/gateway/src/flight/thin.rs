@@ -56,7 +56,7 @@ fn is_figure(step: &Step) -> bool {
     )
 }
 
-fn told(recording: &Recording) -> Vec<(u64, String)> {
+pub(super) fn told(recording: &Recording) -> Vec<(u64, String)> {
     let entries = replay(recording).entries;
     let event = |event| serde_json::to_string(event).expect("an event is plain data");
     let told = entries.iter().map(|it| (it.ms, event(&it.event)));

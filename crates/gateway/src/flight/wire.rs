@@ -68,44 +68,114 @@ struct PastDef {
     connected: bool,
 }
 
-/// One thing that a call was told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// One thing that happened to a call.
+#[derive(Clone, Debug)]
 pub enum Step {
-    /// By [`call::Call::handle`].
+    /// It was told something, by [`call::Call::handle`].
     Told {
         /// So long after the call's log began.
-        #[serde(with = "nanos")]
         at: Duration,
         /// How many outputs of what it was told before had not been performed yet: this answers one
         /// of them. None: they all had.
         waiting: usize,
         /// What.
-        #[serde(with = "InputDef")]
         input: input::Input,
     },
-    /// The call broke and was ended from outside.
+    /// It broke and was ended from outside.
     Broke {
         /// So long after the call's log began.
-        #[serde(with = "nanos")]
         at: Duration,
     },
 }
 
-/// [`Step::Told`] of a borrowed input.
-#[derive(Serialize)]
+/// A step as it is read.
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Now<'a> {
+pub(super) enum Read {
     Told {
         #[serde(with = "nanos")]
         at: Duration,
+        #[serde(default)]
         waiting: usize,
-        input: Shown<'a>,
+        #[serde(with = "InputDef")]
+        input: input::Input,
+    },
+    Heard(
+        #[serde(with = "nanos")] Duration,
+        u32,
+        #[serde(with = "nanos")] Duration,
+        bool,
+    ),
+    Broke {
+        #[serde(with = "nanos")]
+        at: Duration,
     },
 }
 
+impl From<Read> for Step {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Told { at, waiting, input } => Self::Told { at, waiting, input },
+            Read::Heard(at, utterance, played, done) => Self::Told {
+                at,
+                waiting: 0,
+                input: input::Input::Media(input::Media::Progress(Progress {
+                    utterance: UtteranceId(utterance),
+                    played,
+                    done,
+                })),
+            },
+            Read::Broke { at } => Self::Broke { at },
+        }
+    }
+}
+
+/// The same as it is written, while the call runs: nothing is copied for it.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Write<'a> {
+    Told {
+        #[serde(with = "nanos")]
+        at: Duration,
+        #[serde(skip_serializing_if = "is_none")]
+        waiting: usize,
+        input: Shown<'a>,
+    },
+    /// How much was heard comes more often than all else together, and is written shortly.
+    Heard(
+        #[serde(with = "nanos")] Duration,
+        u32,
+        #[serde(with = "nanos")] Duration,
+        bool,
+    ),
+    Broke {
+        #[serde(with = "nanos")]
+        at: Duration,
+    },
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn told(at: Duration, waiting: usize, input: &'a input::Input) -> Self {
+        if let input::Input::Media(input::Media::Progress(progress)) = input
+            && waiting == 0
+        {
+            let UtteranceId(utterance) = progress.utterance;
+            return Self::Heard(at, utterance, progress.played, progress.done);
+        }
+        Self::Told {
+            at,
+            waiting,
+            input: Shown(input),
+        }
+    }
+}
+
+fn is_none(waiting: &usize) -> bool {
+    *waiting == 0
+}
+
 /// An input that can be written.
-pub(super) struct Shown<'a>(pub(super) &'a input::Input);
+pub(super) struct Shown<'a>(&'a input::Input);
 
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

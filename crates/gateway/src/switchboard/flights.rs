@@ -7,11 +7,13 @@ use ports::{Blame, Fault, code};
 use tokio::sync::oneshot;
 
 use super::{CallId, Desk, Record, Switchboard};
-use crate::flight::{Shelf, Snapshot};
+use crate::flight::{Landing, Shelf, Snapshot};
 use crate::runner::Control;
 
-/// Of so many calls that are over, what they were told is kept in memory.
+/// Of so many calls that are over, what they were told is kept in memory…
 const LANDED: usize = 32;
+/// … and no more bytes of it, but for the last call's.
+const LANDED_BYTES: usize = 64 * 1024 * 1024;
 
 impl Switchboard {
     /// What a call was told up to now, and what came of it.
@@ -59,12 +61,16 @@ impl Switchboard {
 impl Desk {
     /// A call is over; the tapes of those that were over long before are let go of.
     pub(super) fn land(&mut self, call: CallId) {
+        let landing = |call: &CallId| self.calls.get(call).map(|it| &it.landing);
         self.landed.push_back(call);
-        if self.landed.len() > LANDED
-            && let Some(oldest) = self.landed.pop_front()
-            && let Some(record) = self.calls.get(&oldest)
-        {
-            record.landing.clear();
+        let size = |call| landing(call).map_or(0, Landing::size);
+        let mut bytes: usize = self.landed.iter().map(size).sum();
+        while self.landed.len() > 1 && (self.landed.len() > LANDED || bytes > LANDED_BYTES) {
+            let oldest = self.landed.pop_front();
+            if let Some(landing) = oldest.as_ref().and_then(landing) {
+                bytes -= landing.size();
+                landing.clear();
+            }
         }
     }
 }

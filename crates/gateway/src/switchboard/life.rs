@@ -88,6 +88,7 @@ impl Switchboard {
                 record.log.push(now, Event::Ended(end));
                 record.landing.broke(now);
             }
+            record.landing.close();
             drop(orders);
             board.over(&record).await;
             let _ = desk.await;
@@ -248,7 +249,6 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
 fn refuse(record: &Record, fault: &Fault) {
     tracing::error!(call = %record.id, code = fault.code, "a call could not begin: {fault}");
     record.fail(fault);
-    record.landing.clear();
     let end = End {
         by: Party::Gateway,
         why: Why::Fault,

@@ -110,7 +110,7 @@ async fn a_recording_becomes_the_same_story_every_time() {
     let told = story(&recording).expect("it has a beginning");
     assert_eq!(Some(&told), story(&recording).ok().as_ref());
     for line in [
-        "let call = Recorded::start(Duration::from_millis(0), Plan {",
+        "let call = Recorded::start(ms(0), plan)",
         ".amid(",
         "Media::Cut(Some(Cut {",
         r#"Speech::Partial("\"wait\", no".into())"#,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use exchange::Exchange;
 use exchange::phone::{PhonePlan, Step};
+use gateway::journal::{Reader, Wanted};
 use serde_json::Value;
 use speech::words::error_rate;
 use tempfile::TempDir;
@@ -46,6 +47,7 @@ fn an_interrupted_caller_leaves_a_message() {
             wav.duration()
         );
     }
+    runs_again(out.path(), &told);
     println!(
         "heard_wer {:.3}, turns {}",
         wer(&told, "heard_wer"),
@@ -162,6 +164,23 @@ fn demo(place: &Path, callers: &[PathBuf]) -> Value {
     );
     let last = printed.lines().last().unwrap_or_default();
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {printed}\n{complained}"))
+}
+
+/// The call of a demo, run again, tells what the demo's journal holds, to the byte.
+fn runs_again(place: &Path, told: &Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
+    command.args(["replay", "--json", text(told, "flight_recording")]);
+    let ran = command.current_dir(place).output().expect("it runs");
+    let complained = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{complained}");
+    let journal = Reader::of_folder(&place.join("some/where/state"));
+    let journal = journal.expect("the demo left it");
+    let rows = async { journal.after(&Wanted::default()).await };
+    let runtime = tokio::runtime::Runtime::new().expect("there is room for one more");
+    let rows = runtime.block_on(rows).expect("it can be read");
+    let entries: Vec<&str> = rows.iter().map(|it| it.entry.as_str()).collect();
+    let again = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(again.lines().collect::<Vec<_>>(), entries);
 }
 
 fn prompt(name: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Calls over the real wire: a carrier's API, its webhooks, its sockets, on loopback.
 
 mod doors;
+mod flights;
 mod house;
 mod owners;
 mod reload;

@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::house::{House, STRANGER, THEIRS, soon};
 use crate::listener;
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy().build();
     client.expect("a provider is installed by the exchange")
 }
 
-async fn get(house: &House, path: &str, last: Option<u64>) -> (u16, String) {
+pub(crate) async fn get(house: &House, path: &str, last: Option<u64>) -> (u16, String) {
     let mut request = client().get(format!("{}{path}", house.public));
     request = request.bearer_auth(house.gateway.token.reveal());
     if let Some(last) = last {

@@ -8,6 +8,7 @@ mod lines;
 mod lives;
 mod notices;
 mod owners;
+mod recorded;
 mod restarts;
 mod rules;
 mod script;

@@ -17,10 +17,11 @@ use speech::models::{Progress, Store};
 
 use super::{Done, Out, lists, load_voice, story};
 use crate::blocking::blocking;
-use crate::config;
 use crate::gateway::Gateway;
 use crate::switchboard::{Record, Wish};
+use crate::{config, flight};
 use phone::Caller;
+use told::Files;
 
 /// Where to put what the demo leaves behind, and who calls.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,7 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let outcome = outcome(&exchange).await?;
     let silence = gateway.board.plan().patience.endpoint;
     let inside = args.out.join(format!("{}.wav", record.id));
+    let flight = keep_flight(&gateway, &record, &args.out).await?;
     gateway.close(Duration::from_secs(3)).await;
 
     let heard = args.out.join("heard.wav");
@@ -65,7 +67,11 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
         &outcome,
         (&agent, &person),
         silence,
-        [&heard, &inside],
+        &Files {
+            heard,
+            inside,
+            flight,
+        },
     );
     summary.print(out);
     Ok(summary.done())
@@ -157,6 +163,27 @@ async fn follow(record: &Record, out: &mut Out) {
             }
         }
     }
+}
+
+/// Writes what the call was told next to its sound. A call that never started was told nothing.
+async fn keep_flight(
+    gateway: &Gateway,
+    record: &Record,
+    dir: &Path,
+) -> Result<Option<PathBuf>, Fault> {
+    let Ok(snapshot) = gateway.board.flight(record).await else {
+        return Ok(None);
+    };
+    let (path, log) = (
+        dir.join(format!("{}.flight", record.id)),
+        record.log.clone(),
+    );
+    blocking("writing the flight recording", move || {
+        let written = flight::write(&path, &snapshot.seal(&log));
+        written.map_err(|error| cannot_write(&path, error))?;
+        Ok(Some(path))
+    })
+    .await
 }
 
 async fn outcome(exchange: &Exchange) -> Result<Arc<Outcome>, Fault> {

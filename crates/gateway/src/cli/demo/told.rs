@@ -1,6 +1,6 @@
 //! How the demo's call went: for people as a few lines, for programs as one object.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use call::Event;
@@ -31,6 +31,8 @@ pub(super) struct Summary {
     recording: String,
     /// The same as the gateway recorded it.
     gateway_recording: String,
+    /// Everything the call was told, to be run again with `offhook replay`.
+    flight_recording: Option<String>,
     /// The two sides of the recording, written down again.
     heard: Heard,
     underruns: usize,
@@ -67,13 +69,20 @@ struct Heard {
     caller: String,
 }
 
+/// What the demo leaves behind.
+pub(super) struct Files {
+    pub(super) heard: PathBuf,
+    pub(super) inside: PathBuf,
+    pub(super) flight: Option<PathBuf>,
+}
+
 impl Summary {
     pub(super) fn of(
         record: &Record,
         outcome: &Outcome,
         (agent, caller): (&str, &str),
         silence: Duration,
-        [heard, inside]: [&Path; 2],
+        files: &Files,
     ) -> Self {
         let events: Vec<Event> = record.log.after(0).into_iter().map(|it| it.event).collect();
         let mut turns = turns(&events);
@@ -94,8 +103,9 @@ impl Summary {
             heard_wer: error_rate(&said, agent),
             understood_wer: error_rate(caller, &understood),
             message: events.iter().find_map(message),
-            recording: heard.display().to_string(),
-            gateway_recording: inside.display().to_string(),
+            recording: files.heard.display().to_string(),
+            gateway_recording: files.inside.display().to_string(),
+            flight_recording: files.flight.as_ref().map(|it| it.display().to_string()),
             heard: Heard {
                 agent: agent.to_owned(),
                 caller: caller.to_owned(),
@@ -136,6 +146,9 @@ impl Summary {
             "listen: {} (the caller left, the agent right)",
             self.recording
         ));
+        if let Some(flight) = &self.flight_recording {
+            out.line(format_args!("run it again: offhook replay {flight}"));
+        }
         out.json(self);
     }
 
