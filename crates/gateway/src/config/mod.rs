@@ -21,7 +21,7 @@ mod section;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use journal::defaults as journal_defaults;
+pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use plan::Plan;
 pub use problem::{ConfigProblem, Place, Severity};
 
@@ -51,9 +51,11 @@ pub struct Loaded {
 /// Building carriers may make HTTP clients, so the TLS provider must be installed before.
 pub fn load(path: &Path, lists: &Lists) -> Result<Loaded, Vec<ConfigProblem>> {
     let file = file::File::read(path)?;
-    check::check(&file, &file::shown(path), lists, &|name| {
-        std::env::var(name).ok()
-    })
+    check::check(&file, &file::shown(path), lists, &outside_env)
+}
+
+fn outside_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Where the configuration is: what `--config` or `OFFHOOK_CONFIG` says, else `offhook.toml` here,

@@ -7,6 +7,7 @@
 mod chain;
 mod log;
 mod reader;
+mod seal;
 mod store;
 mod writer;
 
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use crate::state::{make_folder, open_file};
 pub use log::{CallLog, Entry, Parties};
 pub use reader::{Reader, Row, Summary, Wanted};
+pub use seal::{HIDDEN, Keys, SealKey};
 pub use store::Flaw;
 use store::Store;
 pub use writer::Pen;
@@ -49,6 +51,7 @@ pub struct Journal {
     path: PathBuf,
     pen: Pen,
     durable: watch::Receiver<u64>,
+    keys: Keys,
     /// Held for as long as the gateway lives.
     _lock: File,
 }
@@ -57,19 +60,25 @@ impl Journal {
     /// Opens the journal in a folder, or begins one.
     ///
     /// # Errors
-    /// Another gateway uses the folder, it cannot be written to, or what is there is no journal.
-    pub fn open(folder: &Path, keep: Keep) -> Result<Arc<Self>, Fault> {
+    /// Another gateway uses the folder, it cannot be written to, or what is there is no journal, or
+    /// one that was sealed with a key that is not among these.
+    pub fn open(folder: &Path, keep: Keep, keys: Keys) -> Result<Arc<Self>, Fault> {
         let lock = lock(folder)?;
         let path = path(folder);
         // The database makes what it needs beside it as private as this.
         let private = open_file(&path).map_err(|error| unusable(&path, error));
         private.map(drop)?;
-        let store = Store::open(&path).map_err(|error| unusable(&path, error))?;
+        let mut store = Store::open(&path).map_err(|error| unusable(&path, error))?;
+        let unknown = store.use_keys(&keys);
+        if let Some(name) = unknown.map_err(|error| unusable(&path, error))? {
+            return Err(locked(&path, &name, &keys));
+        }
         let (pen, durable) = writer::start(store, keep);
         Ok(Arc::new(Self {
             path,
             pen,
             durable,
+            keys,
             _lock: lock,
         }))
     }
@@ -84,7 +93,8 @@ impl Journal {
     /// # Errors
     /// The file cannot be opened any more.
     pub fn reader(&self) -> Result<Reader, Fault> {
-        Reader::open(&self.path, Some(self.durable.clone()))
+        let reader = Reader::open(&self.path, Some(self.durable.clone()))?;
+        Ok(reader.with_keys(self.keys.clone()))
     }
 }
 
@@ -117,4 +127,22 @@ fn unusable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Syn
     Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
         .hint("look at it with `offhook journal verify`; moved away, a new one is begun")
         .because(error)
+}
+
+/// Whoever starts with the wrong key, or without one, would keep entries that nobody can read
+/// together with the others.
+fn locked(path: &Path, name: &str, keys: &Keys) -> Fault {
+    let message = match &keys.seal {
+        Some(key) => format!(
+            "the journal {} was encrypted with the key {name}, and not with {}",
+            path.display(),
+            key.name()
+        ),
+        None => format!(
+            "the journal {} was encrypted with the key {name}, which is not given",
+            path.display()
+        ),
+    };
+    Fault::new(Blame::Config, code::JOURNAL_KEY, message)
+        .hint("give that key as `key` in [journal]; or under `old_keys`, to go on with another or without one")
 }

@@ -1,6 +1,7 @@
 //! Reading along, with a cursor.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ports::{Blame, Fault, code};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::seal::Keys;
 use super::store::{self, Flaw};
 use crate::blocking::blocking;
 
@@ -18,6 +20,9 @@ pub struct Reader {
     file: Arc<Mutex<Connection>>,
     /// The last entry that is durable; `None`: nobody writes.
     durable: Option<watch::Receiver<u64>>,
+    keys: Arc<Keys>,
+    /// Whether something was read that none of the keys opens.
+    hidden: Arc<AtomicBool>,
 }
 
 /// Which entries someone wants.
@@ -69,7 +74,33 @@ impl Reader {
         Ok(Self {
             file: Arc::new(Mutex::new(file)),
             durable,
+            keys: Arc::default(),
+            hidden: Arc::default(),
         })
+    }
+
+    /// The same, and reads what was sealed with these keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = Arc::new(keys);
+        self
+    }
+
+    /// Whether something was read so far that none of the keys opens: it reads [`HIDDEN`].
+    ///
+    /// [`HIDDEN`]: super::HIDDEN
+    pub fn hid_something(&self) -> bool {
+        self.hidden.load(Ordering::Relaxed)
+    }
+
+    /// Opens what was sealed.
+    fn unseal(&self) -> impl Fn(String) -> String + Send + 'static {
+        let (keys, hidden) = (self.keys.clone(), self.hidden.clone());
+        move |entry| {
+            let (entry, some) = keys.open(entry);
+            hidden.fetch_or(some, Ordering::Relaxed);
+            entry
+        }
     }
 
     /// Opens the journal of a folder whose gateway need not run.
@@ -85,8 +116,8 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn after(&self, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
-        let wanted = wanted.clone();
-        self.with(move |file| next(file, &wanted)).await
+        let (wanted, unseal) = (wanted.clone(), self.unseal());
+        self.with(move |file| next(file, &wanted, unseal)).await
     }
 
     /// The next entries, waiting for some where there are none yet, and moves the cursor behind
@@ -129,7 +160,8 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn call(&self, id: String) -> Result<Option<Summary>, Fault> {
-        self.with(move |file| Ok(calls(file, 1, Some(&id))?.pop()))
+        let unseal = self.unseal();
+        self.with(move |file| Ok(calls(file, 1, Some(&id), unseal)?.pop()))
             .await
     }
 
@@ -138,7 +170,8 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn calls(&self, most: usize) -> Result<Vec<Summary>, Fault> {
-        self.with(move |file| calls(file, most, None)).await
+        let unseal = self.unseal();
+        self.with(move |file| calls(file, most, None, unseal)).await
     }
 
     /// Goes through the whole journal; how many entries there are, or what is wrong first.
@@ -167,7 +200,11 @@ impl Reader {
     }
 }
 
-fn next(file: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Row>> {
+fn next(
+    file: &Connection,
+    wanted: &Wanted,
+    unseal: impl Fn(String) -> String,
+) -> rusqlite::Result<Vec<Row>> {
     let mut found = file.prepare_cached(
         "SELECT id, entry FROM entries
          WHERE id > ?1 AND (?2 IS NULL OR call = ?2) AND (?3 IS NULL OR at >= ?3)
@@ -176,14 +213,19 @@ fn next(file: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Row>> {
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Row {
             id: row.get(0)?,
-            entry: row.get(1)?,
+            entry: unseal(row.get(1)?),
         })
     };
     let wanted = params![wanted.after, wanted.call, wanted.since, PAGE];
     found.query_map(wanted, row)?.collect()
 }
 
-fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result<Vec<Summary>> {
+fn calls(
+    file: &Connection,
+    most: usize,
+    only: Option<&str>,
+    unseal: impl Fn(String) -> String,
+) -> rusqlite::Result<Vec<Summary>> {
     let mut found = file.prepare_cached(
         "SELECT first.call, first.entry,
                 (SELECT entry FROM entries last
@@ -193,7 +235,7 @@ fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result
     )?;
     let row = |row: &rusqlite::Row<'_>| {
         let event = |at| -> rusqlite::Result<Value> {
-            let text: String = row.get(at)?;
+            let text = unseal(row.get(at)?);
             Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
         };
         Ok(Summary {

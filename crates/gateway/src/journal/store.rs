@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::chain::{BEGINNING, Hash, link};
+use super::seal::Keys;
 
 /// The journal's file, open for writing.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Store {
     file: Connection,
     id: u64,
     hash: Hash,
+    keys: Keys,
 }
 
 /// Something on its way into the file.
@@ -66,6 +68,8 @@ const SCHEMA: &str = "
         id INTEGER NOT NULL,
         hash BLOB NOT NULL
     ) STRICT;
+    -- Which keys sealed entries, and the last each did.
+    CREATE TABLE IF NOT EXISTS seals (key TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT;
     PRAGMA user_version = 1;
 ";
 
@@ -82,7 +86,28 @@ impl Store {
             params![BEGINNING],
         )?;
         let (id, hash) = end(&file, "last")?;
-        Ok(Self { file, id, hash })
+        let keys = Keys::default();
+        Ok(Self {
+            file,
+            id,
+            hash,
+            keys,
+        })
+    }
+
+    /// Seals new entries as these say. `Some`: there are entries that none of them opens, by the name
+    /// of their key.
+    pub(super) fn use_keys(&mut self, keys: &Keys) -> rusqlite::Result<Option<String>> {
+        let used: Vec<String> = {
+            let mut used = self
+                .file
+                .prepare("SELECT key FROM seals ORDER BY id DESC")?;
+            let names = used.query_map([], |row| row.get(0))?;
+            names.collect::<rusqlite::Result<_>>()?
+        };
+        self.keys = keys.clone();
+        let unknown = |name: &String| !keys.all().any(|it| it.name() == name);
+        Ok(used.into_iter().find(unknown))
     }
 
     /// The newest entry.
@@ -108,8 +133,14 @@ impl Store {
                     Note::Flush(_) => continue,
                 };
                 id += 1;
-                hash = link(&hash, id, &line.entry);
-                insert.execute(params![id, line.call, line.seq, line.at, line.entry, hash])?;
+                let sealed = self.keys.seal(&line.entry);
+                let entry = sealed.as_ref().unwrap_or(&line.entry);
+                hash = link(&hash, id, entry);
+                insert.execute(params![id, line.call, line.seq, line.at, entry, hash])?;
+            }
+            if let Some(key) = &self.keys.seal {
+                let mut used = write.prepare_cached("REPLACE INTO seals VALUES (?1, ?2)")?;
+                used.execute(params![key.name(), id])?;
             }
             let mut end =
                 write.prepare_cached("UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'last'")?;
@@ -157,6 +188,8 @@ impl Store {
             "DELETE FROM legs WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.call = legs.call)",
             [],
         )?;
+        // A key that sealed none of what is left is not needed any more.
+        write.execute("DELETE FROM seals WHERE id <= ?1", [old])?;
         write.commit()?;
         Ok(gone as u64)
     }
