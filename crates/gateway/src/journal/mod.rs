@@ -5,7 +5,10 @@
 //! entry carries a hash of itself and of the one before, so that nothing can be changed unseen.
 
 mod chain;
+#[cfg(test)]
+mod damage;
 mod log;
+mod mark;
 mod reader;
 mod seal;
 mod store;
@@ -19,8 +22,9 @@ use std::time::Duration;
 use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
-use crate::state::{make_folder, open_file};
+use crate::state::{make_folder, open_file, patiently};
 pub use log::{CallLog, Entry, Parties};
+use mark::Mark;
 pub use reader::{Reader, Row, Summary, Wanted};
 pub use seal::{HIDDEN, Keys, SealKey};
 pub use store::Flaw;
@@ -52,8 +56,6 @@ pub struct Journal {
     pen: Pen,
     durable: watch::Receiver<u64>,
     keys: Keys,
-    /// Held for as long as the gateway lives.
-    _lock: File,
 }
 
 impl Journal {
@@ -65,6 +67,8 @@ impl Journal {
     pub fn open(folder: &Path, keep: Keep, keys: Keys) -> Result<Arc<Self>, Fault> {
         let lock = lock(folder)?;
         let path = path(folder);
+        let acknowledged = Mark::read(&folder.join(LOCK));
+        let is_new = !path.exists();
         // The database makes what it needs beside it as private as this.
         let private = open_file(&path).map_err(|error| unusable(&path, error));
         private.map(drop)?;
@@ -73,13 +77,20 @@ impl Journal {
         if let Some(name) = unknown.map_err(|error| unusable(&path, error))? {
             return Err(locked(&path, &name, &keys));
         }
-        let (pen, durable) = writer::start(store, keep);
+        if is_new && acknowledged > 0 {
+            tracing::warn!("the journal that was here is gone: a new one is begun");
+        } else if let Some(flaw) = store.flaw(acknowledged) {
+            return Err(damaged(&path, flaw));
+        }
+        let mark = Mark::new(lock);
+        let set = mark.set(store.last());
+        set.map_err(|error| unusable(&path, error))?;
+        let (pen, durable) = writer::start(store, mark, keep);
         Ok(Arc::new(Self {
             path,
             pen,
             durable,
             keys,
-            _lock: lock,
         }))
     }
 
@@ -104,16 +115,16 @@ pub fn path(folder: &Path) -> PathBuf {
 }
 
 fn lock(folder: &Path) -> Result<File, Fault> {
-    let path = folder.join("journal.lock");
+    let path = folder.join(LOCK);
     let file = make_folder(folder)
-        .and_then(|()| File::create(&path))
+        .and_then(|()| open_file(&path))
         .map_err(|error| {
             let message = format!("cannot write {}", path.display());
             Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
                 .hint("set XDG_STATE_HOME to a folder you may write to")
                 .because(error)
         })?;
-    file.try_lock().map_err(|error| {
+    patiently(LEAVING, || file.try_lock()).map_err(|error| {
         let message = format!("another gateway keeps its journal in {}", folder.display());
         Fault::new(Blame::Config, code::JOURNAL_TAKEN, message)
             .hint("stop it, or set XDG_STATE_HOME to another folder for this one")
@@ -122,10 +133,28 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     Ok(file)
 }
 
+fn damaged(path: &Path, flaw: Flaw) -> Fault {
+    let Flaw { id, what } = flaw;
+    let message = format!(
+        "the journal {} is damaged: entry {id}: {what}",
+        path.display()
+    );
+    Fault::new(Blame::Config, code::JOURNAL_BROKEN, message).hint(MOVE_AWAY)
+}
+
+const MOVE_AWAY: &str = "look at it with `offhook journal verify`; with journal.db, journal.db-wal and journal.db-shm \
+                         moved away, a new one is begun";
+
+/// A gateway that is ending writes its last entries meanwhile.
+const LEAVING: Duration = Duration::from_millis(500);
+
+/// Who holds it keeps the journal beside it.
+const LOCK: &str = "journal.lock";
+
 fn unusable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
     let message = format!("the journal {} cannot be used", path.display());
     Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
-        .hint("look at it with `offhook journal verify`; moved away, a new one is begun")
+        .hint(MOVE_AWAY)
         .because(error)
 }
 

@@ -1,6 +1,6 @@
 //! Reading along, with a cursor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::mark::Mark;
 use super::seal::Keys;
 use super::store::{self, Flaw};
 use crate::blocking::blocking;
@@ -18,6 +19,8 @@ use crate::blocking::blocking;
 #[derive(Clone, Debug)]
 pub struct Reader {
     file: Arc<Mutex<Connection>>,
+    /// Where it says how far the journal was acknowledged.
+    mark: PathBuf,
     /// The last entry that is durable; `None`: nobody writes.
     durable: Option<watch::Receiver<u64>>,
     keys: Arc<Keys>,
@@ -32,7 +35,9 @@ pub struct Wanted {
     pub after: u64,
     /// Those of this call; `None`: of all.
     pub call: Option<String>,
-    /// Those not before this, in milliseconds since 1970.
+    /// Where nothing is named in `after`: those from the first that is not before this, in
+    /// milliseconds since 1970, or those to come. From there on the order of writing counts alone, so
+    /// that a clock that is set back hides nothing.
     pub since: Option<i64>,
 }
 
@@ -73,6 +78,7 @@ impl Reader {
         })?;
         Ok(Self {
             file: Arc::new(Mutex::new(file)),
+            mark: path.with_file_name(super::LOCK),
             durable,
             keys: Arc::default(),
             hidden: Arc::default(),
@@ -116,8 +122,12 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn after(&self, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
-        let (wanted, unseal) = (wanted.clone(), self.unseal());
-        self.with(move |file| next(file, &wanted, unseal)).await
+        let (mut wanted, unseal) = (wanted.clone(), self.unseal());
+        self.with(move |file| {
+            begin(file, &mut wanted)?;
+            next(file, &wanted, unseal)
+        })
+        .await
     }
 
     /// The next entries, waiting for some where there are none yet, and moves the cursor behind
@@ -126,6 +136,12 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn next(&mut self, wanted: &mut Wanted) -> Result<Option<Vec<Row>>, Fault> {
+        let mut begun = wanted.clone();
+        if begun.since.is_some() {
+            *wanted = self
+                .with(move |file| begin(file, &mut begun).map(|()| begun))
+                .await?;
+        }
         loop {
             if let Some(durable) = &mut self.durable {
                 // What becomes durable from here on is waited for below.
@@ -179,7 +195,10 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn verify(&self) -> Result<Result<u64, Flaw>, Fault> {
-        self.with(store::verify).await
+        // Looked at first: a gateway that runs moves it on, behind what it writes.
+        let acknowledged = Mark::read(&self.mark);
+        self.with(move |file| store::verify(file, acknowledged))
+            .await
     }
 
     async fn with<T: Send + 'static>(
@@ -200,6 +219,25 @@ impl Reader {
     }
 }
 
+/// Finds the place where someone begins who knows only since when.
+fn begin(file: &Connection, wanted: &mut Wanted) -> rusqlite::Result<()> {
+    let Some(since) = wanted.since.take().filter(|_| wanted.after == 0) else {
+        return Ok(());
+    };
+    let first = file.query_row(
+        "SELECT min(id) FROM entries WHERE at >= ?1",
+        [since],
+        |row| row.get::<_, Option<u64>>(0),
+    )?;
+    wanted.after = match first {
+        Some(id) => id - 1,
+        None => file.query_row("SELECT id FROM ends WHERE which = 'last'", [], |row| {
+            row.get(0)
+        })?,
+    };
+    Ok(())
+}
+
 fn next(
     file: &Connection,
     wanted: &Wanted,
@@ -207,8 +245,8 @@ fn next(
 ) -> rusqlite::Result<Vec<Row>> {
     let mut found = file.prepare_cached(
         "SELECT id, entry FROM entries
-         WHERE id > ?1 AND (?2 IS NULL OR call = ?2) AND (?3 IS NULL OR at >= ?3)
-         ORDER BY id LIMIT ?4",
+         WHERE id > ?1 AND (?2 IS NULL OR call = ?2)
+         ORDER BY id LIMIT ?3",
     )?;
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Row {
@@ -216,7 +254,7 @@ fn next(
             entry: unseal(row.get(1)?),
         })
     };
-    let wanted = params![wanted.after, wanted.call, wanted.since, PAGE];
+    let wanted = params![wanted.after, wanted.call, PAGE];
     found.query_map(wanted, row)?.collect()
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Keep;
 use super::log::Entry;
+use super::mark::Mark;
 use super::reader::Summary;
 use super::store::{Line, Note, Store};
 
@@ -109,12 +110,13 @@ impl Pen {
 }
 
 /// Starts the thread. It ends when the last pen is gone, having written everything.
-pub(super) fn start(store: Store, keep: Keep) -> (Pen, watch::Receiver<u64>) {
+pub(super) fn start(store: Store, mark: Mark, keep: Keep) -> (Pen, watch::Receiver<u64>) {
     let (lines, coming) = sync_channel(WAITING);
     let (durable, seen) = watch::channel(store.last());
     let sick = Arc::new(AtomicBool::new(false));
     let writer = Writer {
         store,
+        mark,
         keep,
         coming,
         durable,
@@ -128,6 +130,7 @@ pub(super) fn start(store: Store, keep: Keep) -> (Pen, watch::Receiver<u64>) {
 
 struct Writer {
     store: Store,
+    mark: Mark,
     keep: Keep,
     coming: Receiver<Note>,
     durable: watch::Sender<u64>,
@@ -166,6 +169,9 @@ impl Writer {
         loop {
             match self.store.append(batch) {
                 Ok(last) => {
+                    if let Err(error) = self.mark.set(last) {
+                        tracing::debug!(%error, "the mark beside the journal cannot be set");
+                    }
                     self.durable.send_replace(last);
                     for note in batch.drain(..) {
                         if let Note::Flush(done) = note {
@@ -276,14 +282,15 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_before_a_flush_is_durable_after_it() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let store = Store::open(&folder.path().join("it.db")).expect("the folder is ours");
-        let (pen, durable) = start(store, Keep::default());
+        let journal = Journal::open(folder.path(), Keep::default(), Keys::default());
+        let journal = journal.expect("the folder is ours");
+        let pen = journal.pen();
         let log = CallLog::new("call-1".to_owned(), parties(), pen.clone());
         for _ in 0..500 {
             log.push(Event::AgentStalled);
         }
         pen.flush().await;
-        assert_eq!(*durable.borrow(), 500);
+        assert_eq!(*journal.durable.borrow(), 500);
         Pen::dry().flush().await;
     }
 
