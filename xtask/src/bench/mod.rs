@@ -3,6 +3,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod echo;
+mod journal;
 pub(crate) mod process;
 pub(crate) mod table;
 mod talk;
@@ -30,11 +31,13 @@ pub(crate) struct Arguments {
 enum What {
     /// Calls that hear themselves, beside a bare websocket echo.
     Echo(echo::Load),
+    /// Calls beside a journal that is kept busy, and how soon it is seen and calls are dialled.
+    Journal(journal::Load),
     /// Calls with the speech model on every one of them, on one core.
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
-    /// Everything: the conversations, the echo, and what each crate measures of itself.
+    /// Everything: the conversations, the journal, the echo, and what each crate measures of itself.
     All(echo::Load),
 }
 
@@ -43,12 +46,14 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     match &arguments.what {
         What::Echo(load) => echo(root, *load, arguments),
         What::Talk(conversations) => talk(root, *conversations, arguments),
+        What::Journal(load) => journal(root, *load, arguments),
         What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
             on_one_core(root, "media", "tick")?;
             on_one_core(root, "carriers", "stream")?;
             on_one_core(root, "speech", "detector")?;
             talk(root, talk::Conversations::default(), arguments)?;
+            journal(root, journal::Load::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }
@@ -84,6 +89,20 @@ fn echo(root: &Path, load: echo::Load, arguments: &Arguments) -> Result<(), Stri
     table::print(&rows, "bare echo");
     if arguments.json {
         println!("{}", json!({ "echo": rows }));
+    }
+    Ok(())
+}
+
+fn journal(root: &Path, load: journal::Load, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+        cargo(root, BUSY)?;
+    }
+    let rows = journal::measure(&release(root), load)?;
+    println!("\njournal, {load}");
+    table::print(&rows, "no events");
+    if arguments.json {
+        println!("{}", json!({ "journal": rows }));
     }
     Ok(())
 }
@@ -135,4 +154,15 @@ pub(crate) const BUILD: &[&str] = &[
     "--package",
     "xtask",
     "--bins",
+];
+
+/// The gateway whose journal is kept busy.
+const BUSY: &[&str] = &[
+    "build",
+    "--release",
+    "--locked",
+    "--package",
+    "gateway",
+    "--example",
+    "busy",
 ];

@@ -99,6 +99,11 @@ impl Journal {
         self.pen.clone()
     }
 
+    /// The last entry that is durable, as it goes on.
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
+    }
+
     /// Someone who reads along.
     ///
     /// # Errors

@@ -6,6 +6,9 @@
 //! in Base64. The call, the entry's place in it and the field's name are bound to it: moved
 //! elsewhere, it does not open. The rest of an entry can be read, listed, verified and forgotten
 //! without a key.
+//!
+//! What is kept beside the entries is not sealed: how carriers call our calls tells nothing to those
+//! who cannot ask the carrier, and of requests that must not be carried out twice only hashes are kept.
 
 use std::fmt;
 
