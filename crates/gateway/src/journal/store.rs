@@ -212,11 +212,13 @@ impl Store {
             "UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'first'",
             params![old, hash],
         )?;
-        let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
+        // Not simply those of calls without entries: one that just began has none yet.
         write.execute(
-            "DELETE FROM legs WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.call = legs.call)",
-            [],
+            "DELETE FROM legs WHERE call IN (SELECT call FROM entries WHERE id <= ?1) AND NOT EXISTS
+             (SELECT 1 FROM entries WHERE entries.call = legs.call AND entries.id > ?1)",
+            [old],
         )?;
+        let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
         // A key that sealed none of what is left is not needed any more.
         write.execute("DELETE FROM seals WHERE id <= ?1", [old])?;
         write.commit()?;
@@ -412,6 +414,30 @@ mod tests {
         assert_eq!(verify(&store.file, 0), Ok(Ok(0)));
         assert_eq!(store.append(&[line(51)]), Ok(52));
         assert_eq!(verify(&store.file, 0), Ok(Ok(1)));
+    }
+
+    #[test]
+    fn a_leg_is_kept_for_as_long_as_its_call() {
+        let (_folder, mut store) = written(9);
+        let leg = |call: &str| Note::Leg {
+            call: call.to_owned(),
+            leg: "CA1".to_owned(),
+        };
+        // The second has begun, and nothing has happened on it yet.
+        let legs = [leg("call-0"), leg("call-new")];
+        assert_eq!(store.append(&legs), Ok(9));
+        let legs = |store: &Store| {
+            let mut all = store
+                .file
+                .prepare("SELECT call FROM legs ORDER BY call")
+                .expect("SQL");
+            let calls = all.query_map([], |row| row.get(0)).expect("SQL");
+            calls.map(|it| it.expect("a text")).collect::<Vec<String>>()
+        };
+        assert_eq!(store.prune(3_000, u64::MAX), Ok(3));
+        assert_eq!(legs(&store), ["call-0", "call-new"]);
+        assert_eq!(store.prune(i64::MAX, u64::MAX), Ok(6));
+        assert_eq!(legs(&store), ["call-new"]);
     }
 
     #[test]
