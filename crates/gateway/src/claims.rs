@@ -39,7 +39,14 @@ impl Once {
     pub fn new(key: &str, order: &[u8]) -> Self {
         Self {
             key: Sha256::digest(key).into(),
-            order: Sha256::digest(order).into(),
+            // With the sender's key in it, of which only a hash is kept: of the order alone somebody
+            // could try all numbers.
+            order: Sha256::new()
+                .chain_update(key.len().to_le_bytes())
+                .chain_update(key)
+                .chain_update(order)
+                .finalize()
+                .into(),
         }
     }
 }

@@ -151,7 +151,8 @@ pub(crate) fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-fn patiently(
+/// Tries for a lock until it is had, or until `patience` is over.
+pub(crate) fn patiently(
     patience: Duration,
     lock: impl Fn() -> Result<(), fs::TryLockError>,
 ) -> io::Result<()> {

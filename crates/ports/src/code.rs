@@ -102,6 +102,8 @@ pub const CALL_UNSURE: &str = "call.unsure";
 pub const CALL_WORDLESS: &str = "call.wordless";
 /// The journal cannot be read or written.
 pub const JOURNAL_BROKEN: &str = "journal.broken";
+/// The journal is encrypted with a key that was not given.
+pub const JOURNAL_KEY: &str = "journal.key";
 /// Another gateway keeps its journal in the same place.
 pub const JOURNAL_TAKEN: &str = "journal.taken";
 /// A part of the gateway broke.

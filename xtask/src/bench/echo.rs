@@ -100,7 +100,7 @@ struct Sample {
 
 /// What the callers report when they are done.
 #[derive(Clone, Debug, Deserialize)]
-struct Seen {
+pub(super) struct Seen {
     /// Calls that came about.
     set_up: u32,
     /// Reasons why others did not, or ended early.
@@ -134,6 +134,28 @@ struct Figures {
     lost: u64,
     idle_mib: f64,
     call_kib: f64,
+}
+
+impl Seen {
+    pub(super) fn p50_ms(&self) -> f64 {
+        self.echo.p50_us as f64 / 1e3
+    }
+
+    pub(super) fn p99_ms(&self) -> f64 {
+        self.echo.p99_us as f64 / 1e3
+    }
+
+    pub(super) fn late_ms(&self) -> f64 {
+        self.lateness.p99_us as f64 / 1e3
+    }
+
+    pub(super) fn calls(&self) -> f64 {
+        f64::from(self.set_up)
+    }
+
+    pub(super) fn lost(&self) -> f64 {
+        self.frames_lost as f64
+    }
 }
 
 impl<'p> Place<'p> {
@@ -214,10 +236,10 @@ impl Figures {
         let median = |of: &dyn Fn(&Turn) -> f64| quantile(0.5, turns.iter().map(of));
         Self {
             cpu_us: median(&Turn::cpu_us),
-            p50_ms: median(&|turn| turn.seen.echo.p50_us as f64 / 1e3),
-            p99_ms: median(&|turn| turn.seen.echo.p99_us as f64 / 1e3),
+            p50_ms: median(&|turn| turn.seen.p50_ms()),
+            p99_ms: median(&|turn| turn.seen.p99_ms()),
             others: median(&Turn::others),
-            late_ms: median(&|turn| turn.seen.lateness.p99_us as f64 / 1e3),
+            late_ms: median(&|turn| turn.seen.late_ms()),
             calls: turns.iter().map(|turn| turn.seen.set_up).min().unwrap_or(0),
             frames: turns.iter().map(|turn| turn.seen.frames_sent).sum(),
             lost: turns.iter().map(|turn| turn.seen.frames_lost).sum(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod bare;
 pub(crate) mod echo;
+mod journal;
 pub(crate) mod process;
 mod reload;
 pub(crate) mod table;
@@ -33,11 +34,14 @@ enum What {
     Echo(echo::Load),
     /// Calls that hear themselves while the configuration is saved again and again.
     Reload(reload::Load),
+    /// Calls beside a journal that is kept busy, and how soon it is seen and calls are dialled.
+    Journal(journal::Load),
     /// Calls with the speech model on every one of them, on one core.
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
-    /// Everything: the conversations, the reloads, the echo, and what each crate measures of itself.
+    /// Everything: the conversations, the reloads, the journal, the echo, and what each crate measures
+    /// of itself.
     All(echo::Load),
 }
 
@@ -47,6 +51,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
         What::Echo(load) => echo(root, *load, arguments),
         What::Reload(load) => reload(root, *load, arguments),
         What::Talk(conversations) => talk(root, *conversations, arguments),
+        What::Journal(load) => journal(root, *load, arguments),
         What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
             on_one_core(root, "media", "tick")?;
@@ -54,6 +59,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
             on_one_core(root, "speech", "detector")?;
             talk(root, talk::Conversations::default(), arguments)?;
             reload(root, reload::Load::default(), arguments)?;
+            journal(root, journal::Load::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }
@@ -106,6 +112,20 @@ fn reload(root: &Path, load: reload::Load, arguments: &Arguments) -> Result<(), 
     Ok(())
 }
 
+fn journal(root: &Path, load: journal::Load, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+        cargo(root, BUSY)?;
+    }
+    let rows = journal::measure(&release(root), load)?;
+    println!("\njournal, {load}");
+    table::print(&rows, "no events");
+    if arguments.json {
+        println!("{}", json!({ "journal": rows }));
+    }
+    Ok(())
+}
+
 fn talk(root: &Path, some: talk::Conversations, arguments: &Arguments) -> Result<(), String> {
     if !arguments.no_build {
         cargo(root, BUILD)?;
@@ -153,4 +173,15 @@ pub(crate) const BUILD: &[&str] = &[
     "--package",
     "xtask",
     "--bins",
+];
+
+/// The gateway whose journal is kept busy.
+const BUSY: &[&str] = &[
+    "build",
+    "--release",
+    "--locked",
+    "--package",
+    "gateway",
+    "--example",
+    "busy",
 ];

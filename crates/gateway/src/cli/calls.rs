@@ -1,12 +1,13 @@
 //! `offhook calls` and `offhook show`.
 
+use std::path::PathBuf;
+
 use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use super::tail::{clock, short};
-use super::{Done, Out, story};
+use super::{Done, Out, journal, story};
 use crate::journal::{Reader, Summary, Wanted};
-use crate::state;
 
 /// Which calls.
 #[derive(Debug, clap::Args)]
@@ -20,8 +21,8 @@ pub(super) struct Args {
 }
 
 /// Lists calls, the latest last, as one reads a log.
-pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
-    let reader = Reader::of_folder(&state::folder())?;
+pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let reader = journal::reader(config.as_deref(), out)?;
     let mut calls = reader.calls(args.most.min(MOST)).await?;
     calls.retain(|it| !args.up || it.ended.is_none());
     if calls.is_empty() {
@@ -31,6 +32,7 @@ pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
         out.json(call);
         out.line(row(call));
     }
+    journal::explain(&reader, out);
     Ok(Done::Well)
 }
 
@@ -74,8 +76,12 @@ pub(super) struct ShowArgs {
 }
 
 /// Tells a call's story.
-pub(super) async fn show(args: ShowArgs, out: &mut Out) -> Result<Done, Fault> {
-    let reader = Reader::of_folder(&state::folder())?;
+pub(super) async fn show(
+    args: ShowArgs,
+    config: Option<PathBuf>,
+    out: &mut Out,
+) -> Result<Done, Fault> {
+    let reader = journal::reader(config.as_deref(), out)?;
     let call = find(&reader, &args.call).await?;
     let mut wanted = Wanted {
         call: Some(call.id.clone()),
@@ -93,6 +99,7 @@ pub(super) async fn show(args: ShowArgs, out: &mut Out) -> Result<Done, Fault> {
     }
     out.json(&serde_json::json!({ "id": call.id, "events": events }));
     tell(&call, &events, out);
+    journal::explain(&reader, out);
     Ok(Done::Well)
 }
 

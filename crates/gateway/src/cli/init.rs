@@ -139,7 +139,9 @@ fn turns() -> String {
 
 fn journal() -> String {
     let [days, mib] = journal_defaults();
-    format!("{JOURNAL}#days = {days}\n# ... and no more than this, in MiB.\n#max_mib = {mib}\n")
+    format!(
+        "{JOURNAL}#days = {days}\n# ... and no more than this, in MiB.\n#max_mib = {mib}\n{KEY}"
+    )
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Fault> {
@@ -210,6 +212,12 @@ const JOURNAL: &str = r#"# What happened on every call is kept: see `offhook tai
 # For so many days ...
 "#;
 
+const KEY: &str = r#"# Numbers and words are encrypted on the disk with a key from `offhook journal key`, kept elsewhere.
+#key = "env:OFFHOOK_JOURNAL_KEY"
+# Keys that were used before, for as long as there are entries that only they open.
+#old_keys = []
+"#;
+
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
 #[recordings]
 #dir = "recordings"
@@ -238,6 +246,7 @@ mod tests {
         // What is a secret of the test's machine is not there.
         let on = on.replace("\"env:PIGEON_WHISTLE\"", "\"tweet\"");
         let on = on.replace("\"env:ORACLE_API_KEY\"", "\"sesame\"");
+        let on = on.replace("\nkey = \"env:OFFHOOK_JOURNAL_KEY\"\n", "\n");
         let loaded = check(&on).expect("the file is right with everything switched on");
         assert_eq!(loaded.plan.numbers.len(), 1);
         assert_eq!(loaded.plan.agents.len(), LISTS.agents.len());

@@ -167,9 +167,9 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
     let path = cli.config;
     let done = match cli.command {
         Command::Call(args) => call::run(args, path, out).await,
-        Command::Calls(args) => calls::run(args, out).await,
+        Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,
-        Command::Show(args) => calls::show(args, out).await,
+        Command::Show(args) => calls::show(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::End(args) => steer::end(args, out).await,
@@ -177,7 +177,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,
         Command::Token(args) => token::run(args, out).await,
-        Command::Tail(args) => tail::run(args, out).await,
+        Command::Tail(args) => tail::run(args, path, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Init => init::run(path, out).await,
         Command::Config(args) => config::run(args, path, out).await,

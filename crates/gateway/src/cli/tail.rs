@@ -1,5 +1,6 @@
 //! `offhook tail`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -8,8 +9,8 @@ use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use super::feed::Feed;
-use super::{Done, Out, story};
-use crate::journal::{Reader, Wanted};
+use super::{Done, Out, journal, story};
+use crate::journal::{Keys, Reader, Wanted};
 use crate::state::{self, Running};
 
 /// Which events.
@@ -24,12 +25,13 @@ pub(super) struct Args {
 }
 
 /// Prints events as they happen, until stopped; goes on when the gateway restarts.
-pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let since = match &args.since {
         Some(text) => moment(text, Timestamp::now())?,
         None => Timestamp::now(),
     };
     let mut tail = Tail {
+        keys: journal::keys(config.as_deref(), out),
         call: args.call,
         since: since.as_millisecond(),
         after: 0,
@@ -57,6 +59,7 @@ pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
 }
 
 struct Tail {
+    keys: Keys,
     call: Option<String>,
     since: i64,
     after: u64,
@@ -79,6 +82,7 @@ impl Tail {
             // There has never been a gateway: nothing is missed.
             return Ok(());
         };
+        let reader = reader.with_keys(self.keys.clone());
         loop {
             let wanted = Wanted {
                 after: self.after,
@@ -87,6 +91,7 @@ impl Tail {
             };
             let rows = reader.after(&wanted).await?;
             if rows.is_empty() {
+                journal::explain(&reader, out);
                 return Ok(());
             }
             for row in rows {

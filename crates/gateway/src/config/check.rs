@@ -48,7 +48,8 @@ pub(super) fn check(
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
-    let keep = journal::keep(root.section("journal", &mut found), &mut found);
+    let section = root.section("journal", &mut found);
+    let (keep, keys) = journal::journal(section, &outside, &mut found);
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
@@ -68,6 +69,7 @@ pub(super) fn check(
         }),
         recordings,
         keep,
+        keys,
     };
     let warnings = found.into_result()?;
     let marks = Marks::of(file, &plugs.behind);

@@ -23,7 +23,7 @@ mod section;
 mod tests;
 
 pub(crate) use file::shown;
-pub(crate) use journal::defaults as journal_defaults;
+pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
 pub use plan::Plan;
 pub use problem::{ConfigProblem, Place, Severity};
@@ -56,9 +56,11 @@ pub struct Loaded {
 /// Building carriers may make HTTP clients, so the TLS provider must be installed before.
 pub fn load(path: &Path, lists: &Lists) -> Result<Loaded, Vec<ConfigProblem>> {
     let file = file::File::read(path)?;
-    check::check(&file, &file::shown(path), lists, &|name| {
-        std::env::var(name).ok()
-    })
+    check::check(&file, &file::shown(path), lists, &outside_env)
+}
+
+fn outside_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Where the configuration is: what `--config` or `OFFHOOK_CONFIG` says, else `offhook.toml` here,

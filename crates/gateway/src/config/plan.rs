@@ -10,7 +10,7 @@ use call::{Number, Phrases, Policy, Private};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
-use crate::journal::Keep;
+use crate::journal::{Keep, Keys};
 
 /// Everything the gateway was told.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Plan {
     pub recordings: Option<PathBuf>,
     /// How much of what happened is kept.
     pub keep: Keep,
+    /// What it is encrypted with.
+    pub keys: Keys,
 }
 
 /// One of our numbers.

@@ -186,6 +186,10 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[journal]\nday = 3", 21, &["`day`", "did you mean `days`?"]),
     ("[turns]\nbarge_in_ms = 300", "[journal]\ndays = 0", 21, &["`days`", "from 1 to 36500"]),
     ("[turns]\nbarge_in_ms = 300", "[journal]\nmax_mib = 1", 21, &["`max_mib`", "from 16"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nkey = \"SuperSecretValue77\"", 21, &["`key`", "in the configuration itself", "`env:NAME`"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nkey = \"env:WHISTLE\"", 21, &["`key`", "is no key", "`offhook journal key`"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nold_keys = [\"env:NOPE\"]", 21, &["`old_keys`", "NOPE", "not set"]),
+    ("[turns]\nbarge_in_ms = 300", "[journal]\nkey = \"file:open\"", 21, &["`key`", "everyone on this machine can read", "chmod 600"]),
     // Wrong types.
     ("\"127.0.0.1:8787\"", "8787", 2, &["`listen`", "a string", "a number"]),
     ("[server]", "[[server]]", 1, &["`server`", "a table", "a list"]),

@@ -5,8 +5,12 @@
 //! entry carries a hash of itself and of the one before, so that nothing can be changed unseen.
 
 mod chain;
+#[cfg(test)]
+mod damage;
 mod log;
+mod mark;
 mod reader;
+mod seal;
 mod store;
 mod writer;
 
@@ -18,9 +22,11 @@ use std::time::Duration;
 use ports::{Blame, Fault, code};
 use tokio::sync::watch;
 
-use crate::state::{make_folder, open_file};
+use crate::state::{make_folder, open_file, patiently};
 pub use log::{Began, CallLog, Entry, Parties, Past};
+use mark::Mark;
 pub use reader::{Reader, Row, Summary, Wanted};
+pub use seal::{HIDDEN, Keys, SealKey};
 pub use store::Flaw;
 use store::Store;
 pub use writer::Pen;
@@ -49,28 +55,42 @@ pub struct Journal {
     path: PathBuf,
     pen: Pen,
     durable: watch::Receiver<u64>,
-    /// Held for as long as the gateway lives.
-    _lock: File,
+    keys: Keys,
 }
 
 impl Journal {
     /// Opens the journal in a folder, or begins one.
     ///
     /// # Errors
-    /// Another gateway uses the folder, it cannot be written to, or what is there is no journal.
-    pub fn open(folder: &Path, keep: Keep) -> Result<Arc<Self>, Fault> {
+    /// Another gateway uses the folder, it cannot be written to, or what is there is no journal, or
+    /// one that was sealed with a key that is not among these.
+    pub fn open(folder: &Path, keep: Keep, keys: Keys) -> Result<Arc<Self>, Fault> {
         let lock = lock(folder)?;
         let path = path(folder);
+        let acknowledged = Mark::read(&folder.join(LOCK));
+        let is_new = !path.exists();
         // The database makes what it needs beside it as private as this.
         let private = open_file(&path).map_err(|error| unusable(&path, error));
         private.map(drop)?;
-        let store = Store::open(&path).map_err(|error| unusable(&path, error))?;
-        let (pen, durable) = writer::start(store, keep);
+        let mut store = Store::open(&path).map_err(|error| unusable(&path, error))?;
+        let unknown = store.use_keys(&keys);
+        if let Some(name) = unknown.map_err(|error| unusable(&path, error))? {
+            return Err(locked(&path, &name, &keys));
+        }
+        if is_new && acknowledged > 0 {
+            tracing::warn!("the journal that was here is gone: a new one is begun");
+        } else if let Some(flaw) = store.flaw(acknowledged) {
+            return Err(damaged(&path, flaw));
+        }
+        let mark = Mark::new(lock);
+        let set = mark.set(store.last());
+        set.map_err(|error| unusable(&path, error))?;
+        let (pen, durable) = writer::start(store, mark, keep);
         Ok(Arc::new(Self {
             path,
             pen,
             durable,
-            _lock: lock,
+            keys,
         }))
     }
 
@@ -79,12 +99,18 @@ impl Journal {
         self.pen.clone()
     }
 
+    /// The last entry that is durable, as it goes on.
+    pub fn durable(&self) -> watch::Receiver<u64> {
+        self.durable.clone()
+    }
+
     /// Someone who reads along.
     ///
     /// # Errors
     /// The file cannot be opened any more.
     pub fn reader(&self) -> Result<Reader, Fault> {
-        Reader::open(&self.path, Some(self.durable.clone()))
+        let reader = Reader::open(&self.path, Some(self.durable.clone()))?;
+        Ok(reader.with_keys(self.keys.clone()))
     }
 }
 
@@ -94,16 +120,16 @@ pub fn path(folder: &Path) -> PathBuf {
 }
 
 fn lock(folder: &Path) -> Result<File, Fault> {
-    let path = folder.join("journal.lock");
+    let path = folder.join(LOCK);
     let file = make_folder(folder)
-        .and_then(|()| File::create(&path))
+        .and_then(|()| open_file(&path))
         .map_err(|error| {
             let message = format!("cannot write {}", path.display());
             Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
                 .hint("set XDG_STATE_HOME to a folder you may write to")
                 .because(error)
         })?;
-    file.try_lock().map_err(|error| {
+    patiently(LEAVING, || file.try_lock()).map_err(|error| {
         let message = format!("another gateway keeps its journal in {}", folder.display());
         Fault::new(Blame::Config, code::JOURNAL_TAKEN, message)
             .hint("stop it, or set XDG_STATE_HOME to another folder for this one")
@@ -112,9 +138,45 @@ fn lock(folder: &Path) -> Result<File, Fault> {
     Ok(file)
 }
 
+fn damaged(path: &Path, flaw: Flaw) -> Fault {
+    let Flaw { id, what } = flaw;
+    let message = format!(
+        "the journal {} is damaged: entry {id}: {what}",
+        path.display()
+    );
+    Fault::new(Blame::Config, code::JOURNAL_BROKEN, message).hint(MOVE_AWAY)
+}
+
+const MOVE_AWAY: &str = "look at it with `offhook journal verify`; with journal.db, journal.db-wal and journal.db-shm \
+                         moved away, a new one is begun";
+
+/// A gateway that is ending writes its last entries meanwhile.
+const LEAVING: Duration = Duration::from_millis(500);
+
+/// Who holds it keeps the journal beside it.
+const LOCK: &str = "journal.lock";
+
 fn unusable(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
     let message = format!("the journal {} cannot be used", path.display());
     Fault::new(Blame::Config, code::JOURNAL_BROKEN, message)
-        .hint("look at it with `offhook journal verify`; moved away, a new one is begun")
+        .hint(MOVE_AWAY)
         .because(error)
+}
+
+/// Whoever starts with the wrong key, or without one, would keep entries that nobody can read
+/// together with the others.
+fn locked(path: &Path, name: &str, keys: &Keys) -> Fault {
+    let message = match &keys.seal {
+        Some(key) => format!(
+            "the journal {} was encrypted with the key {name}, and not with {}",
+            path.display(),
+            key.name()
+        ),
+        None => format!(
+            "the journal {} was encrypted with the key {name}, which is not given",
+            path.display()
+        ),
+    };
+    Fault::new(Blame::Config, code::JOURNAL_KEY, message)
+        .hint("give that key as `key` in [journal]; or under `old_keys`, to go on with another or without one")
 }

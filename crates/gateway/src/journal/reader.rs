@@ -1,6 +1,7 @@
 //! Reading along, with a cursor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ports::{Blame, Fault, code};
@@ -9,6 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::mark::Mark;
+use super::seal::Keys;
 use super::store::{self, Flaw};
 use crate::blocking::blocking;
 
@@ -16,8 +19,13 @@ use crate::blocking::blocking;
 #[derive(Clone, Debug)]
 pub struct Reader {
     file: Arc<Mutex<Connection>>,
+    /// Where it says how far the journal was acknowledged.
+    mark: PathBuf,
     /// The last entry that is durable; `None`: nobody writes.
     durable: Option<watch::Receiver<u64>>,
+    keys: Arc<Keys>,
+    /// Whether something was read that none of the keys opens.
+    hidden: Arc<AtomicBool>,
 }
 
 /// Which entries someone wants.
@@ -27,7 +35,9 @@ pub struct Wanted {
     pub after: u64,
     /// Those of this call; `None`: of all.
     pub call: Option<String>,
-    /// Those not before this, in milliseconds since 1970.
+    /// Where nothing is named in `after`: those from the first that is not before this, in
+    /// milliseconds since 1970, or those to come. From there on the order of writing counts alone, so
+    /// that a clock that is set back hides nothing.
     pub since: Option<i64>,
 }
 
@@ -68,8 +78,35 @@ impl Reader {
         })?;
         Ok(Self {
             file: Arc::new(Mutex::new(file)),
+            mark: path.with_file_name(super::LOCK),
             durable,
+            keys: Arc::default(),
+            hidden: Arc::default(),
         })
+    }
+
+    /// The same, and reads what was sealed with these keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = Arc::new(keys);
+        self
+    }
+
+    /// Whether something was read so far that none of the keys opens: it reads [`HIDDEN`].
+    ///
+    /// [`HIDDEN`]: super::HIDDEN
+    pub fn hid_something(&self) -> bool {
+        self.hidden.load(Ordering::Relaxed)
+    }
+
+    /// Opens what was sealed.
+    fn unseal(&self) -> impl Fn(String) -> String + Send + 'static {
+        let (keys, hidden) = (self.keys.clone(), self.hidden.clone());
+        move |entry| {
+            let (entry, some) = keys.open(entry);
+            hidden.fetch_or(some, Ordering::Relaxed);
+            entry
+        }
     }
 
     /// Opens the journal of a folder whose gateway need not run.
@@ -85,8 +122,12 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn after(&self, wanted: &Wanted) -> Result<Vec<Row>, Fault> {
-        let wanted = wanted.clone();
-        self.with(move |file| next(file, &wanted)).await
+        let (mut wanted, unseal) = (wanted.clone(), self.unseal());
+        self.with(move |file| {
+            begin(file, &mut wanted)?;
+            next(file, &wanted, unseal)
+        })
+        .await
     }
 
     /// The next entries, waiting for some where there are none yet, and moves the cursor behind
@@ -95,6 +136,12 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn next(&mut self, wanted: &mut Wanted) -> Result<Option<Vec<Row>>, Fault> {
+        let mut begun = wanted.clone();
+        if begun.since.is_some() {
+            *wanted = self
+                .with(move |file| begin(file, &mut begun).map(|()| begun))
+                .await?;
+        }
         loop {
             if let Some(durable) = &mut self.durable {
                 // What becomes durable from here on is waited for below.
@@ -131,8 +178,13 @@ impl Reader {
     /// The file cannot be read.
     pub async fn memory(&self, call: String) -> Result<Option<(i64, String)>, Fault> {
         let memory = "SELECT at, memory FROM memories WHERE call = ?1";
+        let unseal = self.unseal();
         self.with(move |file| {
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let row = |row: &rusqlite::Row<'_>| {
+                let kept: Value = serde_json::from_str(&unseal(row.get(1)?)).unwrap_or_default();
+                let memory = kept["memory"].as_str().unwrap_or_default();
+                Ok((row.get(0)?, memory.to_owned()))
+            };
             file.query_row(memory, [call], row).optional()
         })
         .await
@@ -143,7 +195,8 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn call(&self, id: String) -> Result<Option<Summary>, Fault> {
-        self.with(move |file| Ok(calls(file, 1, Some(&id))?.pop()))
+        let unseal = self.unseal();
+        self.with(move |file| Ok(calls(file, 1, Some(&id), unseal)?.pop()))
             .await
     }
 
@@ -152,7 +205,8 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn calls(&self, most: usize) -> Result<Vec<Summary>, Fault> {
-        self.with(move |file| calls(file, most, None)).await
+        let unseal = self.unseal();
+        self.with(move |file| calls(file, most, None, unseal)).await
     }
 
     /// Goes through the whole journal; how many entries there are, or what is wrong first.
@@ -160,7 +214,10 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub async fn verify(&self) -> Result<Result<u64, Flaw>, Fault> {
-        self.with(store::verify).await
+        // Looked at first: a gateway that runs moves it on, behind what it writes.
+        let acknowledged = Mark::read(&self.mark);
+        self.with(move |file| store::verify(file, acknowledged))
+            .await
     }
 
     async fn with<T: Send + 'static>(
@@ -181,23 +238,51 @@ impl Reader {
     }
 }
 
-fn next(file: &Connection, wanted: &Wanted) -> rusqlite::Result<Vec<Row>> {
+/// Finds the place where someone begins who knows only since when.
+fn begin(file: &Connection, wanted: &mut Wanted) -> rusqlite::Result<()> {
+    let Some(since) = wanted.since.take().filter(|_| wanted.after == 0) else {
+        return Ok(());
+    };
+    let first = file.query_row(
+        "SELECT min(id) FROM entries WHERE at >= ?1",
+        [since],
+        |row| row.get::<_, Option<u64>>(0),
+    )?;
+    wanted.after = match first {
+        Some(id) => id - 1,
+        None => file.query_row("SELECT id FROM ends WHERE which = 'last'", [], |row| {
+            row.get(0)
+        })?,
+    };
+    Ok(())
+}
+
+fn next(
+    file: &Connection,
+    wanted: &Wanted,
+    unseal: impl Fn(String) -> String,
+) -> rusqlite::Result<Vec<Row>> {
     let mut found = file.prepare_cached(
         "SELECT id, entry FROM entries
-         WHERE id > ?1 AND (?2 IS NULL OR call = ?2) AND (?3 IS NULL OR at >= ?3)
-         ORDER BY id LIMIT ?4",
+         WHERE id > ?1 AND (?2 IS NULL OR call = ?2)
+         ORDER BY id LIMIT ?3",
     )?;
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Row {
             id: row.get(0)?,
-            entry: row.get(1)?,
+            entry: unseal(row.get(1)?),
         })
     };
-    let wanted = params![wanted.after, wanted.call, wanted.since, PAGE];
+    let wanted = params![wanted.after, wanted.call, PAGE];
     found.query_map(wanted, row)?.collect()
 }
 
-fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result<Vec<Summary>> {
+fn calls(
+    file: &Connection,
+    most: usize,
+    only: Option<&str>,
+    unseal: impl Fn(String) -> String,
+) -> rusqlite::Result<Vec<Summary>> {
     let mut found = file.prepare_cached(
         "SELECT first.call, first.entry,
                 (SELECT entry FROM entries last
@@ -207,7 +292,7 @@ fn calls(file: &Connection, most: usize, only: Option<&str>) -> rusqlite::Result
     )?;
     let row = |row: &rusqlite::Row<'_>| {
         let event = |at| -> rusqlite::Result<Value> {
-            let text: String = row.get(at)?;
+            let text = unseal(row.get(at)?);
             Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
         };
         Ok(Summary {

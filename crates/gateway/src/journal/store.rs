@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::chain::{BEGINNING, Hash, link};
+use super::seal::Keys;
 
 /// The journal's file, open for writing.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Store {
     file: Connection,
     id: u64,
     hash: Hash,
+    keys: Keys,
 }
 
 /// Something on its way into the file.
@@ -67,6 +69,7 @@ const SCHEMA: &str = "
         hash BLOB NOT NULL
     ) STRICT;
     CREATE INDEX IF NOT EXISTS by_call ON entries (call, seq);
+    CREATE INDEX IF NOT EXISTS by_time ON entries (at);
     CREATE INDEX IF NOT EXISTS beginnings ON entries (id) WHERE seq = 1;
     CREATE TABLE IF NOT EXISTS legs (call TEXT PRIMARY KEY, leg TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS memories (
@@ -80,6 +83,8 @@ const SCHEMA: &str = "
         id INTEGER NOT NULL,
         hash BLOB NOT NULL
     ) STRICT;
+    -- Which keys sealed entries, and the last each did.
+    CREATE TABLE IF NOT EXISTS seals (key TEXT PRIMARY KEY, id INTEGER NOT NULL) STRICT;
     PRAGMA user_version = 1;
 ";
 
@@ -96,12 +101,61 @@ impl Store {
             params![BEGINNING],
         )?;
         let (id, hash) = end(&file, "last")?;
-        Ok(Self { file, id, hash })
+        let keys = Keys::default();
+        Ok(Self {
+            file,
+            id,
+            hash,
+            keys,
+        })
+    }
+
+    /// Seals new entries as these say. `Some`: there are entries that none of them opens, by the name
+    /// of their key.
+    pub(super) fn use_keys(&mut self, keys: &Keys) -> rusqlite::Result<Option<String>> {
+        let used: Vec<String> = {
+            let mut used = self
+                .file
+                .prepare("SELECT key FROM seals ORDER BY id DESC")?;
+            let names = used.query_map([], |row| row.get(0))?;
+            names.collect::<rusqlite::Result<_>>()?
+        };
+        self.keys = keys.clone();
+        let unknown = |name: &String| !keys.all().any(|it| it.name() == name);
+        Ok(used.into_iter().find(unknown))
     }
 
     /// The newest entry.
     pub(super) fn last(&self) -> u64 {
         self.id
+    }
+
+    /// What is wrong with the newest entries, which is where the next goes, or with how far they go.
+    pub(super) fn flaw(&self, acknowledged: u64) -> Option<Flaw> {
+        let newest = || {
+            let (first, hash) = end(&self.file, "first")?;
+            let from = self.id.saturating_sub(LOOKED_AT);
+            let from = if from <= first {
+                (first, hash)
+            } else {
+                let hash = "SELECT hash FROM entries WHERE id = ?1";
+                let hash = self.file.query_row(hash, [from], |row| row.get(0))?;
+                (from, hash)
+            };
+            walk(&self.file, from)
+        };
+        match flawed(newest) {
+            Ok(Err(flaw)) => Some(flaw),
+            Ok(Ok(last)) if last < acknowledged => Some(Flaw {
+                id: last + 1,
+                what: "entries that were acknowledged are missing",
+            }),
+            Ok(Ok(_)) => None,
+            Err(_) => Some(Flaw {
+                id: self.id,
+                what: "it cannot be read",
+            }),
+        }
     }
 
     /// Makes these durable, all or none, and returns the id of the last.
@@ -123,6 +177,7 @@ impl Store {
                         continue;
                     }
                     Note::Memory { call, at, memory } => {
+                        let memory = kept(&self.keys, call, memory);
                         remember.execute(params![call, at, memory])?;
                         continue;
                     }
@@ -133,8 +188,14 @@ impl Store {
                     Note::Flush(_) => continue,
                 };
                 id += 1;
-                hash = link(&hash, id, &line.entry);
-                insert.execute(params![id, line.call, line.seq, line.at, line.entry, hash])?;
+                let sealed = self.keys.seal(&line.entry);
+                let entry = sealed.as_ref().unwrap_or(&line.entry);
+                hash = link(&hash, id, entry);
+                insert.execute(params![id, line.call, line.seq, line.at, entry, hash])?;
+            }
+            if let Some(key) = &self.keys.seal {
+                let mut used = write.prepare_cached("REPLACE INTO seals VALUES (?1, ?2)")?;
+                used.execute(params![key.name(), id])?;
             }
             let mut end =
                 write.prepare_cached("UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'last'")?;
@@ -177,11 +238,15 @@ impl Store {
             "UPDATE ends SET id = ?1, hash = ?2 WHERE which = 'first'",
             params![old, hash],
         )?;
-        let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
+        // Not simply those of calls without entries: one that just began has none yet.
         write.execute(
-            "DELETE FROM legs WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.call = legs.call)",
-            [],
+            "DELETE FROM legs WHERE call IN (SELECT call FROM entries WHERE id <= ?1) AND NOT EXISTS
+             (SELECT 1 FROM entries WHERE entries.call = legs.call AND entries.id > ?1)",
+            [old],
         )?;
+        let gone = write.execute("DELETE FROM entries WHERE id <= ?1", [old])?;
+        // A key that sealed none of what is left is not needed any more.
+        write.execute("DELETE FROM seals WHERE id <= ?1", [old])?;
         write.commit()?;
         Ok(gone as u64)
     }
@@ -198,6 +263,12 @@ impl Store {
     }
 }
 
+/// What is remembered of a call, as it is kept: sealed as an entry is, for it holds the same words.
+fn kept(keys: &Keys, call: &str, memory: &str) -> String {
+    let plain = serde_json::json!({ "call": call, "seq": 0, "memory": memory }).to_string();
+    keys.seal(&plain).unwrap_or(plain)
+}
+
 /// Opens a journal to look at it only.
 pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
     let file = Connection::open_with_flags(
@@ -208,34 +279,90 @@ pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
     Ok(file)
 }
 
-/// Goes through the whole journal. `Ok(Ok(n))`: its `n` entries are what was written, in order,
-/// and none is missing.
-pub(super) fn verify(file: &Connection) -> rusqlite::Result<Result<u64, Flaw>> {
-    let (mut id, mut hash) = end(file, "first")?;
-    let first = id;
+/// Goes through the whole journal, of which all up to `acknowledged` must be there. `Ok(Ok(n))`: its
+/// `n` entries are what was written, in order, and none is missing.
+pub(super) fn verify(file: &Connection, acknowledged: u64) -> rusqlite::Result<Result<u64, Flaw>> {
+    flawed(|| {
+        let first = end(file, "first")?;
+        Ok(walk(file, first)?.and_then(|last| {
+            if last < acknowledged {
+                let (id, what) = (last + 1, "entries that were acknowledged are missing");
+                return Err(Flaw { id, what });
+            }
+            Ok(last - first.0)
+        }))
+    })
+}
+
+/// Goes through the entries that follow one, to the end; the last there is.
+fn walk(file: &Connection, from: (u64, Hash)) -> rusqlite::Result<Result<u64, Flaw>> {
+    let (mut id, mut hash) = from;
     let last = end(file, "last")?;
-    let mut all = file.prepare("SELECT id, call, seq, at, entry, hash FROM entries ORDER BY id")?;
-    let mut rows = all.query([])?;
-    while let Some(row) = rows.next()? {
-        id += 1;
-        let flaw = |what| Ok(Err(Flaw { id, what }));
-        if row.get::<_, u64>(0)? != id {
+    let mut all = file
+        .prepare("SELECT id, call, seq, at, entry, hash FROM entries WHERE id > ?1 ORDER BY id")?;
+    let mut rows = all.query([id])?;
+    loop {
+        let flaw = |what| Ok(Err(Flaw { id: id + 1, what }));
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) if is_damage(&error) => return flaw("the file is damaged here"),
+            Err(error) => return Err(error),
+        };
+        let line = || -> rusqlite::Result<(u64, String, u64, String, Hash)> {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(4)?,
+                row.get(5)?,
+            ))
+        };
+        let Ok((this, call, seq, entry, kept)) = line() else {
+            return flaw("an entry is not what was written");
+        };
+        if this != id + 1 {
             return flaw("an entry is missing");
         }
-        let entry: String = row.get(4)?;
-        hash = link(&hash, id, &entry);
-        if row.get::<_, Hash>(5)? != hash {
+        if kept != link(&hash, this, &entry) {
             return flaw("an entry is not what was written");
         }
-        if !says(&entry, &row.get::<_, String>(1)?, row.get(2)?) {
+        if !says(&entry, &call, seq) {
             return flaw("an entry is filed under another call");
         }
+        (id, hash) = (this, kept);
     }
     if (id, hash) != last {
         let what = "the end is missing, or is not what was written";
         return Ok(Err(Flaw { id: id + 1, what }));
     }
-    Ok(Ok(id - first))
+    Ok(Ok(id))
+}
+
+/// What cannot be read because it is damaged is a flaw, and not a reason to try again.
+fn flawed<T>(
+    read: impl FnOnce() -> rusqlite::Result<Result<T, Flaw>>,
+) -> rusqlite::Result<Result<T, Flaw>> {
+    read().or_else(|error| {
+        if !is_damage(&error) {
+            return Err(error);
+        }
+        let what = "the file is damaged, or is no journal";
+        Ok(Err(Flaw { id: 1, what }))
+    })
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    !matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OutOfMemory
+        )
+    )
 }
 
 /// Whether an entry is of this call and has this place in it.
@@ -256,6 +383,8 @@ fn end(file: &Connection, which: &str) -> rusqlite::Result<(u64, Hash)> {
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
+/// So many of the newest entries are looked at before more are written behind them.
+const LOOKED_AT: u64 = 1_000;
 /// So many entries are forgotten at once: writing does not wait long for it.
 const AT_ONCE: u64 = 5_000;
 /// How long one process waits for another that has the file.
@@ -291,32 +420,56 @@ mod tests {
 
     fn flawless(file: &Connection) -> bool {
         // A journal that cannot even be read is found out as well.
-        verify(file).is_ok_and(|it| it.is_ok())
+        verify(file, 0).is_ok_and(|it| it.is_ok())
     }
 
     #[test]
     fn what_was_written_is_found_again_after_a_restart() {
         let (folder, store) = written(50);
-        assert_eq!(verify(&store.file), Ok(Ok(50)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(50)));
         drop(store);
         let mut store = Store::open(&folder.path().join("it.db")).expect("it is there");
         assert_eq!(store.last(), 50);
         assert_eq!(store.append(&[line(50)]), Ok(51));
-        assert_eq!(verify(&store.file), Ok(Ok(51)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(51)));
     }
 
     #[test]
     fn forgetting_the_oldest_leaves_a_whole_journal() {
         let (_folder, mut store) = written(50);
         assert_eq!(store.prune(10_000, u64::MAX), Ok(10));
-        assert_eq!(verify(&store.file), Ok(Ok(40)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(40)));
         assert_eq!(store.prune(10_000, u64::MAX), Ok(0));
         assert_eq!(store.append(&[line(50)]), Ok(51));
-        assert_eq!(verify(&store.file), Ok(Ok(41)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(41)));
         assert_eq!(store.prune(i64::MAX, u64::MAX), Ok(41));
-        assert_eq!(verify(&store.file), Ok(Ok(0)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(0)));
         assert_eq!(store.append(&[line(51)]), Ok(52));
-        assert_eq!(verify(&store.file), Ok(Ok(1)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(1)));
+    }
+
+    #[test]
+    fn a_leg_is_kept_for_as_long_as_its_call() {
+        let (_folder, mut store) = written(9);
+        let leg = |call: &str| Note::Leg {
+            call: call.to_owned(),
+            leg: "CA1".to_owned(),
+        };
+        // The second has begun, and nothing has happened on it yet.
+        let legs = [leg("call-0"), leg("call-new")];
+        assert_eq!(store.append(&legs), Ok(9));
+        let legs = |store: &Store| {
+            let mut all = store
+                .file
+                .prepare("SELECT call FROM legs ORDER BY call")
+                .expect("SQL");
+            let calls = all.query_map([], |row| row.get(0)).expect("SQL");
+            calls.map(|it| it.expect("a text")).collect::<Vec<String>>()
+        };
+        assert_eq!(store.prune(3_000, u64::MAX), Ok(3));
+        assert_eq!(legs(&store), ["call-0", "call-new"]);
+        assert_eq!(store.prune(i64::MAX, u64::MAX), Ok(6));
+        assert_eq!(legs(&store), ["call-new"]);
     }
 
     #[test]
@@ -333,7 +486,7 @@ mod tests {
         }
         assert!(store.used().expect("it can be read") <= half);
         assert!((8_000..13_000).contains(&gone), "{gone} of 20000 are gone");
-        assert_eq!(verify(&store.file), Ok(Ok(20_000 - gone)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(20_000 - gone)));
     }
 
     #[test]
@@ -349,7 +502,7 @@ mod tests {
         }
         assert_eq!(store.prune(100 * 60_000, u64::MAX), Ok(0));
         assert_eq!(store.prune(101 * 60_000, u64::MAX), Ok(1));
-        assert_eq!(verify(&store.file), Ok(Ok(4)));
+        assert_eq!(verify(&store.file, 0), Ok(Ok(4)));
         let order: Vec<u64> = {
             let mut all = store
                 .file

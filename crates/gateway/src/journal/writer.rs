@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Keep;
 use super::log::Entry;
+use super::mark::Mark;
 use super::reader::Summary;
 use super::store::{Line, Note, Store};
 
@@ -131,12 +132,13 @@ impl Pen {
 }
 
 /// Starts the thread. It ends when the last pen is gone, having written everything.
-pub(super) fn start(store: Store, keep: Keep) -> (Pen, watch::Receiver<u64>) {
+pub(super) fn start(store: Store, mark: Mark, keep: Keep) -> (Pen, watch::Receiver<u64>) {
     let (lines, coming) = sync_channel(WAITING);
     let (durable, seen) = watch::channel(store.last());
     let sick = Arc::new(AtomicBool::new(false));
     let writer = Writer {
         store,
+        mark,
         keep,
         coming,
         durable,
@@ -150,6 +152,7 @@ pub(super) fn start(store: Store, keep: Keep) -> (Pen, watch::Receiver<u64>) {
 
 struct Writer {
     store: Store,
+    mark: Mark,
     keep: Keep,
     coming: Receiver<Note>,
     durable: watch::Sender<u64>,
@@ -188,6 +191,9 @@ impl Writer {
         loop {
             match self.store.append(batch) {
                 Ok(last) => {
+                    if let Err(error) = self.mark.set(last) {
+                        tracing::debug!(%error, "the mark beside the journal cannot be set");
+                    }
                     self.durable.send_replace(last);
                     for note in batch.drain(..) {
                         if let Note::Flush(done) = note {
@@ -285,34 +291,211 @@ const APART: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use call::Private;
+    use call::event::{Party, Why};
     use jiff::SignedDuration;
+    use serde_json::Value;
 
     use super::*;
-    use crate::journal::{CallLog, Parties};
-
-    fn log(pen: Pen) -> CallLog {
-        let parties = Parties {
-            direction: "inbound",
-            number: "+15550001111".into(),
-            caller: None,
-            carrier: "a".to_owned(),
-            agent: "b".to_owned(),
-        };
-        CallLog::new("call-1".to_owned(), parties, pen)
-    }
+    use crate::journal::{CallLog, Journal, Keys, Parties, Reader, SealKey, Wanted};
 
     #[tokio::test]
     async fn what_was_written_before_a_flush_is_durable_after_it() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let store = Store::open(&folder.path().join("it.db")).expect("the folder is ours");
-        let (pen, durable) = start(store, Keep::default());
-        let log = log(pen.clone());
+        let journal = Journal::open(folder.path(), Keep::default(), Keys::default());
+        let journal = journal.expect("the folder is ours");
+        let pen = journal.pen();
+        let log = CallLog::new("call-1".to_owned(), parties(), pen.clone());
         for _ in 0..500 {
             log.push(Instant::now(), Event::AgentStalled);
         }
         pen.flush().await;
-        assert_eq!(*durable.borrow(), 500);
+        assert_eq!(*journal.durable.borrow(), 500);
         Pen::dry().flush().await;
+    }
+
+    /// Each with this wherever something private goes.
+    const CANARY: &str = "canary";
+    const KEY_PRESSED: char = '☎';
+
+    fn every_event() -> Vec<Event> {
+        let text = || Private::from(CANARY);
+        let digit = Private::new(KEY_PRESSED);
+        let (by, why) = (Party::Caller, Why::HungUp);
+        let code = code::AGENT_TIMEOUT;
+        let all = vec![
+            Event::Dialed,
+            Event::Offered,
+            Event::Ringing,
+            Event::Answered,
+            Event::Connected,
+            Event::Disconnected,
+            Event::Reconnected { gap_ms: 1 },
+            Event::CallerSpeechStarted,
+            Event::CallerSpeechEnded,
+            Event::CallerHearing { text: text() },
+            Event::CallerSaid { text: text() },
+            Event::CallerPressed { digit },
+            Event::AgentTurnStarted { text: text() },
+            Event::AgentSaid { text: text() },
+            Event::AgentInterrupted {
+                heard: text(),
+                unheard: text(),
+            },
+            Event::AgentTookMessage {
+                name: text(),
+                text: text(),
+            },
+            Event::AgentStalled,
+            Event::AgentFailed { code },
+            Event::SpeechFailed { code },
+            Event::Ended(End { by, why }),
+        ];
+        // Here the compiler asks whoever adds an event, or something to one, to add it above too.
+        for event in &all {
+            match event {
+                Event::Dialed
+                | Event::Offered
+                | Event::Ringing
+                | Event::Answered
+                | Event::Connected
+                | Event::Disconnected
+                | Event::Reconnected { gap_ms: _ }
+                | Event::Ended(End { by: _, why: _ })
+                | Event::CallerSpeechStarted
+                | Event::CallerSpeechEnded
+                | Event::CallerHearing { text: _ }
+                | Event::CallerSaid { text: _ }
+                | Event::CallerPressed { digit: _ }
+                | Event::AgentTurnStarted { text: _ }
+                | Event::AgentSaid { text: _ }
+                | Event::AgentInterrupted {
+                    heard: _,
+                    unheard: _,
+                }
+                | Event::AgentTookMessage { name: _, text: _ }
+                | Event::AgentStalled
+                | Event::AgentFailed { code: _ }
+                | Event::SpeechFailed { code: _ } => {}
+            }
+        }
+        all
+    }
+
+    fn parties() -> Parties {
+        Parties {
+            direction: "inbound",
+            number: CANARY.into(),
+            caller: Some(CANARY.into()),
+            carrier: "a".to_owned(),
+            agent: "b".to_owned(),
+        }
+    }
+
+    /// Every byte of every file of a folder.
+    fn bytes(folder: &Path) -> Vec<u8> {
+        let files = std::fs::read_dir(folder).expect("it is there");
+        let read = |file: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read(file.expect("it is there").path()).expect("it is ours")
+        };
+        files.flat_map(read).collect()
+    }
+
+    fn holds(bytes: &[u8], what: &str) -> bool {
+        bytes.windows(what.len()).any(|it| it == what.as_bytes())
+    }
+
+    fn keys() -> Keys {
+        Keys {
+            seal: SealKey::parse(&SealKey::random()),
+            old: Vec::new(),
+        }
+    }
+
+    /// Writes a call in which everything happens, and returns all there is as a reader with these keys
+    /// sees it, and as it is on the disk.
+    async fn written(folder: &Path, keys: &Keys) -> Result<(Vec<String>, Vec<u8>), Fault> {
+        let journal = Journal::open(folder, Keep::default(), keys.clone())?;
+        let log = CallLog::new("call-1".to_owned(), parties(), journal.pen());
+        for event in every_event() {
+            log.push(Instant::now(), event);
+        }
+        // The call has ended; what is remembered of another is kept as well as it is.
+        journal.pen().remember("call-2", || CANARY.to_owned());
+        journal.pen().flush().await;
+        let remembered = journal.reader()?.memory("call-2".to_owned()).await?;
+        assert_eq!(remembered.map(|(_, it)| it).as_deref(), Some(CANARY));
+        let rows = journal.reader()?.after(&Wanted::default()).await?;
+        assert!(journal.reader()?.verify().await?.is_ok());
+        // While it is open: what has not found its way into the main file yet is to be seen, too.
+        let found = bytes(folder);
+        Ok((rows.into_iter().map(|it| it.entry).collect(), found))
+    }
+
+    #[tokio::test]
+    async fn nothing_private_reaches_the_disk_unless_it_is_sealed() {
+        let (open, sealed) = (tempfile::tempdir(), tempfile::tempdir());
+        let (open, sealed) = (open.expect("a folder"), sealed.expect("a folder"));
+        let plain = written(open.path(), &Keys::default()).await;
+        let (plain, found) = plain.expect("the folder is ours");
+        // So it would be found.
+        assert!(holds(&found, CANARY) && holds(&found, &KEY_PRESSED.to_string()));
+        let keys = keys();
+        let read = written(sealed.path(), &keys).await;
+        let (read, found) = read.expect("the folder is ours");
+        assert!(holds(&found, "agent.took_message"), "the file is read");
+        assert!(!holds(&found, CANARY) && !holds(&found, &KEY_PRESSED.to_string()));
+        let said = |rows: &[String]| {
+            let rows = rows.iter().map(|it| {
+                let mut row: Value = serde_json::from_str(it).expect("it is JSON");
+                let stamps = row.as_object_mut().expect("it is an object");
+                stamps.retain(|name, _| name != "time" && name != "ms");
+                row
+            });
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(said(&read), said(&plain), "with the key it is the same");
+        let blind = Reader::of_folder(sealed.path()).expect("it is there");
+        let rows = blind.after(&Wanted::default()).await.expect("it is ours");
+        assert!(blind.hid_something());
+        assert!(rows.iter().all(|it| !it.entry.contains(CANARY)));
+        assert!(rows[0].entry.contains(r#""caller":"•••""#), "{:?}", rows[0]);
+        assert!(rows[0].entry.contains(r#""carrier":"a""#), "{:?}", rows[0]);
+    }
+
+    #[tokio::test]
+    async fn a_journal_is_not_written_on_with_the_wrong_key() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        // Encryption is turned on later: both kinds can be read.
+        let before = written(folder.path(), &Keys::default()).await;
+        let before = before.expect("the folder is ours").0.len();
+        let keys = keys();
+        let (both, _) = written(folder.path(), &keys).await.expect("it is new");
+        assert_eq!(both.len(), 2 * before);
+        assert!(both.iter().all(|it| !it.contains(crate::journal::HIDDEN)));
+        for wrong in [Keys::default(), self::keys()] {
+            let fault = written(folder.path(), &wrong).await;
+            let fault = fault.expect_err("it is another key");
+            assert_eq!(fault.code, code::JOURNAL_KEY);
+            let name = keys.seal.as_ref().map(SealKey::name).expect("there is one");
+            assert!(fault.message.contains(name) && fault.hint.is_some());
+        }
+        // Another key, and then none: what was written before can be read with the old ones.
+        let second = Keys {
+            seal: self::keys().seal,
+            old: keys.seal.clone().into_iter().collect(),
+        };
+        let (all, _) = written(folder.path(), &second).await.expect("it is known");
+        assert_eq!(all.len(), 3 * before);
+        let none = Keys {
+            seal: None,
+            old: [keys.seal, second.seal].into_iter().flatten().collect(),
+        };
+        let (all, _) = written(folder.path(), &none).await.expect("they are known");
+        assert_eq!(all.len(), 4 * before);
+        assert!(all.iter().all(|it| !it.contains(crate::journal::HIDDEN)));
     }
 
     #[test]

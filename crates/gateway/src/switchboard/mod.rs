@@ -81,7 +81,7 @@ impl Switchboard {
     /// # Errors
     /// The journal in that folder cannot be kept.
     pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
-        let journal = Journal::open(&state, plan.keep)?;
+        let journal = Journal::open(&state, plan.keep, plan.keys.clone())?;
         let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
