@@ -81,6 +81,23 @@ impl Gateway {
         }
     }
 
+    /// Stops without hanging up on anyone: begins no new calls, waits for `patience` whether those
+    /// that are up end by themselves, or until it is `hurried`, and lets go of the others for the next
+    /// gateway. Returns how many those are.
+    pub async fn hand_over(self, patience: Duration, hurried: impl Future<Output = ()>) -> usize {
+        let board = &self.board;
+        tokio::select! {
+            () = board.drain(patience) => {}
+            () = hurried => {}
+        }
+        let up = board.hand_over().await;
+        let flushed = board.journal().pen();
+        let _ = tokio::time::timeout(FLUSHED, flushed.flush()).await;
+        // Whoever reads the calls' events has yet to be told of their ends.
+        tokio::time::sleep(LAST_NEWS).await;
+        up
+    }
+
     /// Ends every call, waits for carriers to confirm, and stops.
     pub async fn close(self, patience: Duration) {
         self.board.hang_up_all(patience).await;
@@ -118,5 +135,8 @@ impl Drop for Gateway {
         }
     }
 }
+
+/// How long a slow disk has to keep what happened last.
+const FLUSHED: Duration = Duration::from_secs(8);
 
 const LAST_NEWS: Duration = Duration::from_millis(150);

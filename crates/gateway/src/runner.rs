@@ -64,6 +64,8 @@ pub enum Control<L> {
     News(input::Carrier),
     /// By its owner.
     Command(input::Command),
+    /// Let go of the call, and of this when that is done: another process takes it up.
+    Leave(mpsc::Sender<()>),
     /// Its sound has arrived.
     Sound(Box<Attached<L>>),
     /// Somebody wants to know all it was told up to now.
@@ -89,7 +91,7 @@ pub async fn run<L: Line>(
     runner.remember();
     runner.perform(began, first);
     let mut timer = Box::pin(sleep_until(Instant::now()));
-    while !runner.flight.is_over() {
+    while !runner.flight.is_over() && runner.left.is_none() {
         runner.arm(timer.as_mut());
         let happened = runner.next(timer.as_mut()).await;
         runner.take(happened).await;
@@ -117,6 +119,8 @@ struct Runner<L> {
     /// What was cut so far: sound that was already being made of it comes too late.
     barred: UtteranceId,
     notebook: Notebook,
+    /// The call goes on without this process; whoever wanted that waits until this is dropped.
+    left: Option<mpsc::Sender<()>>,
     found: Vec<Found>,
 }
 
@@ -171,6 +175,7 @@ impl<L: Line> Runner<L> {
                 written: None,
                 next: Instant::now(),
             },
+            left: None,
             found: Vec::new(),
         }
     }
@@ -216,6 +221,10 @@ impl<L: Line> Runner<L> {
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
+            Happened::Control(Control::Leave(left)) => {
+                self.remember();
+                self.left = Some(left);
+            }
             Happened::Control(Control::Sound(attached)) => self.attach(*attached).await,
             Happened::Control(Control::Flight(asked)) => self.hand_out(asked),
             Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),

@@ -106,6 +106,8 @@ pub const JOURNAL_BROKEN: &str = "journal.broken";
 pub const JOURNAL_KEY: &str = "journal.key";
 /// Another gateway keeps its journal in the same place.
 pub const JOURNAL_TAKEN: &str = "journal.taken";
+/// The gateway is stopping, and begins no new calls.
+pub const GATEWAY_STOPPING: &str = "gateway.stopping";
 /// A part of the gateway broke.
 pub const GATEWAY_BROKEN: &str = "gateway.broken";
 /// A flight recording is damaged, or is none.

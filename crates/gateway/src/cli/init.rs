@@ -203,6 +203,7 @@ const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.
 #filler = "One moment, please."
 # When it failed once.
 #apology = "Sorry, I did not get that. Could you say it again?"
+#back = "Sorry, the line was gone for a moment."
 # When it keeps failing, the line is silent, or time is up.
 #goodbye = "I am sorry, I have to end this call now. Goodbye."
 "#;

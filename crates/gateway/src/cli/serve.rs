@@ -13,7 +13,7 @@ use crate::rulebook::{Rulebook, Source};
 use crate::state::{self, Running};
 use crate::switchboard::Lost;
 
-/// Serves until told to stop, then hangs up politely.
+/// Serves until told to stop. Calls that are up then go on with the next gateway.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let path = crate::config::find(config.as_deref());
     let loaded = match load_file(&path, out) {
@@ -28,22 +28,41 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
     let (gateway, lost) = Gateway::start_from(source, loaded, state::folder()).await?;
     let asked = tokio::spawn(asked_to_reload(gateway.rulebook.clone()));
     // From here on carriers are answered, so from here on it stops politely.
-    let stopped = stopped();
-    tokio::pin!(stopped);
+    let mut signals = Signals::new();
     let running = Running::announce(&gateway, &path)?;
-    tokio::select! {
-        () = &mut stopped => {}
-        warm = serve(&gateway, lost, out) => match warm {
-            Ok(()) => stopped.await,
-            Err(fault) => {
-                running.withdraw();
-                return Err(fault);
-            }
+    let warm = tokio::select! {
+        early = signals.next() => Ok(Some(early)),
+        warm = serve(&gateway, lost, out) => warm.map(|()| None),
+    };
+    let signal = match warm {
+        Ok(Some(early)) => early,
+        Ok(None) => signals.next().await,
+        Err(fault) => {
+            running.withdraw();
+            return Err(fault);
         }
-    }
-    out.line("stopping: ending the calls that are up");
+    };
     asked.abort();
-    gateway.close(PATIENCE).await;
+    let patience = match signal {
+        Signal::Terminate => gateway.board.plan().drain,
+        // Whoever sits before it wants it to stop now.
+        Signal::Interrupt => Duration::ZERO,
+    };
+    if !patience.is_zero() {
+        let seconds = patience.as_secs();
+        out.line(format_args!(
+            "stopping: calls that are up have {seconds} s to end; once more to stop now"
+        ));
+    }
+    let hurried = async {
+        let _ = signals.next().await;
+    };
+    let left = gateway.hand_over(patience, hurried).await;
+    if left > 0 {
+        out.line(format_args!(
+            "calls that go on: {left}; start `offhook serve` again within 15 s to take them up"
+        ));
+    }
     running.withdraw();
     Ok(Done::Well)
 }
@@ -88,17 +107,37 @@ async fn asked_to_reload(rulebook: Option<Arc<Rulebook>>) {
     }
 }
 
-/// Waits for Ctrl-C or a polite kill.
-async fn stopped() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// How one is told to stop.
+struct Signals {
+    /// `None`: the system has no such thing, or no room for it.
+    terminate: Option<tokio::signal::unix::Signal>,
 }
 
-/// How long calls have to end before the process does.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// What one was told.
+enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// A polite kill.
+    Terminate,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) -> Signal {
+        let terminated = async {
+            match &mut self.terminate {
+                Some(terminate) => drop(terminate.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => Signal::Interrupt,
+            () = terminated => Signal::Terminate,
+        }
+    }
+}

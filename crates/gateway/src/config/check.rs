@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use call::{Number, Phrases};
 use ports::Settings;
@@ -53,10 +54,12 @@ pub(super) fn check(
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
-    let (listen, public_url) = server.unwrap_or_else(|| (default_listen(), String::new()));
+    let (listen, public_url, drain) =
+        server.unwrap_or_else(|| (default_listen(), String::new(), Duration::ZERO));
     let plan = Plan {
         listen,
         public_url,
+        drain,
         carriers: built(carriers),
         numbers,
         agents: built(agents),
@@ -97,9 +100,10 @@ fn built<T>(named: Named<T>) -> BTreeMap<String, T> {
     named.into_iter().filter_map(well).collect()
 }
 
-fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, String)> {
+fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, String, Duration)> {
     let listen = server.text("listen", found);
     let public_url = server.text("public_url", found);
+    let drain = server.number("drain_seconds", 0..=3_600, found);
     let hint = "write the address that carriers reach this gateway at: \
                 `public_url = \"https://voice.example.com\"`";
     server.require("public_url", hint, found);
@@ -111,7 +115,8 @@ fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, 
         None => (!written).then(default_listen),
     };
     let public_url = public_url.and_then(|url| public_address(url, found));
-    Some((listen?, public_url?))
+    let drain = drain.map_or(DEFAULT_DRAIN, |it| Duration::from_secs(it.value));
+    Some((listen?, public_url?, drain))
 }
 
 fn address(listen: Spot<&str>, found: &mut Findings) -> Option<SocketAddr> {
@@ -123,6 +128,9 @@ fn address(listen: Spot<&str>, found: &mut Findings) -> Option<SocketAddr> {
     }
     address
 }
+
+/// How long a gateway that is told to stop waits for its calls to end by themselves.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8787))
@@ -343,6 +351,7 @@ fn phrases(mut section: Section<'_>, found: &mut Findings) -> Phrases {
     };
     set("filler", &mut phrases.filler);
     set("apology", &mut phrases.apology);
+    set("back", &mut phrases.back);
     set("goodbye", &mut phrases.goodbye);
     section.close(found);
     phrases

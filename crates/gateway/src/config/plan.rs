@@ -19,6 +19,9 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// What carriers call us by: `http(s)://…` without a slash at the end.
     pub public_url: String,
+    /// How long calls may go on once the gateway is told to stop. Those that are up then are handed
+    /// to the next one.
+    pub drain: Duration,
     /// By the name of their table.
     pub carriers: BTreeMap<String, Carrier>,
     /// Our numbers.

@@ -13,6 +13,7 @@ mod wish;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -52,6 +53,7 @@ pub struct Switchboard {
     claims: Claims,
     voices: Voices,
     desk: Mutex<Desk>,
+    stopping: AtomicBool,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -90,6 +92,7 @@ impl Switchboard {
             claims,
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
+            stopping: AtomicBool::new(false),
         }))
     }
 
@@ -132,7 +135,7 @@ impl Switchboard {
 
     /// Whether a wish would be granted now, before anything is spent on it.
     async fn may_wish(&self, wish: &Wish) -> Result<(), Fault> {
-        self.journal.pen().check()?;
+        self.is_open()?;
         let dialled = self.dialled().await?.count();
         self.may_dial(&self.desk(), &wish.to, dialled)?;
         wish.purpose.check()
@@ -291,13 +294,50 @@ impl Switchboard {
             .collect()
     }
 
+    /// Begins no new calls from now on, and waits for those that are up, or until `patience` is over.
+    pub async fn drain(&self, patience: Duration) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let over = async {
+            for record in self.up() {
+                record.log.ended().await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, over).await;
+    }
+
+    /// Lets go of every call that is up, so that another gateway can take it up, and returns how many
+    /// those are. Nobody is hung up on.
+    pub async fn hand_over(&self) -> usize {
+        self.stopping.store(true, Ordering::Relaxed);
+        let up = self.up();
+        let (left, mut all_left) = mpsc::channel(1);
+        for record in &up {
+            let _ = record.control.send(Control::Leave(left.clone())).await;
+        }
+        drop(left);
+        // Nothing is ever sent: it closes when the last call has let go.
+        let _ = tokio::time::timeout(LEAVING, all_left.recv()).await;
+        up.len()
+    }
+
+    fn up(&self) -> Vec<Arc<Record>> {
+        let calls = self.calls().into_iter();
+        calls.filter(|it| !it.log.is_closed()).collect()
+    }
+
+    /// Whether new calls may begin.
+    fn is_open(&self) -> Result<(), Fault> {
+        if self.stopping.load(Ordering::Relaxed) {
+            let message = "the gateway is stopping, and begins no new calls";
+            return Err(Fault::new(Blame::Gateway, code::GATEWAY_STOPPING, message)
+                .hint("ask again when it has been started again"));
+        }
+        self.journal.pen().check()
+    }
+
     /// Ends every call and waits until all are over, or until `patience` is.
     pub async fn hang_up_all(&self, patience: Duration) {
-        let up: Vec<_> = self
-            .calls()
-            .into_iter()
-            .filter(|it| !it.log.is_closed())
-            .collect();
+        let up = self.up();
         let all = async {
             for record in &up {
                 record.hang_up().await;
@@ -314,7 +354,7 @@ impl Switchboard {
     /// # Errors
     /// Says what is missing: the journal, or ears and mouth that are still being loaded.
     pub fn ready(&self) -> Result<(), Fault> {
-        self.journal.pen().check()?;
+        self.is_open()?;
         if self.needs_voice() && !self.voices.are_loaded() {
             let message = "ears and mouth are still being loaded";
             return Err(Fault::new(Blame::Gateway, code::SPEECH_OVERLOADED, message)
@@ -370,7 +410,7 @@ impl Switchboard {
             );
             return Err(fault.hint("add the number called as [numbers.\"+…\"]"));
         };
-        self.journal.pen().check()?;
+        self.is_open()?;
         self.may_answer(&self.desk(), from)?;
         let answerer = answerer(&plan, &ours.agent)?;
         let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
@@ -537,6 +577,9 @@ impl Desk {
         self.calls.get(&id).is_none_or(|it| it.log.is_closed())
     }
 }
+
+/// How long calls have to let go of their sound.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// How much a call may be told at once.
 const CONTROL: usize = 64;

@@ -31,6 +31,17 @@ impl Serving {
     }
 }
 
+impl Serving {
+    /// Asks it to stop, as a service's keeper does, and waits until it has.
+    fn stop(mut self) {
+        let mut kill = Command::new("kill");
+        let sent = kill.args(["-TERM", &self.0.id().to_string()]).status();
+        assert!(sent.expect("there is a kill").success());
+        let ended = self.0.wait().expect("it is ours");
+        assert!(ended.success(), "{ended}");
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -70,7 +81,7 @@ impl Scene {
         exchange.set_number(OURS, &door("voice"), &door("status"));
         let place = tempfile::tempdir().expect("there is a temporary folder");
         let text = format!(
-            "[server]\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
+            "[server]\ndrain_seconds = 1\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
              [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
              [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n"
         );
@@ -151,6 +162,24 @@ async fn a_call_outlives_its_gateway_where_the_carrier_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_outlives_its_gateway_where_the_carrier_only_waits() {
     survives(Abrupt::Stays).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_when_its_gateway_is_stopped_and_started_again() {
+    // Nothing but a proper close leads on from here.
+    let scene = Scene::set(Abrupt::Ends).await;
+    let first = scene.serve().await;
+    let stays = vec![Step::Wait(ms(8_000)), Step::HangUp];
+    let call = scene.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    scene.seen("call.connected", 1).await;
+    tokio::task::spawn_blocking(|| first.stop())
+        .await
+        .expect("it stops");
+    let _second = scene.serve().await;
+    scene.seen("call.reconnected", 1).await;
+    let outcome = soon(scene.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller, "{:?}", outcome.warnings);
+    scene.is_sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
