@@ -22,8 +22,10 @@ pub(super) struct Args {
 /// Lists calls, the latest last, as one reads a log.
 pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let reader = Reader::of_folder(&state::folder())?;
-    let mut calls = reader.calls(args.most.min(MOST)).await?;
+    let most = args.most.min(MOST);
+    let mut calls = reader.calls(if args.up { MOST } else { most }).await?;
     calls.retain(|it| !args.up || it.ended.is_none());
+    calls.truncate(most);
     if calls.is_empty() {
         out.line("no calls yet");
     }

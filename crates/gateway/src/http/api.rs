@@ -5,12 +5,13 @@ use std::net::IpAddr;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Event, Private};
+use call::Private;
 use futures_util::{StreamExt, stream};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -64,51 +65,67 @@ impl Order {
 pub struct CallView {
     /// Our name for it.
     pub id: String,
-    /// Who talks to whom.
-    #[serde(flatten)]
-    pub parties: Value,
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// Our number.
+    pub number: Private<String>,
+    /// The person's number, if it is known.
+    pub caller: Option<Private<String>>,
+    /// By which carrier.
+    pub carrier: String,
+    /// Which agent answers.
+    pub agent: String,
+    /// When it began.
+    pub time: String,
     /// How it ended, if it has.
-    pub ended: Option<Value>,
+    pub ended: Option<Ended>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
 }
 
-impl From<&Record> for CallView {
-    fn from(record: &Record) -> Self {
-        Self {
-            id: record.id.to_string(),
-            parties: serde_json::to_value(record.log.parties()).unwrap_or_default(),
-            ended: record.log.last().and_then(|it| {
-                if let Event::Ended(end) = it.event {
-                    serde_json::to_value(end).ok()
-                } else {
-                    None
-                }
-            }),
-            fault: record.fault().cloned(),
-        }
-    }
+/// How a call ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Milliseconds after it began.
+    pub ms: u64,
 }
 
 impl CallView {
+    /// A call of this process.
+    pub(super) fn of_record(record: &Record) -> Self {
+        Self::new(record.log.summary(), record.fault())
+    }
+
     /// A call of the journal, which may be up.
-    fn of(summary: Summary, desk: &Desk) -> Self {
-        let part = |event: &Value, keys: &[&str]| {
-            let pick = |key: &&str| Some(((*key).to_owned(), event.get(*key)?.clone()));
-            Value::Object(keys.iter().filter_map(pick).collect())
-        };
+    fn of_journal(summary: Summary, desk: &Desk) -> Self {
         let record = CallId::parse(&summary.id).and_then(|id| desk.board.call(id));
+        Self::new(summary, record.as_ref().and_then(|it| it.fault()))
+    }
+
+    fn new(summary: Summary, fault: Option<&Report>) -> Self {
+        let text = |key: &str| summary.began[key].as_str().unwrap_or_default().to_owned();
+        let end = summary.ended.as_ref().map(|it| Ended {
+            by: it["by"].as_str().unwrap_or_default().to_owned(),
+            why: it["why"].as_str().unwrap_or_default().to_owned(),
+            ms: it["ms"].as_u64().unwrap_or_default(),
+        });
         Self {
-            parties: part(&summary.began, PARTIES),
-            ended: summary.ended.map(|it| part(&it, &["by", "why", "ms"])),
-            fault: record.and_then(|it| it.fault().cloned()),
+            direction: text("direction"),
+            number: text("number").into(),
+            caller: summary.began["caller"].as_str().map(Private::from),
+            carrier: text("carrier"),
+            agent: text("agent"),
+            time: text("time"),
+            ended: end,
+            fault: fault.cloned(),
             id: summary.id,
         }
     }
 }
-
-/// What of a call's first event says who talks to whom, and since when.
-const PARTIES: &[&str] = &["direction", "number", "caller", "carrier", "agent", "time"];
 
 /// Something to say.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -182,35 +199,28 @@ fn foreign(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
     let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
     let public = url::Url::parse(&plan.public_url).ok();
     let ours = |host: &str| {
-        let bare = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|it| it.is_ascii_digit()) {
-                name
-            } else {
-                host
-            }
-        });
-        let bare = bare.trim_matches(['[', ']']);
-        bare.eq_ignore_ascii_case("localhost")
-            || bare
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || address
                 .parse::<IpAddr>()
                 .is_ok_and(|it| it.is_loopback() || it == plan.listen.ip())
             || public
                 .as_ref()
                 .and_then(|it| it.host_str())
-                .is_some_and(|it| it.eq_ignore_ascii_case(bare))
+                .is_some_and(|it| it.eq_ignore_ascii_case(host))
     };
-    let host = text(header::HOST).unwrap_or_default();
-    if !ours(host) {
+    let host = text(header::HOST).and_then(|it| it.parse::<Authority>().ok());
+    let Some(host) = host.filter(|it| ours(it.host())) else {
         let message = "this is not the name of this gateway";
         let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
             .hint("use 127.0.0.1, localhost, or the host of `public_url`");
         let status = StatusCode::MISDIRECTED_REQUEST;
         return Some(Problem::answer_with(status, &fault));
-    }
+    };
     let origin = headers.get(header::ORIGIN)?.to_str().ok();
     if origin
         .and_then(|it| it.split_once("://"))
-        .is_some_and(|(_, it)| it == host)
+        .is_some_and(|(_, it)| host == it)
     {
         return None;
     }
@@ -244,7 +254,7 @@ pub(super) async fn dial(
     };
     match placed {
         Ok(Placed::Now(record)) => {
-            (StatusCode::CREATED, Json(CallView::from(&*record))).into_response()
+            (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => Problem::answer(&fault),
@@ -304,6 +314,9 @@ pub(super) struct Listed {
     /// How many, at most.
     #[serde(default = "a_hundred")]
     most: usize,
+    /// Only those that are up.
+    #[serde(default)]
+    up: bool,
 }
 
 fn a_hundred() -> usize {
@@ -315,13 +328,16 @@ pub(super) async fn list(
     _: Extension<Owner>,
     Query(listed): Query<Listed>,
 ) -> Response {
-    let calls = async {
-        let reader = desk.board.journal().reader()?;
-        reader.calls(listed.most.min(MOST_CALLS)).await
-    };
+    let most = listed.most.min(MOST_CALLS);
+    if listed.up {
+        let up = desk.board.calls().into_iter();
+        let up = up.filter(|it| !it.log.is_closed()).take(most);
+        return Json(up.map(|it| CallView::of_record(&it)).collect::<Vec<_>>()).into_response();
+    }
+    let calls = async { desk.board.journal().reader()?.calls(most).await };
     match calls.await {
         Ok(calls) => {
-            let calls = calls.into_iter().map(|it| CallView::of(it, &desk));
+            let calls = calls.into_iter().map(|it| CallView::of_journal(it, &desk));
             Json(calls.collect::<Vec<_>>()).into_response()
         }
         Err(fault) => Problem::answer(&fault),
@@ -343,10 +359,10 @@ pub(super) async fn show(
 /// A call that is up, or that the journal knows.
 async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
     if let Ok(record) = find(desk, &id) {
-        return Ok(Some(CallView::from(&*record)));
+        return Ok(Some(CallView::of_record(&record)));
     }
     let summary = desk.board.journal().reader()?.call(id).await?;
-    Ok(summary.map(|it| CallView::of(it, desk)))
+    Ok(summary.map(|it| CallView::of_journal(it, desk)))
 }
 
 /// Which events.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::reader::Summary;
 use super::writer::Pen;
 
 /// One public event, stamped.
@@ -141,9 +142,24 @@ impl CallLog {
         &self.0.parties
     }
 
-    /// What happened last.
-    pub fn last(&self) -> Option<Entry> {
-        self.entries().last().cloned()
+    /// The call, as its first and last events tell it.
+    pub fn summary(&self) -> Summary {
+        let json = |entry: &Entry| serde_json::to_value(entry).unwrap_or_default();
+        let entries = self.entries();
+        let began = entries.first().map(json).unwrap_or_else(|| {
+            // It has only just begun, and nothing has happened yet.
+            let mut began = serde_json::to_value(self.parties()).unwrap_or_default();
+            began["time"] = Timestamp::now().to_string().into();
+            began
+        });
+        let last = entries.last();
+        let ended = last.filter(|it| matches!(it.event, Event::Ended(_)));
+        Summary {
+            id: self.0.call.clone(),
+            began,
+            ended: ended.map(json),
+            seq: entries.len() as u64,
+        }
     }
 
     /// Whether there is sound, and someone to hear it.
