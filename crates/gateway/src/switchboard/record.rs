@@ -63,7 +63,7 @@ pub struct Record {
 }
 
 /// A fault as people see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// One of [`ports::code`].
     pub code: &'static str,

@@ -4,6 +4,7 @@ mod doors;
 mod house;
 mod owners;
 mod restart;
+mod surface;
 
 use std::time::Duration;
 
