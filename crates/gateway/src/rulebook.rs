@@ -36,7 +36,7 @@ pub struct Rulebook {
 }
 
 /// What a reload did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reloaded {
     /// The keys that are different now.
     pub changed: Vec<String>,
@@ -51,11 +51,12 @@ pub struct Reloaded {
 }
 
 /// How the file and what is in force stand to each other.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Standing {
     /// The file.
     pub file: String,
     /// When what is in force came into force.
+    #[schema(value_type = String, format = DateTime)]
     pub in_force_since: Timestamp,
     /// Why the file, as it is now, is not in force.
     pub refused: Option<Refused>,
@@ -66,16 +67,17 @@ pub struct Standing {
 }
 
 /// Why a file is not in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Refused {
     /// Since when.
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// What is wrong with it.
     pub problems: Vec<Trouble>,
 }
 
 /// Something wrong, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Trouble {
     /// One of [`ports::code`].
     pub code: String,

@@ -88,6 +88,8 @@ pub const GATEWAY_SCOPE: &str = "gateway.scope";
 pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
 /// The request makes no sense.
 pub const API_INVALID: &str = "api.invalid";
+/// There is no such address, or it cannot be asked that.
+pub const API_UNKNOWN: &str = "api.unknown";
 /// The address to listen on is taken.
 pub const GATEWAY_PORT: &str = "gateway.port";
 /// There is no such call.

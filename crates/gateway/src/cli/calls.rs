@@ -23,8 +23,10 @@ pub(super) struct Args {
 /// Lists calls, the latest last, as one reads a log.
 pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let reader = journal::reader(config.as_deref(), out)?;
-    let mut calls = reader.calls(args.most.min(MOST)).await?;
+    let most = args.most.min(MOST);
+    let mut calls = reader.calls(if args.up { MOST } else { most }).await?;
     calls.retain(|it| !args.up || it.ended.is_none());
+    calls.truncate(most);
     if calls.is_empty() {
         out.line("no calls yet");
     }

@@ -1,33 +1,30 @@
 //! What an owner may ask for: the same things as on the command line.
 
-use std::convert::Infallible;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::sse::{self, Sse};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Event, Private};
-use futures_util::{StreamExt, stream};
+use call::Private;
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
+use super::ask::{Asked, Given, Named, senseless};
+use super::guard::Owner;
 use super::{Desk, Problem};
-use crate::access::{self, Scope};
+use crate::access::Scope;
 use crate::claims::Once;
-use crate::journal::{Row, Summary, Wanted};
+use crate::journal::Summary;
 use crate::switchboard::{CallId, Placed, Purpose, Record, Report, Wish};
 
 /// A call to make.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Whom to call, in E.164 form.
+    #[schema(example = "+15551234567")]
     pub to: String,
     /// From which of our numbers; absent: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,182 +58,146 @@ impl Order {
 }
 
 /// A call as owners see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CallView {
     /// Our name for it.
     pub id: String,
-    /// Who talks to whom.
-    #[serde(flatten)]
-    pub parties: Value,
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// Our number.
+    #[schema(value_type = String)]
+    pub number: Private<String>,
+    /// The person's number, if it is known.
+    #[schema(value_type = Option<String>)]
+    pub caller: Option<Private<String>>,
+    /// By which carrier.
+    pub carrier: String,
+    /// Which agent answers.
+    pub agent: String,
+    /// When it began.
+    pub time: String,
     /// How it ended, if it has.
-    pub ended: Option<Value>,
+    pub ended: Option<Ended>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
 }
 
-impl From<&Record> for CallView {
-    fn from(record: &Record) -> Self {
-        Self {
-            id: record.id.to_string(),
-            parties: serde_json::to_value(record.log.parties()).unwrap_or_default(),
-            ended: record.log.last().and_then(|it| {
-                if let Event::Ended(end) = it.event {
-                    serde_json::to_value(end).ok()
-                } else {
-                    None
-                }
-            }),
-            fault: record.fault().cloned(),
-        }
-    }
+/// How a call ended.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Ended {
+    /// Who ended it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Milliseconds after it began.
+    pub ms: u64,
 }
 
 impl CallView {
+    /// A call of this process.
+    pub(super) fn of_record(record: &Record) -> Self {
+        Self::new(record.log.summary(), record.fault())
+    }
+
     /// A call of the journal, which may be up.
-    fn of(summary: Summary, desk: &Desk) -> Self {
-        let part = |event: &Value, keys: &[&str]| {
-            let pick = |key: &&str| Some(((*key).to_owned(), event.get(*key)?.clone()));
-            Value::Object(keys.iter().filter_map(pick).collect())
-        };
+    fn of_journal(summary: Summary, desk: &Desk) -> Self {
         let record = CallId::parse(&summary.id).and_then(|id| desk.board.call(id));
+        Self::new(summary, record.as_ref().and_then(|it| it.fault()))
+    }
+
+    fn new(summary: Summary, fault: Option<&Report>) -> Self {
+        let text = |key: &str| summary.began[key].as_str().unwrap_or_default().to_owned();
+        let end = summary.ended.as_ref().map(|it| Ended {
+            by: it["by"].as_str().unwrap_or_default().to_owned(),
+            why: it["why"].as_str().unwrap_or_default().to_owned(),
+            ms: it["ms"].as_u64().unwrap_or_default(),
+        });
         Self {
-            parties: part(&summary.began, PARTIES),
-            ended: summary.ended.map(|it| part(&it, &["by", "why", "ms"])),
-            fault: record.and_then(|it| it.fault().cloned()),
+            direction: text("direction"),
+            number: text("number").into(),
+            caller: summary.began["caller"].as_str().map(Private::from),
+            carrier: text("carrier"),
+            agent: text("agent"),
+            time: text("time"),
+            ended: end,
+            fault: fault.cloned(),
             id: summary.id,
         }
     }
 }
 
-/// What of a call's first event says who talks to whom, and since when.
-const PARTIES: &[&str] = &["direction", "number", "caller", "carrier", "agent", "time"];
+/// How the gateway is.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`, or `ready`.
+    offhook: &'static str,
+    /// Names this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    instance: Option<String>,
+}
 
 /// Something to say.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// The words.
     pub text: String,
 }
 
+/// Whether the gateway runs
+#[utoipa::path(get, path = "/healthz", tag = "gateway", security(()),
+    responses((status = 200, description = "It does.", body = Health)))]
 pub(super) async fn healthz(State(desk): State<Desk>) -> Response {
-    Json(serde_json::json!({ "offhook": "ok", "instance": desk.instance })).into_response()
+    let (offhook, instance) = ("ok", Some(desk.instance));
+    Json(Health { offhook, instance }).into_response()
 }
 
-/// Whether calls would be taken: 200, or 503 and why not.
+/// Whether calls would be taken
+#[utoipa::path(get, path = "/readyz", tag = "gateway", security(()),
+    responses(
+        (status = 200, description = "They would.", body = Health),
+        (status = 503, description = "They would not, and this is why.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
     match desk.board.ready() {
-        Ok(()) => Json(serde_json::json!({ "offhook": "ready" })).into_response(),
+        Ok(()) => Json(Health {
+            offhook: "ready",
+            instance: None,
+        })
+        .into_response(),
         Err(fault) => Problem::answer_with(StatusCode::SERVICE_UNAVAILABLE, &fault),
     }
 }
 
-/// Lets in whoever has a token for what they ask, by one of our names, and no page of another site.
-pub(super) async fn authorize(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    mut request: axum::extract::Request,
-    next: Next,
-) -> Response {
-    if let Some(refusal) = foreign(&desk, &headers) {
-        return refusal;
-    }
-    let given = headers.get(header::AUTHORIZATION);
-    let given = given.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
-    let scope = match given {
-        Some(token) if desk.token.is(token) => Some(Scope::Admin),
-        Some(token) => {
-            let (token, state) = (token.to_owned(), desk.board.state().to_owned());
-            let found = tokio::task::spawn_blocking(move || access::scope(&state, &token)).await;
-            found.ok().flatten()
-        }
-        None => None,
-    };
-    let needed = match *request.method() {
-        Method::GET | Method::HEAD => Scope::Read,
-        _ => Scope::Call,
-    };
-    match scope {
-        None => {
-            let message = "this needs a token of the gateway's";
-            let fault = Fault::new(Blame::Gateway, code::GATEWAY_TOKEN, message);
-            Problem::answer(&fault.hint(
-                "make one with `offhook token create`, and send it as `Authorization: Bearer …`",
-            ))
-        }
-        Some(scope) if scope < needed => {
-            let message = "this token may only look";
-            let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
-            Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
-        }
-        Some(scope) => {
-            request.extensions_mut().insert(Owner);
-            request.extensions_mut().insert(scope);
-            next.run(request).await
-        }
-    }
-}
-
-/// A name that leads here by somebody else's doing (DNS rebinding) is refused, and so is a page
-/// from elsewhere: browsers send both along.
-fn foreign(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
-    let plan = desk.board.plan();
-    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
-    let public = url::Url::parse(&plan.public_url).ok();
-    let ours = |host: &str| {
-        let bare = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|it| it.is_ascii_digit()) {
-                name
-            } else {
-                host
-            }
-        });
-        let bare = bare.trim_matches(['[', ']']);
-        bare.eq_ignore_ascii_case("localhost")
-            || bare
-                .parse::<IpAddr>()
-                .is_ok_and(|it| it.is_loopback() || it == plan.listen.ip())
-            || public
-                .as_ref()
-                .and_then(|it| it.host_str())
-                .is_some_and(|it| it.eq_ignore_ascii_case(bare))
-    };
-    let host = text(header::HOST).unwrap_or_default();
-    if !ours(host) {
-        let message = "this is not the name of this gateway";
-        let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
-            .hint("use 127.0.0.1, localhost, or the host of `public_url`");
-        let status = StatusCode::MISDIRECTED_REQUEST;
-        return Some(Problem::answer_with(status, &fault));
-    }
-    let origin = headers.get(header::ORIGIN)?.to_str().ok();
-    if origin
-        .and_then(|it| it.split_once("://"))
-        .is_some_and(|(_, it)| it == host)
-    {
-        return None;
-    }
-    let message = "pages of other sites have no business here";
-    let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
-        .hint("ask from a program, or from a page of this gateway's own");
-    Some(Problem::answer_with(StatusCode::FORBIDDEN, &fault))
-}
-
-/// Proof that [`authorize`] let the request in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Owner;
-
-/// Makes a call. With an `Idempotency-Key`, once.
+/// Make a call
+///
+/// Answered as soon as the call exists; whether anyone picks up is told by its events. With an
+/// `Idempotency-Key`, the same request is carried out once, also across restarts.
+#[utoipa::path(post, path = "/v1/calls", tag = "calls",
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255,
+        pattern = "^[!-~]+$", description = "Names this request: a UUID, say. The same one dials once.")),
+    request_body = Order,
+    responses(
+        (status = 201, description = "The call was made.", body = CallView),
+        (status = 200, description = "The call that the same request made before.", body = CallView,
+            headers(("idempotent-replayed" = String, description = "`true`"))),
+        (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The same request was begun before, and what became of it is not known.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is not what a call is made of, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The carrier, the agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No call is taken now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn dial(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     headers: HeaderMap,
-    order: Result<Json<Order>, JsonRejection>,
+    Given(order): Given<Order>,
 ) -> Response {
-    let Json(order) = match order {
-        Ok(order) => order,
-        Err(rejection) => return senseless(&rejection),
-    };
     let placed = match headers.get("idempotency-key") {
         None => desk.board.dial(order.into_wish()).await.map(Placed::Now),
         Some(key) => match once(key, &order) {
@@ -246,7 +207,7 @@ pub(super) async fn dial(
     };
     match placed {
         Ok(Placed::Now(record)) => {
-            (StatusCode::CREATED, Json(CallView::from(&*record))).into_response()
+            (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => Problem::answer(&fault),
@@ -258,7 +219,8 @@ fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {
     let key = key
         .to_str()
         .ok()
-        .filter(|it| (1..=LONGEST_KEY).contains(&it.len()));
+        .filter(|it| (1..=LONGEST_KEY).contains(&it.len()))
+        .filter(|it| it.bytes().all(|it| it.is_ascii_graphic()));
     key.map(|it| Once::new(it, &order)).ok_or_else(|| {
         let message = "that Idempotency-Key makes no sense";
         let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
@@ -290,50 +252,67 @@ async fn before(desk: &Desk, call: String) -> Response {
     }
 }
 
-/// A body that is not what was asked for.
-fn senseless(rejection: &JsonRejection) -> Response {
-    let fault = Fault::new(Blame::Caller, code::API_INVALID, rejection.body_text());
-    Problem::answer_with(
-        rejection.status(),
-        &fault.hint("send the JSON that the documentation of this address asks for"),
-    )
-}
-
 /// Which calls.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Listed {
     /// How many, at most.
     #[serde(default = "a_hundred")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     most: usize,
+    /// Only those that are up.
+    #[serde(default)]
+    #[param(default = false)]
+    up: bool,
 }
 
 fn a_hundred() -> usize {
     100
 }
 
+/// The calls there are and have been
+///
+/// The latest first.
+#[utoipa::path(get, path = "/v1/calls", tag = "calls", params(Listed),
+    responses(
+        (status = 200, description = "The calls.", body = [CallView]),
+        (status = 400, description = "A parameter makes no sense.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn list(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    Query(listed): Query<Listed>,
+    Asked(listed): Asked<Listed>,
 ) -> Response {
-    let calls = async {
-        let reader = desk.board.journal().reader()?;
-        reader.calls(listed.most.min(MOST_CALLS)).await
-    };
+    if !(1..=MOST_CALLS).contains(&listed.most) {
+        let message = format!("most is from 1 to {MOST_CALLS}");
+        return senseless(StatusCode::BAD_REQUEST, message);
+    }
+    if listed.up {
+        let up = desk.board.calls().into_iter();
+        let up = up.filter(|it| !it.log.is_closed()).take(listed.most);
+        return Json(up.map(|it| CallView::of_record(&it)).collect::<Vec<_>>()).into_response();
+    }
+    let calls = async { desk.board.journal().reader()?.calls(listed.most).await };
     match calls.await {
         Ok(calls) => {
-            let calls = calls.into_iter().map(|it| CallView::of(it, &desk));
+            let calls = calls.into_iter().map(|it| CallView::of_journal(it, &desk));
             Json(calls.collect::<Vec<_>>()).into_response()
         }
         Err(fault) => Problem::answer(&fault),
     }
 }
 
+/// One call
+#[utoipa::path(get, path = "/v1/calls/{id}", tag = "calls", params(("id" = String, Path, description = "The call.")),
+    responses(
+        (status = 200, description = "The call.", body = CallView),
+        (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn show(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Response {
     match view(&desk, id).await {
         Ok(Some(view)) => Json(view).into_response(),
@@ -345,135 +324,31 @@ pub(super) async fn show(
 /// A call that is up, or that the journal knows.
 async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
     if let Ok(record) = find(desk, &id) {
-        return Ok(Some(CallView::from(&*record)));
+        return Ok(Some(CallView::of_record(&record)));
     }
     let summary = desk.board.journal().reader()?.call(id).await?;
-    Ok(summary.map(|it| CallView::of(it, desk)))
+    Ok(summary.map(|it| CallView::of_journal(it, desk)))
 }
 
-/// Which events.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    /// Of this call; absent: of all.
-    call: Option<String>,
-    /// Not before this, in milliseconds since 1970.
-    since: Option<i64>,
-    /// Those there are, and no more.
-    #[serde(default)]
-    past: bool,
-}
-
-/// Every call's events, as they happen. `Last-Event-ID` goes on after an entry that was seen.
-pub(super) async fn all_events(
-    State(desk): State<Desk>,
-    _: Extension<Owner>,
-    headers: HeaderMap,
-    Query(asked): Query<Asked>,
-) -> Response {
-    feed(&desk, &headers, asked, Until::Never)
-}
-
-/// One call's events, until it is over.
-pub(super) async fn events(
-    State(desk): State<Desk>,
-    _: Extension<Owner>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
-) -> Response {
-    let known = async {
-        if find(&desk, &id).is_ok() {
-            return Ok(());
-        }
-        let summary = desk.board.journal().reader()?.call(id.clone()).await?;
-        summary.map(drop).ok_or_else(no_such_call)
-    };
-    if let Err(fault) = known.await {
-        return Problem::answer(&fault);
-    }
-    let call = Some(id);
-    feed(&desk, &headers, Asked { call, ..asked }, Until::CallIsOver)
-}
-
-/// When a stream of events ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    Never,
-    CallIsOver,
-}
-
-fn feed(desk: &Desk, headers: &HeaderMap, asked: Asked, until: Until) -> Response {
-    let reader = match desk.board.journal().reader() {
-        Ok(reader) => reader,
-        Err(fault) => return Problem::answer(&fault),
-    };
-    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
-    let wanted = Wanted {
-        after: last.and_then(|it| it.parse().ok()).unwrap_or(0),
-        call: asked.call,
-        since: asked.since,
-    };
-    let pages = stream::unfold(Some((reader, wanted)), move |state| async move {
-        let (mut reader, mut wanted) = state?;
-        let rows = if asked.past {
-            let rows = reader.after(&wanted).await.ok()?;
-            wanted.after = rows.last()?.id;
-            rows
-        } else {
-            reader.next(&mut wanted).await.ok()??
-        };
-        let over = until == Until::CallIsOver && rows.last().is_some_and(is_end);
-        Some((stream::iter(rows), (!over).then_some((reader, wanted))))
-    });
-    let frames = pages.flatten().map(|row: Row| {
-        let frame = sse::Event::default().id(row.id.to_string()).data(row.entry);
-        Ok::<_, Infallible>(frame)
-    });
-    Sse::new(frames)
-        .keep_alive(sse::KeepAlive::default())
-        .into_response()
-}
-
-fn is_end(row: &Row) -> bool {
-    serde_json::from_str::<Value>(&row.entry).is_ok_and(|it| it["type"] == "call.ended")
-}
-
-/// The sound of a call, as a stereo WAV: the caller left, the agent right.
-pub(super) async fn recording(
-    State(desk): State<Desk>,
-    _: Extension<Owner>,
-    Path(id): Path<String>,
-) -> Response {
-    // Only what is a call's name may become part of a path.
-    let path = CallId::parse(&id).and_then(|id| {
-        let plan = desk.board.plan();
-        let folder = plan.recordings.as_ref()?;
-        Some(folder.join(format!("{id}.wav")))
-    });
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path?).ok());
-    match read.await.ok().flatten() {
-        Some(wav) => ([(header::CONTENT_TYPE, "audio/wav")], wav).into_response(),
-        None => {
-            let message = "there is no recording of such a call";
-            let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, message);
-            Problem::answer(
-                &fault.hint("calls are recorded where [recordings] says in which folder"),
-            )
-        }
-    }
-}
-
+/// Say something on a call
+///
+/// It is said as soon as nobody speaks.
+#[utoipa::path(post, path = "/v1/calls/{id}/say", tag = "calls", params(("id" = String, Path, description = "The call.")), request_body = Words,
+    responses(
+        (status = 202, description = "It will be said."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There is no sound on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is not what is said.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn say(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    Path(id): Path<String>,
-    words: Result<Json<Words>, JsonRejection>,
+    Named(id): Named,
+    Given(words): Given<Words>,
 ) -> Response {
-    let Json(words) = match words {
-        Ok(words) => words,
-        Err(rejection) => return senseless(&rejection),
-    };
     let record = match find(&desk, &id) {
         Ok(record) => record,
         Err(fault) => return Problem::answer(&fault),
@@ -495,10 +370,18 @@ pub(super) async fn say(
     }
 }
 
+/// End a call
+///
+/// Always allowed, in any state, more than once.
+#[utoipa::path(post, path = "/v1/calls/{id}/end", tag = "calls", params(("id" = String, Path, description = "The call.")),
+    responses(
+        (status = 202, description = "It is being ended."),
+        (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn end(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Response {
     match find(&desk, &id) {
         Ok(record) => {
@@ -510,11 +393,12 @@ pub(super) async fn end(
 }
 
 /// Where a flight recording was written.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FlightView {
     /// Of which call.
     pub call: String,
     /// The file, on the gateway's machine.
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// How many things the call was told.
     pub steps: usize,
@@ -522,11 +406,19 @@ pub struct FlightView {
     pub events: usize,
 }
 
-/// Writes a call's flight recording. It holds words, and a file comes of it: it takes every right.
+/// Write a call's flight recording
+///
+/// It holds words, and a file comes of it on the gateway's machine: it takes every right.
+#[utoipa::path(post, path = "/v1/calls/{id}/flight", tag = "calls",
+    params(("id" = String, Path, description = "The call.")),
+    responses(
+        (status = 201, description = "It was written.", body = FlightView),
+        (status = 404, description = "There is no such call, or what it was told is not kept any more.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn flight(
     State(desk): State<Desk>,
     Extension(scope): Extension<Scope>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Response {
     if scope < Scope::Admin {
         let message = "this token may not write recordings";
@@ -550,12 +442,12 @@ pub(super) async fn flight(
     }
 }
 
-fn find(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
+pub(super) fn find(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
     let found = CallId::parse(id).and_then(|id| desk.board.call(id));
     found.ok_or_else(no_such_call)
 }
 
-fn no_such_call() -> Fault {
+pub(super) fn no_such_call() -> Fault {
     let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, "there is no such call");
     fault.hint("`offhook calls` lists those there are")
 }

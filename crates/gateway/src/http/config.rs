@@ -9,13 +9,13 @@ use axum::{Extension, Json};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 
-use super::api::Owner;
+use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::access::Scope;
-use crate::rulebook::{Rulebook, Trouble};
+use crate::rulebook::{Reloaded, Rulebook, Standing, Trouble};
 
 /// Why the file was not put in force: a problem, and every single one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rejected {
     /// What it comes to.
     #[serde(flatten)]
@@ -24,7 +24,12 @@ pub struct Rejected {
     pub problems: Vec<Trouble>,
 }
 
-/// How the file and what is in force stand to each other.
+/// How the file and what is in force stand to each other
+#[utoipa::path(get, path = "/v1/config", tag = "gateway",
+    responses(
+        (status = 200, description = "How they stand.", body = Standing),
+        (status = 404, description = "This gateway was not started from a file.", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn standing(State(desk): State<Desk>, _: Extension<Owner>) -> Response {
     match rulebook(&desk) {
         Ok(rulebook) => Json(rulebook.standing()).into_response(),
@@ -32,7 +37,15 @@ pub(super) async fn standing(State(desk): State<Desk>, _: Extension<Owner>) -> R
     }
 }
 
-/// Reads the file again, and puts it in force if nothing is wrong with it.
+/// Read the configuration again
+///
+/// It comes into force if nothing is wrong with it; else the one before stays in force.
+#[utoipa::path(post, path = "/v1/reload", tag = "gateway",
+    responses(
+        (status = 200, description = "What changed.", body = Reloaded),
+        (status = 404, description = "This gateway was not started from a file.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Something is wrong with the file.", body = Rejected, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn reload(
     State(desk): State<Desk>,
     _: Extension<Owner>,

@@ -1,8 +1,12 @@
 //! One server for carriers and owners: webhooks, media sockets, the control API.
 
 mod api;
+mod ask;
 mod config;
+mod events;
+mod guard;
 mod hooks;
+mod openapi;
 mod problem;
 mod streams;
 
@@ -25,6 +29,7 @@ use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, Order, Words};
 pub use config::Rejected;
+pub use openapi::document;
 pub use problem::Problem;
 
 /// What every request may look at.
@@ -111,29 +116,17 @@ async fn connection(stream: TcpStream, routes: Router) {
 }
 
 fn router(desk: Desk) -> Router {
-    let owners = Router::new()
-        .route("/calls", post(api::dial).get(api::list))
-        .route("/calls/{id}", get(api::show))
-        .route("/calls/{id}/events", get(api::events))
-        .route("/calls/{id}/recording", get(api::recording))
-        .route("/events", get(api::all_events))
-        .route("/config", get(config::standing))
-        .route("/reload", post(config::reload))
-        .route("/calls/{id}/say", post(api::say))
-        .route("/calls/{id}/end", post(api::end))
-        .route("/calls/{id}/flight", post(api::flight))
-        .route_layer(axum::middleware::from_fn_with_state(
-            desk.clone(),
-            api::authorize,
-        ));
-    Router::new()
-        .route("/healthz", get(api::healthz))
-        .route("/readyz", get(api::readyz))
-        .nest("/v1", owners)
+    let (anyone, owners) = (openapi::anyone().into(), openapi::owners().into());
+    let owners = Router::method_not_allowed_fallback(owners, ask::otherwise).route_layer(
+        axum::middleware::from_fn_with_state(desk.clone(), guard::authorize),
+    );
+    Router::method_not_allowed_fallback(anyone, ask::otherwise)
+        .merge(owners)
         .route("/{carrier}/voice", post(hooks::voice))
         .route("/{carrier}/again", post(hooks::again))
         .route("/{carrier}/status", post(hooks::status))
         .route("/{carrier}/media/{token}", get(streams::open))
+        .fallback(ask::nowhere)
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(desk)
 }

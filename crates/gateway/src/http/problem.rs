@@ -5,9 +5,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A fault, in the form of RFC 9457. Only the code is stable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The code again, as a name of the kind of problem.
     #[serde(rename = "type")]
@@ -20,6 +21,7 @@ pub struct Problem {
     pub code: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub hint: Option<String>,
 }
 
@@ -62,6 +64,8 @@ fn status(fault: &Fault) -> StatusCode {
         code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
             return StatusCode::TOO_MANY_REQUESTS;
         }
+        // What is meant to pass: nothing is wrong with the request.
+        code::JOURNAL_BROKEN | code::SPEECH_OVERLOADED => return StatusCode::SERVICE_UNAVAILABLE,
         code::POLICY_NUMBER | code::POLICY_NOT_ALLOWED => return StatusCode::FORBIDDEN,
         _ => {}
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::reader::Summary;
 use super::writer::Pen;
 
 /// One public event, stamped.
@@ -195,9 +196,26 @@ impl CallLog {
         &self.0.parties
     }
 
-    /// What happened last.
-    pub fn last(&self) -> Option<Entry> {
-        self.entries().last().cloned()
+    /// The call, as its first and last events tell it.
+    pub fn summary(&self) -> Summary {
+        let json = |entry: &Entry| serde_json::to_value(entry).unwrap_or_default();
+        let entries = self.entries();
+        let first = entries.first().filter(|_| self.0.past.entries == 0);
+        let began = first.map(json).unwrap_or_else(|| {
+            // It has only just begun and nothing has happened yet, or it began in another process.
+            let mut began = serde_json::to_value(self.parties()).unwrap_or_default();
+            let time = self.0.began.time.checked_sub(self.0.past.age);
+            began["time"] = time.unwrap_or(self.0.began.time).to_string().into();
+            began
+        });
+        let last = entries.last();
+        let ended = last.filter(|it| matches!(it.event, Event::Ended(_)));
+        Summary {
+            id: self.0.call.clone(),
+            began,
+            ended: ended.map(json),
+            seq: self.0.past.entries + entries.len() as u64,
+        }
     }
 
     /// Whether there is sound, and someone to hear it.

@@ -174,7 +174,9 @@ impl Switchboard {
             desk.land(record.id);
         }
         let seconds = record.log.age().as_secs();
-        if let Some(Event::Ended(End { by, why })) = record.log.last().map(|entry| entry.event) {
+        if let Some(Event::Ended(End { by, why })) =
+            record.log.after(0).pop().map(|entry| entry.event)
+        {
             tracing::info!(call = %record.id, ?by, ?why, seconds, "a call ended");
             if why == Why::Fault {
                 self.keep_flight(record).await;

@@ -75,7 +75,7 @@ struct Streams {
 }
 
 /// A fault as people see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Report {
     /// One of [`ports::code`].
     pub code: &'static str,

@@ -149,15 +149,21 @@ async fn the_control_api_wants_its_token_and_no_foreign_page() {
         .await,
         403
     );
-    assert_eq!(
-        status(
-            post()
-                .bearer_auth(token)
-                .header("host", "evil.example:8787")
-        )
-        .await,
-        421
-    );
+    let named = |host: &str| client().get(&url).bearer_auth(token).header("host", host);
+    for host in [
+        "evil.example:8787",
+        "evil.example",
+        "[::2]:80",
+        "a b",
+        "127.0.0.1:",
+        "@",
+    ] {
+        let foreign = host != "127.0.0.1:";
+        assert_eq!(status(named(host)).await == 421, foreign, "{host}");
+    }
+    for host in ["localhost", "LOCALHOST:1", "[::1]:8787", "127.0.0.1"] {
+        assert_eq!(status(named(host)).await, 200, "{host}");
+    }
     let garbled = client().post(&url).bearer_auth(token).body("{");
     assert_eq!(status(garbled).await, 415);
     assert!(house.exchange.requests().is_empty());

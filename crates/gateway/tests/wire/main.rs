@@ -7,6 +7,7 @@ mod house;
 mod owners;
 mod reload;
 mod restart;
+mod surface;
 
 use std::time::Duration;
 

@@ -73,6 +73,15 @@ async fn what_happened_can_be_read_again_from_any_place_on() {
     assert_eq!(events(&text), all[half as usize..]);
     let (_, text) = get(&house, "/v1/calls", None).await;
     let listed: Vec<Value> = serde_json::from_str(&text).expect("it is JSON");
+    for it in &listed {
+        // A call that this process had and one that only the journal knows look the same.
+        let name = it["id"].as_str().expect("it has a name");
+        let (_, text) = get(&house, &format!("/v1/calls/{name}"), None).await;
+        let shown: Value = serde_json::from_str(&text).expect("it is JSON");
+        assert_eq!(*it, shown);
+        assert!(it["time"].is_string() && it["ended"]["ms"].is_u64(), "{it}");
+    }
+    assert_eq!(get(&house, "/v1/calls?up=true", None).await.1, "[]");
     let names = listed.iter().filter_map(|it| it["id"].as_str());
     assert_eq!(names.map(str::to_owned).collect::<BTreeSet<_>>(), calls);
     assert!(

@@ -1,0 +1,101 @@
+//! Who may ask: a token for what is asked, by one of our names, from no page of another site.
+
+use std::net::IpAddr;
+
+use axum::extract::State;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use ports::{Blame, Fault, code};
+
+use super::{Desk, Problem};
+use crate::access::{self, Scope};
+
+/// Lets in whoever has a token for what they ask, by one of our names, and no page of another site.
+pub(super) async fn authorize(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    mut request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    if let Some(refusal) = foreign(&desk, &headers) {
+        return refusal;
+    }
+    let given = headers.get(header::AUTHORIZATION);
+    let given = given.and_then(|it| it.to_str().ok()?.strip_prefix("Bearer "));
+    let scope = match given {
+        Some(token) if desk.token.is(token) => Some(Scope::Admin),
+        Some(token) => {
+            let (token, state) = (token.to_owned(), desk.board.state().to_owned());
+            let found = tokio::task::spawn_blocking(move || access::scope(&state, &token)).await;
+            found.ok().flatten()
+        }
+        None => None,
+    };
+    let needed = match *request.method() {
+        Method::GET | Method::HEAD => Scope::Read,
+        _ => Scope::Call,
+    };
+    match scope {
+        None => {
+            let message = "this needs a token of the gateway's";
+            let fault = Fault::new(Blame::Gateway, code::GATEWAY_TOKEN, message);
+            Problem::answer(&fault.hint(
+                "make one with `offhook token create`, and send it as `Authorization: Bearer …`",
+            ))
+        }
+        Some(scope) if scope < needed => {
+            let message = "this token may only look";
+            let fault = Fault::new(Blame::Gateway, code::GATEWAY_SCOPE, message);
+            Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
+        }
+        Some(scope) => {
+            request.extensions_mut().insert(Owner);
+            request.extensions_mut().insert(scope);
+            next.run(request).await
+        }
+    }
+}
+
+/// A name that leads here by somebody else's doing (DNS rebinding) is refused, and so is a page
+/// from elsewhere: browsers send both along.
+fn foreign(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
+    let plan = desk.board.plan();
+    let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
+    let public = url::Url::parse(&plan.public_url).ok();
+    let ours = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || address
+                .parse::<IpAddr>()
+                .is_ok_and(|it| it.is_loopback() || it == plan.listen.ip())
+            || public
+                .as_ref()
+                .and_then(|it| it.host_str())
+                .is_some_and(|it| it.eq_ignore_ascii_case(host))
+    };
+    let host = text(header::HOST).and_then(|it| it.parse::<Authority>().ok());
+    let Some(host) = host.filter(|it| ours(it.host())) else {
+        let message = "this is not the name of this gateway";
+        let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
+            .hint("use 127.0.0.1, localhost, or the host of `public_url`");
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        return Some(Problem::answer_with(status, &fault));
+    };
+    let origin = headers.get(header::ORIGIN)?.to_str().ok();
+    if origin
+        .and_then(|it| it.split_once("://"))
+        .is_some_and(|(_, it)| host == it)
+    {
+        return None;
+    }
+    let message = "pages of other sites have no business here";
+    let fault = Fault::new(Blame::Gateway, code::GATEWAY_FOREIGN, message)
+        .hint("ask from a program, or from a page of this gateway's own");
+    Some(Problem::answer_with(StatusCode::FORBIDDEN, &fault))
+}
+
+/// Proof that [`authorize`] let the request in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner;
