@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod drill;
 mod errors;
+mod restart;
 mod tidy;
 mod tree;
 
@@ -41,6 +42,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Kills a gateway with calls on it again and again, and counts what its journal lost.
     Drill(drill::Arguments),
+    /// Kills a gateway in the middle of what it says, again and again, and asks the other end of the
+    /// wire what became of the calls.
+    Restart(restart::Arguments),
     /// The echo the gateway is measured against; `bench echo` starts it.
     #[command(hide = true)]
     BareEcho,
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), arguments),
+        Task::Restart(arguments) => restart::run(&root(), arguments),
         Task::BareEcho => bench::bare::serve(),
     };
     match done {
