@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api`.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod drill;
 mod errors;
+mod fuzz;
 mod tidy;
 mod tree;
 
@@ -41,6 +42,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Kills a gateway with calls on it again and again, and counts what its journal lost.
     Drill(drill::Arguments),
+    /// Asks the control API of a running gateway at random, and checks its answers against what it
+    /// says of itself. Takes schemathesis: `pip install schemathesis`.
+    FuzzApi(fuzz::Arguments),
     /// The echo the gateway is measured against; `bench echo` starts it.
     #[command(hide = true)]
     BareEcho,
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), arguments),
+        Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::BareEcho => bench::bare::serve(),
     };
     match done {
