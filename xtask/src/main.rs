@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api`.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod drill;
 mod errors;
+mod fuzz;
 mod restart;
 mod tidy;
 mod tree;
@@ -42,6 +43,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Kills a gateway with calls on it again and again, and counts what its journal lost.
     Drill(drill::Arguments),
+    /// Asks the control API of a running gateway at random, and checks its answers against what it
+    /// says of itself. Takes schemathesis: `pip install schemathesis`.
+    FuzzApi(fuzz::Arguments),
     /// Kills a gateway in the middle of what it says, again and again, and asks the other end of the
     /// wire what became of the calls.
     Restart(restart::Arguments),
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), arguments),
+        Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),
         Task::BareEcho => bench::bare::serve(),
     };

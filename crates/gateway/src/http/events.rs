@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::api::{find, no_such_call};
 use super::ask::{Asked, Named, senseless};
@@ -51,6 +51,19 @@ pub(super) struct CallEvents {
     past: bool,
 }
 
+/// One server-sent event.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it is written by the web server, and described here"
+)]
+pub(super) struct Told {
+    /// Its place in the journal, to go on from.
+    id: String,
+    /// What happened, as JSON: `v`, `call`, `seq`, `ms`, `time`, `type`, and what belongs to that type.
+    data: String,
+}
+
 /// Every call's events
 ///
 /// As they happen, as server-sent events: `data` is one event in JSON, `id` its place in the journal.
@@ -59,7 +72,7 @@ pub(super) struct CallEvents {
         description = "Go on after this entry.")),
     responses(
         (status = 200, description = "The events, until you stop reading or `past` is done.",
-            content_type = "text/event-stream", body = String),
+            content_type = "text/event-stream", body = Told),
         (status = 400, description = "A parameter makes no sense.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn all_events(
@@ -80,7 +93,7 @@ pub(super) async fn all_events(
         description = "Go on after this entry.")),
     responses(
         (status = 200, description = "The events, until the call is over.",
-            content_type = "text/event-stream", body = String),
+            content_type = "text/event-stream", body = Told),
         (status = 400, description = "A parameter makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
     ))]
