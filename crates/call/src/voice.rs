@@ -95,7 +95,7 @@ impl Voice {
     }
 
     /// Says one clause, after everything that is being said.
-    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) {
+    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) -> UtteranceId {
         self.last = UtteranceId(self.last.0 + 1);
         at.speech(Speech::Synthesize(self.last, text.clone().into()));
         self.queue.push_back(Utterance {
@@ -107,6 +107,7 @@ impl Voice {
             moved: at.now,
             failed: false,
         });
+        self.last
     }
 
     /// Says a whole text of any length.

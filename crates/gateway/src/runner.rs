@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use call::input::{self, Input};
 use call::{Call, Output, Private, output};
-use media::Rate;
+use media::{Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
 use ports::{Fault, Link, code};
@@ -102,6 +102,8 @@ struct Runner<L> {
     log: CallLog,
     recording: Option<PathBuf>,
     found: Vec<Found>,
+    /// The last utterance of which there is sound.
+    begun: Option<UtteranceId>,
 }
 
 enum Happened<L> {
@@ -141,6 +143,7 @@ impl<L: Line> Runner<L> {
             log: parts.log,
             recording: parts.recording,
             found: Vec::new(),
+            begun: None,
         }
     }
 
@@ -344,6 +347,9 @@ impl<L: Line> Runner<L> {
         match (spoken, &mut self.sound) {
             (Some(Spoken::Audio(id, samples)), Some(sound)) => {
                 sound.play(now, id, &samples, &mut self.found);
+                if self.begun.replace(id) != Some(id) {
+                    self.tell(Input::Speech(input::Speech::Begun(id)));
+                }
             }
             (Some(Spoken::Done(id, length)), sound) => {
                 if let Some(sound) = sound {
