@@ -1,7 +1,7 @@
 //! What an owner may ask for: the same things as on the command line.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::Private;
@@ -14,6 +14,7 @@ use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::claims::Once;
 use crate::journal::Summary;
+use crate::metrics::metrics;
 use crate::switchboard::{CallId, Placed, Purpose, Record, Report, Wish};
 
 /// A call to make.
@@ -167,6 +168,16 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
     }
 }
 
+/// What the gateway counts of itself
+///
+/// In Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "gateway",
+    responses((status = 200, description = "The figures.", content_type = "text/plain", body = String)))]
+pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Response {
+    let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
+    (kind, metrics().text(&desk.board)).into_response()
+}
+
 /// Make a call
 ///
 /// Answered as soon as the call exists; whether anyone picks up is told by its events. With an
@@ -207,7 +218,10 @@ pub(super) async fn dial(
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
         Ok(Placed::Before(call)) => before(&desk, call).await,
-        Err(fault) => Problem::answer(&fault),
+        Err(fault) => {
+            metrics().refused("outbound", &fault);
+            Problem::answer(&fault)
+        }
     }
 }
 

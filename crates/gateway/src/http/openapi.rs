@@ -28,6 +28,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(events::all_events))
         .routes(routes!(api::say))
         .routes(routes!(api::end))
+        .routes(routes!(api::figures))
         .routes(routes!(openapi))
 }
 

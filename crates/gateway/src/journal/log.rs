@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::reader::Summary;
 use super::writer::Pen;
+use crate::metrics::metrics;
 
 /// One public event, stamped.
 #[derive(Clone, Debug, Serialize)]
@@ -88,6 +89,7 @@ impl CallLog {
 
     /// Adds an event.
     pub fn push(&self, event: Event) {
+        metrics().saw(self.0.parties.direction, &event);
         let closed = matches!(event, Event::Ended(_));
         let mut entries = self.entries();
         if entries.len() < LIMIT || closed {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::Event;
 use call::event::End;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::log::Entry;
 use super::reader::Summary;
 use super::store::{Line, Note, Store};
+use crate::metrics::metrics;
 
 /// Writes entries. Clones write to the same journal.
 #[derive(Clone, Debug)]
@@ -91,7 +92,12 @@ impl Pen {
         let Nib::Wet { lines, sick } = &self.0 else {
             return;
         };
-        if lines.try_send(note()).is_err() && !sick.swap(true, Ordering::Relaxed) {
+        metrics().journal_waiting.inc();
+        if lines.try_send(note()).is_ok() {
+            return;
+        }
+        metrics().journal_waiting.dec();
+        if !sick.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 code = code::JOURNAL_BROKEN,
                 "events are lost: the journal cannot be written"
@@ -139,8 +145,14 @@ impl Writer {
     fn commit(&mut self, batch: &mut Vec<Note>) {
         let mut tries = 0;
         loop {
+            let began = Instant::now();
             match self.store.append(batch) {
                 Ok(last) => {
+                    metrics()
+                        .journal_flush
+                        .observe(began.elapsed().as_secs_f64());
+                    metrics().journal_entries.inc_by(batch.len() as u64);
+                    metrics().journal_waiting.sub(batch.len() as i64);
                     batch.clear();
                     self.durable.send_replace(last);
                     if self.sick.swap(false, Ordering::Relaxed) {
@@ -155,6 +167,7 @@ impl Writer {
                     tries += 1;
                     if tries == TRIES {
                         tracing::error!(events = batch.len(), "events are lost");
+                        metrics().journal_waiting.sub(batch.len() as i64);
                         batch.clear();
                         return;
                     }

@@ -26,6 +26,7 @@ use crate::config::Plan;
 use crate::dialled::Dialled;
 use crate::journal::Journal;
 use crate::line::SocketLine;
+use crate::metrics::metrics;
 use crate::runner::Control;
 use crate::sound::Attached;
 use life::Given;
@@ -485,6 +486,7 @@ fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
 /// The owner's rules at work are no more than worth knowing; what we cannot do is worth waking
 /// somebody for.
 fn turned_away(carrier: &str, fault: &Fault) {
+    metrics().refused("inbound", fault);
     let (code, hint) = (fault.code, fault.hint.as_deref());
     if code.starts_with("policy.") {
         tracing::info!(carrier, code, hint, "a caller was turned away: {fault}");
