@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use call::{Number, NumberFault};
+use call::{Direction, Number, NumberFault};
 use ports::{Blame, Fault, Retry, code};
 
 use crate::config::plan::{Callers, Rules};
@@ -86,6 +86,19 @@ impl Rules {
         }
         self.room(up)?;
         Ok(from)
+    }
+
+    /// Which rule allows a call that goes this way, and where it stands.
+    pub fn allowed(&self, direction: Direction) -> String {
+        match (direction, &self.answer.value) {
+            (Direction::Outbound, _) => format!("`call` in [policy], {}", self.call.at),
+            (Direction::Inbound, Callers::Any) => {
+                format!("\"any\" under `answer` in [policy], {}", self.answer.at)
+            }
+            (Direction::Inbound, Callers::These(_)) => {
+                format!("`answer` in [policy], {}", self.answer.at)
+            }
+        }
     }
 
     /// How long any call may last.

@@ -8,6 +8,8 @@ pub mod doctor;
 pub mod feed;
 mod init;
 mod journal;
+mod latency;
+mod manual;
 pub mod models;
 pub mod out;
 pub mod serve;
@@ -49,6 +51,8 @@ enum Command {
     Call(call::Args),
     /// The calls there have been.
     Calls(calls::Args),
+    /// Print what your shell needs to complete these commands.
+    Completions(manual::CompletionsArgs),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
     /// End a call. Always allowed.
@@ -57,6 +61,10 @@ enum Command {
     Init,
     /// The journal of everything that happened.
     Journal(journal::Args),
+    /// How long answers took, stage by stage.
+    Latency(latency::Args),
+    /// Write the pages of the manual into a folder.
+    Man(manual::ManArgs),
     /// Look at the configuration.
     Config(config::Args),
     /// Check everything a call needs, and say how to mend what is missing.
@@ -85,6 +93,9 @@ impl Command {
             Self::Serve => "warn,gateway=info",
             Self::Call(_)
             | Self::Calls(_)
+            | Self::Completions(_)
+            | Self::Latency(_)
+            | Self::Man(_)
             | Self::Demo(_)
             | Self::End(_)
             | Self::Journal(_)
@@ -157,6 +168,9 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Call(args) => call::run(args, path, out).await,
         Command::Calls(args) => calls::run(args, out).await,
         Command::Journal(args) => journal::run(args, out).await,
+        Command::Latency(args) => latency::run(args, out).await,
+        Command::Completions(args) => manual::completions(args, out),
+        Command::Man(args) => manual::man(args, out),
         Command::Show(args) => calls::show(args, out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::End(args) => steer::end(args, out).await,

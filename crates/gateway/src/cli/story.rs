@@ -54,6 +54,18 @@ pub(crate) fn end(event: &Value) -> String {
     format!("the {by} {why}")
 }
 
+/// Whose fault a call's end is, if it is one.
+pub(crate) fn verdict(end: &Value) -> &'static str {
+    let word = |key: &str| end[key].as_str().unwrap_or_default();
+    match (word("why"), word("by")) {
+        ("hung_up" | "completed" | "silence" | "time_limit", _) => "success",
+        ("busy" | "no_answer" | "rejected" | "canceled", _) => "theirs",
+        ("fault", "gateway" | "agent" | "owner") => "ours",
+        ("fault", "carrier") => "theirs",
+        _ => "cannot tell",
+    }
+}
+
 fn aside(text: &str) -> String {
     let dim = Style::new().dimmed();
     format!("{dim}{text}{dim:#}")

@@ -48,6 +48,8 @@ pub struct Parties {
     pub carrier: String,
     /// Which agent answers.
     pub agent: String,
+    /// Which rule of the owner's allowed it, and where that stands.
+    pub allowed_by: String,
 }
 
 /// One call's events. Clones are the same log.

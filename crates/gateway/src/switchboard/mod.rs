@@ -151,6 +151,7 @@ impl Switchboard {
             number,
             carrier: ours.carrier.clone(),
             agent,
+            allowed_by: self.plan.rules.allowed(Direction::Outbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(id, born, control, self.journal.pen()));
@@ -359,6 +360,7 @@ impl Switchboard {
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
+            allowed_by: self.plan.rules.allowed(Direction::Inbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(

@@ -97,3 +97,25 @@ async fn what_is_counted_can_be_read_by_owners_and_names_nobody() {
     }
     assert!(!text.contains("555") && !text.contains(&record.id.to_string()));
 }
+
+#[test]
+fn shells_and_the_manual_know_every_command() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let offhook = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_offhook"));
+        let done = command.args(arguments).output().expect("it runs");
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).expect("it is text")
+    };
+    let pages = folder.path().join("man1");
+    offhook(&["man", pages.to_str().expect("it is text")]);
+    let page = std::fs::read_to_string(pages.join("offhook-latency.1")).expect("it is there");
+    assert!(page.contains("\\-\\-most"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = offhook(&["completions", shell]);
+        assert!(
+            script.contains("latency") && script.contains("most"),
+            "{shell}"
+        );
+    }
+}
