@@ -19,6 +19,7 @@ use crate::hearing::Hearing;
 use crate::input::{Carrier, Command, Input, Media, Speech};
 use crate::last_words::LastWords;
 use crate::moment::Moment;
+use crate::stages::Stages;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Voice, Whose};
 use crate::{Digit, Event, Opening, Plan, Private, TurnId, output};
@@ -293,6 +294,7 @@ impl Conversation {
     }
 
     fn tell_heard(&mut self, turn: Turn, at: &mut Moment<'_>) {
+        timed(Some(&turn), at);
         if !turn.heard.is_empty() {
             self.failures = 0;
         }
@@ -323,6 +325,7 @@ impl Conversation {
     /// Ends a turn before its time: takes it back if the caller has heard none of it, or tells the
     /// agent what was heard.
     fn stop(&mut self, turn: Turn, at: &mut Moment<'_>) {
+        timed(Some(&turn), at);
         let stopped = match turn.speaker {
             Speaker::Agent { id, .. } if turn.begun => {
                 self.failures = 0;
@@ -354,6 +357,11 @@ impl Conversation {
 
     fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
         match input {
+            Speech::Begun(id) => {
+                if let Some(stages) = self.stages() {
+                    stages.audio(id, at.now);
+                }
+            }
             Speech::EndOfTurn { probability } => self.end_of_turn_guessed(probability, at),
             Speech::EarsFailed(code) => {
                 at.event(Event::SpeechFailed { code });
@@ -373,9 +381,21 @@ impl Conversation {
         None
     }
 
+    /// The stages of the turn that is under way.
+    fn stages(&mut self) -> Option<&mut Stages> {
+        self.floor.turn_mut()?.stages.as_mut()
+    }
+
     fn next_turn(&mut self) -> TurnId {
         self.last = TurnId(self.last.0 + 1);
         self.last
+    }
+}
+
+/// Says how long a turn that is over took.
+fn timed(turn: Option<&Turn>, at: &mut Moment<'_>) {
+    if let Some(stages) = turn.and_then(|it| it.stages.as_ref()) {
+        at.event(Event::AgentTurnTimed(stages.timed()));
     }
 }
 

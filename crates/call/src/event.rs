@@ -94,6 +94,9 @@ pub enum Event {
         /// What they said.
         text: Private<String>,
     },
+    /// How long a turn took that answers the caller, stage by stage. Said once, when it is over.
+    #[serde(rename = "agent.turn_timed")]
+    AgentTurnTimed(Timed),
     /// The agent was slow, so something was said to fill the gap.
     #[serde(rename = "agent.stalled")]
     AgentStalled,
@@ -109,6 +112,31 @@ pub enum Event {
         /// A stable code.
         code: &'static str,
     },
+}
+
+/// How long an answer took: milliseconds from the true end of the caller's speech to each stage.
+/// What the turn did not come to is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Timed {
+    /// Counts the agent's turns on this call.
+    pub turn: u32,
+    /// The transcriber was sure of the last words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcribed_ms: Option<u64>,
+    /// The caller's turn was taken to be over, and the agent was told.
+    pub told_ms: u64,
+    /// The agent gave its first words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<u64>,
+    /// They were a clause, and the mouth was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_clause_ms: Option<u64>,
+    /// The mouth gave its first sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_audio_ms: Option<u64>,
+    /// The caller heard it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_ear_ms: Option<u64>,
 }
 
 /// Who ended a call, and why.

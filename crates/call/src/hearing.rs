@@ -12,6 +12,8 @@ use crate::{Event, output};
 pub(crate) struct Hearing {
     /// Words the agent has not been told. Only a turn takes from it.
     untold: String,
+    /// When the transcriber was last sure of any of them.
+    sure_of_untold: Option<Instant>,
     /// All words since the last final ones; they may still change.
     partial: String,
     /// Whether the caller is making speech now.
@@ -109,7 +111,11 @@ impl Hearing {
                 text
             }
         };
-        self.keep(words.trim().to_owned(), at)
+        let words = self.keep(words.trim().to_owned(), at);
+        if !words.is_empty() {
+            self.sure_of_untold = Some(at.now);
+        }
+        words
     }
 
     /// Asks for the last words, unless they are there already. Returns whether it asked.
@@ -163,9 +169,9 @@ impl Hearing {
         self.ended
     }
 
-    /// Takes what the agent has not been told.
-    pub(crate) fn take(&mut self) -> String {
-        std::mem::take(&mut self.untold)
+    /// Takes what the agent has not been told, and when the transcriber was sure of the last of it.
+    pub(crate) fn take(&mut self) -> (String, Option<Instant>) {
+        (std::mem::take(&mut self.untold), self.sure_of_untold.take())
     }
 
     /// Returns the words of a turn that was taken back.

@@ -59,6 +59,8 @@ pub enum Media {
 /// What ears and mouths tell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Speech {
+    /// The first sound of an utterance has been made.
+    Begun(UtteranceId),
     /// The turn detector's opinion of the speech that just ended: 0 more will come, 1 it is done.
     EndOfTurn {
         /// Between 0 and 1.

@@ -88,7 +88,8 @@ impl Spoken {
             | Input::Command(_)
             | Input::Media(_)
             | Input::Speech(
-                Speech::EndOfTurn { .. }
+                Speech::Begun(_)
+                | Speech::EndOfTurn { .. }
                 | Speech::EarsFailed(_)
                 | Speech::Length(..)
                 | Speech::MouthFailed(..),

@@ -31,6 +31,7 @@ mod number;
 pub mod output;
 mod plan;
 mod private;
+mod stages;
 mod turn;
 mod voice;
 mod words;

@@ -253,7 +253,7 @@ impl Notice {
 
     fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
         match input {
-            Speech::EndOfTurn { .. } => {}
+            Speech::Begun(_) | Speech::EndOfTurn { .. } => {}
             Speech::EarsFailed(code) => at.event(Event::SpeechFailed { code }),
             Speech::Final(text) => {
                 self.hearing.words(text.reveal(), at);

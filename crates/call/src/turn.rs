@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use crate::TurnId;
 use crate::clause::Clauses;
+use crate::stages::Stages;
 use crate::voice::Whose;
 use crate::words::join;
 
@@ -25,6 +26,8 @@ pub(crate) struct Turn {
     pub(crate) idle: Instant,
     /// How many characters it has given.
     pub(crate) chars: usize,
+    /// How long it takes, if it answers the caller.
+    pub(crate) stages: Option<Stages>,
 }
 
 /// In whose name a turn is said.
@@ -54,6 +57,14 @@ impl Turn {
         Self::new(Speaker::Agent { id, said }, More::Words, now)
     }
 
+    /// The same, in answer to the caller.
+    pub(crate) fn answer(id: TurnId, said: String, stages: Stages, now: Instant) -> Self {
+        Self {
+            stages: Some(stages),
+            ..Self::agent(id, said, now)
+        }
+    }
+
     pub(crate) fn opening(now: Instant) -> Self {
         Self::new(Speaker::Opening, More::Nothing, now)
     }
@@ -74,6 +85,7 @@ impl Turn {
             quiet: now,
             idle: now,
             chars: 0,
+            stages: None,
         }
     }
 

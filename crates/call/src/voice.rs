@@ -240,10 +240,11 @@ impl Voice {
     }
 
     /// Says one clause, after everything that is being said.
-    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) {
+    /// What waits for a line gets its name when there is one: until then it has none.
+    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) -> UtteranceId {
         if self.hold != Hold::Speaking {
             self.queue.push_back(Utterance::held(whose, text, at.now));
-            return;
+            return UtteranceId(0);
         }
         self.last = UtteranceId(self.last.0 + 1);
         at.speech(Speech::Synthesize(self.last, text.clone().into()));
@@ -256,6 +257,7 @@ impl Voice {
             moved: at.now,
             failed: false,
         });
+        self.last
     }
 
     /// Says a whole text of any length.

@@ -1,6 +1,6 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{End, Event, Party, Why};
+use call::event::{End, Event, Party, Timed, Why};
 use call::{Digit, Number, Private, TurnId};
 use expect_test::expect;
 
@@ -25,6 +25,8 @@ fn every_event_is_written_like_this() {
         {"type":"agent.said","text":"words"}
         {"type":"agent.interrupted","heard":"some","unheard":"words"}
         {"type":"agent.took_message","name":"a name","text":"words"}
+        {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
+        {"type":"agent.turn_timed","turn":3,"told_ms":600}
         {"type":"agent.stalled"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
@@ -82,6 +84,30 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("it is plain data")
 }
 
+fn heard() -> Timed {
+    Timed {
+        turn: 2,
+        transcribed_ms: Some(210),
+        told_ms: 600,
+        first_token_ms: Some(700),
+        first_clause_ms: Some(800),
+        first_audio_ms: Some(900),
+        at_ear_ms: Some(1_000),
+    }
+}
+
+fn unheard() -> Timed {
+    Timed {
+        turn: 3,
+        transcribed_ms: None,
+        first_token_ms: None,
+        first_clause_ms: None,
+        first_audio_ms: None,
+        at_ear_ms: None,
+        ..heard()
+    }
+}
+
 fn every_event() -> Vec<Event> {
     let text = || Private::from("words");
     let all = vec![
@@ -113,6 +139,8 @@ fn every_event() -> Vec<Event> {
             name: "a name".into(),
             text: text(),
         },
+        Event::AgentTurnTimed(heard()),
+        Event::AgentTurnTimed(unheard()),
         Event::AgentStalled,
         Event::AgentFailed {
             code: "agent.timeout",
@@ -141,6 +169,7 @@ fn every_event() -> Vec<Event> {
             | Event::AgentSaid { .. }
             | Event::AgentInterrupted { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentTurnTimed(_)
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. } => {}

@@ -88,6 +88,7 @@ async fn write(n: u32, events: u32, pen: Pen, stop: Arc<AtomicBool>) -> u64 {
         caller: Some("+15551234567".into()),
         carrier: "twilio".to_owned(),
         agent: "echo".to_owned(),
+        allowed_by: "a rule".to_owned(),
     };
     let log = CallLog::new(format!("busy-{n}"), parties, pen);
     let pause = Duration::from_secs(1) * LOGS / events;

@@ -14,6 +14,7 @@ pub mod journal;
 mod keypad;
 pub mod line;
 pub mod memory;
+mod metrics;
 pub mod recorder;
 pub mod rulebook;
 pub mod rules;

@@ -88,6 +88,19 @@ impl Rules {
         Ok(from)
     }
 
+    /// Which rule allows a call that goes this way, and where it stands.
+    pub fn allowed(&self, direction: Direction) -> String {
+        match (direction, &self.answer.value) {
+            (Direction::Outbound, _) => format!("`call` in [policy], {}", self.call.at),
+            (Direction::Inbound, Callers::Any) => {
+                format!("\"any\" under `answer` in [policy], {}", self.answer.at)
+            }
+            (Direction::Inbound, Callers::These(_)) => {
+                format!("`answer` in [policy], {}", self.answer.at)
+            }
+        }
+    }
+
     /// Whether a call that is up may go on: by who is on it, not by how many there are.
     pub fn still_allows(&self, direction: Direction, caller: Option<&Number>) -> bool {
         match (direction, &self.answer.value) {

@@ -122,6 +122,8 @@ struct Runner<L> {
     /// The call goes on without this process; whoever wanted that waits until this is dropped.
     left: Option<mpsc::Sender<()>>,
     found: Vec<Found>,
+    /// The last utterance of which there is sound.
+    begun: Option<UtteranceId>,
 }
 
 /// What is kept of the call in case this process dies.
@@ -177,6 +179,7 @@ impl<L: Line> Runner<L> {
             },
             left: None,
             found: Vec::new(),
+            begun: None,
         }
     }
 
@@ -438,6 +441,9 @@ impl<L: Line> Runner<L> {
             (Some(Spoken::Audio(id, _) | Spoken::Done(id, _)), _) if id <= self.barred => {}
             (Some(Spoken::Audio(id, samples)), Some(sound)) => {
                 sound.play(now, id, &samples, &mut self.found);
+                if self.begun.replace(id) != Some(id) {
+                    self.tell(Input::Speech(input::Speech::Begun(id)));
+                }
             }
             (Some(Spoken::Done(id, length)), sound) => {
                 if let Some(sound) = sound {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::keypad::{Keypad, Way};
 use crate::line::{Line, Weight};
+use crate::metrics::metrics;
 use crate::recorder::Recorder;
 
 /// A socket whose token was good and whose stream has introduced itself.
@@ -71,6 +72,8 @@ pub(crate) struct Sound<L> {
     next_tick: Instant,
     keypad: Keypad,
     oddities: Oddities,
+    /// When the caller's last frame came.
+    arrived: Option<Instant>,
     /// The message being written, and the frame being passed on: kept to be used again.
     message: String,
     frame: Vec<i16>,
@@ -123,6 +126,7 @@ impl<L: Line> Sound<L> {
             next_tick: now + step_in,
             keypad: Keypad::default(),
             oddities: Oddities::default(),
+            arrived: None,
             message: String::with_capacity(512),
             frame: Vec::with_capacity(attached.format.rate.samples_per_frame()),
         }
@@ -133,6 +137,10 @@ impl<L: Line> Sound<L> {
         match self.protocol.decode(text) {
             Ok(StreamEvent::Audio(packet)) => {
                 self.session.receive(packet);
+                if let Some(before) = self.arrived.replace(now) {
+                    let late = (now - before).saturating_sub(FRAME);
+                    metrics().frame_late.observe(late.as_secs_f64());
+                }
                 self.next_tick = now + self.step_in;
                 while self.session.ready() {
                     self.tick(now, found);
@@ -157,6 +165,8 @@ impl<L: Line> Sound<L> {
 
     /// Does what time alone demands: goes on without the caller's frames, sends what is due.
     pub(crate) fn wake(&mut self, now: Instant, found: &mut Vec<Found>) {
+        let late = now.saturating_duration_since(self.deadline());
+        metrics().wake_late.observe(late.as_secs_f64());
         while self.next_tick <= now {
             self.next_tick += FRAME;
             self.tick(now, found);
@@ -226,6 +236,8 @@ impl<L: Line> Sound<L> {
 
     /// The call is over: hands back what must still be closed.
     pub(crate) fn into_parts(self) -> (L, Option<Recorder>, Oddities) {
+        let underruns = self.session.counts().underruns;
+        metrics().sound_over(self.oddities, self.line.dropped(), underruns);
         (self.line, self.wiring.recorder, self.oddities)
     }
 

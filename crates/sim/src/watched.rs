@@ -56,6 +56,8 @@ struct Turns {
     open: Option<Open>,
     /// Whether the agent may say what it has not been given a turn for.
     closed: Vec<TurnId>,
+    /// The last one that was timed.
+    timed: u32,
 }
 
 #[derive(Debug)]
@@ -279,7 +281,10 @@ impl Watched {
                     self.saying.sounded(progress.utterance);
                 }
             }
-            Input::Media(input::Media::Cut(Some(cut))) if !cut.played.is_zero() => {
+            // There is no sound any more that could say this.
+            Input::Media(input::Media::Cut(Some(cut)))
+                if !cut.played.is_zero() && !self.life.lost =>
+            {
                 self.saying.sounded_cut(cut.utterance);
             }
             Input::Speech(input::Speech::Partial(text)) => {
@@ -404,6 +409,14 @@ impl Watched {
                     open.broken = true;
                     open.clauses.retain(|it| *it != failed);
                 }
+            }
+            Event::AgentTurnTimed(timed) => {
+                assert!(timed.turn > self.turns.timed, "a turn was timed twice");
+                self.turns.timed = timed.turn;
+                let told = [timed.transcribed_ms, Some(timed.told_ms)];
+                let then = [timed.first_token_ms, timed.first_clause_ms, timed.at_ear_ms];
+                let stages: Vec<_> = told.into_iter().chain(then).flatten().collect();
+                assert!(stages.is_sorted(), "a stage before its time: {timed:?}");
             }
             Event::Dialed
             | Event::Offered

@@ -30,6 +30,8 @@ pub struct World {
     far: Far,
     network: Network,
     past: Vec<(Duration, Known)>,
+    /// The last utterance of which there is sound.
+    begun: Option<UtteranceId>,
 }
 
 /// Something that the call made known or asked for.
@@ -92,6 +94,7 @@ impl World {
             far: Far::default(),
             network: Network::default(),
             past: Vec::new(),
+            begun: None,
         };
         world.perform(out);
         world
@@ -149,7 +152,8 @@ impl World {
     }
 
     /// The story so far, one line for each event, for what the agent was told, and for what the
-    /// carrier was asked, each behind its milliseconds.
+    /// carrier was asked, each behind its milliseconds. How long turns took is not told:
+    /// [`World::timed`] does.
     pub fn story(&self) -> String {
         let line = |(at, line): &(Duration, Known)| {
             let line = match line {
@@ -159,7 +163,21 @@ impl World {
             };
             format!("{:06}  {line}\n", at.as_millis())
         };
-        self.past.iter().map(line).collect()
+        let told = self.past.iter();
+        let told = told.filter(|it| !matches!(it.1, Known::Event(Event::AgentTurnTimed(_))));
+        told.map(line).collect()
+    }
+
+    /// How long each turn took, stage by stage, one line for each.
+    pub fn timed(&self) -> String {
+        let mut lines = String::new();
+        for event in self.events() {
+            if let Event::AgentTurnTimed(timed) = event {
+                lines += &serde_json::to_string(&timed).expect("figures are plain data");
+                lines.push('\n');
+            }
+        }
+        lines
     }
 
     /// The events, without their times.
@@ -265,7 +283,12 @@ impl World {
     fn speak(&mut self) {
         for spoken in self.speaking.speak(self.now, FRAME) {
             match spoken {
-                Spoken::Audio(id, samples) => self.session.play(id, &samples),
+                Spoken::Audio(id, samples) => {
+                    self.session.play(id, &samples);
+                    if self.begun.replace(id) != Some(id) {
+                        self.tell(Input::Speech(Speech::Begun(id)));
+                    }
+                }
                 Spoken::Done(id, length) => {
                     self.session.complete(id);
                     self.tell(Input::Speech(Speech::Length(id, length)));

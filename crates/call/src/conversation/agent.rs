@@ -1,6 +1,6 @@
 //! What the agent does in a conversation.
 
-use super::{Conversation, MOST_FAILURES, gateway};
+use super::{Conversation, MOST_FAILURES, gateway, timed};
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
 use crate::input::Agent;
@@ -24,6 +24,9 @@ impl Conversation {
                 // An agent that speaks to a turn we took back, or that it has finished, is
                 // talking to itself.
                 let turn = self.current(turn)?;
+                if let Some(stages) = &mut turn.stages {
+                    stages.token(at.now);
+                }
                 let clauses = turn.feed(text.reveal(), at.now);
                 self.say(clauses, at);
                 self.settle(at)
@@ -42,10 +45,12 @@ impl Conversation {
             self.say(rest, at);
             return self.settle(at);
         }
+        let turn = self.floor.take().into_turn();
+        timed(turn.as_ref(), at);
         if let Some(Turn {
             speaker: Speaker::Agent { id, said },
             ..
-        }) = self.floor.take().into_turn()
+        }) = turn
         {
             at.agent(output::Agent::Abandon(id));
             self.hearing.put_back(said);
@@ -94,7 +99,10 @@ impl Conversation {
 
     fn say(&mut self, clauses: Vec<String>, at: &mut Moment<'_>) {
         for clause in clauses {
-            self.voice.say(Whose::Turn, clause, at);
+            let id = self.voice.say(Whose::Turn, clause, at);
+            if let Some(stages) = self.stages() {
+                stages.clause(id, at.now);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::Conversation;
 use crate::event::End;
 use crate::floor::Floor;
 use crate::moment::Moment;
+use crate::stages::Stages;
 use crate::turn::Turn;
 use crate::words::{has_words, is_backchannel};
 use crate::{Event, output};
@@ -157,7 +158,7 @@ impl Conversation {
 
     /// All words of the caller's turn are there.
     pub(super) fn end_of_turn(&mut self, ended: Instant, at: &mut Moment<'_>) {
-        let said = self.hearing.take();
+        let (said, transcribed) = self.hearing.take();
         if said.is_empty() {
             self.free(ended, at);
             return;
@@ -171,7 +172,12 @@ impl Conversation {
             said: said.clone().into(),
         });
         self.floor = Floor::Thinking {
-            turn: Turn::agent(turn, said, at.now),
+            turn: Turn::answer(
+                turn,
+                said,
+                Stages::new(turn, ended, transcribed, at.now),
+                at.now,
+            ),
         };
     }
 

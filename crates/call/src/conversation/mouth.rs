@@ -23,6 +23,9 @@ impl Conversation {
         let was_silent = self.voice.is_silent();
         let heard = self.voice.progress(progress, at);
         if let Some(turn) = self.floor.turn_mut() {
+            if let Some(stages) = &mut turn.stages {
+                stages.heard(progress, at.now);
+            }
             turn.hear(&heard);
             turn.begun |= !heard.is_empty() || self.voice.is_heard(turn.is_whose());
             if self.voice.is_silent() && !was_silent {

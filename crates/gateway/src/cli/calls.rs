@@ -6,7 +6,7 @@ use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use super::tail::{clock, short};
-use super::{Done, Out, journal, story};
+use super::{Done, Out, journal, latency, story};
 use crate::journal::{Reader, Summary, Wanted};
 
 /// Which calls.
@@ -85,21 +85,15 @@ pub(super) async fn show(
 ) -> Result<Done, Fault> {
     let reader = journal::reader(config.as_deref(), out)?;
     let call = find(&reader, &args.call).await?;
-    let mut wanted = Wanted {
-        call: Some(call.id.clone()),
-        ..Wanted::default()
-    };
-    let mut events = Vec::new();
-    loop {
-        let rows = reader.after(&wanted).await?;
-        let Some(last) = rows.last() else { break };
-        wanted.after = last.id;
-        let read = rows
-            .iter()
-            .map(|it| serde_json::from_str::<Value>(&it.entry));
-        events.extend(read.filter_map(Result::ok));
-    }
-    out.json(&serde_json::json!({ "id": call.id, "events": events }));
+    let events = events(&reader, &call.id).await?;
+    let verdict = call.ended.as_ref().map(story::verdict);
+    out.json(&serde_json::json!({
+        "id": call.id,
+        "allowed_by": call.began["allowed_by"],
+        "verdict": verdict,
+        "cost": Value::Null,
+        "events": events,
+    }));
     tell(&call, &events, out);
     journal::explain(&reader, out);
     Ok(Done::Well)
@@ -113,7 +107,7 @@ pub(super) fn tell(call: &Summary, events: &[Value], out: &mut Out) {
             out.line(line);
         }
     }
-    waits(events, out);
+    turns(events, out);
 }
 
 fn head(call: &Summary, out: &mut Out) {
@@ -127,44 +121,58 @@ fn head(call: &Summary, out: &mut Out) {
         text("carrier"),
         text("agent")
     ));
+    out.line(format_args!("allowed  by {}", text("allowed_by")));
     out.line(format_args!("began    {}", text("time")));
     match &call.ended {
-        Some(end) => out.line(format_args!(
-            "ended    {}, after {}\n",
-            story::end(end),
-            seconds(end)
-        )),
-        None => out.line("ended    not yet, or its gateway was lost\n"),
+        Some(end) => {
+            let (told, took) = (story::end(end), seconds(end));
+            out.line(format_args!("ended    {told}, after {took}"));
+            out.line(format_args!("verdict  {}", story::verdict(end)));
+        }
+        None => out.line("ended    not yet, or its gateway was lost"),
+    }
+    // No carrier's price is in the configuration, and none is made up.
+    out.line("cost     no price known\n");
+}
+
+/// How long each answer took, stage by stage.
+fn turns(events: &[Value], out: &mut Out) {
+    let timed = events.iter().filter(|it| it["type"] == "agent.turn_timed");
+    for (at, event) in timed.enumerate() {
+        if at == 0 {
+            out.line("\nafter the caller fell silent, in milliseconds:");
+        }
+        let stages = latency::STAGES.iter().filter_map(|(key, name)| {
+            let ms = event[key].as_u64()?;
+            Some(format!("{name} {ms}"))
+        });
+        let stages = stages.collect::<Vec<_>>().join(", ");
+        out.line(format_args!("  turn {}: {stages}", event["turn"]));
     }
 }
 
-/// How long the agent took to have its turn, each time: from the caller's last sound, as heard by
-/// the gateway, to the moment the words went to the agent.
-fn waits(events: &[Value], out: &mut Out) {
-    let (mut fell_silent, mut turn) = (None, 0);
-    for event in events {
-        let ms = event["ms"].as_u64().unwrap_or_default();
-        match event["type"].as_str() {
-            Some("caller.speech_ended") => fell_silent = Some(ms),
-            Some("agent.turn_started") => {
-                turn += 1;
-                if turn == 1 {
-                    out.line("");
-                }
-                if let Some(since) = fell_silent.take() {
-                    let took = ms.saturating_sub(since);
-                    out.line(format_args!(
-                        "turn {turn}: the agent was told {took} ms after the caller's speech was over"
-                    ));
-                }
-            }
-            Some(_) | None => {}
-        }
+/// Everything that happened on a call.
+pub(super) async fn events(reader: &Reader, call: &str) -> Result<Vec<Value>, Fault> {
+    let mut wanted = Wanted {
+        call: Some(call.to_owned()),
+        ..Wanted::default()
+    };
+    let mut events = Vec::new();
+    loop {
+        let rows = reader.after(&wanted).await?;
+        let Some(last) = rows.last() else {
+            return Ok(events);
+        };
+        wanted.after = last.id;
+        let read = rows
+            .iter()
+            .map(|it| serde_json::from_str::<Value>(&it.entry));
+        events.extend(read.filter_map(Result::ok));
     }
 }
 
 /// The one call whose name ends so.
-async fn find(reader: &Reader, end: &str) -> Result<Summary, Fault> {
+pub(super) async fn find(reader: &Reader, end: &str) -> Result<Summary, Fault> {
     if let Some(call) = reader.call(end.to_owned()).await? {
         return Ok(call);
     }
@@ -184,4 +192,4 @@ async fn find(reader: &Reader, end: &str) -> Result<Summary, Fault> {
 }
 
 /// So many calls are looked through.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;

@@ -9,6 +9,8 @@ pub mod feed;
 mod flight;
 mod init;
 mod journal;
+mod latency;
+mod manual;
 pub mod models;
 pub mod out;
 mod reload;
@@ -52,6 +54,8 @@ enum Command {
     Call(call::Args),
     /// The calls there have been.
     Calls(calls::Args),
+    /// Print what your shell needs to complete these commands.
+    Completions(manual::CompletionsArgs),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
     /// End a call. Always allowed.
@@ -62,6 +66,10 @@ enum Command {
     Init,
     /// The journal of everything that happened.
     Journal(journal::Args),
+    /// How long answers took, stage by stage.
+    Latency(latency::Args),
+    /// Write the pages of the manual into a folder.
+    Man(manual::ManArgs),
     /// Look at the configuration.
     Config(config::Args),
     /// Check everything a call needs, and say how to mend what is missing.
@@ -94,6 +102,9 @@ impl Command {
             Self::Serve => "warn,gateway=info",
             Self::Call(_)
             | Self::Calls(_)
+            | Self::Completions(_)
+            | Self::Latency(_)
+            | Self::Man(_)
             | Self::Demo(_)
             | Self::End(_)
             | Self::Flight(_)
@@ -169,6 +180,9 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Call(args) => call::run(args, path, out).await,
         Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,
+        Command::Latency(args) => latency::run(args, path, out).await,
+        Command::Completions(args) => manual::completions(args, out),
+        Command::Man(args) => manual::man(args, out),
         Command::Show(args) => calls::show(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,

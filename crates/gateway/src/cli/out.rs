@@ -47,6 +47,11 @@ impl Out {
         }
     }
 
+    /// Something made for a program whatever was asked for, as it is.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let _ = anstream::stdout().write_all(bytes);
+    }
+
     /// What went wrong, and what to do.
     pub fn fault(&mut self, fault: &Fault) {
         if self.json {

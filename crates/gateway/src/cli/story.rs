@@ -24,6 +24,8 @@ pub(crate) fn line(event: &Value) -> Option<String> {
             aside(&format!("interrupted; not heard: {}", text("unheard")))
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
+        // `offhook latency` and `offhook show` tell how long turns took.
+        "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),
         "agent.failed" | "speech.failed" => aside(&format!("failed: {}", text("code"))),
         _ => return None,
@@ -51,6 +53,18 @@ pub(crate) fn end(event: &Value) -> String {
         _ => "failed",
     };
     format!("the {by} {why}")
+}
+
+/// Whose fault a call's end is, if it is one.
+pub(crate) fn verdict(end: &Value) -> &'static str {
+    let word = |key: &str| end[key].as_str().unwrap_or_default();
+    match (word("why"), word("by")) {
+        ("hung_up" | "completed" | "silence" | "time_limit", _) => "success",
+        ("busy" | "no_answer" | "rejected" | "canceled", _) => "theirs",
+        ("fault", "gateway" | "agent" | "owner") => "ours",
+        ("fault", "carrier") => "theirs",
+        _ => "cannot tell",
+    }
 }
 
 fn aside(text: &str) -> String {

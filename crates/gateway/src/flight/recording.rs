@@ -55,6 +55,7 @@ struct Head {
     caller: Option<String>,
     carrier: String,
     agent: String,
+    allowed_by: String,
     beginning: Beginning,
 }
 
@@ -92,6 +93,7 @@ impl Snapshot {
                 caller: parties.caller.as_ref().map(|it| it.reveal().clone()),
                 carrier: parties.carrier.clone(),
                 agent: parties.agent.clone(),
+                allowed_by: parties.allowed_by.clone(),
                 beginning: self.tape.beginning().clone(),
             },
         );
@@ -146,6 +148,7 @@ impl Recording {
                 caller: head.caller.map(Private::from),
                 carrier: head.carrier,
                 agent: head.agent,
+                allowed_by: head.allowed_by,
             },
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,

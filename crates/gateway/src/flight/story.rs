@@ -339,6 +339,7 @@ fn spell_media(media: &Media) -> String {
 
 fn spell_speech(speech: &Speech) -> String {
     match speech {
+        Speech::Begun(id) => format!("Begun({id:?})"),
         Speech::EndOfTurn { probability } if probability.is_finite() => {
             format!("EndOfTurn {{ probability: {probability:?} }}")
         }

@@ -30,6 +30,7 @@ impl Runner {
             caller: Some("+15551234567".into()),
             carrier: "a \"carrier\"".into(),
             agent: "agent".into(),
+            allowed_by: "a rule".to_owned(),
         };
         let log = CallLog::new("call".into(), parties, Pen::dry());
         let now = log.began().at + Duration::from_micros(77);

@@ -107,7 +107,8 @@ fn input_rounded(input: Input) -> Input {
         | Input::Carrier(_)
         | Input::Command(_)
         | Input::Speech(
-            Speech::EndOfTurn { .. }
+            Speech::Begun(_)
+            | Speech::EndOfTurn { .. }
             | Speech::EarsFailed(_)
             | Speech::Final(_)
             | Speech::MouthFailed(..)

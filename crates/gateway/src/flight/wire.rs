@@ -220,6 +220,7 @@ type Code = &'static str;
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "input::Speech", rename_all = "snake_case")]
 enum SpeechDef {
+    Begun(#[serde(with = "UtteranceIdDef")] UtteranceId),
     EndOfTurn {
         #[serde(with = "bits")]
         probability: f32,

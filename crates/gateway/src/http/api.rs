@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::Private;
@@ -17,6 +17,7 @@ use super::{Desk, Problem};
 use crate::access::Scope;
 use crate::claims::Once;
 use crate::journal::Summary;
+use crate::metrics::metrics;
 use crate::switchboard::{CallId, Placed, Purpose, Record, Report, Wish};
 
 /// A call to make.
@@ -170,6 +171,16 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
     }
 }
 
+/// What the gateway counts of itself
+///
+/// In Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "gateway",
+    responses((status = 200, description = "The figures.", content_type = "text/plain", body = String)))]
+pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Response {
+    let kind = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
+    (kind, metrics().text(&desk.board)).into_response()
+}
+
 /// Make a call
 ///
 /// Answered as soon as the call exists; whether anyone picks up is told by its events. With an
@@ -210,7 +221,10 @@ pub(super) async fn dial(
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
         Ok(Placed::Before(call)) => before(&desk, call).await,
-        Err(fault) => Problem::answer(&fault),
+        Err(fault) => {
+            metrics().refused("outbound", &fault);
+            Problem::answer(&fault)
+        }
     }
 }
 

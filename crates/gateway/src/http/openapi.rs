@@ -31,6 +31,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(api::flight))
         .routes(routes!(config::standing))
         .routes(routes!(config::reload))
+        .routes(routes!(api::figures))
         .routes(routes!(openapi))
 }
 

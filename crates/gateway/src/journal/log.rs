@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::reader::Summary;
 use super::writer::Pen;
+use crate::metrics::metrics;
 
 /// One public event, stamped.
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +47,8 @@ pub struct Parties {
     pub carrier: String,
     /// Which agent answers.
     pub agent: String,
+    /// Which rule of the owner's allowed it, and where that stands.
+    pub allowed_by: String,
 }
 
 /// The moment a call began, by both clocks.
@@ -132,6 +135,7 @@ impl CallLog {
 
     /// Adds an event, which happened at `at`.
     pub fn push(&self, at: Instant, event: Event) {
+        metrics().saw(self.0.parties.direction, &event);
         let began = self.0.began;
         let elapsed = at.saturating_duration_since(began.at);
         let closed = matches!(event, Event::Ended(_));

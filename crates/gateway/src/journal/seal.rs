@@ -39,6 +39,14 @@ const OPEN: &[&str] = &[
     "why",
     "code",
     "gap_ms",
+    "allowed_by",
+    "turn",
+    "transcribed_ms",
+    "told_ms",
+    "first_token_ms",
+    "first_clause_ms",
+    "first_audio_ms",
+    "at_ear_ms",
 ];
 
 /// What stands for a value whose key is not at hand.

@@ -32,6 +32,7 @@ use crate::config::Plan;
 use crate::dialled::Dialled;
 use crate::journal::Journal;
 use crate::line::SocketLine;
+use crate::metrics::metrics;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
@@ -160,6 +161,7 @@ impl Switchboard {
             number,
             carrier: ours.carrier.clone(),
             agent,
+            allowed_by: plan.rules.allowed(Direction::Outbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(id, born, control, self.journal.pen()));
@@ -429,6 +431,7 @@ impl Switchboard {
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
+            allowed_by: plan.rules.allowed(Direction::Inbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(
@@ -542,6 +545,7 @@ fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
 /// The owner's rules at work are no more than worth knowing; what we cannot do is worth waking
 /// somebody for.
 fn turned_away(carrier: &str, fault: &Fault) {
+    metrics().refused("inbound", fault);
     let (code, hint) = (fault.code, fault.hint.as_deref());
     if code.starts_with("policy.") {
         tracing::info!(carrier, code, hint, "a caller was turned away: {fault}");

@@ -113,6 +113,7 @@ pub(super) struct Born {
     pub(super) number: Number,
     pub(super) carrier: String,
     pub(super) agent: String,
+    pub(super) allowed_by: String,
 }
 
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
@@ -155,6 +156,7 @@ impl Record {
             caller: born.caller.as_ref().map(text),
             carrier: born.carrier.clone(),
             agent: born.agent.clone(),
+            allowed_by: born.allowed_by,
         };
         Self {
             id,

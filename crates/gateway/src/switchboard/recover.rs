@@ -209,6 +209,7 @@ impl Switchboard {
             number,
             carrier: text("carrier"),
             agent: text("agent"),
+            allowed_by: text("allowed_by"),
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

@@ -379,5 +379,6 @@ fn parties() -> Parties {
         caller: None,
         carrier: "fake".into(),
         agent: "fake".into(),
+        allowed_by: "a rule".into(),
     }
 }

@@ -67,6 +67,15 @@ async fn a_question_is_answered_through_real_links() {
         "{}",
         world.story()
     );
+    let timed = world.log.after(0).into_iter().find_map(|it| {
+        if let Event::AgentTurnTimed(timed) = it.event {
+            return Some(timed);
+        }
+        None
+    });
+    let timed = timed.expect("a turn that is over was timed");
+    let (audio, ear) = (timed.first_audio_ms, timed.at_ear_ms);
+    assert!(audio.is_some() && ear >= audio, "{timed:?}");
     world.hang_up().await;
     assert_eq!(
         world.log.after(0).last().expect("it ended").event,

@@ -39,6 +39,27 @@ fn an_agent_may_open_with_words_of_its_own() {
 }
 
 #[test]
+fn every_stage_of_an_answer_is_timed_from_the_end_of_the_callers_speech() {
+    let replies = vec![
+        Reply::say("We open at nine."),
+        Reply::say("We close at five.").after(1_000),
+        Reply::say("Never heard."),
+    ];
+    let world = replying(replies)
+        .at(1_000, speak(800, "when do you open"))
+        .at(5_000, speak(800, "and when do you close"))
+        .at(10_000, speak(800, "on Sundays"))
+        .at(11_700, speak(800, "I mean"))
+        .at(12_500, hang_up())
+        .run(14_000);
+    expect![[r#"
+        {"turn":1,"transcribed_ms":800,"told_ms":800,"first_token_ms":900,"first_clause_ms":900,"first_audio_ms":1100,"at_ear_ms":1120}
+        {"turn":2,"transcribed_ms":800,"told_ms":800,"first_token_ms":1800,"first_clause_ms":1800,"first_audio_ms":2000,"at_ear_ms":2020}
+        {"turn":3,"transcribed_ms":800,"told_ms":800,"first_token_ms":900,"first_clause_ms":900}
+    "#]].assert_eq(&world.timed());
+}
+
+#[test]
 fn a_slow_agent_is_covered_for() {
     let world = replying(vec![Reply::say("We open at nine.").after(4_000)])
         .at(1_000, speak(800, "when do you open"))

@@ -47,6 +47,8 @@ fn story(network: Network) -> Vec<Event> {
     world
         .events()
         .into_iter()
+        // A bad line costs time, which is all that these tell.
+        .filter(|event| !matches!(event, Event::AgentTurnTimed(_)))
         .map(|event| match event {
             Event::AgentInterrupted { .. } => Event::AgentInterrupted {
                 heard: "".into(),
@@ -68,6 +70,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentTurnTimed(_)
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }) => event,

@@ -90,7 +90,7 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         .at(ms(42_799), Input::Media(Media::Progress(Progress { utterance: UtteranceId(15), played: ms(600), done: true })))
         .at(ms(42_803), Input::Carrier(Carrier::Disconnected))
         .at(ms(42_805), Input::Carrier(Carrier::Ended(End { by: Party::Caller, why: Why::HungUp })));
-    expect![[r##"
+    expect![[r#"
         000000  {"type":"call.dialed"}
         000045  {"type":"call.ringing"}
         001219  {"type":"call.answered"}
@@ -105,6 +105,7 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         013801  {"type":"agent.turn_started","text":"Hello, my name is Robert."}
         015598  {"type":"agent.said","text":"Thank you, Robert."}
         016719  {"type":"agent.said","text":"What is your message?"}
+        016719  {"type":"agent.turn_timed","turn":1,"transcribed_ms":601,"told_ms":601,"first_token_ms":606,"first_clause_ms":606,"at_ear_ms":1218}
         017626  {"type":"caller.speech_started"}
         018613  {"type":"caller.hearing","text":"Please tell her that please tell her that please tell her"}
         019641  {"type":"caller.hearing","text":"Please tell her that the meeting on Thursday they"}
@@ -114,6 +115,7 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         021511  {"type":"agent.turn_started","text":"Please tell her that the meeting on Thursday has been moved to the large room."}
         022339  {"type":"agent.said","text":"Thank you."}
         025060  {"type":"caller.speech_started"}
+        025261  {"type":"agent.turn_timed","turn":2,"transcribed_ms":728,"told_ms":728,"first_token_ms":736,"first_clause_ms":736,"at_ear_ms":936}
         025261  {"type":"agent.interrupted","heard":"The message from Robert is: Please tell her that","unheard":"the meeting on Thursday has been moved to the large room. Is that right?"}
         025874  {"type":"caller.hearing","text":"No, wait."}
         026747  {"type":"caller.hearing","text":"No, wait, it is the meeting."}
@@ -124,6 +126,7 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         034098  {"type":"agent.said","text":"The message from Robert is: Please tell her that the meeting on Thursday has been moved to the large room."}
         037199  {"type":"agent.said","text":"Correction: wait, it is the meeting on Friday."}
         038018  {"type":"agent.said","text":"Is that right?"}
+        038018  {"type":"agent.turn_timed","turn":3,"transcribed_ms":695,"told_ms":695,"first_token_ms":696,"first_clause_ms":696,"at_ear_ms":891}
         038880  {"type":"caller.speech_started"}
         039688  {"type":"caller.hearing","text":"Yes, that is"}
         040219  {"type":"caller.speech_ended"}
@@ -133,7 +136,8 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         041099  {"type":"agent.said","text":"Thank you."}
         042199  {"type":"agent.said","text":"I will pass it on."}
         042799  {"type":"agent.said","text":"Goodbye."}
+        042799  {"type":"agent.turn_timed","turn":4,"transcribed_ms":512,"told_ms":512,"first_token_ms":515,"first_clause_ms":515,"at_ear_ms":528}
         042805  {"type":"call.ended","by":"agent","why":"hung_up"}
-    "##]]
+    "#]]
     .assert_eq(&call.story());
 }

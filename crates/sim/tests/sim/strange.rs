@@ -680,6 +680,7 @@ impl Dice {
             37 => Input::Speech(Speech::EndOfTurn {
                 probability: [0.0, 1.0, 0.5, f32::NAN, -3.0, f32::INFINITY][self.roll(6) as usize],
             }),
+            38 if self.percent(50) => Input::Speech(Speech::Begun(id)),
             38..=39 => Input::Speech(Speech::Length(id, ms(self.roll(3_000)))),
             40 => Input::Speech(Speech::MouthFailed(id, "speech.failed")),
             41 if self.percent(5) => Input::Speech(Speech::EarsFailed("speech.failed")),

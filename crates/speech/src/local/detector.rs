@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use media::WINDOW;
 use ports::Fault;
 use ports::speech::{SpeechDetector, Verdict, Windows};
 use tokio::sync::mpsc;
 
+use super::figures::{self, Kind};
 use super::silero::{Memory, Question, Silero};
 use crate::models::Store;
 
@@ -96,7 +98,10 @@ fn serve(mut model: Silero, queue: &Receiver<Window>) {
         let room = LOOK_AHEAD.saturating_sub(waiting.len());
         waiting.extend(queue.try_iter().take(room));
         choose(&mut waiting, &mut batch);
-        if let Err(fault) = judge(&mut model, &batch) {
+        let began = Instant::now();
+        let judged = judge(&mut model, &batch);
+        figures::took(Kind::Speech, began.elapsed());
+        if let Err(fault) = judged {
             tracing::error!(code = fault.code, "windows were not judged");
         }
         batch.clear();

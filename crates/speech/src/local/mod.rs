@@ -3,6 +3,7 @@
 
 mod detector;
 mod ears;
+mod figures;
 mod flite;
 mod moonshine;
 mod mouth;

@@ -5,11 +5,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ports::{Blame, Fault, Retry, code};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinHandle;
+
+use super::figures::{self, Kind};
 
 /// What must not wait for what: the first goes before all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,21 +148,25 @@ impl Shared {
         state.next += 1;
         state.jobs.insert((urgency, next), job);
         drop(state);
+        figures::waiting(Kind::Pool(urgency), 1);
         self.work.notify_one();
     }
 
     fn serve(&self) {
         let mut state = self.lock();
         loop {
-            if let Some((_, job)) = state.jobs.pop_first() {
+            if let Some(((urgency, _), job)) = state.jobs.pop_first() {
                 state.busy += 1;
                 drop(state);
                 drop(job.room);
+                figures::waiting(Kind::Pool(urgency), -1);
+                let began = Instant::now();
                 // One broken utterance must not take a thread from all calls. Whoever waits for the
                 // result learns that it is lost.
                 if panic::catch_unwind(AssertUnwindSafe(job.run)).is_err() {
                     tracing::error!("a speech model panicked");
                 }
+                figures::took(Kind::Pool(urgency), began.elapsed());
                 state = self.lock();
                 state.busy -= 1;
             } else if state.open {
