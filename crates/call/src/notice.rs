@@ -136,6 +136,7 @@ impl Notice {
         match self.stage {
             // Nothing was said yet: they may say hello again.
             Stage::Listening { .. } | Stage::Hello { .. } => {
+                self.voice.go_on(at);
                 self.stage = Stage::Listening { since: at.now };
             }
             Stage::Speaking | Stage::Lingering { .. } | Stage::Extended { .. } => {
