@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::Conversation;
 use crate::event::{End, Party, Why};
-use crate::input::{Carrier, Input};
+use crate::input::{Carrier, Command, Input};
 use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
 use crate::moment::Moment;
@@ -135,10 +135,11 @@ impl Live {
 
     /// Ends the call like this: a conversation says goodbye first, unless it already does.
     pub(crate) fn close(&mut self, end: End, at: &mut Moment<'_>) -> Option<End> {
-        if self.is_closing() {
-            return None;
-        }
         match &mut self.talk {
+            // It goes on with its goodbye, but takes note that something happened.
+            Talk::Conversation(talk) if talk.is_closing() => {
+                talk.handle(Input::Command(Command::Forbid), at)
+            }
             Talk::Conversation(talk) => talk.close(end, at),
             // A notice is no talk that could be rounded off, and an echo has no voice.
             Talk::Notice(_) | Talk::Loopback => Some(end),
