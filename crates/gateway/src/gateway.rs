@@ -14,6 +14,7 @@ use crate::config::Plan;
 use crate::http::{self, Desk, STRANGERS};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Switchboard};
+use crate::traces;
 
 /// A gateway that serves until it is dropped or closed.
 pub struct Gateway {
@@ -24,6 +25,8 @@ pub struct Gateway {
     /// Its calls.
     pub board: Arc<Switchboard>,
     serving: JoinHandle<()>,
+    /// Tells a collector of calls that are over.
+    telling: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -44,6 +47,13 @@ impl Gateway {
         let address = listener.local_addr().unwrap_or(plan.listen);
         let token = Secret::new(random());
         let board = Switchboard::new(plan, load_voice, state)?;
+        let telling = match board.plan().telemetry.clone() {
+            Some(telemetry) => {
+                let (reader, last) = (board.journal().reader()?, board.journal().last());
+                Some(tokio::spawn(traces::tell(reader, last, telemetry)))
+            }
+            None => None,
+        };
         let desk = Desk {
             board: board.clone(),
             token: token.clone(),
@@ -55,6 +65,7 @@ impl Gateway {
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
+            telling,
         })
     }
 
@@ -69,6 +80,9 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
+        if let Some(telling) = &self.telling {
+            telling.abort();
+        }
     }
 }
 

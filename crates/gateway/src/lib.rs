@@ -17,3 +17,4 @@ pub mod runner;
 mod sound;
 pub mod state;
 pub mod switchboard;
+pub mod traces;

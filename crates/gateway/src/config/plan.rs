@@ -33,6 +33,17 @@ pub struct Plan {
     pub speech: SpeechPlan,
     /// Where recordings go; `None`: calls are not recorded.
     pub recordings: Option<PathBuf>,
+    /// Where traces of calls go; `None`: nowhere.
+    pub telemetry: Option<Telemetry>,
+}
+
+/// Where traces of calls go, and what is in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The whole address that takes them: OTLP over HTTP, protobuf.
+    pub otlp: String,
+    /// Whether words and numbers are in them.
+    pub private: bool,
 }
 
 /// One of our numbers.

@@ -104,6 +104,7 @@ fn everything_optional_can_be_written() {
         "{}endpoint_ms = 700\nsilence_s = 20\nring_s = 30\nfiller_ms = 900\nthink_s = 8\n\
          [phrases]\nfiller = \"Hm.\"\napology = \"Oh.\"\ngoodbye = \"Bye.\"\n\
          [speech]\nvendor = \"local\"\nthreads = 2\n[recordings]\ndir = \"tapes\"\n\
+         [telemetry]\notlp = \"http://127.0.0.1:4318/\"\nprivate = true\n\
          [agents.echo]\nkind = \"cave\"\n[carriers.second]\nkind = \"pigeon\"\ncoop = \"south\"\n\
          whistle = \"tweet\"\nbirds = 7\n",
         GOOD.replace(
@@ -119,6 +120,9 @@ fn everything_optional_can_be_written() {
     assert_eq!(plan.phrases.goodbye.reveal(), "Bye.");
     assert_eq!(plan.speech.settings.number("threads"), Some(2));
     assert_eq!(plan.recordings, Some(Path::new("base").join("tapes")));
+    let telemetry = plan.telemetry.expect("it is written");
+    assert_eq!(telemetry.otlp, "http://127.0.0.1:4318/v1/traces");
+    assert!(telemetry.private);
     assert!(matches!(plan.agents["echo"].answerer, Answerer::Loopback));
     assert_eq!(plan.carriers.len(), 2);
 }
@@ -200,6 +204,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("agent = \"reception\"", "", 8, &["`agent`", "missing"]),
     ("kind = \"oracle\"", "", 11, &["`kind`", "[agents.reception]", "parrot, oracle, cave"]),
     ("base_url = \"http://localhost:11434/v1/\"", "", 11, &["`base_url`", "missing"]),
+    ("[turns]\nbarge_in_ms = 300", "[telemetry]\nprivate = \"yes\"", 21, &["`private`", "true or false", "without quotes"]),
+    ("[turns]\nbarge_in_ms = 300", "[telemetry]\notlp = \"127.0.0.1\"", 21, &["`otlp`", "[telemetry]"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]", 20, &["`dir`", "[recordings]", "missing"]),
     ("\"north\"", "\"\"", 5, &["`coop`", "empty"]),
     // Names of things that are not there.

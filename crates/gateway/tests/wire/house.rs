@@ -31,6 +31,11 @@ pub(crate) struct House {
 impl House {
     /// A phone that is answered by `phone`, and a line of ours that echoes.
     pub(crate) async fn new(phone: PhonePlan, mischief: Mischief) -> Self {
+        Self::with("", phone, mischief).await
+    }
+
+    /// The same, with more in its configuration.
+    pub(crate) async fn with(more: &str, phone: PhonePlan, mischief: Mischief) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         drop(listener);
@@ -68,6 +73,7 @@ answer = ["{THEIRS}"]
 max_calls = 2
 [turns]
 linger_ms = 300
+{more}
 "#,
             table = exchange.configuration()
         );

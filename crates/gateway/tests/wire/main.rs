@@ -5,6 +5,7 @@ mod house;
 mod owners;
 mod restart;
 mod surface;
+mod traces;
 
 use std::time::Duration;
 
