@@ -10,6 +10,7 @@ pub mod http;
 pub mod journal;
 mod keypad;
 pub mod line;
+mod logbook;
 mod metrics;
 pub mod recorder;
 pub mod rules;

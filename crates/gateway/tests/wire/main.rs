@@ -2,6 +2,7 @@
 
 mod doors;
 mod house;
+mod logs;
 mod owners;
 mod restart;
 mod surface;
