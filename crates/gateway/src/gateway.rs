@@ -16,6 +16,7 @@ use crate::http::{self, Desk, STRANGERS};
 use crate::rulebook::{Rulebook, Source};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Lost, Switchboard};
+use crate::traces;
 
 /// A gateway that serves until it is dropped or closed.
 pub struct Gateway {
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub rulebook: Option<Arc<Rulebook>>,
     serving: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
+    /// Tells a collector of calls that are over.
+    telling: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -38,7 +41,7 @@ impl Gateway {
     /// What must outlive the process is kept in the folder `state`.
     pub async fn start(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Self, Fault> {
         let (listener, board) = open(plan, load_voice, state).await?;
-        Ok(Self::serve(listener, board, None))
+        Self::serve(listener, board, None)
     }
 
     /// The same with a configuration from a file, which it lives by from then on: it is read again
@@ -54,16 +57,23 @@ impl Gateway {
         // Carriers wait in the listener's queue, and are answered once the calls are known.
         let lost = board.resume().await;
         let rulebook = Rulebook::new(source, loaded.marks, board.clone());
-        Ok((Self::serve(listener, board, Some(rulebook)), lost))
+        Ok((Self::serve(listener, board, Some(rulebook))?, lost))
     }
 
     fn serve(
         listener: TcpListener,
         board: Arc<Switchboard>,
         rulebook: Option<Arc<Rulebook>>,
-    ) -> Self {
+    ) -> Result<Self, Fault> {
         let address = listener.local_addr().unwrap_or(board.plan().listen);
         let token = Secret::new(hex::random(32));
+        let telling = match board.plan().telemetry.clone() {
+            Some(telemetry) => {
+                let (reader, last) = (board.journal().reader()?, board.journal().last());
+                Some(tokio::spawn(traces::tell(reader, last, telemetry)))
+            }
+            None => None,
+        };
         let desk = Desk {
             board: board.clone(),
             rulebook: rulebook.clone(),
@@ -71,14 +81,15 @@ impl Gateway {
             instance: hex::random(32),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
-        Self {
+        Ok(Self {
             address,
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
-        }
+            telling,
+        })
     }
 
     /// Stops without hanging up on anyone: begins no new calls, waits for `patience` whether those
@@ -132,6 +143,9 @@ impl Drop for Gateway {
         self.serving.abort();
         if let Some(watching) = &self.watching {
             watching.abort();
+        }
+        if let Some(telling) = &self.telling {
+            telling.abort();
         }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     /// How long it takes to make what waits durable.
     pub(crate) journal_flush: Histogram,
     journal_writable: IntGauge,
+    /// Calls whose traces the collector did not take.
+    pub(crate) traces_dropped: IntCounter,
 }
 
 /// The stages of an answer, each counted from the end of the caller's speech.
@@ -146,6 +148,10 @@ impl Metrics {
             journal_writable: gauge(
                 "offhook_journal_writable",
                 "1: new calls may begin. 0: the journal cannot be written.",
+            ),
+            traces_dropped: counter(
+                "offhook_traces_dropped_total",
+                "Calls whose traces the collector did not take in time.",
             ),
         }
     }

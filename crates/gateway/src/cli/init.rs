@@ -71,6 +71,8 @@ pub(super) fn text(lists: &Lists) -> String {
     }
     add(&journal());
     text.push_str(RECORDINGS);
+    text.push('\n');
+    text.push_str(TELEMETRY);
     text
 }
 
@@ -222,6 +224,14 @@ const KEY: &str = r#"# Numbers and words are encrypted on the disk with a key fr
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
 #[recordings]
 #dir = "recordings"
+"#;
+
+const TELEMETRY: &str = r#"# Tell an OpenTelemetry collector of each call that is over: OTLP over HTTP. Without this, and without
+# $OTEL_EXPORTER_OTLP_ENDPOINT, nothing is told.
+#[telemetry]
+#otlp = "http://127.0.0.1:4318"
+# Whether words and numbers are told too, as attributes under `offhook.private.`.
+#private = false
 "#;
 
 #[cfg(test)]

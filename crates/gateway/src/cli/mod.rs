@@ -10,6 +10,7 @@ mod flight;
 mod init;
 mod journal;
 mod latency;
+mod logs;
 mod manual;
 pub mod models;
 pub mod out;
@@ -29,8 +30,12 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use ports::{Blame, Fault, code};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Lists, Loaded, Plan};
+use crate::logbook::Logbook;
+use crate::state;
 use crate::switchboard::LoadVoice;
 pub use out::Out;
 
@@ -68,6 +73,8 @@ enum Command {
     Journal(journal::Args),
     /// How long answers took, stage by stage.
     Latency(latency::Args),
+    /// What the gateway logged, without words, numbers and secrets.
+    Logs(logs::Args),
     /// Write the pages of the manual into a folder.
     Man(manual::ManArgs),
     /// Look at the configuration.
@@ -104,6 +111,7 @@ impl Command {
             | Self::Calls(_)
             | Self::Completions(_)
             | Self::Latency(_)
+            | Self::Logs(_)
             | Self::Man(_)
             | Self::Demo(_)
             | Self::End(_)
@@ -149,7 +157,7 @@ impl From<Done> for ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = Out::new(cli.json);
-    log(cli.command.log());
+    log(&cli.command);
     // Whoever installed one before has chosen well enough.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -181,6 +189,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Latency(args) => latency::run(args, path, out).await,
+        Command::Logs(args) => logs::run(args, out).await,
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(args, out),
         Command::Show(args) => calls::show(args, path, out).await,
@@ -247,13 +256,27 @@ pub(crate) fn load_voice(plan: &Plan) -> LoadVoice {
     })
 }
 
-fn log(otherwise: &str) {
+/// Logs to standard error; what a gateway logs is kept as well, for `offhook logs`.
+fn log(command: &Command) {
     let filter =
-        EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(otherwise));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(command.log()));
+    let people = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
+        .with_target(false);
+    // Where the folder cannot be written to, serving fails in a moment and says so.
+    let book = matches!(command, Command::Serve)
+        .then(|| Logbook::open(&state::folder()).ok())
+        .flatten();
+    let kept = book.map(|book| {
+        tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_writer(book)
+    });
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(people)
+        .with(kept)
         .init();
 }

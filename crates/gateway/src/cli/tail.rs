@@ -120,9 +120,12 @@ impl Tail {
 
 /// When an event happened, by the clock on the wall.
 pub(super) fn clock(event: &Value) -> String {
-    let time = event["time"]
-        .as_str()
-        .and_then(|it| it.parse::<Timestamp>().ok());
+    clock_of(event["time"].as_str().unwrap_or_default())
+}
+
+/// A moment, by the clock on the wall.
+pub(super) fn clock_of(time: &str) -> String {
+    let time = time.parse::<Timestamp>().ok();
     let time = time.map(|it| it.to_zoned(TimeZone::system()));
     time.map_or_else(String::new, |it| it.strftime("%H:%M:%S").to_string())
 }

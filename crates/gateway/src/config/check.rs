@@ -13,7 +13,7 @@ use ports::carrier::Carrier;
 use url::{Host, Url};
 
 use super::file::File;
-use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan};
+use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
@@ -51,6 +51,7 @@ pub(super) fn check(
     let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
     let section = root.section("journal", &mut found);
     let (keep, keys) = journal::journal(section, &outside, &mut found);
+    let telemetry = telemetry(root.section("telemetry", &mut found), env, &mut found);
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
@@ -73,6 +74,7 @@ pub(super) fn check(
         recordings,
         keep,
         keys,
+        telemetry,
     };
     let warnings = found.into_result()?;
     let marks = Marks::of(file, &plugs.behind);
@@ -404,6 +406,28 @@ fn recordings(mut section: Section<'_>, file: &File, found: &mut Findings) -> Op
         return None;
     }
     Some(file.folder.join(dir.value))
+}
+
+/// Where traces go: as written, else as every program is told.
+fn telemetry(
+    mut section: Section<'_>,
+    env: &dyn Fn(&str) -> Option<String>,
+    found: &mut Findings,
+) -> Option<Telemetry> {
+    let written = section.text("otlp", found);
+    let private = section.flag("private", found).unwrap_or_default();
+    section.close(found);
+    let told = |name| env(name).filter(|it| !it.trim().is_empty());
+    let under = |base: &str| format!("{}/v1/traces", base.trim_end_matches('/'));
+    let otlp = match written {
+        Some(written) => {
+            let url = plug::web_address("`otlp` in [telemetry]", written, found)?;
+            under(url.as_str())
+        }
+        None => told("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+            .or_else(|| told("OTEL_EXPORTER_OTLP_ENDPOINT").map(|it| under(&it)))?,
+    };
+    Some(Telemetry { otlp, private })
 }
 
 fn unknown<'w>(

@@ -40,6 +40,8 @@ pub(super) enum Written {
     List(Vec<(usize, Written)>),
     /// A table.
     Table(Vec<Entry>),
+    /// Yes or no.
+    Flag(bool),
     /// Something that no key takes, by what people call it.
     Other(&'static str),
 }
@@ -100,6 +102,7 @@ impl Written {
             Self::Number(_) => "a number",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Flag(_) => "true or false",
             Self::Other(what) => what,
         }
     }
@@ -193,7 +196,7 @@ fn written(value: &DeValue<'_>, lines: &Lines) -> Written {
             }
         }
         DeValue::Float(_) => Written::Other("a number with a fraction"),
-        DeValue::Boolean(_) => Written::Other("true or false"),
+        DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Datetime(_) => Written::Other("a date"),
         DeValue::Array(elements) => {
             let element = elements.iter();

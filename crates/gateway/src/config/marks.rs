@@ -97,7 +97,7 @@ fn walk(entries: &[Entry], found: &mut impl FnMut(&str)) {
         match &entry.value {
             Written::Text(text) => found(text),
             Written::Table(inner) => walk(inner, found),
-            Written::Number(_) | Written::List(_) | Written::Other(_) => {}
+            Written::Flag(_) | Written::Number(_) | Written::List(_) | Written::Other(_) => {}
         }
     }
 }
@@ -112,6 +112,7 @@ fn absorb(hash: &mut Sha256, value: &Written) {
         Written::Text(text) => part(1, text.as_bytes()),
         Written::Number(number) => part(2, &number.to_le_bytes()),
         Written::Other(what) => part(3, what.as_bytes()),
+        Written::Flag(flag) => part(6, &[u8::from(*flag)]),
         Written::List(elements) => {
             part(4, &(elements.len() as u64).to_le_bytes());
             for (_, element) in elements {

@@ -42,6 +42,17 @@ pub struct Plan {
     pub keep: Keep,
     /// What it is encrypted with.
     pub keys: Keys,
+    /// Where traces of calls go; `None`: nowhere.
+    pub telemetry: Option<Telemetry>,
+}
+
+/// Where traces of calls go, and what is in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The whole address that takes them: OTLP over HTTP, protobuf.
+    pub otlp: String,
+    /// Whether words and numbers are in them.
+    pub private: bool,
 }
 
 /// One of our numbers.

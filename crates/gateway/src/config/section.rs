@@ -117,7 +117,11 @@ impl<'f> Section<'f> {
                 value: text,
                 line: entry.line,
             }),
-            Written::Number(_) | Written::List(_) | Written::Table(_) | Written::Other(_) => {
+            Written::Number(_)
+            | Written::List(_)
+            | Written::Table(_)
+            | Written::Flag(_)
+            | Written::Other(_) => {
                 self.wrong(
                     entry,
                     "a string",
@@ -127,6 +131,17 @@ impl<'f> Section<'f> {
                 None
             }
         }
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &'static str, found: &mut Findings) -> Option<bool> {
+        let entry = self.ask(key)?;
+        if let Written::Flag(flag) = entry.value {
+            return Some(flag);
+        }
+        let hint = format!("write it without quotes: `{key} = true`");
+        self.wrong(entry, "true or false", &hint, found);
+        None
     }
 
     /// A whole number within `range`.
@@ -160,7 +175,11 @@ impl<'f> Section<'f> {
                     line: entry.line,
                 })
             }
-            Written::Text(_) | Written::List(_) | Written::Table(_) | Written::Other(_) => {
+            Written::Text(_)
+            | Written::List(_)
+            | Written::Table(_)
+            | Written::Flag(_)
+            | Written::Other(_) => {
                 let hint = format!("write it without quotes: `{key} = {}`", least.max(1));
                 self.wrong(entry, &bounds, &hint, found);
                 None

@@ -107,6 +107,7 @@ fn everything_optional_can_be_written() {
          [phrases]\nfiller = \"Hm.\"\napology = \"Oh.\"\ngoodbye = \"Bye.\"\n\
          [speech]\nvendor = \"local\"\nthreads = 2\n[recordings]\ndir = \"tapes\"\n\
          [journal]\ndays = 7\nmax_mib = 64\n\
+         [telemetry]\notlp = \"http://127.0.0.1:4318/\"\nprivate = true\n\
          [agents.echo]\nkind = \"cave\"\n[carriers.second]\nkind = \"pigeon\"\ncoop = \"south\"\n\
          whistle = \"tweet\"\nbirds = 7\n",
         GOOD.replace(
@@ -124,6 +125,9 @@ fn everything_optional_can_be_written() {
     assert_eq!(plan.recordings, Some(Path::new("base").join("tapes")));
     assert_eq!(plan.keep.age, Duration::from_secs(7 * 86_400));
     assert_eq!(plan.keep.room, 64 << 20);
+    let telemetry = plan.telemetry.expect("it is written");
+    assert_eq!(telemetry.otlp, "http://127.0.0.1:4318/v1/traces");
+    assert!(telemetry.private);
     assert!(matches!(plan.agents["echo"].answerer, Answerer::Loopback));
     assert_eq!(plan.carriers.len(), 2);
 }
@@ -212,6 +216,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("agent = \"reception\"", "", 8, &["`agent`", "missing"]),
     ("kind = \"oracle\"", "", 11, &["`kind`", "[agents.reception]", "parrot, oracle, cave"]),
     ("base_url = \"http://localhost:11434/v1/\"", "", 11, &["`base_url`", "missing"]),
+    ("[turns]\nbarge_in_ms = 300", "[telemetry]\nprivate = \"yes\"", 21, &["`private`", "true or false", "without quotes"]),
+    ("[turns]\nbarge_in_ms = 300", "[telemetry]\notlp = \"127.0.0.1\"", 21, &["`otlp`", "[telemetry]"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]", 20, &["`dir`", "[recordings]", "missing"]),
     ("\"north\"", "\"\"", 5, &["`coop`", "empty"]),
     // Names of things that are not there.

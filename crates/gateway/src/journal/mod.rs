@@ -104,6 +104,11 @@ impl Journal {
         self.durable.clone()
     }
 
+    /// The last entry there is: from here on, what comes is new.
+    pub fn last(&self) -> u64 {
+        *self.durable.borrow()
+    }
+
     /// Someone who reads along.
     ///
     /// # Errors

@@ -4,10 +4,12 @@ mod disk;
 mod doors;
 mod flights;
 mod house;
+mod logs;
 mod owners;
 mod reload;
 mod restart;
 mod surface;
+mod traces;
 
 use std::time::Duration;
 
