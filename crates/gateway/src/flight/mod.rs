@@ -3,7 +3,7 @@
 //! A call is a pure machine: it does the same again if it is told the same at the same times. So
 //! nothing of its inside is recorded, only what goes in. A [`Flight`] is a call that cannot be told
 //! anything without noting it on its [`Tape`]; sealed, with the events that came of it, that is a
-//! [`Recording`], which [`replay`] runs again and [`story`] turns into a test.
+//! [`Recording`], which [`replay()`] runs again and [`story()`] turns into a test.
 
 mod recording;
 mod replay;

@@ -232,9 +232,8 @@ fn utterance_of(spoken: &Spoken) -> UtteranceId {
     }
 }
 
-/// Commands that may wait, and pieces of sound: as many as a call that goes on where it broke off may
-/// ask for in one moment.
-const LINK: usize = 128;
+/// Commands that may wait, and pieces of sound.
+const LINK: usize = 32;
 const PIECE: Duration = Duration::from_millis(200);
 /// Pieces made and not sent, beyond which nothing more is made.
 const AHEAD: usize = 16;
