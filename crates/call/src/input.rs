@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::{Cut, Edge, Progress, UtteranceId};
 
 use crate::event::End;
-use crate::{Digit, Private, TurnId};
+use crate::{Digit, Keys, Private, TurnId};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +102,9 @@ pub enum Agent {
 pub enum Command {
     /// End the call now. Always allowed.
     HangUp,
+    /// Press these keys, now, whoever speaks. Before there is sound nobody could hear them, and they
+    /// are not kept.
+    Press(Keys),
     /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
     /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),

@@ -2,11 +2,11 @@ use std::time::Instant;
 
 use crate::conversation::Conversation;
 use crate::event::{End, Party, Why};
-use crate::input::{Carrier, Input};
+use crate::input::{Carrier, Command, Input};
 use crate::last_words::LastWords;
 use crate::moment::Moment;
 use crate::notice::Notice;
-use crate::{Event, Mode, Plan, Private};
+use crate::{Event, Mode, Plan, Private, output};
 
 /// A call with sound.
 #[derive(Debug)]
@@ -45,6 +45,12 @@ impl Live {
             by: Party::Gateway,
             why: Why::TimeLimit,
         };
+        if let Input::Command(Command::Press(keys)) = &input {
+            at.event(Event::AgentPressed {
+                digits: Private::from(keys.as_str()),
+            });
+            at.media(output::Media::Press(keys.clone()));
+        }
         match &mut self.talk {
             Talk::Conversation(talk) if too_long && !talk.is_closing() => talk.close(end, at),
             Talk::Conversation(talk) => talk.handle(input, at),

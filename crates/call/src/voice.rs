@@ -20,6 +20,8 @@ pub(crate) struct Voice {
     pace: Pace,
     /// How often the mouth failed in a row.
     failures: u32,
+    /// Until then keys are heard, and what we say waits behind them.
+    held: Option<Instant>,
 }
 
 /// In whose name something is said.
@@ -91,7 +93,14 @@ impl Voice {
                 seconds: 2.0,
             },
             failures: 0,
+            held: None,
         }
+    }
+
+    /// Keys go before what we say, and take this long.
+    pub(crate) fn hold(&mut self, length: Duration, at: &Moment<'_>) {
+        let from = self.held.filter(|it| *it > at.now).unwrap_or(at.now);
+        self.held = Some(from + length);
     }
 
     /// Says one clause, after everything that is being said.
@@ -149,13 +158,19 @@ impl Voice {
 
     /// By when what is at the front must have been heard a little more.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<Instant> {
-        self.queue.front().map(|it| it.moved + policy.synthesize)
+        let front = self.queue.front()?;
+        Some(self.moved(front) + policy.synthesize)
     }
 
     /// What is at the front, if it has not been heard any more for too long.
     pub(crate) fn stuck(&self, at: &Moment<'_>) -> Option<UtteranceId> {
-        let late = |it: &&Utterance| it.moved + at.plan.policy.synthesize <= at.now;
+        let late = |it: &&Utterance| self.moved(it) + at.plan.policy.synthesize <= at.now;
         self.queue.front().filter(late).map(|it| it.id)
+    }
+
+    /// When something last did what it should, not counting that it waited behind keys.
+    fn moved(&self, utterance: &Utterance) -> Instant {
+        utterance.moved.max(self.held.unwrap_or(utterance.moved))
     }
 
     pub(crate) fn length(&mut self, id: UtteranceId, length: Duration) {

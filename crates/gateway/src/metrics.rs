@@ -176,6 +176,7 @@ impl Metrics {
             | Event::CallerPressed { .. }
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
+            | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled => {}
         }

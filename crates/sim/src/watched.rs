@@ -259,6 +259,9 @@ impl Watched {
                 self.owner.wanted.clear();
             }
             Output::Event(event) => self.check_event(before, event),
+            Output::Media(output::Media::Press(_)) => {
+                assert!(self.life.connected, "keys that nobody can hear");
+            }
             Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
@@ -338,6 +341,7 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::AgentTurnStarted { .. }
+            | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}

@@ -60,6 +60,8 @@ enum Command {
     Completions(manual::CompletionsArgs),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
+    /// Press keys on a call that is up.
+    Digits(steer::DigitsArgs),
     /// End a call. Always allowed.
     End(steer::EndArgs),
     /// Write a configuration in which every line is explained.
@@ -105,6 +107,7 @@ impl Command {
             | Self::Logs(_)
             | Self::Man(_)
             | Self::Demo(_)
+            | Self::Digits(_)
             | Self::End(_)
             | Self::Journal(_)
             | Self::Say(_)
@@ -182,6 +185,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Man(args) => manual::man(args, out),
         Command::Show(args) => calls::show(args, out).await,
         Command::Say(args) => steer::say(args, out).await,
+        Command::Digits(args) => steer::digits(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Status => steer::status(out).await,
         Command::Token(args) => token::run(args, out).await,

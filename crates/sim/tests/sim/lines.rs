@@ -69,6 +69,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentSaid { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
+            | Event::AgentPressed { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }) => event,
