@@ -352,8 +352,11 @@ fn waiting(
 ) -> State {
     let end = match input {
         Input::Carrier(Carrier::Connected) => return come_back(live, since, at),
-        // Its ears went with its sound, and its deadlines wait.
-        Input::Timeout | Input::Media(_) | Input::Speech(Speech::EarsFailed(_)) => None,
+        // Its ears went with its sound, its deadlines wait, and nobody would hear a key.
+        Input::Timeout
+        | Input::Media(_)
+        | Input::Speech(Speech::EarsFailed(_))
+        | Input::Command(Command::Press(_)) => None,
         Input::Agent(_) | Input::Carrier(_) | Input::Command(_) | Input::Speech(_) => {
             live.handle(input, at)
         }

@@ -89,6 +89,13 @@ impl Conversation {
                 self.pressed(digit, at);
                 None
             }
+            Input::Command(Command::Press(keys)) => {
+                self.voice.press(keys.length(), at);
+                if let Floor::Open { since } = &mut self.floor {
+                    *since = at.now;
+                }
+                None
+            }
             Input::Command(Command::Say(text)) => {
                 self.waiting.push_back((at.now, text.into_revealed()));
                 None

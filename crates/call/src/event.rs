@@ -86,6 +86,12 @@ pub enum Event {
         /// The rest of it.
         unheard: Private<String>,
     },
+    /// Keys were pressed in our name.
+    #[serde(rename = "agent.pressed")]
+    AgentPressed {
+        /// Which; `w` is a pause.
+        digits: Private<String>,
+    },
     /// The agent took down a message for its owner.
     #[serde(rename = "agent.took_message")]
     AgentTookMessage {

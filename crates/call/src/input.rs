@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::{Cut, Edge, Progress, UtteranceId};
 
 use crate::event::End;
-use crate::{Digit, Private, TurnId};
+use crate::{Digit, Keys, Private, TurnId};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +109,9 @@ pub enum Command {
     Forbid,
     /// May last at most this long, counted from where its sound began. Never lengthens a call.
     Limit(Duration),
+    /// Press these keys, now, whoever speaks. Before there is sound nobody could hear them, and they
+    /// are not kept.
+    Press(Keys),
     /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
     /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),

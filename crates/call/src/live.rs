@@ -7,7 +7,7 @@ use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::notice::Notice;
-use crate::{Event, Mode, Plan, Private};
+use crate::{Event, Mode, Plan, Private, output};
 
 /// A call with sound.
 #[derive(Debug)]
@@ -118,6 +118,12 @@ impl Live {
         };
         if too_long && !self.is_closing() {
             return self.close(end, at);
+        }
+        if let Input::Command(Command::Press(keys)) = &input {
+            at.event(Event::AgentPressed {
+                digits: Private::from(keys.as_str()),
+            });
+            at.media(output::Media::Press(keys.clone()));
         }
         match &mut self.talk {
             Talk::Conversation(talk) => talk.handle(input, at),

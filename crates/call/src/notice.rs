@@ -83,6 +83,7 @@ impl Notice {
             Input::Carrier(Carrier::Pressed(digit)) => at.event(Event::CallerPressed {
                 digit: Private::new(digit.as_char()),
             }),
+            Input::Command(Command::Press(keys)) => self.voice.press(keys.length(), at),
             Input::Command(Command::Say(text)) => {
                 self.waiting.push(text.into_revealed());
                 match self.stage {

@@ -2,7 +2,7 @@
 
 use media::UtteranceId;
 
-use crate::{Digit, Event, Private, TurnId};
+use crate::{Digit, Event, Keys, Private, TurnId};
 
 /// Something to do, in the order given.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,10 @@ pub enum Carrier {
 }
 
 /// What to do to the sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Media {
+    /// Let the far end hear these keys, before anything else that is being said.
+    Press(Keys),
     /// Silence every utterance up to this one. Answered with [`crate::input::Media::Cut`].
     Cut(UtteranceId),
 }

@@ -21,6 +21,8 @@ pub(crate) struct Voice {
     /// How often the mouth failed in a row.
     failures: u32,
     hold: Hold,
+    /// Until then keys are heard, and what we say waits behind them.
+    keys_until: Option<Instant>,
     /// Whether any of it was ever heard.
     sounded: bool,
 }
@@ -135,8 +137,15 @@ impl Voice {
             },
             failures: 0,
             hold: Hold::Speaking,
+            keys_until: None,
             sounded: false,
         }
+    }
+
+    /// Keys go before what we say, and take this long.
+    pub(crate) fn press(&mut self, length: Duration, at: &Moment<'_>) {
+        let from = self.keys_until.map_or(at.now, |it| it.max(at.now));
+        self.keys_until = Some(from + length);
     }
 
     /// A voice that has no line yet, and this to say once it has. `last` was the last utterance.
@@ -304,16 +313,22 @@ impl Voice {
 
     /// By when what is at the front must have been heard a little more.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<Instant> {
-        let front = self.queue.front().filter(|_| self.hold == Hold::Speaking);
-        front.map(|it| it.moved + policy.synthesize)
+        let front = self.queue.front().filter(|_| self.hold == Hold::Speaking)?;
+        Some(self.moved(front) + policy.synthesize)
     }
 
     /// What is at the front, if it has not been heard any more for too long.
     pub(crate) fn stuck(&self, at: &Moment<'_>) -> Option<UtteranceId> {
         let late = |it: &&Utterance| {
-            self.hold == Hold::Speaking && it.moved + at.plan.policy.synthesize <= at.now
+            self.hold == Hold::Speaking && self.moved(it) + at.plan.policy.synthesize <= at.now
         };
         self.queue.front().filter(late).map(|it| it.id)
+    }
+
+    /// When something last did what it should, not counting that it waited behind keys.
+    fn moved(&self, utterance: &Utterance) -> Instant {
+        self.keys_until
+            .map_or(utterance.moved, |it| it.max(utterance.moved))
     }
 
     pub(crate) fn length(&mut self, id: UtteranceId, length: Duration) {

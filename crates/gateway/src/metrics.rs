@@ -178,6 +178,7 @@ impl Metrics {
             | Event::CallerPressed { .. }
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
+            | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled => {}
         }

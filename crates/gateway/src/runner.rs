@@ -352,6 +352,13 @@ impl<L: Line> Runner<L> {
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
+                Output::Media(output::Media::Press(keys)) => {
+                    let now = Instant::now().into_std();
+                    if let Some(sound) = &mut self.sound {
+                        sound.press(now, &keys, &mut self.found);
+                    }
+                    None
+                }
                 Output::Media(output::Media::Cut(last)) => {
                     self.barred = self.barred.max(last);
                     let cut = self.sound.as_mut().and_then(|it| it.cut(now, last));

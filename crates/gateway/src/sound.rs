@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use call::Digit;
+use call::{Digit, Keys};
 use media::{
     Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
     Setup, UtteranceId,
@@ -191,6 +191,12 @@ impl<L: Line> Sound<L> {
         found: &mut Vec<Found>,
     ) {
         self.session.play(id, samples);
+        self.speak(now, found);
+    }
+
+    /// Lets the far end hear keys.
+    pub(crate) fn press(&mut self, now: Instant, keys: &Keys, found: &mut Vec<Found>) {
+        self.session.press(keys.as_str());
         self.speak(now, found);
     }
 

@@ -21,6 +21,7 @@ mod resample;
 mod session;
 mod speech;
 mod timeline;
+mod tones;
 mod vad;
 mod windows;
 
@@ -31,4 +32,5 @@ pub use playout::{Cut, Progress, UtteranceId};
 pub use record::Stereo;
 pub use resample::Resampler;
 pub use session::{Counts, Echo, Line, Outgoing, Packet, Session, Setup, Tick};
+pub use tones::{KEY_GAP, KEY_PAUSE, KEY_TONE};
 pub use vad::{Detector, Edge, WINDOW};

@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::marks::{Mark, Marks};
 use crate::speech::{Speech, Stage};
 use crate::timeline::Timeline;
+use crate::tones::Tones;
 use crate::{Codec, Format, Outgoing, Rate};
 
 /// Names one stretch of agent speech. Later utterances have greater ids.
@@ -55,6 +56,7 @@ pub(crate) struct Playout {
     /// What was sent and may not have been heard yet.
     unheard: VecDeque<Piece>,
     supply: Supply,
+    tones: Tones,
     marks: Marks,
     finished: VecDeque<Progress>,
     line: Timeline,
@@ -105,6 +107,7 @@ impl Playout {
             tail: 0,
             unheard: VecDeque::with_capacity(16),
             supply: Supply::Live,
+            tones: Tones::default(),
             marks: Marks::new(),
             finished: VecDeque::new(),
             line: Timeline::new(lead + rate.samples_in(REMEMBERED)),
@@ -130,6 +133,10 @@ impl Playout {
         }
     }
 
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.tones.press(keys, self.rate);
+    }
+
     pub(crate) fn complete(&mut self, utterance: UtteranceId) {
         if let Some(speech) = self.speech(utterance)
             && speech.stage == Stage::Arriving
@@ -144,6 +151,8 @@ impl Playout {
         while let Some(next) = self.next() {
             match next {
                 Next::End => self.end_all(now.max(self.tail), &mut send),
+                Next::Tone if self.tail > now + self.ahead => break,
+                Next::Tone => self.tone(now, &mut send),
                 Next::Frame if self.tail > now + self.ahead => {
                     self.supply = match self.supply {
                         Supply::Live | Supply::Ahead => Supply::Ahead,
@@ -166,7 +175,7 @@ impl Playout {
         }
         let next = self.next().map(|next| match next {
             Next::End => 0,
-            Next::Frame => self.tail.saturating_sub(self.ahead),
+            Next::Tone | Next::Frame => self.tail.saturating_sub(self.ahead),
             Next::Gap => self.tail.saturating_sub(self.last_chance()),
         });
         let heard = self.queue.front().and_then(|front| match front.stage {
@@ -201,6 +210,8 @@ impl Playout {
                 self.recycle(speech.samples);
             }
         }
+        self.tones
+            .call_back(unheard(&self.unheard, TONES, now) as usize);
         // What the far end threw away of later utterances has to be sent again.
         for speech in &mut self.queue {
             speech.call_back(unheard(&self.unheard, speech.utterance, now));
@@ -261,6 +272,8 @@ impl Playout {
 enum Next {
     /// An utterance is over without another sample.
     End,
+    /// Keys are to be heard, before anything else is.
+    Tone,
     /// A frame can be filled, or the last one of all can be padded.
     Frame,
     /// An utterance that was fluent has run out of audio.
@@ -269,6 +282,9 @@ enum Next {
 
 impl Playout {
     fn next(&self) -> Option<Next> {
+        if self.tones.left() > 0 {
+            return Some(Next::Tone);
+        }
         let mut have = 0;
         let mut begun = false;
         for speech in &self.queue {
@@ -293,6 +309,20 @@ impl Playout {
             }
         }
         (have > 0).then_some(Next::Frame)
+    }
+
+    fn tone(&mut self, now: u64, send: &mut impl FnMut(Outgoing<'_>)) {
+        let at = self.tail.max(now);
+        let keep = self.ahead as usize + self.wire.frame.len();
+        let filled = self.tones.take(&mut self.wire.frame, keep);
+        self.wire.frame[filled..].fill(0);
+        self.unheard.push_back(Piece {
+            utterance: TONES,
+            at,
+            len: filled as u64,
+        });
+        self.emit(at, send);
+        self.forget(now);
     }
 
     fn frame(&mut self, now: u64, send: &mut impl FnMut(Outgoing<'_>)) {
@@ -362,11 +392,7 @@ impl Playout {
 
     /// Takes audio for a frame that plays at `at`, from one utterance after another.
     fn fill(&mut self, at: u64, now: u64) -> usize {
-        while self
-            .unheard
-            .pop_front_if(|it| it.at + it.len <= now)
-            .is_some()
-        {}
+        self.forget(now);
         let keep = self.ahead as usize + self.wire.frame.len();
         let mut filled = 0;
         for speech in &mut self.queue {
@@ -385,6 +411,12 @@ impl Playout {
             }
         }
         filled
+    }
+
+    /// Forgets what has been heard.
+    fn forget(&mut self, now: u64) {
+        let heard = |it: &mut Piece| it.at + it.len <= now;
+        while self.unheard.pop_front_if(heard).is_some() {}
     }
 
     fn emit(&mut self, at: u64, send: &mut impl FnMut(Outgoing<'_>)) {
@@ -534,6 +566,8 @@ fn fade_in(samples: &mut [i16]) {
     }
 }
 
+/// What key sound is booked under.
+const TONES: UtteranceId = UtteranceId(u32::MAX);
 /// More lead than this makes no sense on a phone call.
 const LONGEST_LEAD: Duration = Duration::from_secs(1);
 /// What was played is remembered for so long, for the recording.

@@ -242,6 +242,12 @@ impl Session {
         self.playout.play(utterance, samples);
     }
 
+    /// Queues keys to be heard at the far end, before whatever else is to be said: digits, `*`, `#`,
+    /// `A` to `D`, and `w` for a pause. They are not cut with the agent's speech.
+    pub fn press(&mut self, keys: &str) {
+        self.playout.press(keys);
+    }
+
     /// Says that no more audio will come for `utterance`.
     pub fn complete(&mut self, utterance: UtteranceId) {
         self.playout.complete(utterance);

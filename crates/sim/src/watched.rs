@@ -340,6 +340,9 @@ impl Watched {
                 assert!(self.life.lost, "wants sound that is there");
             }
             Output::Event(event) => self.check_event(before, event),
+            Output::Media(output::Media::Press(_)) => {
+                assert!(self.life.connected, "keys that nobody can hear");
+            }
             Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
@@ -427,6 +430,7 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::AgentTurnStarted { .. }
+            | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}

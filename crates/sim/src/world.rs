@@ -326,6 +326,7 @@ impl World {
                     }
                     self.past.push((elapsed, Known::Agent(told)));
                 }
+                Output::Media(output::Media::Press(keys)) => self.session.press(keys.as_str()),
                 Output::Media(output::Media::Cut(last)) => {
                     let answer = self.cut(last);
                     for output in answer.into_iter().rev() {

@@ -63,6 +63,8 @@ enum Command {
     Completions(manual::CompletionsArgs),
     /// Hear a whole conversation, on this machine alone: no account, no key, no network.
     Demo(demo::Args),
+    /// Press keys on a call that is up.
+    Digits(steer::DigitsArgs),
     /// End a call. Always allowed.
     End(steer::EndArgs),
     /// Write down all a call was told, so that it can be run again.
@@ -114,6 +116,7 @@ impl Command {
             | Self::Logs(_)
             | Self::Man(_)
             | Self::Demo(_)
+            | Self::Digits(_)
             | Self::End(_)
             | Self::Flight(_)
             | Self::Journal(_)
@@ -195,6 +198,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Show(args) => calls::show(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,
+        Command::Digits(args) => steer::digits(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),

@@ -16,6 +16,15 @@ pub(super) struct SayArgs {
     text: String,
 }
 
+/// What to press, and on which call.
+#[derive(Debug, clap::Args)]
+pub(super) struct DigitsArgs {
+    /// The call: its name, or how it ends.
+    call: String,
+    /// The keys: 0 to 9, *, #, A to D, and w for half a second's pause.
+    digits: String,
+}
+
 /// Which call.
 #[derive(Debug, clap::Args)]
 pub(super) struct EndArgs {
@@ -32,6 +41,20 @@ pub(super) async fn say(args: SayArgs, out: &mut Out) -> Result<Done, Fault> {
     accepted(asked.send().await.map_err(unreachable)?).await?;
     out.json(&json!({ "call": call, "accepted": true }));
     out.line("it will be said as soon as nobody speaks");
+    Ok(Done::Well)
+}
+
+/// Presses keys on a call that is up.
+pub(super) async fn digits(args: DigitsArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let call = find(&running, &args.call).await?;
+    let keys = json!({ "digits": args.digits });
+    let asked = running
+        .post(&format!("/v1/calls/{call}/digits"))
+        .json(&keys);
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": call, "accepted": true }));
+    out.line("they are being pressed");
     Ok(Done::Well)
 }
 

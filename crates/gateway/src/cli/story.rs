@@ -24,6 +24,7 @@ pub(crate) fn line(event: &Value) -> Option<String> {
             aside(&format!("interrupted; not heard: {}", text("unheard")))
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
+        "agent.pressed" => format!("keys pressed: {}", text("digits")),
         // `offhook latency` and `offhook show` tell how long turns took.
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),

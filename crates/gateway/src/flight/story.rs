@@ -62,6 +62,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "Digit",
             "Direction",
+            "Keys",
             "Mode",
             "Opening",
             "Phrases",
@@ -276,6 +277,11 @@ fn spell(input: &Input) -> String {
         Input::Command(Command::HangUp) => ("Command", "HangUp".to_owned()),
         Input::Command(Command::Forbid) => ("Command", "Forbid".to_owned()),
         Input::Command(Command::Limit(limit)) => ("Command", format!("Limit({})", time(*limit))),
+        Input::Command(Command::Press(keys)) => {
+            let keys = keys.as_str();
+            let spelt = format!("Press(Keys::parse({keys:?}).expect(\"they are keys\"))");
+            ("Command", spelt)
+        }
         Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
         Input::Media(media) => ("Media", spell_media(media)),
         Input::Speech(speech) => ("Speech", spell_speech(speech)),

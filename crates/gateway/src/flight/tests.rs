@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::{Digit, Direction, Event, Mode, Opening, Phrases, Policy, Private, TurnId, output};
+use call::{
+    Digit, Direction, Event, Keys, Mode, Opening, Phrases, Policy, Private, TurnId, output,
+};
 use media::{Cut, Edge, Progress, UtteranceId};
 use ports::code;
 
@@ -75,7 +77,10 @@ impl Runner {
                     let failed = Agent::Failed(turn, code::AGENT_UNREACHABLE);
                     Some(Input::Agent(failed))
                 }
-                Output::Speech(_) | Output::Agent(_) | Output::Carrier(_) => None,
+                Output::Media(output::Media::Press(_))
+                | Output::Speech(_)
+                | Output::Agent(_)
+                | Output::Carrier(_) => None,
             };
             // A call may be told anything in the middle of its outputs, events before and behind.
             let answer = answer.or_else(|| (dice.roll(20) == 0).then(|| dice.input()));
@@ -427,6 +432,7 @@ impl Dice {
                 6 => Input::Carrier(Carrier::Answered),
                 7 => Input::Carrier(Carrier::Ringing),
                 8 => Input::Media(Media::Cut(None)),
+                9 => Input::Command(Command::Press(Keys::parse("12w#").expect("they are keys"))),
                 _ => Input::Timeout,
             },
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{
-    Digit, Direction, Memory, Mode, Opening, Phrases, Plan, Policy, Private, TurnId, input,
+    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Plan, Policy, Private, TurnId, input,
 };
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -265,6 +265,7 @@ enum CommandDef {
     Forbid,
     HangUp,
     Limit(#[serde(with = "nanos")] Duration),
+    Press(#[serde(with = "keys")] Keys),
     Say(#[serde(with = "words")] Private<String>),
 }
 
@@ -471,6 +472,19 @@ mod digit {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Digit, D::Error> {
         let key = char::deserialize(from)?;
         Digit::new(key).ok_or_else(|| de::Error::custom("no key of a telephone"))
+    }
+}
+
+mod keys {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Keys, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(it.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Keys, D::Error> {
+        let text = String::deserialize(from)?;
+        Keys::parse(&text).ok_or_else(|| de::Error::custom("no keys of a telephone"))
     }
 }
 

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::Private;
+use call::{Keys, Private};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -363,25 +363,85 @@ pub(super) async fn say(
     Named(id): Named,
     Given(words): Given<Words>,
 ) -> Response {
-    let record = match find(&desk, &id) {
-        Ok(record) => record,
-        Err(fault) => return Problem::answer(&fault),
+    let text = Private::from(words.text);
+    match connected(&desk, &id) {
+        Ok(record) if record.say(text).await => StatusCode::ACCEPTED.into_response(),
+        Ok(_) => Problem::answer(&over()),
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+/// Keys to press.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Digits {
+    /// `0` to `9`, `*`, `#`, `A` to `D`, and `w` for half a second's pause; at least one key.
+    #[schema(
+        pattern = "^[wW]*[0-9*#A-Da-d][0-9*#A-Da-dwW]*$",
+        max_length = 64,
+        example = "123#"
+    )]
+    digits: String,
+}
+
+/// Press keys on a call
+///
+/// The far end hears their tones now, whoever speaks; what is being said goes on after them.
+#[utoipa::path(post, path = "/v1/calls/{id}/digits", tag = "calls",
+    params(("id" = String, Path, description = "The call.")), request_body = Digits,
+    responses(
+        (status = 202, description = "They are being pressed."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There is no sound on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "They are no keys.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn digits(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+    Given(given): Given<Digits>,
+) -> Response {
+    let Some(keys) = Keys::parse(&given.digits) else {
+        let message = format!("keys are 1 to {} of 0-9, *, #, A-D and w", Keys::MOST);
+        return senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
     };
-    let not_up = |message: &str, hint: &str| {
-        let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
-        Problem::answer(&fault.hint(hint))
-    };
+    match connected(&desk, &id) {
+        Ok(record) if !record.log.has_sound() => Problem::answer(&not_now()),
+        Ok(record) if record.press(keys).await => StatusCode::ACCEPTED.into_response(),
+        Ok(_) => Problem::answer(&over()),
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+/// A call on which something can be heard.
+fn connected(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
+    let record = find(desk, id)?;
+    if record.log.is_closed() {
+        return Err(over());
+    }
     if !record.log.is_connected() {
-        return not_up("nobody would hear it yet", "wait for `call.connected`");
+        let message = "nobody would hear it yet";
+        let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
+        return Err(fault.hint("wait for `call.connected`"));
     }
-    if record.say(Private::from(words.text)).await {
-        StatusCode::ACCEPTED.into_response()
-    } else {
-        not_up(
-            "the call is over",
-            "`offhook calls --up` lists those that are not",
-        )
-    }
+    Ok(record)
+}
+
+fn not_now() -> Fault {
+    let fault = Fault::new(
+        Blame::Caller,
+        code::CALL_NOT_UP,
+        "the call has no sound just now",
+    );
+    fault.hint("wait for `call.reconnected`")
+}
+
+fn over() -> Fault {
+    let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, "the call is over");
+    fault.hint("`offhook calls --up` lists those that are not")
 }
 
 /// End a call

@@ -27,6 +27,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(events::recording))
         .routes(routes!(events::all_events))
         .routes(routes!(api::say))
+        .routes(routes!(api::digits))
         .routes(routes!(api::end))
         .routes(routes!(api::flight))
         .routes(routes!(config::standing))

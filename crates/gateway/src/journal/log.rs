@@ -105,6 +105,8 @@ pub struct Past {
 struct Length {
     entries: usize,
     connected: bool,
+    /// There was sound, and for now there is none.
+    away: bool,
     closed: bool,
 }
 
@@ -128,6 +130,7 @@ impl CallLog {
             entries: Mutex::new(Vec::new()),
             length: watch::Sender::new(Length {
                 connected: past.connected,
+                away: past.connected,
                 ..Length::default()
             }),
         }))
@@ -140,6 +143,8 @@ impl CallLog {
         let elapsed = at.saturating_duration_since(began.at);
         let closed = matches!(event, Event::Ended(_));
         let connected = matches!(event, Event::Connected);
+        let lost = matches!(event, Event::Disconnected);
+        let back = matches!(event, Event::Reconnected { .. });
         let mut entries = self.entries();
         if entries.len() < LIMIT || closed {
             let entry = Entry {
@@ -161,6 +166,7 @@ impl CallLog {
         self.0.length.send_modify(|it| {
             it.entries = entries;
             it.connected |= connected;
+            it.away = (it.away || lost) && !back;
             it.closed |= closed;
         });
     }
@@ -222,7 +228,12 @@ impl CallLog {
         }
     }
 
-    /// Whether there is sound, and someone to hear it.
+    /// Whether what is heard now is heard by someone.
+    pub fn has_sound(&self) -> bool {
+        self.is_connected() && !self.0.length.borrow().away
+    }
+
+    /// Whether there has been sound, and there is still someone to talk to.
     pub fn is_connected(&self) -> bool {
         let length = *self.0.length.borrow();
         length.connected && !length.closed

@@ -370,6 +370,7 @@ mod tests {
                 heard: text(),
                 unheard: text(),
             },
+            Event::AgentPressed { digits: text() },
             Event::AgentTookMessage {
                 name: text(),
                 text: text(),
@@ -402,6 +403,7 @@ mod tests {
                     heard: _,
                     unheard: _,
                 }
+                | Event::AgentPressed { digits: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
                 | Event::AgentStalled

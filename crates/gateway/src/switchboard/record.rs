@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use call::input::{self, Command};
-use call::{Direction, Number, Private};
+use call::{Direction, Keys, Number, Private};
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault};
 use serde::Serialize;
@@ -270,6 +270,12 @@ impl Record {
     /// Ends the call. Always allowed, in any state, more than once.
     pub async fn hang_up(&self) {
         let _ = self.control.send(Control::Command(Command::HangUp)).await;
+    }
+
+    /// Presses keys. `false`: the call is over.
+    pub async fn press(&self, keys: Keys) -> bool {
+        let command = Control::Command(Command::Press(keys));
+        self.control.send(command).await.is_ok()
     }
 
     /// Says something to the caller. `false`: the call is over.

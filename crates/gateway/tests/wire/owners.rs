@@ -161,3 +161,58 @@ async fn a_token_opens_what_it_is_for() {
     assert_eq!(status(post(&call)).await, 201);
     soon(house.exchange.next_outcome()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_heard_at_the_far_end_while_something_is_said() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let text = "This sentence is long enough to be in the way of what is pressed meanwhile.";
+    let record = house.notify(THEIRS, text).await.expect("listed");
+    let press = async |digits: &str| {
+        let url = format!("{}/v1/calls/{}/digits", house.public, record.id);
+        let keys = serde_json::json!({ "digits": digits });
+        let asked = client().post(url).bearer_auth(house.gateway.token.reveal());
+        let answer = soon(asked.json(&keys).send()).await.expect("it answers");
+        answer.status().as_u16()
+    };
+    for nonsense in ["", "w", "12 34", "+1"] {
+        assert_eq!(press(nonsense).await, 422, "{nonsense}");
+    }
+    if !record.log.is_connected() {
+        assert_eq!(press("1").await, 409, "nobody would hear it");
+    }
+    let mut seen = 0;
+    let speaks = async {
+        while !record.log.is_connected() {
+            seen += record.log.wait(seen).await.len();
+        }
+    };
+    soon(speaks).await;
+    assert_eq!(press("159w*#D").await, 202);
+    let outcome = house.outcome().await;
+    assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+    assert_eq!(keys(outcome.ear.agent()), "159*#D");
+    soon(record.log.ended()).await;
+    assert_eq!(press("1").await, 409, "the call is over");
+}
+
+/// The keys that can be heard in some sound of 8 kHz.
+fn keys(sound: &[i16]) -> String {
+    let (codec, rate) = (media::Codec::Ulaw, media::Rate::Hz8000);
+    let mut ear = media::Session::new(media::Setup {
+        format: media::Format { codec, rate },
+        line: media::Line::Ordered,
+        detector: media::Detector::Energy,
+        lead: media::FRAME,
+        echo: media::Echo::Expected,
+    });
+    let mut heard = String::new();
+    let mut payload = Vec::new();
+    for (index, frame) in (0..).zip(sound.chunks_exact(160)) {
+        payload.clear();
+        codec.encode_into(frame, &mut payload);
+        let payload = &payload;
+        ear.receive(media::Packet { index, payload });
+        heard.extend(ear.tick(media::FRAME * index as u32, |_| {}).key);
+    }
+    heard
+}

@@ -71,6 +71,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentSaid { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
+            | Event::AgentPressed { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }) => event,

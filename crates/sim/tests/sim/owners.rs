@@ -1,7 +1,11 @@
 //! What owners say in the middle of a call.
 
+use std::time::Duration;
+
+use call::Keys;
+use call::input::Command;
 use expect_test::expect;
-use sim::Reply;
+use sim::{Happening, Reply, World};
 
 use crate::script::*;
 
@@ -114,4 +118,35 @@ fn what_the_owner_said_unheard_is_said_again() {
         010000  call.ended by="caller" why="hung_up"
     "#]],
     );
+}
+
+#[test]
+fn keys_are_pressed_at_once_and_what_is_said_goes_on_after_them() {
+    let keys = |text| Happening::Command(Command::Press(Keys::parse(text).expect("they are keys")));
+    let story = |world: World| {
+        world
+            .at(1_000, speak(800, "when do you open"))
+            .at(9_000, hang_up())
+            .run(10_000)
+    };
+    let answer = "We open at nine and close at five.";
+    let plain = story(conversation(&[answer]));
+    // More than two seconds of keys, in the middle of the answer.
+    let world = story(conversation(&[answer]).at(3_000, keys("12345w678w")));
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "when do you open"
+        002580  agent.turn_started "when do you open"
+        002580    agent: 1 turn "when do you open"
+        003000  agent.pressed digits="12345w678w"
+        007540  agent.said "We open at nine and close at five."
+        007540    agent: 1 heard "We open at nine and close at five."
+        009000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+    let tones = Duration::from_millis(8 * 200 + 2 * 500);
+    assert_eq!(world.played(), plain.played() + tones);
 }

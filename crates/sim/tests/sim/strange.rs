@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Event, Party, Why};
 use call::input::{Agent, Carrier, Command, Input, Media, Speech};
-use call::{Digit, Direction, Mode, Opening, Output, Phrases, Plan, Policy, TurnId, output};
+use call::{Digit, Direction, Keys, Mode, Opening, Output, Phrases, Plan, Policy, TurnId, output};
 use media::{Cut, Edge, Progress, UtteranceId};
 use sim::Watched;
 
@@ -387,6 +387,7 @@ impl Strange {
                     | output::Agent::Heard { .. }
                     | output::Agent::Interrupted { .. },
                 ) => self.answering = Answering::No,
+                Output::Media(output::Media::Press(_)) => {}
                 Output::Media(output::Media::Cut(last)) => self.cut.push(*last),
                 Output::Speech(output::Speech::Finalize) => self.asked += 1,
                 Output::Speech(output::Speech::Synthesize(id, text)) => {
@@ -535,6 +536,7 @@ fn spell(input: &Input) -> String {
         Input::Speech(Speech::Final(text)) => format!("final {:?}", text.reveal()),
         Input::Speech(Speech::Partial(text)) => format!("partial {:?}", text.reveal()),
         Input::Agent(Agent::Say(turn, text)) => format!("{turn:?} says {:?}", text.reveal()),
+        Input::Command(Command::Press(keys)) => format!("owner presses {}", keys.as_str()),
         Input::Command(Command::Say(text)) => format!("owner says {:?}", text.reveal()),
         Input::Agent(_)
         | Input::Carrier(_)
@@ -668,6 +670,9 @@ impl Dice {
             13 if self.percent(10) => Input::Command(Command::Limit(ms(self.roll(120_000)))),
             14 => Input::Agent(Agent::HangUp(turn)),
             15 => Input::Agent(Agent::Failed(turn, "agent.refused")),
+            16 if self.percent(20) => {
+                Input::Command(Command::Press(Keys::parse("12w#").expect("they are keys")))
+            }
             16..=17 => Input::Command(Command::Say(format!("owner {}", self.unique()).into())),
             18..=24 => Input::Media(Media::Edge(Edge::SpeechStarted {
                 ago: ms(self.roll(2_000)),
