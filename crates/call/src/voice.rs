@@ -100,9 +100,10 @@ pub(crate) struct Unsaid {
 
 #[derive(Debug)]
 struct Utterance {
-    id: UtteranceId,
     text: String,
     whose: Whose,
+    /// Its name, once the mouth was asked for it.
+    asked: Option<UtteranceId>,
     played: Duration,
     /// Known once all of it has been made.
     length: Option<Duration>,
@@ -154,7 +155,7 @@ impl Voice {
         Self {
             last,
             queue: queue
-                .map(|it| Utterance::held(it.whose, it.text, now))
+                .map(|it| Utterance::new(it.whose, it.text, now))
                 .collect(),
             hold: Hold::Held,
             sounded: true,
@@ -194,7 +195,7 @@ impl Voice {
             return String::new();
         }
         self.hold = Hold::Held;
-        if let Some(last) = self.queue.back().map(|it| it.id) {
+        if let Some(last) = self.last_asked() {
             at.media(Media::Cut(last));
             at.speech(Speech::Cancel(last));
         }
@@ -212,7 +213,7 @@ impl Voice {
         self.queue.retain(|it| !it.text.is_empty());
         for utterance in &mut self.queue {
             let text = std::mem::take(&mut utterance.text);
-            *utterance = Utterance::held(utterance.whose, text, at.now);
+            *utterance = Utterance::new(utterance.whose, text, at.now);
         }
         if let Some(heard) = broken {
             self.hold = Hold::Told;
@@ -228,18 +229,32 @@ impl Voice {
             return;
         }
         self.hold = Hold::Speaking;
-        for utterance in &mut self.queue {
+        self.ask(at);
+    }
+
+    /// Asks the mouth for what comes next. Only so far ahead: however much there is to say, little
+    /// of it waits anywhere else than here.
+    fn ask(&mut self, at: &mut Moment<'_>) {
+        if self.hold != Hold::Speaking {
+            return;
+        }
+        let next = self.queue.iter_mut().take(ASKED_AHEAD);
+        for utterance in next.filter(|it| it.asked.is_none()) {
             self.last = UtteranceId(self.last.0 + 1);
-            utterance.id = self.last;
+            utterance.asked = Some(self.last);
             utterance.moved = at.now;
             at.speech(Speech::Synthesize(self.last, utterance.text.clone().into()));
         }
     }
 
+    fn last_asked(&self) -> Option<UtteranceId> {
+        self.queue.iter().rev().find_map(|it| it.asked)
+    }
+
     /// Says this before everything that waits for a line.
     pub(crate) fn say_first(&mut self, whose: Whose, text: &str, now: Instant) {
         for clause in clause::clauses(text).into_iter().rev() {
-            self.queue.push_front(Utterance::held(whose, clause, now));
+            self.queue.push_front(Utterance::new(whose, clause, now));
         }
     }
 
@@ -248,25 +263,17 @@ impl Voice {
         texts.fold(String::new(), join)
     }
 
-    /// Says one clause, after everything that is being said.
-    /// What waits for a line gets its name when there is one: until then it has none.
-    pub(crate) fn say(&mut self, whose: Whose, text: String, at: &mut Moment<'_>) -> UtteranceId {
-        if self.hold != Hold::Speaking {
-            self.queue.push_back(Utterance::held(whose, text, at.now));
-            return UtteranceId(0);
-        }
-        self.last = UtteranceId(self.last.0 + 1);
-        at.speech(Speech::Synthesize(self.last, text.clone().into()));
-        self.queue.push_back(Utterance {
-            id: self.last,
-            text,
-            whose,
-            played: Duration::ZERO,
-            length: None,
-            moved: at.now,
-            failed: false,
-        });
-        self.last
+    /// Says one clause, after everything that is being said. Returns its name if that is so little
+    /// that the mouth was asked for it at once.
+    pub(crate) fn say(
+        &mut self,
+        whose: Whose,
+        text: String,
+        at: &mut Moment<'_>,
+    ) -> Option<UtteranceId> {
+        self.queue.push_back(Utterance::new(whose, text, at.now));
+        self.ask(at);
+        self.queue.back().and_then(|it| it.asked)
     }
 
     /// Says a whole text of any length.
@@ -322,7 +329,7 @@ impl Voice {
         let late = |it: &&Utterance| {
             self.hold == Hold::Speaking && self.moved(it) + at.plan.policy.synthesize <= at.now
         };
-        self.queue.front().filter(late).map(|it| it.id)
+        self.queue.front().filter(late).and_then(|it| it.asked)
     }
 
     /// When something last did what it should, not counting that it waited behind keys.
@@ -332,8 +339,7 @@ impl Voice {
     }
 
     pub(crate) fn length(&mut self, id: UtteranceId, length: Duration) {
-        let asked = self.hold == Hold::Speaking;
-        let found = |it: &&mut Utterance| asked && it.id == id;
+        let found = |it: &&mut Utterance| it.is(id);
         let Some(utterance) = self.queue.iter_mut().find(found) else {
             return;
         };
@@ -348,21 +354,21 @@ impl Voice {
     /// heard now, and was never said to be complete, was never made.
     pub(crate) fn skipped(&self, progress: Progress) -> Vec<UtteranceId> {
         let is_heard = progress.done || !progress.played.is_zero();
-        let known = self.queue.iter().position(|it| it.id == progress.utterance);
+        let known = self.queue.iter().position(|it| it.is(progress.utterance));
         let before = self
             .queue
             .iter()
             .take(known.filter(|_| is_heard).unwrap_or(0));
         before
             .filter(|it| it.length.is_none() && !it.failed)
-            .map(|it| it.id)
+            .filter_map(|it| it.asked)
             .collect()
     }
 
     /// Takes note of how much has been heard. Returns what of the agent's was heard to its end.
     pub(crate) fn progress(&mut self, progress: Progress, at: &mut Moment<'_>) -> String {
         let mut heard = String::new();
-        let known = self.queue.iter().position(|it| it.id == progress.utterance);
+        let known = self.queue.iter().position(|it| it.is(progress.utterance));
         let Some(index) = known.filter(|_| progress.done || !progress.played.is_zero()) else {
             return heard;
         };
@@ -385,14 +391,13 @@ impl Voice {
                 front.played = front.played.max(progress.played);
             }
         }
+        self.ask(at);
         heard
     }
 
     /// The mouth could not say this. Returns it, or nothing if it is not being said.
     pub(crate) fn fail(&mut self, id: UtteranceId, at: &mut Moment<'_>) -> Option<Unsaid> {
-        // What waits for a line has not been asked of the mouth.
-        let asked = self.hold == Hold::Speaking;
-        let found = |it: &&mut Utterance| asked && it.id == id && !it.failed;
+        let found = |it: &&mut Utterance| it.is(id) && !it.failed;
         let utterance = self.queue.iter_mut().find(found)?;
         utterance.failed = true;
         self.failures += 1;
@@ -415,23 +420,26 @@ impl Voice {
     /// wait there forever for its other half.
     pub(crate) fn skip_failed(&mut self, at: &mut Moment<'_>) {
         while let Some(front) = self.queue.pop_front_if(|it| it.failed) {
-            at.media(Media::Cut(front.id));
-            at.speech(Speech::Cancel(front.id));
+            if let Some(id) = front.asked {
+                at.media(Media::Cut(id));
+                at.speech(Speech::Cancel(id));
+            }
             if let Some(next) = self.queue.front_mut() {
                 next.moved = at.now;
             }
         }
+        self.ask(at);
     }
 
     /// Silences everything, at once. What was heard of it is told by [`Voice::silenced`].
     pub(crate) fn cut(&mut self, stopped: Stopped, at: &mut Moment<'_>) {
         // A second cut before the first was answered: its figures will not come any more.
         let _ = self.silenced(None, at);
-        let Some(last) = self.queue.back().map(|it| it.id) else {
+        if self.queue.is_empty() {
             tell(stopped, "", at);
             return;
-        };
-        if self.hold != Hold::Speaking {
+        }
+        let Some(last) = self.last_asked() else {
             let unheard = self.unheard();
             self.queue.clear();
             if self.hold == Hold::Held && !matches!(stopped, Stopped::Nobody) {
@@ -440,7 +448,7 @@ impl Voice {
             }
             tell(stopped, "", at);
             return;
-        }
+        };
         at.media(Media::Cut(last));
         at.speech(Speech::Cancel(last));
         self.silenced = Some(Silenced {
@@ -458,7 +466,7 @@ impl Voice {
         let utterances = &mut silenced.utterances;
         utterances.retain(|it| !it.failed);
         let playing = cut.and_then(|cut| {
-            let index = utterances.iter().position(|it| it.id == cut.utterance)?;
+            let index = utterances.iter().position(|it| it.is(cut.utterance))?;
             let utterance = &mut utterances[index];
             utterance.played = utterance.played.max(cut.played);
             Some(index)
@@ -513,17 +521,21 @@ fn tell(stopped: Stopped, more: &str, at: &mut Moment<'_>) {
 }
 
 impl Utterance {
-    /// One that waits for a line.
-    fn held(whose: Whose, text: String, now: Instant) -> Self {
+    /// One that the mouth has yet to be asked for.
+    fn new(whose: Whose, text: String, now: Instant) -> Self {
         Self {
-            id: UtteranceId(0),
             text,
             whose,
+            asked: None,
             played: Duration::ZERO,
             length: None,
             moved: now,
             failed: false,
         }
+    }
+
+    fn is(&self, id: UtteranceId) -> bool {
+        self.asked == Some(id)
     }
 
     /// What the caller has heard and has not; all of it if it has begun and will be over `soon`.
@@ -577,5 +589,7 @@ impl Pace {
     }
 }
 
+/// So many clauses are asked of the mouth before the first of them has been heard.
+const ASKED_AHEAD: usize = 8;
 /// Until this call has taught us better.
 const TYPICAL_CHARS_PER_SECOND: f64 = 15.0;

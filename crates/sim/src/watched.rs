@@ -571,6 +571,8 @@ impl Saying {
             failed: false,
             sounded: false,
         });
+        let waiting = self.pending.len();
+        assert!(waiting <= ASKED_AHEAD, "the mouth is asked for too much");
     }
 
     fn said(&mut self, text: &str) {
@@ -588,7 +590,10 @@ impl Saying {
         let told = [heard, unheard].join(" ");
         let told = told.trim();
         let cut: Vec<&str> = self.cut.iter().map(|it| it.text.as_str()).collect();
-        if !cut.is_empty() && told == cut.join(" ") {
+        let all = cut.join(" ");
+        // Behind a full mouth there may be more that was to be said.
+        let longer = || cut.len() >= ASKED_AHEAD && told.starts_with(&all);
+        if !cut.is_empty() && (told == all || longer()) {
             self.cut.clear();
             return;
         }
@@ -665,6 +670,9 @@ impl Saying {
         }
     }
 }
+
+/// More than this does not wait for the mouth.
+const ASKED_AHEAD: usize = 8;
 
 impl Owner {
     fn said(&mut self, now: Instant, text: &str) {

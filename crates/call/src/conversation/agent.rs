@@ -99,8 +99,8 @@ impl Conversation {
 
     fn say(&mut self, clauses: Vec<String>, at: &mut Moment<'_>) {
         for clause in clauses {
-            let id = self.voice.say(Whose::Turn, clause, at);
-            if let Some(stages) = self.stages() {
+            let asked = self.voice.say(Whose::Turn, clause, at);
+            if let (Some(id), Some(stages)) = (asked, self.stages()) {
                 stages.clause(id, at.now);
             }
         }

@@ -36,6 +36,21 @@ fn a_notice_is_said_and_the_call_ends() {
 }
 
 #[test]
+fn a_notice_may_be_longer_than_any_mouth_remembers() {
+    let sentences: Vec<String> = (1..=200).map(|it| format!("Line {it}.")).collect();
+    let plan = Plan {
+        mode: Mode::Notify {
+            text: sentences.join(" ").into(),
+        },
+        ..plan(Direction::Outbound, Opening::Wait)
+    };
+    let world = up(World::new(Instant::now(), plan, vec![])).run(400_000);
+    let events = world.events();
+    let said = |it: &&call::Event| matches!(it, call::Event::AgentSaid { .. });
+    assert_eq!(events.iter().filter(said).count(), 200);
+}
+
+#[test]
 fn a_notice_waits_for_hello() {
     let world = notice().at(300, speak(700, "hello")).run(20_000);
     check(
