@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::bench::echo::{TOKEN, configuration, free_port};
-use crate::bench::process::Server;
+use crate::bench::process::{On, Server};
 use crate::bench::table::{self, Goal, Row, quantile};
 use crate::bench::{BUILD, cargo, release};
 
@@ -124,7 +124,7 @@ impl Drill {
         let began = Instant::now();
         let arguments = ["serve", "--config", &self.config];
         let program = self.release.join("offhook");
-        let mut server = Server::start(0, &program, &arguments, &self.state)?;
+        let mut server = Server::start(On::Core(0), &program, &arguments, &self.state)?;
         server.wait_for(self.port)?;
         tally.starts.push(began.elapsed().as_secs_f64() * 1e3);
         Ok(server)

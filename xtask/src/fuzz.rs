@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::bench::cargo;
 use crate::bench::echo::{TOKEN, free_port};
-use crate::bench::process::Server;
+use crate::bench::process::{On, Server};
 
 /// How much is asked.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,12 +52,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     let listen = format!("127.0.0.1:{api_port}");
     let phone = ["serve", "--token", TOKEN, "--listen", &listen, "--number"];
     let phone = [&phone[..], &[&voice, "--phone", "+15551234567=listen"]].concat();
-    let mut exchange = Server::start(0, &programs.join("exchange"), &phone, &state)?;
+    let mut exchange = Server::start(On::Core(0), &programs.join("exchange"), &phone, &state)?;
     exchange.wait_for(api_port)?;
     let config = config.display().to_string();
     let offhook = programs.join("offhook");
     let serve = ["serve", "--config", &config];
-    let mut gateway = Server::start(1, &offhook, &serve, &state)?;
+    let mut gateway = Server::start(On::Core(1), &offhook, &serve, &state)?;
     gateway.wait_for(port)?;
     ask(arguments, port, &token(&offhook, &state)?, &hooks)
 }

@@ -2,11 +2,12 @@
 //! other end of the wire says what became of the calls.
 //!
 //! Nothing the gateway says of itself counts here. Who was hung up on, who was dialled, for how long
-//! an ear heard nothing and what it heard twice is taken from the exchange alone. The same words
-//! make the same sound, to the bit; so a sentence was said twice in full where its beginning and its
-//! end are found twice, as far apart as they are in a call that nobody disturbed.
+//! an ear heard nothing and what it heard is taken from the exchange alone. What was said is written
+//! down from its recordings: sentences are all different, so one that was said twice in full is found
+//! twice, and one that was swallowed is not found. Only sentences that are understood in a call which
+//! nobody disturbs are looked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bench::echo::{TOKEN, free_port};
-use crate::bench::process::Server;
+use crate::bench::process::{On, Server};
 use crate::bench::table::{self, Goal, Row, quantile};
 use crate::bench::{BUILD, cargo, release};
 
@@ -54,6 +55,7 @@ enum Abrupt {
 pub(crate) fn run(root: &Path, arguments: Arguments) -> Result<(), String> {
     if !arguments.no_build {
         cargo(root, BUILD)?;
+        cargo(root, TRANSCRIBE)?;
     }
     let mut drill = Drill::prepare(&release(root), arguments)?;
     let sentences = drill.undisturbed()?;
@@ -69,7 +71,7 @@ pub(crate) fn run(root: &Path, arguments: Arguments) -> Result<(), String> {
         arguments.abrupt.about()
     );
     table::print(&tally.rows(), "");
-    if tally.lost + tally.redialled + tally.twice > 0 {
+    if tally.lost + tally.redialled + tally.twice + tally.swallowed > 0 {
         return Err("not every call came through".to_owned());
     }
     Ok(())
@@ -125,6 +127,7 @@ struct Tally {
     lost: u64,
     redialled: u64,
     twice: u64,
+    swallowed: u64,
     /// Of each call at each kill, in milliseconds.
     gaps: Vec<f64>,
     /// From the start of a process to its listening, in milliseconds.
@@ -138,12 +141,10 @@ enum Refused {
     Wrong(String),
 }
 
-/// How a sentence sounds where nothing disturbs it.
+/// A sentence, as ears write it down: all of it, and what only it is about.
 struct Sentence {
-    begins: Vec<u8>,
-    ends: Vec<u8>,
-    /// From the beginning of the one to that of the other, in bytes.
-    apart: usize,
+    whole: Vec<String>,
+    about: String,
 }
 
 impl Drill {
@@ -172,29 +173,32 @@ impl Drill {
         let config = self.place.join("restart.toml").display().to_string();
         let program = self.release.join("offhook");
         let arguments = ["serve", "--config", &config];
-        let mut server = Server::start(0, &program, &arguments, &self.place)?;
+        let mut server = Server::start(On::AnyCore, &program, &arguments, &self.place)?;
         server.wait_for(self.port)?;
         tally.starts.push(began.elapsed().as_secs_f64() * 1e3);
         self.gateway = Some(server);
         Ok(())
     }
 
-    /// One call that nobody disturbs: how each sentence sounds.
+    /// One call that nobody disturbs: what is understood of it.
     fn undisturbed(&mut self) -> Result<Vec<Sentence>, String> {
         self.call(0)?;
         let all_over = |seen: &BTreeMap<String, Seen>| {
             seen.len() == 1 && seen.values().all(|it| it.ended_by.is_some())
         };
         self.exchange.wait(LONGEST, all_over)?;
-        let sid = self.exchange.calls.keys().next().cloned();
-        let sid = sid.ok_or("the first call was never seen")?;
-        let heard = self.heard(&sid)?;
-        let found = sentences(&heard);
+        let sids: Vec<String> = self.exchange.calls.keys().cloned().collect();
+        let written = self.written(&sids)?;
+        let heard = written.first().ok_or("the first call was never seen")?;
         self.exchange.calls.clear();
-        if found.len() < 5 {
-            return Err(format!("only {} sentences can be told apart", found.len()));
+        let mut all = sentences();
+        let count = all.len();
+        all.retain(|it| it.times(heard) == 1 && it.is_told(heard));
+        if all.len() * 2 < count {
+            return Err(format!("only {} of {count} are understood", all.len()));
         }
-        Ok(found)
+        eprintln!("restart: {} of {count} sentences are understood", all.len());
+        Ok(all)
     }
 
     /// So many calls as are wanted, and kills for as long as they talk.
@@ -204,6 +208,8 @@ impl Drill {
         let calls = self.arguments.calls;
         for line in 0..calls {
             self.call(line)?;
+            // They are not to say the same at the same time.
+            self.exchange.rest(APART);
         }
         let all_up = |seen: &BTreeMap<String, Seen>| {
             seen.len() == calls as usize && seen.values().all(|it| it.streams > 0)
@@ -225,14 +231,26 @@ impl Drill {
                     it.ended_by.is_some() || it.streams > before.get(sid).map_or(0, |it| it.streams)
                 })
             });
+            eprintln!(
+                "DBG back after {:?} gateway {:?}",
+                kills.last().unwrap().elapsed(),
+                tally.starts.last()
+            );
         }
         let all_over =
             |seen: &BTreeMap<String, Seen>| seen.values().all(|it| it.ended_by.is_some());
         self.exchange.wait(LONGEST, all_over)?;
         tally.calls += u64::from(calls);
         tally.redialled += self.exchange.dials - dials - u64::from(calls);
-        for (sid, seen) in self.exchange.calls.clone() {
-            self.judge((&sid, &seen), &kills, sentences, tally)?;
+        let calls = self.exchange.calls.clone();
+        let sids: Vec<String> = calls.keys().cloned().collect();
+        let written = self.written(&sids)?;
+        for ((sid, seen), heard) in calls.iter().zip(&written) {
+            self.judge((sid, seen), &kills, tally)?;
+            for sentence in sentences {
+                tally.twice += sentence.twice(sid, heard);
+                tally.swallowed += sentence.swallowed(sid, heard);
+            }
         }
         Ok(())
     }
@@ -241,7 +259,6 @@ impl Drill {
         &self,
         (sid, seen): (&str, &Seen),
         kills: &[Instant],
-        sentences: &[Sentence],
         tally: &mut Tally,
     ) -> Result<(), String> {
         // All has been said, and we hung up: any other end is one that nobody asked for.
@@ -255,14 +272,28 @@ impl Drill {
             let at = kill.saturating_duration_since(answered);
             tally.gaps.extend(gap(&heard, at));
         }
-        for (number, sentence) in sentences.iter().enumerate() {
-            let times = sentence.times(&heard);
-            if times > 1 {
-                eprintln!("restart: {sid} heard sentence {} {times} times", number + 1);
-                tally.twice += 1;
-            }
-        }
         Ok(())
+    }
+
+    /// What the far ears heard, word by word, call by call.
+    fn written(&self, sids: &[String]) -> Result<Vec<Vec<String>>, String> {
+        let mut command = Command::new(self.release.join("examples/transcribe"));
+        // The caller is on the left, we are on the right.
+        command.arg("1");
+        command.args(sids.iter().map(|it| self.recording(it)));
+        let out = command.stderr(Stdio::inherit()).output();
+        let out = out.map_err(|fault| format!("nobody writes down what was heard: {fault}"))?;
+        let text = String::from_utf8_lossy(&out.stdout);
+        let lines = text.lines().map(serde_json::from_str::<String>);
+        let texts: Vec<String> = lines.collect::<Result<_, _>>().unwrap_or_default();
+        if texts.len() != sids.len() {
+            return Err("what was heard could not be written down".to_owned());
+        }
+        Ok(texts.iter().map(|it| words(it)).collect())
+    }
+
+    fn recording(&self, sid: &str) -> PathBuf {
+        self.place.join(format!("heard/{sid}.wav"))
     }
 
     /// Has the gateway call line number `line`, and tell it all.
@@ -307,14 +338,14 @@ impl Drill {
         }
     }
 
-    /// What the far ear heard of the gateway, as bytes of samples.
-    fn heard(&self, sid: &str) -> Result<Vec<u8>, String> {
-        let path = self.place.join(format!("heard/{sid}.wav"));
+    /// What the far ear heard of the gateway.
+    fn heard(&self, sid: &str) -> Result<Vec<i16>, String> {
+        let path = self.recording(sid);
         let wav = fs::read(&path);
         let wav = wav.map_err(|fault| format!("cannot read {}: {fault}", path.display()))?;
-        // The caller is on the left, we are on the right; 16 bits each, behind a head of 44 bytes.
+        // Two channels of 16 bits, behind a head of 44 bytes.
         let both = wav.get(44..).unwrap_or_default().chunks_exact(4);
-        Ok(both.flat_map(|it| [it[2], it[3]]).collect())
+        Ok(both.map(|it| i16::from_le_bytes([it[2], it[3]])).collect())
     }
 }
 
@@ -418,12 +449,30 @@ impl Drop for Exchange {
 
 impl Sentence {
     /// How often it was heard from its beginning to its end.
-    fn times(&self, heard: &[u8]) -> usize {
-        let ends: BTreeSet<usize> = places(heard, &self.ends).collect();
-        let begins = places(heard, &self.begins);
-        begins
-            .filter(|at| ends.contains(&(at + self.apart)))
-            .count()
+    fn times(&self, heard: &[String]) -> usize {
+        let windows = heard.windows(self.whole.len());
+        windows.filter(|it| *it == self.whole.as_slice()).count()
+    }
+
+    /// Whether what it is about was heard, in it or in what was left of it.
+    fn is_told(&self, heard: &[String]) -> bool {
+        heard.contains(&self.about)
+    }
+
+    fn twice(&self, sid: &str, heard: &[String]) -> u64 {
+        let again = self.times(heard).saturating_sub(1);
+        if again > 0 {
+            eprintln!("restart: {sid} heard {:?} again", self.whole.join(" "));
+        }
+        again as u64
+    }
+
+    fn swallowed(&self, sid: &str, heard: &[String]) -> u64 {
+        let told = self.is_told(heard);
+        if !told {
+            eprintln!("restart: {sid} did not hear {:?}", self.about);
+        }
+        u64::from(!told)
     }
 }
 
@@ -437,6 +486,7 @@ impl Tally {
             none("of those lost", self.lost),
             none("dialled twice", self.redialled),
             none("sentences heard twice in full", self.twice),
+            none("sentences not heard to their end", self.swallowed),
             Row::new(
                 "gaps at the ear",
                 self.gaps.len() as f64,
@@ -456,8 +506,8 @@ impl Tally {
 
 /// For how long nothing was heard after a kill, in milliseconds. `None`: the call had ended, or the
 /// kill fell into a silence that was over before it could be noticed.
-fn gap(heard: &[u8], kill: Duration) -> Option<f64> {
-    let silent: Vec<bool> = samples(heard)
+fn gap(heard: &[i16], kill: Duration) -> Option<f64> {
+    let silent: Vec<bool> = heard
         .chunks(FRAME)
         .map(|frame| frame.iter().all(|it| it.unsigned_abs() < AUDIBLE))
         .collect();
@@ -473,85 +523,63 @@ fn gap(heard: &[u8], kill: Duration) -> Option<f64> {
     Some((ends - begins.max(from)) as f64 * 20.0)
 }
 
-/// The sentences of a call in which nothing happened: what lies between its longer silences.
-fn sentences(heard: &[u8]) -> Vec<Sentence> {
-    let samples = samples(heard);
-    let loud = |frame: &[i16]| frame.iter().any(|it| it.unsigned_abs() >= AUDIBLE);
-    let frames: Vec<bool> = samples.chunks(FRAME).map(loud).collect();
-    let (mut found, mut start, mut quiet) = (Vec::new(), None, 0);
-    for (at, loud) in frames.iter().enumerate() {
-        match (loud, start) {
-            (true, None) => (start, quiet) = (Some(at), 0),
-            (true, Some(_)) => quiet = 0,
-            (false, Some(from)) => {
-                quiet += 1;
-                if quiet == PAUSE {
-                    found.extend(sentence(heard, from, at + 1 - PAUSE));
-                    start = None;
-                }
-            }
-            (false, None) => {}
-        }
-    }
-    found
-}
-
-/// The one between these frames, if it is long enough to have a beginning and an end.
-fn sentence(heard: &[u8], from: usize, to: usize) -> Option<Sentence> {
-    let bytes = 2 * FRAME;
-    if to < from + 2 * PRINT {
-        return None;
-    }
-    let begins = heard.get(from * bytes..(from + PRINT) * bytes)?.to_vec();
-    let ends = heard.get((to - PRINT) * bytes..to * bytes)?.to_vec();
-    Some(Sentence {
-        begins,
-        ends,
-        apart: (to - PRINT - from) * bytes,
-    })
-}
-
-/// Where `what` is found.
-fn places<'h>(heard: &'h [u8], what: &'h [u8]) -> impl Iterator<Item = usize> + 'h {
-    let first = what.first().copied().unwrap_or_default();
-    (0..heard.len().saturating_sub(what.len()))
-        .step_by(2)
-        .filter(move |at| heard[*at] == first && heard[*at..].starts_with(what))
-}
-
-fn samples(heard: &[u8]) -> Vec<i16> {
-    let pairs = heard.chunks_exact(2);
-    pairs.map(|it| i16::from_le_bytes([it[0], it[1]])).collect()
+/// The words of a text, as far as they can be heard.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|it: char| !it.is_alphanumeric());
+    let words = words.filter(|it| !it.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 /// A long text of sentences that are all different.
 fn script() -> String {
-    let things = [
-        "a red bicycle",
-        "the morning train",
-        "an open window",
-        "the old harbour",
-        "a jar of honey",
-        "the tall lighthouse",
-        "a wooden boat",
-        "the quiet garden",
-        "a paper lantern",
-        "the last bus",
-        "a basket of apples",
-        "the frozen lake",
-        "a silver spoon",
-        "the narrow bridge",
-        "a letter from abroad",
-        "the kitchen clock",
-        "a flock of geese",
-        "the village baker",
-        "a broken umbrella",
-        "the northern star",
-    ];
-    let sentence = |(at, thing): (usize, &&str)| format!("Number {} is about {thing}.", at + 1);
-    let all: Vec<String> = things.iter().enumerate().map(sentence).collect();
+    let all: Vec<String> = THINGS
+        .iter()
+        .enumerate()
+        .map(|(at, (thing, about))| format!("{} {thing} {about}.", opening(at)))
+        .collect();
     all.join(" ")
 }
+
+fn sentences() -> Vec<Sentence> {
+    let sentence = |(at, (thing, about)): (usize, &(&str, &str))| Sentence {
+        whole: words(&format!("{} {thing} {about}", opening(at))),
+        about: (*about).to_owned(),
+    };
+    THINGS.iter().enumerate().map(sentence).collect()
+}
+
+/// No numbers: ears write those in more ways than one.
+fn opening(at: usize) -> &'static str {
+    [
+        "We begin with",
+        "Then there is",
+        "After that comes",
+        "Now look at",
+    ][at % 4]
+}
+
+const THINGS: [(&str, &str); 20] = [
+    ("a red", "bicycle"),
+    ("the morning", "train"),
+    ("an open", "window"),
+    ("the old", "harbor"),
+    ("a jar of", "honey"),
+    ("the tall", "tower"),
+    ("a wooden", "boat"),
+    ("the quiet", "garden"),
+    ("a paper", "lantern"),
+    ("the last", "bus"),
+    ("a basket of", "apples"),
+    ("the frozen", "lake"),
+    ("a silver", "spoon"),
+    ("the narrow", "bridge"),
+    ("a letter from", "abroad"),
+    ("the kitchen", "clock"),
+    ("a flock of", "geese"),
+    ("the village", "baker"),
+    ("a broken", "umbrella"),
+    ("the northern", "star"),
+];
 
 fn phone(line: u32) -> String {
     format!("+1555123{:04}", 4_000 + line)
@@ -573,13 +601,24 @@ fn configuration(port: u16, api_port: u16) -> String {
 /// When the next kill comes: while a sentence is being said, or between two.
 fn instant(kill: u32) -> Duration {
     let mixed = (u64::from(kill) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    Duration::from_millis(700 + mixed % 3_000)
+    Duration::from_millis(2_000 + mixed % 4_000)
 }
 
+/// Who writes down what was heard.
+const TRANSCRIBE: &[&str] = &[
+    "build",
+    "--release",
+    "--locked",
+    "--package",
+    "speech",
+    "--example",
+    "transcribe",
+];
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const OURS: &str = "+15550001111";
 /// So many kills one call has to live through.
-const KILLS_PER_BATCH: u32 = 10;
+const KILLS_PER_BATCH: u32 = 5;
+const APART: Duration = Duration::from_millis(370);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a call may take to get its sound back before the next kill comes.
 const BACK: Duration = Duration::from_secs(10);
@@ -588,7 +627,3 @@ const LONGEST: Duration = Duration::from_secs(240);
 const FRAME: usize = 160;
 /// What is below this, of 32,768, nobody hears.
 const AUDIBLE: u16 = 64;
-/// So many silent frames end a sentence.
-const PAUSE: usize = 8;
-/// So many frames of its beginning and of its end tell a sentence from all others.
-const PRINT: usize = 15;

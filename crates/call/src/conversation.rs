@@ -11,7 +11,7 @@ mod mouth;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::away::{SOON, UNNOTICED};
+pub(crate) use self::away::SOON;
 use self::mouth::{MOUTH_SILENT, MOUTH_STUCK, OWNER_WAITS};
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
@@ -177,6 +177,9 @@ impl Conversation {
 
     fn timeout(&mut self, at: &mut Moment<'_>) -> Option<End> {
         let now = at.now;
+        if self.voice.owes_apology(now) {
+            self.voice.apologise(at.plan.phrases.back.reveal(), at);
+        }
         if let Some(id) = self.voice.stuck(at) {
             return self.mouth_failed(id, MOUTH_STUCK, at);
         }
@@ -365,6 +368,7 @@ impl Conversation {
     fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
         match input {
             Speech::Begun(id) => {
+                self.voice.begun();
                 if let Some(stages) = self.stages() {
                     stages.audio(id, at.now);
                 }

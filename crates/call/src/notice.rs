@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use media::{Edge, UtteranceId};
 
 use crate::clause::clauses;
-use crate::conversation::{SOON, UNNOTICED};
+use crate::conversation::SOON;
 use crate::event::{End, Party, Why};
 use crate::hearing::Hearing;
 use crate::input::{Carrier, Command, Input, Media, Speech};
@@ -65,6 +65,10 @@ impl Notice {
 
     /// Handles one input. Returns how the call should end, if it should.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
+        if !matches!(input, Input::Media(Media::Cut(_))) {
+            // Sound that was cut has answered by now, or never will.
+            self.voice.silenced(None, at);
+        }
         match input {
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
             Input::Media(Media::Progress(progress)) => {
@@ -137,22 +141,23 @@ impl Notice {
         match self.stage {
             // Nothing was said yet: they may say hello again.
             Stage::Listening { .. } | Stage::Hello { .. } => {
-                self.voice.go_on(at);
+                self.voice.go_on_unexcused(at);
                 self.stage = Stage::Listening { since: at.now };
             }
             Stage::Speaking | Stage::Lingering { .. } | Stage::Extended { .. } => {
-                if gone > UNNOTICED {
-                    let back = at.plan.phrases.back.reveal();
-                    self.voice.say_first(Whose::Ours, back, at.now);
-                }
+                let back = at.plan.phrases.back.reveal();
+                self.voice.go_on(gone, back, at);
                 // What was heard is not said again, whatever fails from here on.
-                let rest = self.voice.rest(Duration::ZERO).rest;
-                self.script = rest.into_iter().map(|it| it.text).collect();
+                self.script = self.unsaid();
                 self.stage = Stage::Speaking;
-                self.voice.go_on(at);
                 self.settle(at);
             }
         }
+    }
+
+    fn unsaid(&self) -> Vec<String> {
+        let rest = self.voice.rest(Duration::ZERO).rest;
+        rest.into_iter().map(|it| it.text).collect()
     }
 
     /// What must be remembered, and what was heard of the clause that is being said. `None`:
@@ -203,6 +208,10 @@ impl Notice {
     }
 
     fn timeout(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        if self.voice.owes_apology(at.now) {
+            self.voice.apologise(at.plan.phrases.back.reveal(), at);
+            self.script = self.unsaid();
+        }
         if let Some(id) = self.voice.stuck(at) {
             return self.mouth_failed(id, MOUTH_STUCK, at);
         }
@@ -255,7 +264,8 @@ impl Notice {
 
     fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Option<End> {
         match input {
-            Speech::Begun(_) | Speech::EndOfTurn { .. } => {}
+            Speech::Begun(_) => self.voice.begun(),
+            Speech::EndOfTurn { .. } => {}
             Speech::EarsFailed(code) => at.event(Event::SpeechFailed { code }),
             Speech::Final(text) => {
                 self.hearing.words(text.reveal(), at);

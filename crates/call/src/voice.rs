@@ -21,6 +21,8 @@ pub(crate) struct Voice {
     /// How often the mouth failed in a row.
     failures: u32,
     hold: Hold,
+    /// Whether they were told why nothing was heard for a while.
+    gap: Gap,
     /// Until then keys are heard, and what we say waits behind them.
     keys_until: Option<Instant>,
     /// Whether any of it was ever heard.
@@ -36,6 +38,15 @@ enum Hold {
     Held,
     /// The same, and the world was told what was cut short by it.
     Told,
+}
+
+/// Whether there is a silence to apologise for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    /// There is none, or it was.
+    Over,
+    /// The line is back, and nothing of what is to be said has sound yet: by then it has to.
+    Lasts { until: Instant },
 }
 
 /// Something still to be said, as it is remembered of a call.
@@ -138,6 +149,7 @@ impl Voice {
             },
             failures: 0,
             hold: Hold::Speaking,
+            gap: Gap::Over,
             keys_until: None,
             sounded: false,
         }
@@ -195,6 +207,7 @@ impl Voice {
             return String::new();
         }
         self.hold = Hold::Held;
+        self.gap = Gap::Over;
         if let Some(last) = self.last_asked() {
             at.media(Media::Cut(last));
             at.speech(Speech::Cancel(last));
@@ -223,12 +236,70 @@ impl Voice {
         of_turn
     }
 
-    /// There is a line again: says what waits for one.
-    pub(crate) fn go_on(&mut self, at: &mut Moment<'_>) {
+    /// There is a line again, after this long without one: says what waits for one. If that is too
+    /// long, now or by the time any of it has sound, this comes first.
+    pub(crate) fn go_on(&mut self, gone: Duration, apology: &str, at: &mut Moment<'_>) {
         if self.hold == Hold::Speaking {
             return;
         }
         self.hold = Hold::Speaking;
+        // What was left of an apology for an earlier gap is not worth saying.
+        let old = |it: &mut Utterance| it.whose == Whose::Ours && apology.contains(&it.text);
+        while self.queue.pop_front_if(old).is_some() {}
+        match UNNOTICED.checked_sub(gone) {
+            Some(left) if !self.queue.is_empty() => {
+                let until = at.now + left;
+                self.gap = Gap::Lasts { until };
+            }
+            Some(_) => {}
+            None => self.say_first(Whose::Ours, apology, at.now),
+        }
+        self.ask(at);
+    }
+
+    /// The same without a word about it.
+    pub(crate) fn go_on_unexcused(&mut self, at: &mut Moment<'_>) {
+        self.hold = Hold::Speaking;
+        self.ask(at);
+    }
+
+    /// The mouth gives sound.
+    pub(crate) fn begun(&mut self) {
+        self.gap = Gap::Over;
+    }
+
+    /// Whether nothing has had sound for too long since the line came back.
+    pub(crate) fn owes_apology(&self, now: Instant) -> bool {
+        match self.gap {
+            Gap::Lasts { until } => until <= now,
+            Gap::Over => false,
+        }
+    }
+
+    /// Says this before everything else, none of which has sound yet.
+    pub(crate) fn apologise(&mut self, apology: &str, at: &mut Moment<'_>) {
+        self.gap = Gap::Over;
+        let _ = self.silenced(None, at);
+        self.queue.retain(|it| !it.failed);
+        let mut asked = VecDeque::new();
+        for utterance in &mut self.queue {
+            let again = Utterance::new(utterance.whose, utterance.text.clone(), at.now);
+            let before = std::mem::replace(utterance, again);
+            // All of it is said again, whoever's it is.
+            asked.extend(before.asked.is_some().then_some(Utterance {
+                whose: Whose::Ours,
+                ..before
+            }));
+        }
+        if let Some(last) = asked.back().and_then(|it| it.asked) {
+            at.media(Media::Cut(last));
+            at.speech(Speech::Cancel(last));
+            self.silenced = Some(Silenced {
+                utterances: asked,
+                stopped: Stopped::Nobody,
+            });
+        }
+        self.say_first(Whose::Ours, apology, at.now);
         self.ask(at);
     }
 
@@ -251,8 +322,8 @@ impl Voice {
         self.queue.iter().rev().find_map(|it| it.asked)
     }
 
-    /// Says this before everything that waits for a line.
-    pub(crate) fn say_first(&mut self, whose: Whose, text: &str, now: Instant) {
+    /// Says this before everything that the mouth has yet to be asked for.
+    fn say_first(&mut self, whose: Whose, text: &str, now: Instant) {
         for clause in clause::clauses(text).into_iter().rev() {
             self.queue.push_front(Utterance::new(whose, clause, now));
         }
@@ -321,7 +392,11 @@ impl Voice {
     /// By when what is at the front must have been heard a little more.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<Instant> {
         let front = self.queue.front().filter(|_| self.hold == Hold::Speaking)?;
-        Some(self.moved(front) + policy.synthesize)
+        let stuck = self.moved(front) + policy.synthesize;
+        match self.gap {
+            Gap::Lasts { until } => Some(stuck.min(until)),
+            Gap::Over => Some(stuck),
+        }
     }
 
     /// What is at the front, if it has not been heard any more for too long.
@@ -373,6 +448,7 @@ impl Voice {
             return heard;
         };
         self.sounded = true;
+        self.gap = Gap::Over;
         // Sound comes in order: what was made before what is heard now was heard.
         let ended = if progress.done { index + 1 } else { index };
         for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
@@ -426,6 +502,8 @@ impl Voice {
             }
             if let Some(next) = self.queue.front_mut() {
                 next.moved = at.now;
+            } else {
+                self.gap = Gap::Over;
             }
         }
         self.ask(at);
@@ -435,6 +513,7 @@ impl Voice {
     pub(crate) fn cut(&mut self, stopped: Stopped, at: &mut Moment<'_>) {
         // A second cut before the first was answered: its figures will not come any more.
         let _ = self.silenced(None, at);
+        self.gap = Gap::Over;
         if self.queue.is_empty() {
             tell(stopped, "", at);
             return;
@@ -589,6 +668,9 @@ impl Pace {
     }
 }
 
+/// A silence that is broken by then needs no apology: those who listen wait a little longer, until
+/// the sound has reached them, and two seconds are too long for them.
+const UNNOTICED: Duration = Duration::from_millis(1_750);
 /// So many clauses are asked of the mouth before the first of them has been heard.
 const ASKED_AHEAD: usize = 8;
 /// Until this call has taught us better.

@@ -26,6 +26,15 @@ pub struct Voice {
 pub trait Transcriber: Send + Sync {
     /// Opens one call's ears. Frames come at `rate`; resampling is the adapter's business.
     async fn open(&self, language: &str, rate: Rate) -> Result<Link<Listen, Hearing>, Fault>;
+
+    /// Sees to it that they can hear, which may take seconds where models have to be loaded. Ears that
+    /// are open before hear a little later.
+    ///
+    /// # Errors
+    /// Says what is missing or broken.
+    async fn warm(&self) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// What ears are given.
@@ -115,6 +124,7 @@ pub struct Entry {
     pub languages: &'static [&'static str],
     /// Says what is wrong with what it was told, without loading anything.
     pub check: fn(&crate::Settings) -> Result<(), Vec<crate::Problem>>,
-    /// Builds it. May take seconds: it loads models. Call it where blocking is allowed.
+    /// Builds it. May take seconds: it loads what it takes to speak. Call it where blocking is
+    /// allowed.
     pub build: fn(&crate::Settings) -> Result<Voice, Fault>,
 }

@@ -59,6 +59,11 @@ impl Speaking {
         }
     }
 
+    /// The same kind, with nothing to say.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.mouth.clone())
+    }
+
     pub(crate) fn synthesize(&mut self, now: Instant, id: UtteranceId, text: &str) {
         self.jobs.push_back(Job {
             id,

@@ -81,6 +81,8 @@ struct Saying {
     pending: VecDeque<Utterance>,
     /// What was cut by the last input, and has not been accounted for.
     cut: Vec<Utterance>,
+    /// There may have been more to say behind that.
+    cut_short: bool,
     /// What is never the agent's own words.
     phrases: Vec<String>,
 }
@@ -132,6 +134,7 @@ impl Watched {
                 barred: UtteranceId(0),
                 pending: VecDeque::new(),
                 cut: Vec::new(),
+                cut_short: false,
                 phrases,
             },
             owner: Owner::default(),
@@ -591,8 +594,7 @@ impl Saying {
         let told = told.trim();
         let cut: Vec<&str> = self.cut.iter().map(|it| it.text.as_str()).collect();
         let all = cut.join(" ");
-        // Behind a full mouth there may be more that was to be said.
-        let longer = || cut.len() >= ASKED_AHEAD && told.starts_with(&all);
+        let longer = || self.cut_short && told.starts_with(&all);
         if !cut.is_empty() && (told == all || longer()) {
             self.cut.clear();
             return;
@@ -608,6 +610,7 @@ impl Saying {
         self.barred = last;
         self.check_cut();
         self.cut.clear();
+        self.cut_short = self.pending.len() >= ASKED_AHEAD;
         while let Some(utterance) = self.pending.pop_front_if(|it| it.id <= last) {
             if !utterance.failed {
                 self.cut.push(utterance);

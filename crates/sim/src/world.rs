@@ -221,7 +221,7 @@ impl World {
         let (call, out) = Watched::resume(self.now, self.plan.clone(), memory, gone);
         self.call = call;
         self.session = session(self.network);
-        self.speaking = Speaking::new(Mouth::default());
+        self.speaking = self.speaking.again();
         self.far.clear();
         self.agents.forget();
         self.perform(out);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{self, Cost, Server, pinned};
+use super::process::{self, Cost, On, Server, pinned};
 use super::table::{Goal, Row, quantile};
 
 /// How much to measure.
@@ -182,7 +182,7 @@ impl<'p> Place<'p> {
         let config = config.display().to_string();
         let program = self.release.join("offhook");
         let arguments = ["serve", "--config", &config];
-        let mut server = Server::start(SERVER_CORE, &program, &arguments, &self.scratch)?;
+        let mut server = Server::start(On::Core(SERVER_CORE), &program, &arguments, &self.scratch)?;
         server.wait_for(port)?;
         self.turn(&server, load, &format!("http://127.0.0.1:{port}"))
     }

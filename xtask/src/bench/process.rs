@@ -12,6 +12,15 @@ pub(crate) struct Server {
     child: Child,
 }
 
+/// Where a process may run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum On {
+    /// On this core alone, if it can be kept there.
+    Core(usize),
+    /// As the system sees fit.
+    AnyCore,
+}
+
 /// What a process has cost so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
@@ -22,10 +31,9 @@ pub(crate) struct Cost {
 }
 
 impl Server {
-    /// Starts `program` on `core`. What it would note down goes to `state`, and what it logs to a
-    /// file there.
+    /// Starts `program`. What it would note down goes to `state`, and what it logs to a file there.
     pub(crate) fn start(
-        core: usize,
+        on: On,
         program: &Path,
         arguments: &[&str],
         state: &Path,
@@ -33,7 +41,10 @@ impl Server {
         let log = state.join("server.log");
         let log = File::create(&log)
             .map_err(|fault| format!("cannot write {}: {fault}", log.display()))?;
-        let mut command = pinned(core, program);
+        let mut command = match on {
+            On::Core(core) => pinned(core, program),
+            On::AnyCore => Command::new(program),
+        };
         command.args(arguments).env("XDG_STATE_HOME", state);
         command.stdout(Stdio::null()).stderr(log);
         Ok(Self {

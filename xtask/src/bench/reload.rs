@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::echo::{self, TOKEN};
-use super::process::{Server, pinned};
+use super::process::{On, Server, pinned};
 use super::table::{Goal, Row};
 
 /// How much to measure.
@@ -97,7 +97,7 @@ fn turn(release: &Path, load: Load, saving: Saving) -> Result<Turn, String> {
     let path = config.display().to_string();
     let program = release.join("offhook");
     let arguments = ["serve", "--config", &path];
-    let mut server = Server::start(SERVER_CORE, &program, &arguments, &scratch)?;
+    let mut server = Server::start(On::Core(SERVER_CORE), &program, &arguments, &scratch)?;
     server.wait_for(port)?;
     let over = AtomicBool::new(false);
     let seen = std::thread::scope(|scope| {

@@ -40,11 +40,12 @@ impl Conversation {
     pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) -> Option<End> {
         self.hearing.give_up(at);
         self.hearing.speech_lost();
-        if gone > UNNOTICED && !self.is_closing() {
+        if self.is_closing() {
+            self.voice.go_on_unexcused(at);
+        } else {
             let back = at.plan.phrases.back.reveal();
-            self.voice.say_first(Whose::Ours, back, at.now);
+            self.voice.go_on(gone, back, at);
         }
-        self.voice.go_on(at);
         let patient = at.now + at.plan.policy.endpoint_long;
         match self.floor.take() {
             Floor::Open { .. } => self.free(at.now, at),
@@ -187,9 +188,6 @@ fn rest(unheard: Unheard) -> Rest {
         text: unheard.text.into_revealed(),
     }
 }
-
-/// A gap up to this long needs no apology.
-pub(crate) const UNNOTICED: Duration = Duration::from_secs(2);
 
 /// Memories are taken a few times a second, and the far end plays on what it has: what would be
 /// over by then counts as heard.

@@ -68,11 +68,22 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
 }
 
 async fn serve(gateway: &Gateway, lost: Lost, out: &mut Out) -> Result<(), Fault> {
-    let ((), warm) = tokio::join!(gateway.board.settle(lost), gateway.board.warm_up());
+    let warm_up = async {
+        if gateway.board.is_busy() {
+            // Calls that were taken up are to be spoken to; their voice has all of the machine.
+            tokio::time::sleep(CATCHING_UP).await;
+        }
+        gateway.board.warm_up().await
+    };
+    let ((), warm) = tokio::join!(gateway.board.settle(lost), warm_up);
     warm?;
     greet(gateway, out);
     Ok(())
 }
+
+/// How long calls that were taken up may take to go on, before ears are loaded that nobody has
+/// needed yet.
+const CATCHING_UP: Duration = Duration::from_secs(2);
 
 fn greet(gateway: &Gateway, out: &mut Out) {
     let plan = gateway.board.plan();

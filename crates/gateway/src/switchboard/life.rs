@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use call::event::{End, Party, Why};
 use call::{Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
@@ -60,8 +60,8 @@ pub(super) enum Begin {
 pub(super) struct Broken {
     /// How it stood.
     pub(super) memory: Memory,
-    /// For how long it has been without anyone.
-    pub(super) gone: Duration,
+    /// Since when it has been without anyone.
+    pub(super) since: Instant,
     /// What was said until then.
     pub(super) past: Vec<Line>,
 }
@@ -149,7 +149,8 @@ impl Switchboard {
         let (flight, first) = match begin {
             Begin::Now => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
-                let Broken { memory, gone, .. } = *broken;
+                let Broken { memory, since, .. } = *broken;
+                let gone = now.saturating_duration_since(since);
                 Flight::resume(now, plan, (memory, gone), log, landing)
             }
         };
@@ -231,18 +232,24 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         back,
         goodbye,
     } = phrases;
-    // What is left to say after a break comes first, and what comes before it.
-    let (first, broken) = match begin {
-        Begin::Now => (first, Vec::new()),
-        Begin::Again(broken) => (None, unheard(&broken.memory)),
+    let others = [filler, apology, goodbye].into_iter().flat_map(spoken);
+    let back = spoken(back);
+    let prepare: Vec<_> = match begin {
+        Begin::Now => {
+            let first = first.into_iter().flat_map(spoken);
+            first.chain(back).chain(others).collect()
+        }
+        // Everyone who waits may have to hear why, before what is left to say can be made.
+        Begin::Again(broken) => {
+            let next = unheard(&broken.memory).into_iter().take(PREPARED);
+            back.into_iter().chain(next).chain(others).collect()
+        }
     };
-    let prepare = [back, filler, apology, goodbye];
-    let prepare = first.into_iter().chain(prepare).flat_map(spoken);
     Ok(Talk {
         mouth: voice.mouth.open(ASSUMED).await?,
         agent,
         language: plan.agents[&record.agent].language.clone(),
-        prepare: broken.into_iter().chain(prepare).collect(),
+        prepare,
         voice,
     })
 }
@@ -321,5 +328,7 @@ fn nobody() -> ports::Link<ports::agent::Tell, ports::agent::Answer> {
     near
 }
 
+/// Of what is left to say after a break, so many clauses are made before there is a line for them.
+const PREPARED: usize = 2;
 /// How many orders may wait for the carrier.
 const ORDERS: usize = 8;

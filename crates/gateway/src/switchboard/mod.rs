@@ -322,6 +322,11 @@ impl Switchboard {
         up.len()
     }
 
+    /// Whether any call is up.
+    pub fn is_busy(&self) -> bool {
+        !self.up().is_empty()
+    }
+
     fn up(&self) -> Vec<Arc<Record>> {
         let calls = self.calls().into_iter();
         calls.filter(|it| !it.log.is_closed()).collect()
@@ -374,7 +379,7 @@ impl Switchboard {
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
-            self.voices.get().await?;
+            self.voices.warm_up().await?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Calls that a gateway before us did not live to see the end of. Nobody is ever dialled here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::{Direction, Memory, Mode, Number, Private};
@@ -116,7 +116,7 @@ impl Switchboard {
         }
         let answerer = answerer(&plan, &born.agent)?;
         let broken = Broken {
-            gone,
+            since: began_before(gone),
             past: self.said(reader, call, &memory).await?,
             memory,
         };
@@ -256,6 +256,12 @@ fn hear(lines: &mut Vec<Line>, event: &Value, ours: &[Private<String>]) {
         "agent.interrupted" => lines.push(Line::Agent(text("heard"))),
         _ => {}
     }
+}
+
+/// So long ago, or as long as this machine has been up.
+fn began_before(gone: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(gone).unwrap_or(now)
 }
 
 fn age(call: &Summary, now: i64) -> Duration {

@@ -19,7 +19,10 @@ struct State {
 
 struct Loading {
     load: LoadVoice,
+    /// It can speak.
     loaded: OnceCell<Voice>,
+    /// It can hear too.
+    warm: OnceCell<()>,
 }
 
 impl Voices {
@@ -29,14 +32,20 @@ impl Voices {
         Self(RwLock::new(State { used, wanted }))
     }
 
-    /// Ears and mouth. May take the seconds it takes to load them.
+    /// Ears and mouth, as soon as it can speak. May take the seconds it takes to load that.
     pub(super) async fn get(&self) -> Result<Voice, Fault> {
         let used = self.read(|it| it.used.clone());
         used.get().await
     }
 
+    /// Loads all of it.
+    pub(super) async fn warm_up(&self) -> Result<(), Fault> {
+        let used = self.read(|it| it.used.clone());
+        used.warm_up().await
+    }
+
     pub(super) fn are_loaded(&self) -> bool {
-        self.read(|it| it.used.loaded.initialized())
+        self.read(|it| it.used.warm.initialized())
     }
 
     /// From now on others are wanted. Where none were loaded yet there is nothing to wait for.
@@ -54,7 +63,7 @@ impl Voices {
     /// It cannot be loaded. Then what was used is used on.
     pub(super) async fn fulfil(&self) -> Result<(), Fault> {
         let wanted = self.read(|it| it.wanted.clone());
-        wanted.get().await?;
+        wanted.warm_up().await?;
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if Arc::ptr_eq(&state.wanted, &wanted) {
             state.used = wanted;
@@ -72,7 +81,14 @@ impl Loading {
         Self {
             load,
             loaded: OnceCell::new(),
+            warm: OnceCell::new(),
         }
+    }
+
+    async fn warm_up(&self) -> Result<(), Fault> {
+        let voice = self.get().await?;
+        let warm = self.warm.get_or_try_init(|| voice.ears.warm());
+        warm.await.copied()
     }
 
     async fn get(&self) -> Result<Voice, Fault> {

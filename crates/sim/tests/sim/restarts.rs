@@ -5,7 +5,7 @@ use std::time::Duration;
 use call::input::Carrier;
 use call::{Direction, Mode, Opening};
 use expect_test::expect;
-use sim::{Happening, Reply, World};
+use sim::{Happening, Mouth, Reply, World};
 
 use crate::script::{check, conversation, hang_up, opening, plan, speak, up};
 
@@ -109,6 +109,74 @@ fn a_long_gap_is_apologised_for() {
             007560  agent.said "close at five every day."
             009060  agent.said "On Sundays we are closed."
             009060    agent: 1 heard "We open at nine and close at five every day. On Sundays we are closed."
+            015000  call.ended by="caller" why="hung_up"
+        "#]],
+    );
+}
+
+#[test]
+fn apologies_do_not_pile_up() {
+    let world = conversation(&[HOURS])
+        .at(1_000, speak(400, "hello"))
+        .at(4_000, killed(2_500))
+        .at(4_400, connected())
+        .at(5_300, killed(1_200))
+        .at(5_700, connected())
+        .at(6_100, killed(2_500))
+        .at(6_500, connected())
+        .at(15_000, hang_up())
+        .run(20_000);
+    check(&world, expect![[r#"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        004000  call.disconnected
+        004000  agent.interrupted heard="We open at nine and" unheard="close at five every day. On Sundays we are closed."
+        004400  call.reconnected gap_ms=2900
+        005300  call.disconnected
+        005300  agent.interrupted heard="Sorry," unheard="the line was gone. close at five every day. On Sundays we are closed."
+        005700  call.reconnected gap_ms=1600
+        006100  call.disconnected
+        006500  call.reconnected gap_ms=2900
+        008220  agent.said "Sorry, the line was gone."
+        009660  agent.said "close at five every day."
+        011160  agent.said "On Sundays we are closed."
+        011160    agent: 1 heard "We open at nine and close at five every day. On Sundays we are closed."
+        015000  call.ended by="caller" why="hung_up"
+    "#]]);
+}
+
+#[test]
+fn a_silence_that_becomes_long_behind_a_short_gap_is_apologised_for() {
+    // What is left to say never has sound.
+    let mouth = Mouth {
+        hangs: vec![3, 4],
+        ..Mouth::default()
+    };
+    let world = conversation(&[HOURS])
+        .mouth(mouth)
+        .at(1_000, speak(400, "hello"))
+        .at(4_000, killed(600))
+        .at(4_400, connected())
+        .at(15_000, hang_up())
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+            001040  caller.speech_started
+            001580  caller.speech_ended
+            002180  caller.said "hello"
+            002180  agent.turn_started "hello"
+            002180    agent: 1 turn "hello"
+            004000  call.disconnected
+            004000  agent.interrupted heard="We open at nine and" unheard="close at five every day. On Sundays we are closed."
+            004400  call.reconnected gap_ms=1000
+            006880  agent.said "Sorry, the line was gone."
+            008320  agent.said "close at five every day."
+            009820  agent.said "On Sundays we are closed."
+            009820    agent: 1 heard "We open at nine and close at five every day. On Sundays we are closed."
             015000  call.ended by="caller" why="hung_up"
         "#]],
     );

@@ -64,6 +64,15 @@ impl Transcriber for Ears {
         tokio::spawn(listener.run());
         Ok(near)
     }
+
+    async fn warm(&self) -> Result<(), Fault> {
+        let works = Arc::clone(&self.works);
+        let warm = tokio::task::spawn_blocking(move || works.ears.warm());
+        warm.await.unwrap_or_else(|broken| {
+            let message = "loading the ears broke";
+            Err(Fault::new(Blame::Gateway, code::SPEECH_MODEL_BROKEN, message).because(broken))
+        })
+    }
 }
 
 struct Listener {

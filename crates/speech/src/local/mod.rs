@@ -20,7 +20,9 @@ mod sound;
 mod turn;
 mod works;
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use ports::speech::{Entry, SpeechDetector, Voice};
 use ports::{Blame, Fault, Key, Kind, Need, Problem, Settings, code};
@@ -28,6 +30,7 @@ use ports::{Blame, Fault, Key, Kind, Need, Problem, Settings, code};
 use crate::models::Store;
 pub use detector::Detector;
 use ears::{Ears, Turns};
+use moonshine::Moonshine;
 use mouth::Mouth;
 pub(crate) use onnx::rest;
 use phrases::Phrases;
@@ -88,7 +91,8 @@ fn no_voice(name: &str) -> String {
 
 const VOICES: &str = "set it to `piper` or `flite`, or leave it out";
 
-/// Loads the models of a store. Blocks for seconds.
+/// Loads the voice of a store, and leaves the rest to [`ports::speech::Transcriber::warm`]: calls that
+/// broke off wait to be spoken to. Blocks for a second.
 ///
 /// # Errors
 /// Says what to run where the ears' model, or every voice, is missing. The detector and the judge
@@ -97,29 +101,16 @@ pub fn build(store: &Store, settings: &Settings) -> Result<Voice, Fault> {
     let threads = settings
         .number("threads")
         .map_or_else(cores, |it| it.clamp(1, MOST_THREADS) as usize);
+    Moonshine::find(store)?;
     let works = Works::of(store, threads);
-    works.ears.warm()?;
-    let speaker = match settings.text("voice") {
-        None => works::best(&works)?,
-        Some("piper") => works.mouth.warm().map(|()| Speaker::Piper)?,
-        Some("flite") => flite::require().map(|()| Speaker::Flite)?,
-        Some(other) => {
-            return Err(
-                Fault::new(Blame::Config, code::CONFIG_INVALID, no_voice(other)).hint(VOICES),
-            );
-        }
-    };
-    let turns = match works.turn.warm() {
-        Ok(()) => Turns::Judged,
-        Err(fault) => {
-            tracing::warn!(
-                code = fault.code,
-                reason = fault.message,
-                "silence alone ends turns"
-            );
-            Turns::Unjudged
-        }
-    };
+    let (speaker, turns, detector) = thread::scope(|at_once| {
+        let others = at_once.spawn(|| (turns(&works), detector(store)));
+        let speaker = speaker(&works, settings.text("voice"));
+        let others = others.join();
+        let (turns, detector) = others.unwrap_or_else(|broken| resume_unwind(broken));
+        (speaker, turns, detector)
+    });
+    let speaker = speaker?;
     let pool = Pool::start(threads);
     Ok(Voice {
         ears: Arc::new(Ears {
@@ -133,8 +124,34 @@ pub fn build(store: &Store, settings: &Settings) -> Result<Voice, Fault> {
             speaker,
             phrases: Arc::new(Phrases::new(KEPT_PHRASES)),
         }),
-        detector: detector(store),
+        detector,
     })
+}
+
+fn speaker(works: &Works, chosen: Option<&str>) -> Result<Speaker, Fault> {
+    match chosen {
+        None => works::best(works),
+        Some("piper") => works.mouth.warm().map(|()| Speaker::Piper),
+        Some("flite") => flite::require().map(|()| Speaker::Flite),
+        Some(other) => {
+            let fault = Fault::new(Blame::Config, code::CONFIG_INVALID, no_voice(other));
+            Err(fault.hint(VOICES))
+        }
+    }
+}
+
+fn turns(works: &Works) -> Turns {
+    match works.turn.warm() {
+        Ok(()) => Turns::Judged,
+        Err(fault) => {
+            tracing::warn!(
+                code = fault.code,
+                reason = fault.message,
+                "silence alone ends turns"
+            );
+            Turns::Unjudged
+        }
+    }
 }
 
 fn detector(store: &Store) -> Option<Arc<dyn SpeechDetector>> {

@@ -30,6 +30,12 @@ impl Moonshine {
     /// The rate of the sound it hears.
     pub(super) const RATE: u32 = 16_000;
 
+    /// Looks whether all of it is there.
+    pub(super) fn find(store: &Store) -> Result<(), Fault> {
+        let all = [ENCODER, CROSS, DECODER, TOKENS];
+        all.iter().try_for_each(|it| store.require(it).map(|_| ()))
+    }
+
     /// Loads it.
     pub(super) fn load(store: &Store) -> Result<Self, Fault> {
         let names = |kind: &'static str| {
@@ -40,10 +46,10 @@ impl Moonshine {
             both.collect()
         };
         Ok(Self {
-            encoder: onnx::open(store, "moonshine/encoder.onnx")?,
-            cross: onnx::open(store, "moonshine/cross_kv.onnx")?,
-            decoder: onnx::open(store, "moonshine/decoder_step.onnx")?,
-            tokens: tokens(&store.require("moonshine/tokenizer.bin")?)?,
+            encoder: onnx::open(store, ENCODER)?,
+            cross: onnx::open(store, CROSS)?,
+            decoder: onnx::open(store, DECODER)?,
+            tokens: tokens(&store.require(TOKENS)?)?,
             own: names("decoder"),
             heard: names("encoder"),
         })
@@ -186,6 +192,10 @@ fn tokens(path: &Path) -> Result<Vec<Vec<u8>>, Fault> {
     Ok(tokens)
 }
 
+const ENCODER: &str = "moonshine/encoder.onnx";
+const CROSS: &str = "moonshine/cross_kv.onnx";
+const DECODER: &str = "moonshine/decoder_step.onnx";
+const TOKENS: &str = "moonshine/tokenizer.bin";
 const LAYERS: usize = 8;
 const HEADS: usize = 8;
 const HEAD: usize = 52;

@@ -127,9 +127,12 @@ impl Talker {
                 self.send(utterance, &samples);
                 continue;
             }
-            // What is already being made need not be made twice.
-            if let Some(at) = self.prepared.iter().position(|(it, _)| *it == phrase) {
-                self.now = self.prepared.remove(at).map(|(_, work)| (utterance, work));
+            // What is already being made need not be made twice. What only waits to be made waits
+            // behind everything that is wanted now, as this is.
+            let same = self.prepared.iter().position(|(it, _)| *it == phrase);
+            let prepared = same.and_then(|it| self.prepared.remove(it));
+            if let Some((_, work)) = prepared.filter(|(_, work)| work.has_begun()) {
+                self.now = Some((utterance, work));
                 continue;
             }
             let urgency = if self.out.is_empty() {

@@ -49,10 +49,19 @@ pub(crate) fn rest(patience: Duration) {
 
 /// Opens a model of the store. One thread each: the pool decides how many run at once.
 pub(super) fn open(store: &Store, kept: &str) -> Result<Model, Fault> {
+    open_with(store, kept, GraphOptimizationLevel::Level3)
+}
+
+/// The same for a model that is better loaded fast than rewritten to run faster.
+pub(super) fn open_fast(store: &Store, kept: &str) -> Result<Model, Fault> {
+    open_with(store, kept, GraphOptimizationLevel::Level1)
+}
+
+fn open_with(store: &Store, kept: &str, level: GraphOptimizationLevel) -> Result<Model, Fault> {
     let path = store.require(kept)?;
     let library = store.require(LIBRARY)?;
     let _busy = busy();
-    let loaded = load(environment(&library)?, &path).map(Model);
+    let loaded = load(environment(&library)?, &path, level).map(Model);
     loaded.map_err(|wrong| {
         Fault::new(
             Blame::Config,
@@ -74,13 +83,17 @@ pub(super) fn failed(wrong: ort::Error) -> Fault {
     .because(wrong)
 }
 
-fn load(environment: &Environment, path: &Path) -> ort::Result<Session> {
+fn load(
+    environment: &Environment,
+    path: &Path,
+    level: GraphOptimizationLevel,
+) -> ort::Result<Session> {
     // Without the arena the memory of a long utterance is given back after it.
     let cpu = ep::CPU::default().with_arena_allocator(false).build();
     Session::builder(environment)?
         .with_intra_threads(1)?
         .with_inter_threads(1)?
-        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_optimization_level(level)?
         .with_execution_providers([cpu])?
         .commit_from_file(path)
 }

@@ -61,7 +61,7 @@ impl Piper {
         });
         Ok(Self {
             phonemes: Phonemes::start()?,
-            voice: onnx::open(store, "piper/en_US-joe-medium.onnx")?,
+            voice: onnx::open_fast(store, "piper/en_US-joe-medium.onnx")?,
             ids: ids.collect(),
             scales: [
                 config.inference.noise_scale,

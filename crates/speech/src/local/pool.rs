@@ -45,6 +45,7 @@ pub(super) struct Pending<T> {
     /// The result.
     pub(super) task: JoinHandle<Result<T, Fault>>,
     stop: Arc<AtomicBool>,
+    begun: Arc<AtomicBool>,
 }
 
 struct Shared {
@@ -103,13 +104,15 @@ impl Pool {
         work: impl FnOnce(&AtomicBool) -> Result<T, Fault> + Send + 'static,
     ) -> Pending<T> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (flag, pool) = (Arc::clone(&stop), self.clone());
+        let begun = Arc::new(AtomicBool::new(false));
+        let (flag, pool, begins) = (Arc::clone(&stop), self.clone(), Arc::clone(&begun));
         let task = tokio::spawn(async move {
             let room = Arc::clone(&pool.room[urgency as usize]).acquire_owned();
             let room = tokio::time::timeout(PATIENCE, room).await;
             let room = room.map_err(|_| overloaded())?.map_err(|_| lost())?;
             let (tx, rx) = oneshot::channel();
             let run = move || {
+                begins.store(true, Ordering::Relaxed);
                 if !flag.load(Ordering::Relaxed) {
                     // Nobody listens any more if it was called off meanwhile.
                     let _ = tx.send(work(&flag));
@@ -124,13 +127,20 @@ impl Pool {
             );
             rx.await.map_err(|_| lost())?
         });
-        Pending { task, stop }
+        Pending { task, stop, begun }
     }
 
     /// Whether a thread has nothing to do and nothing is waiting.
     pub(super) fn spare(&self) -> bool {
         let state = self.shared.lock();
         state.jobs.is_empty() && state.busy < self.shared.threads
+    }
+}
+
+impl<T> Pending<T> {
+    /// Whether a thread works on it, or has.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 }
 

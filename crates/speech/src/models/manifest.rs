@@ -123,10 +123,13 @@ pub(super) fn script(name: &str) -> Option<&'static str> {
 
 const BUILT_IN: &str = include_str!("../../../../models/manifest.toml");
 
-const SCRIPTS: &[(&str, &str)] = &[(
-    "moonshine.py",
-    include_str!("../../../../models/moonshine.py"),
-)];
+const SCRIPTS: &[(&str, &str)] = &[
+    (
+        "moonshine.py",
+        include_str!("../../../../models/moonshine.py"),
+    ),
+    ("piper.py", include_str!("../../../../models/piper.py")),
+];
 
 #[cfg(test)]
 mod tests {

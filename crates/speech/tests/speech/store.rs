@@ -250,7 +250,7 @@ fn the_users_models_are_what_the_manifest_says() {
 fn scripts_do_not_hold_paths_of_this_machine() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let home = std::env::var("HOME").unwrap_or_else(|_| "/home/".to_owned());
-    for name in ["manifest.toml", "moonshine.py"] {
+    for name in ["manifest.toml", "moonshine.py", "piper.py"] {
         let text = fs::read_to_string(root.join(name)).expect("the file is in the source");
         assert!(!text.contains("/home/") && !text.contains(&home), "{name}");
     }
