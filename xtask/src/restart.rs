@@ -231,11 +231,6 @@ impl Drill {
                     it.ended_by.is_some() || it.streams > before.get(sid).map_or(0, |it| it.streams)
                 })
             });
-            eprintln!(
-                "DBG back after {:?} gateway {:?}",
-                kills.last().unwrap().elapsed(),
-                tally.starts.last()
-            );
         }
         let all_over =
             |seen: &BTreeMap<String, Seen>| seen.values().all(|it| it.ended_by.is_some());
