@@ -126,7 +126,9 @@ fn apologies_do_not_pile_up() {
         .at(6_500, connected())
         .at(15_000, hang_up())
         .run(20_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         001040  caller.speech_started
         001580  caller.speech_ended
         002180  caller.said "hello"
@@ -145,7 +147,8 @@ fn apologies_do_not_pile_up() {
         011160  agent.said "On Sundays we are closed."
         011160    agent: 1 heard "We open at nine and close at five every day. On Sundays we are closed."
         015000  call.ended by="caller" why="hung_up"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
