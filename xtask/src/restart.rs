@@ -596,7 +596,7 @@ fn configuration(port: u16, api_port: u16) -> String {
 /// When the next kill comes: while a sentence is being said, or between two.
 fn instant(kill: u32) -> Duration {
     let mixed = (u64::from(kill) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    Duration::from_millis(2_000 + mixed % 4_000)
+    Duration::from_millis(3_000 + mixed % 4_000)
 }
 
 /// Who writes down what was heard.
@@ -612,7 +612,7 @@ const TRANSCRIBE: &[&str] = &[
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const OURS: &str = "+15550001111";
 /// So many kills one call has to live through.
-const KILLS_PER_BATCH: u32 = 5;
+const KILLS_PER_BATCH: u32 = 10;
 const APART: Duration = Duration::from_millis(370);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a call may take to get its sound back before the next kill comes.

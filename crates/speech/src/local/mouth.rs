@@ -1,6 +1,7 @@
 //! One call's mouth: clause by clause, in order, until it is told to stop.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ impl Synthesizer for Mouth {
                 phrases: Arc::clone(&self.phrases),
                 rate,
             },
+            fresh: true,
             asked: VecDeque::new(),
             now: None,
             prepared: VecDeque::new(),
@@ -53,6 +55,8 @@ impl Synthesizer for Mouth {
 
 struct Talker {
     making: Making,
+    /// Nothing was ever made for this call.
+    fresh: bool,
     /// Clauses not begun.
     asked: VecDeque<(UtteranceId, Private<String>)>,
     /// The clause being made.
@@ -122,6 +126,7 @@ impl Talker {
             let Some((utterance, text)) = self.asked.pop_front() else {
                 return;
             };
+            self.fresh = false;
             let phrase = self.making.phrase(text);
             if let Some(samples) = self.making.phrases.find(&phrase) {
                 self.send(utterance, &samples);
@@ -164,7 +169,13 @@ impl Talker {
     fn prepare(&mut self, text: Private<String>) {
         let phrase = self.making.phrase(text);
         if self.prepared.len() < MOST_PREPARED && self.making.phrases.find(&phrase).is_none() {
-            let work = self.making.make(Urgency::Prepare, phrase.clone());
+            // What comes first will be the first that is heard.
+            let urgency = if mem::take(&mut self.fresh) {
+                Urgency::FirstClause
+            } else {
+                Urgency::Prepare
+            };
+            let work = self.making.make(urgency, phrase.clone());
             self.prepared.push_back((phrase, work));
         }
     }
