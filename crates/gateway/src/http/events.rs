@@ -18,6 +18,7 @@ use super::ask::{Asked, Named, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::journal::{Row, Wanted};
+use crate::recorder;
 use crate::switchboard::CallId;
 
 /// Which events.
@@ -177,7 +178,9 @@ fn is_end(row: &Row) -> bool {
 
 /// The sound of a call
 ///
-/// A stereo WAV: the caller left, the agent right. It is there once the call is over.
+/// A stereo WAV: the caller left, the agent right. It is there once the call is over. What several
+/// gateways recorded of a call, because one of them was killed, is put together without the silence
+/// between.
 #[utoipa::path(get, path = "/v1/calls/{id}/recording", tag = "calls",
     params(("id" = String, Path, description = "The call.")),
     responses(
@@ -191,12 +194,15 @@ pub(super) async fn recording(
     Named(id): Named,
 ) -> Response {
     // Only what is a call's name may become part of a path.
-    let path = CallId::parse(&id).and_then(|id| {
+    let of = CallId::parse(&id).and_then(|id| {
         let plan = desk.board.plan();
         let folder = plan.recordings.as_ref()?;
-        Some(folder.join(format!("{id}.wav")))
+        Some((folder.clone(), id))
     });
-    let read = tokio::task::spawn_blocking(move || std::fs::read(path?).ok());
+    let read = tokio::task::spawn_blocking(move || {
+        let (folder, id) = of?;
+        recorder::whole(&folder, &id.to_string())
+    });
     match read.await.ok().flatten() {
         Some(wav) => ([(header::CONTENT_TYPE, "audio/wav")], wav).into_response(),
         None => {

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::flight::Landing;
 use crate::journal::{Began, CallLog, Parties, Past, Pen};
 use crate::line::SocketLine;
+use crate::recorder;
 use crate::runner::Control;
 
 /// Our name for a call. Later calls have greater names.
@@ -178,10 +179,7 @@ impl Record {
 
     /// The name of the file it is recorded in. Each process that has had the call records one.
     pub(super) fn recording(&self) -> String {
-        match self.log.before().entries {
-            0 => format!("{}.wav", self.id),
-            events => format!("{}.after-{events}.wav", self.id),
-        }
+        recorder::name(&self.id.to_string(), self.log.before().entries)
     }
 
     /// The carrier's name for the call, once it is known.

@@ -106,25 +106,30 @@ impl Pool {
         let stop = Arc::new(AtomicBool::new(false));
         let begun = Arc::new(AtomicBool::new(false));
         let (flag, pool, begins) = (Arc::clone(&stop), self.clone(), Arc::clone(&begun));
+        let (tx, rx) = oneshot::channel();
+        let run: Box<dyn FnOnce() + Send> = Box::new(move || {
+            begins.store(true, Ordering::Relaxed);
+            if !flag.load(Ordering::Relaxed) {
+                // Nobody listens any more if it was called off meanwhile.
+                let _ = tx.send(work(&flag));
+            }
+        });
+        let room = Arc::clone(&self.room[urgency as usize]);
+        // What is asked for first waits first, so it takes its place before this returns.
+        let waits = match Arc::clone(&room).try_acquire_owned() {
+            Ok(room) => {
+                self.shared.queue(urgency, Job { run, room });
+                None
+            }
+            Err(_) => Some(run),
+        };
         let task = tokio::spawn(async move {
-            let room = Arc::clone(&pool.room[urgency as usize]).acquire_owned();
-            let room = tokio::time::timeout(PATIENCE, room).await;
-            let room = room.map_err(|_| overloaded())?.map_err(|_| lost())?;
-            let (tx, rx) = oneshot::channel();
-            let run = move || {
-                begins.store(true, Ordering::Relaxed);
-                if !flag.load(Ordering::Relaxed) {
-                    // Nobody listens any more if it was called off meanwhile.
-                    let _ = tx.send(work(&flag));
-                }
-            };
-            pool.shared.queue(
-                urgency,
-                Job {
-                    run: Box::new(run),
-                    room,
-                },
-            );
+            if let Some(run) = waits {
+                let room = tokio::time::timeout(PATIENCE, room.acquire_owned()).await;
+                let room = room.map_err(|_| overloaded())?.map_err(|_| lost())?;
+                pool.shared.queue(urgency, Job { run, room });
+            }
+            let _open = pool;
             rx.await.map_err(|_| lost())?
         });
         Pending { task, stop, begun }
