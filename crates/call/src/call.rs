@@ -133,7 +133,7 @@ impl Call {
     fn shorten(&mut self, limit: Duration, now: Instant) {
         let less = self.plan.policy.limit.saturating_sub(limit);
         self.plan.policy.limit -= less;
-        if let State::Live(live) = &mut self.state {
+        if let State::Live(live) | State::Away { live, .. } = &mut self.state {
             live.shorten(less, now);
         }
     }

@@ -158,7 +158,7 @@ impl Voice {
     /// Keys go before what we say, and take this long.
     pub(crate) fn press(&mut self, length: Duration, at: &Moment<'_>) {
         let from = self.keys_until.map_or(at.now, |it| it.max(at.now));
-        self.keys_until = Some(from + length);
+        self.keys_until = Some((from + length).min(at.now + MOST_KEYS));
     }
 
     /// A voice that has no line yet, and this to say once it has. `last` was the last utterance.
@@ -671,6 +671,8 @@ impl Pace {
 /// A silence that is broken by then needs no apology: those who listen wait a little longer, until
 /// the sound has reached them, and two seconds are too long for them.
 const UNNOTICED: Duration = Duration::from_millis(1_750);
+/// More keys are not kept ready, and nothing waits longer behind them.
+const MOST_KEYS: Duration = Duration::from_secs(60);
 /// So many clauses are asked of the mouth before the first of them has been heard.
 const ASKED_AHEAD: usize = 8;
 /// Until this call has taught us better.

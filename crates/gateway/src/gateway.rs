@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::alive::Alive;
 use crate::config::{Loaded, Plan};
 use crate::hex;
 use crate::http::{self, Desk, STRANGERS};
@@ -32,6 +33,8 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     /// Tells a collector of calls that are over.
     telling: Option<JoinHandle<()>>,
+    /// Says that it is alive, to the one after it.
+    living: Option<JoinHandle<()>>,
 }
 
 impl Gateway {
@@ -53,11 +56,14 @@ impl Gateway {
         state: PathBuf,
     ) -> Result<(Self, Lost), Fault> {
         let load_voice = (source.voice)(&loaded.plan);
+        let alive = Alive::of_folder(&state);
         let (listener, board) = open(loaded.plan, load_voice, state).await?;
         // Carriers wait in the listener's queue, and are answered once the calls are known.
-        let lost = board.resume().await;
+        let lost = board.resume(alive.last()).await;
         let rulebook = Rulebook::new(source, loaded.marks, board.clone());
-        Ok((Self::serve(listener, board, Some(rulebook))?, lost))
+        let mut gateway = Self::serve(listener, board, Some(rulebook))?;
+        gateway.living = Some(tokio::spawn(alive.renew()));
+        Ok((gateway, lost))
     }
 
     fn serve(
@@ -89,6 +95,7 @@ impl Gateway {
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
             telling,
+            living: None,
         })
     }
 
@@ -146,6 +153,9 @@ impl Drop for Gateway {
         }
         if let Some(telling) = &self.telling {
             telling.abort();
+        }
+        if let Some(living) = &self.living {
+            living.abort();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The shell: runs calls, serves carriers and owners, and is the command `offhook`.
 
 pub mod access;
+mod alive;
 mod blocking;
 mod claims;
 pub mod cli;

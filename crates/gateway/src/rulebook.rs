@@ -138,14 +138,17 @@ impl Rulebook {
             marks: new,
         } = loaded;
         let old = self.board.plan();
-        let mut changed = marks.differing(&new);
+        let changed = marks.differing(&new);
         let mut at_next_start = Vec::new();
         if plan.listen != old.listen {
             // Carriers and owners know us by the address we have.
             plan.listen = old.listen;
             at_next_start.push(LISTEN.to_owned());
         }
-        changed.retain(|it| it != LISTEN);
+        // What was opened with the old ones stays as it was opened.
+        let (later, changed): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|it| is_for_next_start(it));
+        at_next_start.extend(later.into_iter().filter(|it| it != LISTEN));
         let lines_moved = plan.rules != old.rules;
         keep(&mut plan.carriers, &old.carriers, |name| {
             marks.agree_on(&new, "carriers", name)
@@ -311,4 +314,9 @@ impl From<&ConfigProblem> for Trouble {
 }
 
 /// Cannot be changed while it is in use.
+/// Whether a key is read only when the gateway starts.
+fn is_for_next_start(key: &str) -> bool {
+    key == LISTEN || key.starts_with("journal.") || key.starts_with("telemetry.")
+}
+
 const LISTEN: &str = "server.listen";

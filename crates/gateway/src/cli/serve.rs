@@ -76,7 +76,14 @@ async fn serve(gateway: &Gateway, lost: Lost, out: &mut Out) -> Result<(), Fault
         gateway.board.warm_up().await
     };
     let ((), warm) = tokio::join!(gateway.board.settle(lost), warm_up);
-    warm?;
+    match warm {
+        Err(fault) if gateway.board.is_busy() => {
+            // Nobody is hung up on for it: what can be said is said, and `/readyz` tells the rest.
+            let (code, hint) = (fault.code, fault.hint.as_deref());
+            tracing::error!(code, hint, "ears and mouth cannot be loaded: {fault}");
+        }
+        warm => warm?,
+    }
     greet(gateway, out);
     Ok(())
 }

@@ -25,6 +25,11 @@ pub(crate) fn line(event: &Value) -> Option<String> {
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
         "agent.pressed" => format!("keys pressed: {}", text("digits")),
+        "call.disconnected" => aside("the line is gone"),
+        "call.reconnected" => {
+            let seconds = event["gap_ms"].as_u64().unwrap_or_default() as f64 / 1_000.0;
+            aside(&format!("the line is back after {seconds:.1} s"))
+        }
         // `offhook latency` and `offhook show` tell how long turns took.
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::{find, no_such_call};
+use super::api::find;
 use super::ask::{Asked, Named, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
@@ -106,16 +106,19 @@ pub(super) async fn events(
     Asked(CallEvents { since, past }): Asked<CallEvents>,
 ) -> Response {
     let known = async {
-        if find(&desk, &id).is_ok() {
-            return Ok(());
-        }
         let summary = desk.board.journal().reader()?.call(id.clone()).await?;
-        summary.map(drop).ok_or_else(no_such_call)
+        match summary {
+            Some(summary) => Ok(summary.ended.is_some()),
+            None => find(&desk, &id).map(|_| false),
+        }
     };
-    if let Err(fault) = known.await {
-        return Problem::answer(&fault);
-    }
+    let over = match known.await {
+        Ok(over) => over,
+        Err(fault) => return Problem::answer(&fault),
+    };
     let call = Some(id);
+    // Behind the end of a call nothing ever comes.
+    let past = past || over;
     let events = Events { call, since, past };
     feed(&desk, &headers, events, Until::CallIsOver)
 }

@@ -65,7 +65,9 @@ fn status(fault: &Fault) -> StatusCode {
             return StatusCode::TOO_MANY_REQUESTS;
         }
         // What is meant to pass: nothing is wrong with the request.
-        code::JOURNAL_BROKEN | code::SPEECH_OVERLOADED => return StatusCode::SERVICE_UNAVAILABLE,
+        code::GATEWAY_STOPPING | code::JOURNAL_BROKEN | code::SPEECH_OVERLOADED => {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
         code::POLICY_NUMBER | code::POLICY_NOT_ALLOWED => return StatusCode::FORBIDDEN,
         _ => {}
     }

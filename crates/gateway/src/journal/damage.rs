@@ -38,8 +38,11 @@ impl Whole {
         let lock = open_file(&at_work.path().join(LOCK)).expect("the folder is ours");
         let line = |n: u64| {
             let (call, seq) = (format!("call-{}", n % 5), n / 5 + 1);
-            let entry = serde_json::json!({ "call": call, "seq": seq, "text": "w".repeat(90) });
-            let (at, entry) = (n as i64, entry.to_string());
+            let at = n as i64;
+            let time = jiff::Timestamp::from_millisecond(at).expect("it is in our days");
+            let text = "w".repeat(90);
+            let entry = serde_json::json!({ "call": call, "seq": seq, "time": time, "text": text });
+            let entry = entry.to_string();
             Note::Entry(Line {
                 call,
                 seq,
@@ -189,7 +192,8 @@ async fn a_clock_that_is_set_back_hides_nothing_from_those_who_read_along() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let mut store = Store::open(&super::path(folder.path())).expect("the folder is ours");
     let mut write = |seq: u64, at: i64| {
-        let entry = serde_json::json!({ "call": "c", "seq": seq }).to_string();
+        let time = jiff::Timestamp::from_millisecond(at).expect("it is in our days");
+        let entry = serde_json::json!({ "call": "c", "seq": seq, "time": time }).to_string();
         let call = "c".to_owned();
         let line = Line {
             call,

@@ -110,8 +110,17 @@ struct Length {
     closed: bool,
 }
 
-/// More events than this in one call are not kept; the end always is.
+/// More details than this of one call are not kept, and no more than ten times as much of what was
+/// said and done; the end always is.
 const LIMIT: usize = 20_000;
+
+/// What only tells how something came about that is told by itself too.
+fn is_detail(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CallerHearing { .. } | Event::CallerSpeechStarted | Event::CallerSpeechEnded
+    )
+}
 
 impl CallLog {
     /// Starts the log of a call that begins now. All that happens on it is also written with `pen`.
@@ -146,7 +155,8 @@ impl CallLog {
         let lost = matches!(event, Event::Disconnected);
         let back = matches!(event, Event::Reconnected { .. });
         let mut entries = self.entries();
-        if entries.len() < LIMIT || closed {
+        let limit = if is_detail(&event) { LIMIT } else { 10 * LIMIT };
+        if entries.len() < limit || closed {
             let entry = Entry {
                 v: 1,
                 call: self.0.call.clone(),

@@ -190,6 +190,19 @@ impl Reader {
         .await
     }
 
+    /// The calls of which is remembered how they stood: those that were up when their gateway went.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn remembered(&self) -> Result<Vec<String>, Fault> {
+        self.with(|file| {
+            let mut all = file.prepare("SELECT call FROM memories ORDER BY call")?;
+            let calls = all.query_map([], |row| row.get(0))?;
+            calls.collect()
+        })
+        .await
+    }
+
     /// A call, if the journal knows it.
     ///
     /// # Errors
@@ -216,8 +229,12 @@ impl Reader {
     pub async fn verify(&self) -> Result<Result<u64, Flaw>, Fault> {
         // Looked at first: a gateway that runs moves it on, behind what it writes.
         let acknowledged = Mark::read(&self.mark);
-        self.with(move |file| store::verify(file, acknowledged))
-            .await
+        self.with(move |file| {
+            // All of it as it is at one moment, whatever is written meanwhile.
+            let moment = file.unchecked_transaction()?;
+            store::verify(&moment, acknowledged)
+        })
+        .await
     }
 
     async fn with<T: Send + 'static>(

@@ -309,16 +309,17 @@ fn walk(file: &Connection, from: (u64, Hash)) -> rusqlite::Result<Result<u64, Fl
             Err(error) if is_damage(&error) => return flaw("the file is damaged here"),
             Err(error) => return Err(error),
         };
-        let line = || -> rusqlite::Result<(u64, String, u64, String, Hash)> {
+        let line = || -> rusqlite::Result<(u64, String, u64, i64, String, Hash)> {
             Ok((
                 row.get(0)?,
                 row.get(1)?,
                 row.get(2)?,
+                row.get(3)?,
                 row.get(4)?,
                 row.get(5)?,
             ))
         };
-        let Ok((this, call, seq, entry, kept)) = line() else {
+        let Ok((this, call, seq, at, entry, kept)) = line() else {
             return flaw("an entry is not what was written");
         };
         if this != id + 1 {
@@ -329,6 +330,9 @@ fn walk(file: &Connection, from: (u64, Hash)) -> rusqlite::Result<Result<u64, Fl
         }
         if !says(&entry, &call, seq) {
             return flaw("an entry is filed under another call");
+        }
+        if !happened(&entry, at) {
+            return flaw("an entry is filed under another time");
         }
         (id, hash) = (this, kept);
     }
@@ -371,6 +375,13 @@ fn says(entry: &str, call: &str, seq: u64) -> bool {
         .is_ok_and(|entry| entry["call"] == call && entry["seq"] == seq)
 }
 
+/// Whether an entry is of this moment, in milliseconds since 1970.
+fn happened(entry: &str, at: i64) -> bool {
+    let entry: Value = serde_json::from_str(entry).unwrap_or_default();
+    let time = entry["time"].as_str().and_then(|it| it.parse().ok());
+    time.is_some_and(|it: jiff::Timestamp| it.as_millisecond() == at)
+}
+
 fn end(file: &Connection, which: &str) -> rusqlite::Result<(u64, Hash)> {
     let found = file
         .query_row(
@@ -398,12 +409,18 @@ mod tests {
     use super::*;
 
     fn line(n: u64) -> Note {
+        line_at(n, n as i64 * 1_000)
+    }
+
+    fn line_at(n: u64, at: i64) -> Note {
         let (call, seq) = (format!("call-{}", n % 3), n / 3 + 1);
-        let entry = serde_json::json!({ "call": call, "seq": seq, "text": format!("word {n}") });
+        let time = jiff::Timestamp::from_millisecond(at).expect("it is in our days");
+        let text = format!("word {n}");
+        let entry = serde_json::json!({ "call": call, "seq": seq, "time": time, "text": text });
         Note::Entry(Line {
             call,
             seq,
-            at: n as i64 * 1_000,
+            at,
             entry: entry.to_string(),
         })
     }
@@ -494,11 +511,8 @@ mod tests {
         let (_folder, mut store) = written(0);
         // Minutes: two old entries, then the clock is set back to 1970 and forward again.
         for (n, minute) in [(0, 100), (1, 101), (2, 0), (3, 1), (4, 102)] {
-            let Note::Entry(mut it) = line(n) else {
-                unreachable!("a line is an entry")
-            };
-            it.at = minute * 60_000;
-            store.append(&[Note::Entry(it)]).expect("there is room");
+            let line = line_at(n, minute * 60_000);
+            store.append(&[line]).expect("there is room");
         }
         assert_eq!(store.prune(100 * 60_000, u64::MAX), Ok(0));
         assert_eq!(store.prune(101 * 60_000, u64::MAX), Ok(1));
@@ -516,14 +530,14 @@ mod tests {
         assert_eq!(store.prune(102 * 60_000, u64::MAX), Ok(3));
     }
 
-    /// One byte of one entry's text, hash or place; an entry less; two that change places; an end
+    /// One byte of one entry's text, hash, place or time; an entry less; two that change places; an end
     /// cut off.
     fn tamper(file: &Connection, dice: &mut StdRng) {
         let id = dice.random_range(1..=60_i64);
         let set = |sql: &str, id: i64, value: &dyn rusqlite::ToSql| {
             file.execute(sql, params![value, id]).expect("it is a row");
         };
-        match dice.random_range(0..6) {
+        match dice.random_range(0..7) {
             0 => {
                 let text: String = file
                     .query_row("SELECT entry FROM entries WHERE id = ?1", [id], |row| {
@@ -551,6 +565,12 @@ mod tests {
                     .expect("it is a row");
             }
             4 => {
+                let column = ["at", "seq"][dice.random_range(0..2)];
+                let move_it =
+                    format!("UPDATE entries SET {column} = {column} + 1000 WHERE id = ?1");
+                file.execute(&move_it, [id]).expect("it is a row");
+            }
+            5 => {
                 let other = id % 60 + 1;
                 let swap = "UPDATE entries SET id = ?1 WHERE id = ?2";
                 set(swap, id, &-1);

@@ -147,8 +147,8 @@ impl Desk {
             let stream = record.next_stream(|number| self.board.mint(record, number));
             match self.calls.reconnect(leg, &stream).await {
                 Ok(()) => return,
-                // The carrier was not reached. It may be back in a moment.
-                Err(fault) if fault.retry == Retry::IfNotSent => sleep(PAUSE).await,
+                // It may be done twice, so whatever may pass is tried again.
+                Err(fault) if fault.retry != Retry::Never => sleep(PAUSE).await,
                 Err(fault) => return self.ask_why(&fault).await,
             }
         }

@@ -125,13 +125,21 @@ impl Switchboard {
         if let Some(before) = placed(self.claims.claim(once, id.to_string(), now).await?)? {
             return Ok(before);
         }
-        match self.place(id, wish).await {
-            Ok(record) => Ok(Placed::Now(record)),
-            Err(fault) => {
-                self.claims.release(once).await?;
-                Err(fault)
+        // Whoever asked may go away; what was claimed is then done or given back all the same.
+        let board = self.clone();
+        let placing = tokio::spawn(async move {
+            match board.place(id, wish).await {
+                Ok(record) => Ok(Placed::Now(record)),
+                Err(fault) => {
+                    board.claims.release(once).await?;
+                    Err(fault)
+                }
             }
-        }
+        });
+        placing.await.unwrap_or_else(|broken| {
+            let message = "placing a call broke";
+            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(broken))
+        })
     }
 
     /// Whether a wish would be granted now, before anything is spent on it.

@@ -1,10 +1,10 @@
 //! Calls that a gateway before us did not live to see the end of. Nobody is ever dialled here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
-use call::{Direction, Memory, Mode, Number, Private};
+use call::{Direction, Memory, Mode, Number, Private, input};
 use jiff::Timestamp;
 use ports::agent::Line;
 use ports::carrier::{Leg, Status};
@@ -25,12 +25,20 @@ pub struct Lost(Vec<Summary>);
 impl Switchboard {
     /// Takes up the calls that have no end in the journal, where they broke off: asks their carriers
     /// for their sound, or learns from them that they are over. To be done before carriers can ask
-    /// about them. Returns those that are beyond that.
-    pub async fn resume(self: &Arc<Self>) -> Lost {
+    /// about them. There was a gateway until `alive`, if that is known. Returns those that are beyond
+    /// that.
+    pub async fn resume(self: &Arc<Self>, alive: Option<SystemTime>) -> Lost {
         let lost = async {
             let reader = self.journal.reader()?;
             let mut lost = reader.calls(MOST).await?;
             lost.retain(|it| it.ended.is_none());
+            // However many calls there have been since.
+            for call in reader.remembered().await? {
+                if lost.iter().all(|it| it.id != call) {
+                    let older = reader.call(call).await?;
+                    lost.extend(older.filter(|it| it.ended.is_none()));
+                }
+            }
             Ok::<_, Fault>((reader, lost))
         };
         let (reader, lost) = match lost.await {
@@ -43,7 +51,7 @@ impl Switchboard {
         };
         let mut beyond = Vec::new();
         for call in lost {
-            if let Err(fault) = self.take_up(&reader, &call).await {
+            if let Err(fault) = self.take_up(&reader, &call, alive).await {
                 let (code, hint) = (fault.code, fault.hint.as_deref());
                 tracing::warn!(
                     call = call.id,
@@ -89,7 +97,12 @@ impl Switchboard {
     }
 
     /// Goes on with a call from what is remembered of it.
-    async fn take_up(self: &Arc<Self>, reader: &Reader, call: &Summary) -> Result<(), Fault> {
+    async fn take_up(
+        self: &Arc<Self>,
+        reader: &Reader,
+        call: &Summary,
+        alive: Option<SystemTime>,
+    ) -> Result<(), Fault> {
         let (plan, (id, born)) = (self.plan(), self.born(call)?);
         if !plan
             .rules
@@ -104,11 +117,18 @@ impl Switchboard {
         let Remembered { mode, mut memory } = Remembered::read(&remembered)?;
         let leg = reader.leg(call.id.clone()).await?.map(Leg);
         let now = Timestamp::now().as_millisecond();
-        let gone = Duration::from_millis(u64::try_from(now - at).unwrap_or_default());
+        let old = Duration::from_millis(u64::try_from(now - at).unwrap_or_default());
+        // While nothing happens on a call, nothing new is remembered of it.
+        let alone = alive.and_then(|it| it.elapsed().ok());
+        let gone = alone.map_or(old, |it| it.min(old));
         match &mut memory {
-            Memory::Up { left, .. } => *left = left.saturating_sub(gone),
+            Memory::Up { left, .. } => {
+                // The rules may have become stricter meanwhile.
+                let most = plan.rules.limit().saturating_sub(age(call, now));
+                *left = left.saturating_sub(old).min(most);
+            }
             // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
-            Memory::Waiting if leg.is_none() && gone > plan.patience.ring => {
+            Memory::Waiting if leg.is_none() && old > plan.patience.ring => {
                 return Err(lost("nobody asked about it"));
             }
             Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
@@ -129,6 +149,7 @@ impl Switchboard {
             age: age(call, now),
             connected: matches!(broken.memory, Memory::Up { .. }),
         };
+        let waits = matches!(broken.memory, Memory::Waiting);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
@@ -149,7 +170,22 @@ impl Switchboard {
         };
         tracing::warn!(call = %record.id, ?gone, "a call of a gateway that was lost is taken up again");
         self.start(&record, given);
+        if waits {
+            let (board, record) = (self.clone(), record.clone());
+            tokio::spawn(async move { board.ask_after(&record).await });
+        }
         Ok(())
+    }
+
+    /// Perhaps nobody picked up while there was no gateway to be told.
+    async fn ask_after(&self, record: &Record) {
+        let plan = self.plan();
+        let (Some(leg), Some(carrier)) = (record.leg(), plan.carriers.get(&record.carrier)) else {
+            return;
+        };
+        if let Ok(Status::Ended(end)) = carrier.calls.status(leg).await {
+            record.tell(input::Carrier::Ended(end)).await;
+        }
     }
 
     /// What was said on a call, by its events: not what is said again, nor what we say for an agent

@@ -177,7 +177,8 @@ mod tests {
     #[tokio::test]
     async fn a_voice_that_cannot_be_loaded_changes_nothing_and_is_tried_again() {
         let voices = Voices::new(Arc::new(|| Ok(voice())));
-        let old = voices.get().await.expect("it loads");
+        voices.warm_up().await.expect("it loads");
+        let old = voices.get().await.expect("it is loaded");
         voices.want(broken());
         let fault = voices.fulfil().await.expect_err("it cannot be loaded");
         assert_eq!(fault.code, code::SPEECH_MODEL_MISSING);
