@@ -279,20 +279,30 @@ fn next(
     wanted: &Wanted,
     unseal: impl Fn(String) -> String,
 ) -> rusqlite::Result<Vec<Row>> {
-    let mut found = file.prepare_cached(
-        "SELECT id, entry FROM entries
-         WHERE id > ?1 AND (?2 IS NULL OR call = ?2)
-         ORDER BY id LIMIT ?3",
-    )?;
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Row {
             id: row.get(0)?,
             entry: unseal(row.get(1)?),
         })
     };
-    let wanted = params![wanted.after, wanted.call, PAGE];
-    found.query_map(wanted, row)?.collect()
+    let after = wanted.after;
+    match &wanted.call {
+        Some(call) => {
+            let mut found = file.prepare_cached(OF_A_CALL)?;
+            found.query_map(params![after, PAGE, call], row)?.collect()
+        }
+        None => {
+            let mut found = file.prepare_cached(OF_ALL)?;
+            found.query_map(params![after, PAGE], row)?.collect()
+        }
+    }
 }
+
+const OF_ALL: &str = "SELECT id, entry FROM entries WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+/// A call's entries are written in their order, so this is by `id` too, and touches no other's.
+const OF_A_CALL: &str = "SELECT id, entry FROM entries INDEXED BY by_call
+     WHERE call = ?3 AND id > ?1 ORDER BY seq LIMIT ?2";
 
 fn calls(
     file: &Connection,
@@ -300,13 +310,17 @@ fn calls(
     only: Option<&str>,
     unseal: impl Fn(String) -> String,
 ) -> rusqlite::Result<Vec<Summary>> {
-    let mut found = file.prepare_cached(
+    let which = match only {
+        Some(_) => "first.call = ?2",
+        None => "?2 IS NULL",
+    };
+    let mut found = file.prepare_cached(&format!(
         "SELECT first.call, first.entry,
                 (SELECT entry FROM entries last
                  WHERE last.call = first.call ORDER BY seq DESC LIMIT 1)
-         FROM entries first WHERE first.seq = 1 AND (?2 IS NULL OR first.call = ?2)
+         FROM entries first WHERE first.seq = 1 AND {which}
          ORDER BY first.id DESC LIMIT ?1",
-    )?;
+    ))?;
     let row = |row: &rusqlite::Row<'_>| {
         let event = |at| -> rusqlite::Result<Value> {
             let text = unseal(row.get(at)?);
