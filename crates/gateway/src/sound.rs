@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::{Digit, Keys};
 use media::{
-    Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
+    Codec, Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
     Setup, UtteranceId,
 };
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
@@ -22,8 +22,12 @@ pub struct Attached<L> {
     pub line: L,
     /// Its dialect, which has read the introduction.
     pub protocol: Box<dyn StreamProtocol>,
-    /// What the sound is written in.
+    /// What the caller's sound is written in.
     pub format: Format,
+    /// What ours is written in.
+    pub spoken: Codec,
+    /// Whether packets may overtake one another.
+    pub order: media::Line,
 }
 
 /// What the sound is for.
@@ -110,7 +114,8 @@ impl<L: Line> Sound<L> {
         };
         let setup = Setup {
             format: attached.format,
-            line: media::Line::Ordered,
+            spoken: attached.spoken,
+            line: attached.order,
             detector,
             lead,
             echo,

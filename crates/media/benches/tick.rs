@@ -94,6 +94,7 @@ fn call(caller: Caller, agent: Agent, detector: Detector) -> impl Fn() -> Box<dy
                 codec: Codec::Ulaw,
                 rate: Rate::Hz8000,
             },
+            spoken: Codec::Ulaw,
             line: Line::Ordered,
             detector,
             lead: Duration::from_millis(100),

@@ -6,7 +6,7 @@ use crate::gate::{self, Gate, Loudness};
 use crate::intake::Intake;
 use crate::playout::Playout;
 use crate::vad::{Sound, Vad};
-use crate::{Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW};
+use crate::{Codec, Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW};
 
 /// One packet of encoded audio as it came off the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,10 @@ pub enum Line {
 /// How to set up one call's sound.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// What the leg carries, both ways.
+    /// What the caller's sound is written in.
     pub format: Format,
+    /// What ours is written in, at the same rate.
+    pub spoken: Codec,
     /// How packets arrive.
     pub line: Line,
     /// What tells speech from noise.
@@ -44,6 +46,15 @@ pub struct Setup {
     pub lead: Duration,
     /// What it means when the caller's sound is like the agent's.
     pub echo: Echo,
+}
+
+impl Setup {
+    fn spoken(&self) -> Format {
+        Format {
+            codec: self.spoken,
+            ..self.format
+        }
+    }
 }
 
 /// What it means when the caller's sound is like the agent's.
@@ -170,7 +181,7 @@ impl Session {
             keys: Keys::new(),
             vad: Vad::new(setup.detector),
             echo: Watch::new(setup),
-            playout: Playout::new(setup.format, setup.lead),
+            playout: Playout::new(setup.spoken(), setup.lead),
             playing: Playing::new(setup.format.rate),
             counts: Counts::default(),
         }

@@ -1,12 +1,12 @@
 //! What a phone company must offer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use call::event::End;
 use call::{Digit, Number, Private};
-use media::{Format, Mark, Packet};
+use media::{Codec, Format, Line, Mark, Packet};
 
 use crate::{Fault, Key, Problem, Settings};
 
@@ -28,6 +28,10 @@ pub struct Carrier {
     pub name: &'static str,
     /// Makes and ends calls.
     pub calls: Arc<dyn Calls>,
+    /// Changes how long a call may last; absent: only the dial can say that.
+    pub limits: Option<Arc<dyn Limits>>,
+    /// How it is told what to do with a call it asks about.
+    pub orders: Orders,
     /// How sound travels.
     pub sound: Sound,
     /// Reads what the carrier tells us over HTTP.
@@ -43,20 +47,42 @@ pub struct Leg(pub String);
 pub trait Calls: Send + Sync {
     /// Calls someone. Never retried by anyone unless the fault says [`crate::Retry::IfNotSent`].
     async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault>;
-    /// Takes an offered call, where the reply to the offer did not already.
-    async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
     /// Ends a call, in whatever state it is. Ending one that is over is not a fault.
     async fn hang_up(&self, leg: &Leg) -> Result<(), Fault>;
     /// Takes a call that is up out of whatever it is doing, and connects its sound to this socket.
     /// Not to be repeated unless the fault says [`crate::Retry::IfNotSent`]: the socket opens once.
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
-    /// Has the carrier end the call this long after it was answered, even if we are gone by then.
-    /// A later word replaces an earlier one.
-    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault>;
     /// How a call is doing, by the carrier's own word.
     async fn status(&self, leg: &Leg) -> Result<Status, Fault>;
     /// Checks that our credentials are good, for `offhook doctor`. Returns a line for people.
     async fn check(&self) -> Result<String, Fault>;
+}
+
+/// Changes how long a call may last.
+#[async_trait]
+pub trait Limits: Send + Sync {
+    /// Has the carrier end the call this long after it was answered, even if we are gone by then.
+    /// A later word replaces an earlier one.
+    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault>;
+}
+
+/// How a carrier is told what to do with a call it asks about.
+#[derive(Clone)]
+pub enum Orders {
+    /// In the reply to its question ([`Webhooks::reply`]).
+    Replied,
+    /// By requests of ours, once its question was taken: these, [`Calls::reconnect`] for a call that
+    /// was answered, and [`Calls::hang_up`]. Its questions and its reports may come to either address.
+    Requested(Arc<dyn Offers>),
+}
+
+/// Takes offered calls, or does not.
+#[async_trait]
+pub trait Offers: Send + Sync {
+    /// Takes an offered call, and connects its sound to this socket. Doing it twice does no harm.
+    async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault>;
+    /// Does not take an offered call; it must not cost anything. One that is over is not a fault.
+    async fn reject(&self, leg: &Leg) -> Result<(), Fault>;
 }
 
 /// A call to make.
@@ -72,7 +98,8 @@ pub struct Dial<'a> {
     pub status_url: &'a str,
     /// How long it may ring.
     pub ring: Duration,
-    /// How long it may last, so that the carrier ends it even if we are gone.
+    /// How long it may last, so that the carrier ends it even if we are gone. At first, where the
+    /// carrier has [`Limits`]; else in all.
     pub limit: Duration,
 }
 
@@ -140,10 +167,23 @@ pub enum StreamEvent<'m> {
 pub struct Started {
     /// Whose sound this is.
     pub leg: Leg,
-    /// The token we gave, repeated. Empty if it is missing.
-    pub token: Private<String>,
-    /// What the sound is written in.
+    /// The token we gave.
+    pub token: Repeated,
+    /// What the caller's sound is written in.
     pub format: Format,
+    /// What ours is written in, at the same rate.
+    pub spoken: Codec,
+    /// Whether its packets may overtake one another.
+    pub line: Line,
+}
+
+/// Whether a stream repeats the token that its address ended with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// This. Empty if it is missing.
+    Token(Private<String>),
+    /// This dialect has no place for one: the address alone says it.
+    Nothing,
 }
 
 /// What to tell the far end of a media socket.
@@ -159,9 +199,11 @@ pub enum StreamCommand<'a> {
 
 /// Reads a carrier's webhooks. Pure: the gateway owns the HTTP server.
 pub trait Webhooks: Send + Sync {
-    /// Proves that a request is the carrier's: a webhook, or the opening of a media socket. There
-    /// is no other way to make a [`Genuine`].
+    /// Proves that a webhook is the carrier's. There is no other way to make a [`Genuine`].
     fn verify<'r>(&self, request: &'r Request) -> Result<Genuine<'r>, Fault>;
+    /// Proves that the opening of a media socket is the carrier's, as far as the carrier lets us:
+    /// where it does not sign it, the token in its address is all there is.
+    fn verify_socket(&self, request: &Request) -> Result<(), Fault>;
     /// Reads a webhook.
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault>;
     /// Writes what the carrier wants to hear back.
@@ -191,6 +233,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// As received, at most 64 KiB.
     pub body: Vec<u8>,
+    /// When it came.
+    pub received: SystemTime,
 }
 
 impl Request {
@@ -223,6 +267,9 @@ impl<'r> Genuine<'r> {
 pub struct Webhook {
     /// Which call it is about.
     pub leg: Leg,
+    /// What the dial called it. The same, but where a carrier gives a call a name of its own only
+    /// once it is under way.
+    pub dialled: Leg,
     /// The carrier's id for this notice: the same when it repeats itself.
     pub notice: String,
     /// What happened.

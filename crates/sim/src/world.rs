@@ -379,6 +379,7 @@ fn session(network: Network) -> Session {
             codec: Codec::Ulaw,
             rate: Rate::Hz8000,
         },
+        spoken: Codec::Ulaw,
         line: if network.is_ordered() {
             Line::Ordered
         } else {

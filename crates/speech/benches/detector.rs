@@ -76,6 +76,7 @@ impl OneLine {
                     codec: Codec::Ulaw,
                     rate: Rate::Hz8000,
                 },
+                spoken: Codec::Ulaw,
                 line: Line::Ordered,
                 detector: Kind::Model,
                 lead: Duration::from_millis(100),

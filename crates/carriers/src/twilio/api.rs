@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Number;
-use ports::carrier::{Calls, Dial, Leg, Reply, Status, Stream};
+use ports::carrier::{Calls, Dial, Leg, Limits, Reply, Status, Stream};
 use ports::{Blame, Fault, Problem, Retry, code};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
@@ -64,11 +64,6 @@ impl Calls for Api {
         }
     }
 
-    /// The reply to the offer answered.
-    async fn answer(&self, _leg: &Leg, _stream: &Stream) -> Result<(), Fault> {
-        Ok(())
-    }
-
     async fn hang_up(&self, leg: &Leg) -> Result<(), Fault> {
         let url = self.call_url(leg)?;
         let mut outcome = self.end(&url).await;
@@ -91,13 +86,6 @@ impl Calls for Api {
             Lost::NotSent(error) => unreachable(error).retry(Retry::IfNotSent),
             Lost::PerhapsSent(error) => unreachable(error),
         })?;
-        changed(&answer)
-    }
-
-    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
-        let limit = [("TimeLimit", seconds(length).min(MAX_LIMIT).to_string())];
-        let request = self.http.post(self.call_url(leg)?).form(&limit);
-        let answer = self.send(request).await.map_err(Lost::of_harmless)?;
         changed(&answer)
     }
 
@@ -132,6 +120,16 @@ impl Calls for Api {
             }
             Some(Err(_)) => "Twilio took the credentials; the account has a number".to_owned(),
         })
+    }
+}
+
+#[async_trait]
+impl Limits for Api {
+    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
+        let limit = [("TimeLimit", seconds(length).min(MAX_LIMIT).to_string())];
+        let request = self.http.post(self.call_url(leg)?).form(&limit);
+        let answer = self.send(request).await.map_err(Lost::of_harmless)?;
+        changed(&answer)
     }
 }
 

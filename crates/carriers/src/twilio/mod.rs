@@ -31,7 +31,7 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Sound};
+use ports::carrier::{Carrier, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 use url::{Host, Url};
 
@@ -105,12 +105,17 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     let tokens = [Some(&token), secondary].into_iter().flatten().cloned();
     let webhooks = webhook::Webhooks::new(sid, tokens.collect());
     match url.and_then(|url| api::Api::new(account, url)) {
-        Ok(api) if problems.is_empty() => Ok(Carrier {
-            name: "Twilio",
-            calls: Arc::new(api),
-            sound: Sound::Stream(stream::protocol),
-            webhooks: Arc::new(webhooks),
-        }),
+        Ok(api) if problems.is_empty() => {
+            let api = Arc::new(api);
+            Ok(Carrier {
+                name: "Twilio",
+                calls: api.clone(),
+                limits: Some(api),
+                orders: Orders::Replied,
+                sound: Sound::Stream(stream::protocol),
+                webhooks: Arc::new(webhooks),
+            })
+        }
         Ok(_) => Err(problems),
         Err(problem) => {
             if !problems.contains(&problem) {

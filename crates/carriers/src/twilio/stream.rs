@@ -11,9 +11,9 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use call::{Digit, Private};
-use media::{Mark, Packet};
+use media::{Line, Mark, Packet};
 use ports::Fault;
-use ports::carrier::{Leg, Started, StreamCommand, StreamEvent, StreamProtocol};
+use ports::carrier::{Leg, Repeated, Started, StreamCommand, StreamEvent, StreamProtocol};
 
 use super::is_sid;
 use super::message::{
@@ -130,12 +130,14 @@ impl Stream {
         let parameters = start.custom_parameters.unwrap_or_default();
         Ok(Started {
             leg: Leg(start.call_sid.0.into_owned()),
-            token: Private::new(
+            token: Repeated::Token(Private::new(
                 parameters
                     .token
                     .map_or_else(String::new, |it| it.0.into_owned()),
-            ),
+            )),
             format,
+            spoken: format.codec,
+            line: Line::Ordered,
         })
     }
 

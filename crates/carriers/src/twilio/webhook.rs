@@ -36,22 +36,29 @@ impl ports::carrier::Webhooks for Webhooks {
         genuine.ok_or_else(|| forged(doubt.unwrap_or(Doubt::Mismatch)))
     }
 
+    fn verify_socket(&self, request: &Request) -> Result<(), Fault> {
+        self.verify(request).map(drop)
+    }
+
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
         let fields = signature::fields(&request.request().body);
         let form = Form::new(&fields, &self.account_sid)?;
         Ok(match door {
             Door::Voice => Webhook {
                 leg: form.leg(),
+                dialled: form.leg(),
                 notice: form.voice_notice(),
                 news: form.voice_news()?,
             },
             Door::Again => Webhook {
                 leg: form.leg(),
+                dialled: form.leg(),
                 notice: form.voice_notice(),
                 news: form.again_news(),
             },
             Door::Status => Webhook {
                 leg: form.leg(),
+                dialled: form.leg(),
                 notice: form.status_notice(),
                 news: form.status_news(),
             },

@@ -306,11 +306,13 @@ fn start() -> Value {
 fn started(codec: Codec, token: &str) -> Started {
     Started {
         leg: Leg("CA00000000000000000000000000000002".to_owned()),
-        token: Private::from(token),
+        token: Repeated::Token(Private::from(token)),
         format: Format {
             codec,
             rate: Rate::Hz8000,
         },
+        spoken: codec,
+        line: Line::Ordered,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Door, Genuine, Leg, Reply, Request, Response, Sound, Status, Stream,
+    Calls, Carrier, Dial, Door, Genuine, Leg, Orders, Reply, Request, Response, Sound, Status, Stream,
     StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
@@ -89,6 +89,10 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     Ok(Carrier {
         name: "Pigeon Post",
         calls: Arc::new(Pigeon { whistle }),
+        limits: None,
+        orders: Orders::Replied,
+        limits: None,
+        orders: Orders::Replied,
         sound: Sound::Stream(|| Box::new(Coo)),
         webhooks: Arc::new(Coo),
     })
@@ -123,16 +127,10 @@ impl Calls for Pigeon {
     async fn dial(&self, _dial: Dial<'_>) -> Result<Leg, Fault> {
         Err(refused())
     }
-    async fn answer(&self, _leg: &Leg, _stream: &Stream) -> Result<(), Fault> {
-        Ok(())
-    }
     async fn hang_up(&self, _leg: &Leg) -> Result<(), Fault> {
         Ok(())
     }
     async fn reconnect(&self, _leg: &Leg, _stream: &Stream) -> Result<(), Fault> {
-        Ok(())
-    }
-    async fn limit(&self, _leg: &Leg, _length: Duration) -> Result<(), Fault> {
         Ok(())
     }
     async fn status(&self, _leg: &Leg) -> Result<Status, Fault> {
@@ -158,6 +156,9 @@ impl StreamProtocol for Coo {
 
 impl Webhooks for Coo {
     fn verify<'r>(&self, _request: &'r Request) -> Result<Genuine<'r>, Fault> {
+        Err(refused())
+    }
+    fn verify_socket(&self, _request: &Request) -> Result<(), Fault> {
         Err(refused())
     }
     fn decode(&self, _door: Door, _request: Genuine<'_>) -> Result<Webhook, Fault> {

@@ -1,13 +1,13 @@
 //! Webhooks: proved genuine before they are read, and answered in the carrier's own words.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use ports::carrier::{Carrier, Door, News, Reply, Request, Webhook};
+use ports::carrier::{Carrier, Door, News, Orders, Reply, Request, Webhook};
 use ports::{Fault, code};
 
 use super::{BODY, Desk};
@@ -72,19 +72,27 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         return StatusCode::FORBIDDEN.into_response();
     }
     let carrier = &one.carrier;
-    match door {
-        Door::Voice => {
-            let verdict = desk.board.asked(name, hint, webhook).await;
-            say(carrier, verdict.reply())
-        }
-        Door::Again => {
-            let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
-            let verdict = desk.board.adrift(name, hint, after, &webhook).await;
-            say(carrier, verdict.reply())
-        }
-        Door::Status => {
-            desk.board.told(name, hint, &webhook).await;
-            say(carrier, Reply::Taken)
+    match &carrier.orders {
+        Orders::Replied => match door {
+            Door::Voice => {
+                let verdict = desk.board.asked(name, hint, &webhook).await;
+                say(carrier, verdict.reply())
+            }
+            Door::Again => {
+                let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
+                let verdict = desk.board.adrift(name, hint, after, &webhook).await;
+                say(carrier, verdict.reply())
+            }
+            Door::Status => {
+                desk.board.told(name, hint, &webhook).await;
+                say(carrier, Reply::Taken)
+            }
+        },
+        // It waits for no reply, so it is thanked at once, and hears from us in its own time.
+        Orders::Requested(_) => {
+            let (board, carrier, name) = (desk.board.clone(), carrier.clone(), name.to_owned());
+            tokio::spawn(async move { board.hear(&name, &carrier, hint, &webhook).await });
+            say(&one.carrier, Reply::Taken)
         }
     }
 }
@@ -135,7 +143,7 @@ impl Terms {
                 // An offer is about its leg alone, whatever call its address names.
                 let is_offer = matches!(webhook.news, News::Offered { .. });
                 let hint = hint.filter(|_| !is_offer);
-                let began_with = desk.board.began_with(name, hint, &webhook.leg);
+                let began_with = desk.board.began_with(name, hint, (&webhook.leg, &webhook.dialled));
                 let carrier = |it: &Plan| it.carriers.get(name).cloned();
                 began_with
                     .is_some_and(|plan| carrier(&plan).is_some_and(|it| self.is_of(&plan, &it)))
@@ -198,6 +206,7 @@ pub(super) fn gather(
         url: format!("{public}{path}"),
         headers: headers.iter().filter_map(text).collect(),
         body,
+        received: SystemTime::now(),
     }
 }
 

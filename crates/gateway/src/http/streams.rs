@@ -7,12 +7,13 @@ use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use ports::carrier::{Carrier, Sound, Started, StreamEvent, StreamProtocol};
+use ports::carrier::{Carrier, Repeated, Sound, Started, StreamEvent, StreamProtocol};
 use ports::{Blame, Fault, code};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Desk, hooks};
 use crate::line::{Incoming, Line, SocketLine};
+use crate::sound::Attached;
 
 pub(super) async fn open(
     State(desk): State<Desk>,
@@ -46,7 +47,7 @@ pub(super) async fn open(
     // Its call's own credentials, or those that the carrier was given since.
     let verified = known.iter().map(|(carrier, public)| {
         let request = hooks::gather(public, &Method::GET, &uri, &headers, Vec::new());
-        carrier.webhooks.verify(&request).map(drop)
+        carrier.webhooks.verify_socket(&request)
     });
     if let Some(fault) = refusal(verified) {
         tracing::warn!(
@@ -104,7 +105,11 @@ async fn meet(
             .await;
         }
     };
-    if *started.token.reveal() != token {
+    let repeats = match &started.token {
+        Repeated::Token(it) => *it.reveal() == token,
+        Repeated::Nothing => true,
+    };
+    if !repeats {
         return refuse(
             line,
             &unnamed("a media socket repeats another token than the one it came with"),
@@ -114,11 +119,14 @@ async fn meet(
     let Some(record) = desk.board.redeem(&name, &token) else {
         return refuse(line, &unnamed("a media socket's token is used or too old")).await;
     };
-    if !desk
-        .board
-        .connect(&record, &started.leg, (line, protocol, started.format))
-        .await
-    {
+    let attached = Attached {
+        line,
+        protocol,
+        format: started.format,
+        spoken: started.spoken,
+        order: started.line,
+    };
+    if !desk.board.connect(&record, &started.leg, attached).await {
         tracing::warn!(call = %record.id, code = code::STREAM_TOKEN, "a media socket does not belong to its call");
     }
 }

@@ -87,10 +87,17 @@ impl Switchboard {
     }
 
     /// What a call that is up began with: the one of that leg, else the one of our own name for it.
-    pub fn began_with(&self, carrier: &str, hint: Option<CallId>, leg: &Leg) -> Option<Arc<Plan>> {
+    pub fn began_with(
+        &self,
+        carrier: &str,
+        hint: Option<CallId>,
+        (leg, dialled): (&Leg, &Leg),
+    ) -> Option<Arc<Plan>> {
         let desk = self.desk();
-        let known = desk.legs.get(&(carrier.to_owned(), leg.clone()));
-        let id = known.copied().or(hint)?;
+        let mut names = [leg, dialled].into_iter();
+        let known =
+            names.find_map(|leg| desk.legs.get(&(carrier.to_owned(), leg.clone())).copied());
+        let id = known.or(hint)?;
         desk.plans.get(&id).cloned()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{input, output};
-use ports::carrier::{Calls, Dial, Status};
+use ports::carrier::{Calls, Dial, Limits, Offers, Status};
 use ports::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -98,7 +98,7 @@ impl Desk {
             voice_url: &format!("{base}/voice?call={}", record.id),
             status_url: &format!("{base}/status?call={}", record.id),
             ring: plan.patience.ring,
-            limit: self.limit.min(SLICE),
+            limit: self.first_limit(),
         };
         match self.calls.dial(dial).await {
             // A leg that is another call's already is refused where its webhooks come in.
@@ -115,12 +115,21 @@ impl Desk {
         }
     }
 
+    /// How long the carrier lets a call go on without another word from us, if it takes one.
+    fn first_limit(&self) -> Duration {
+        if self.calls.has_limits() {
+            self.limit.min(SLICE)
+        } else {
+            self.limit
+        }
+    }
+
     async fn answer(&self) {
-        // An offer's reply carries the stream; the call was bound to its leg before it was started.
+        // The call was bound to its leg before it was started, and has a stream since.
         let (Some(leg), Some(stream)) = (self.record.leg(), self.record.last_stream()) else {
             return;
         };
-        if let Err(fault) = self.calls.answer(leg, &stream).await {
+        if let Err(fault) = self.calls.answer(&leg, &stream).await {
             tracing::warn!(call = %self.record.id, code = fault.code, "the call could not be answered: {fault}");
             self.broke(&fault).await;
         }
@@ -131,7 +140,7 @@ impl Desk {
         let Some(leg) = self.record.leg() else {
             return;
         };
-        if let Err(fault) = self.calls.hang_up(leg).await {
+        if let Err(fault) = self.calls.hang_up(&leg).await {
             tracing::error!(call = %self.record.id, code = fault.code, "the call could not be hung up: {fault}");
             self.record.fail(&fault);
         }
@@ -145,7 +154,7 @@ impl Desk {
         for _ in 0..TRIES {
             let record = &self.record;
             let stream = record.next_stream(|number| self.board.mint(record, number));
-            match self.calls.reconnect(leg, &stream).await {
+            match self.calls.reconnect(&leg, &stream).await {
                 Ok(()) => return,
                 // It may be done twice, so whatever may pass is tried again.
                 Err(fault) if fault.retry != Retry::Never => sleep(PAUSE).await,
@@ -158,7 +167,7 @@ impl Desk {
         let Some(leg) = self.record.leg() else {
             return;
         };
-        match self.calls.status(leg).await {
+        match self.calls.status(&leg).await {
             Ok(Status::Ended(end)) => self.record.tell(input::Carrier::Ended(end)).await,
             // It rings. Its sound comes when it is answered.
             Ok(Status::Pending) => {}
@@ -170,13 +179,14 @@ impl Desk {
 
     /// Lets the carrier go on with the call for another while.
     async fn prolong(&self) -> Lease {
-        let Some(leg) = self.record.leg().filter(|_| !self.record.is_leaving()) else {
+        let leg = self.record.leg().filter(|_| !self.record.is_leaving());
+        let Some(leg) = leg.filter(|_| self.calls.has_limits()) else {
             return Lease::Whole;
         };
         // It counts from the answer, and we from a little earlier: that is on the safe side.
         let age = self.record.log.age();
         let length = (age + SLICE).min(self.limit);
-        let lease = match self.calls.limit(leg, length).await {
+        let lease = match self.calls.limit(&leg, length).await {
             Ok(()) if length == self.limit => return Lease::Whole,
             Ok(()) => SLICE.mul_f64(RENEWED),
             Err(fault) => {

@@ -7,6 +7,7 @@ mod life;
 mod record;
 mod recover;
 mod renewed;
+mod requested;
 mod tokens;
 mod voices;
 mod wish;
@@ -19,9 +20,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Mode, Number, input};
 use jiff::Timestamp;
-use media::Format;
 use ports::agent::Answerer;
-use ports::carrier::{Leg, News, Stream, StreamProtocol, Webhook};
+use ports::carrier::{Leg, News, Stream, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
@@ -193,20 +193,20 @@ impl Switchboard {
         self: &Arc<Self>,
         carrier: &str,
         hint: Option<CallId>,
-        webhook: Webhook,
+        webhook: &Webhook,
     ) -> Verdict {
         match &webhook.news {
             News::Offered { from, to } => {
                 let (from, to) = (from.reveal().as_str(), to.reveal().as_str());
                 self.offered(carrier, &webhook.leg, from, to).await
             }
-            News::Answered => match self.told(carrier, hint, &webhook).await {
+            News::Answered => match self.told(carrier, hint, webhook).await {
                 Some(record) if !record.is_leaving() => Verdict::Connect(self.stream(&record)),
                 // A call we do not know, or that is over: it must not go on costing money.
                 Some(_) | None => Verdict::HangUp,
             },
             News::Adrift | News::Ended(_) | News::Ringing | News::Nothing => {
-                self.told(carrier, hint, &webhook).await;
+                self.told(carrier, hint, webhook).await;
                 Verdict::HangUp
             }
         }
@@ -239,7 +239,7 @@ impl Switchboard {
         hint: Option<CallId>,
         webhook: &Webhook,
     ) -> Option<Arc<Record>> {
-        let record = self.find(carrier, hint, &webhook.leg)?;
+        let record = self.find(carrier, hint, (&webhook.leg, &webhook.dialled))?;
         let news = match &webhook.news {
             News::Answered => Some(input::Carrier::Answered),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
@@ -272,17 +272,11 @@ impl Switchboard {
         &self,
         record: &Record,
         leg: &Leg,
-        sound: (SocketLine, Box<dyn StreamProtocol>, Format),
+        attached: Attached<SocketLine>,
     ) -> bool {
         if !self.bind(record, leg) {
             return false;
         }
-        let (line, protocol, format) = sound;
-        let attached = Attached {
-            line,
-            protocol,
-            format,
-        };
         record
             .control
             .send(Control::Sound(Box::new(attached)))
@@ -393,7 +387,7 @@ impl Switchboard {
     }
 
     async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, from: &str, to: &str) -> Verdict {
-        if let Some(record) = self.find(carrier, None, leg) {
+        if let Some(record) = self.find(carrier, None, (leg, leg)) {
             // The carrier asks again, or someone replays its question: the same answer, no more.
             return Verdict::Connect(self.stream(&record));
         }
@@ -497,12 +491,22 @@ impl Switchboard {
         known == record.id && record.bind(leg)
     }
 
-    fn find(&self, carrier: &str, hint: Option<CallId>, leg: &Leg) -> Option<Arc<Record>> {
-        let key = (carrier.to_owned(), leg.clone());
+    /// A call by its carrier's name for it, or by what its dial was called; else by ours.
+    fn find(
+        &self,
+        carrier: &str,
+        hint: Option<CallId>,
+        (leg, dialled): (&Leg, &Leg),
+    ) -> Option<Arc<Record>> {
         let desk = self.desk();
-        let id = desk.legs.get(&key).copied().or(hint)?;
-        let record = desk.calls.get(&id)?.clone();
+        let mut names = [leg, dialled].into_iter();
+        let known =
+            names.find_map(|leg| desk.legs.get(&(carrier.to_owned(), leg.clone())).copied());
+        let record = desk.calls.get(&known.or(hint)?)?.clone();
         drop(desk);
+        if leg != dialled {
+            record.rename(dialled, leg);
+        }
         (record.carrier == carrier && self.bind(&record, leg)).then_some(record)
     }
 

@@ -60,7 +60,7 @@ pub struct Record {
     pub log: CallLog,
     pub(super) landing: Landing,
     pub(super) control: mpsc::Sender<Control<SocketLine>>,
-    leg: OnceLock<Leg>,
+    leg: Mutex<Option<Leg>>,
     streams: Mutex<Streams>,
     /// We are hanging up: whoever asks what to do with the call is told so.
     leaving: AtomicBool,
@@ -169,7 +169,7 @@ impl Record {
             log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
             landing: Landing::default(),
             control,
-            leg: OnceLock::new(),
+            leg: Mutex::default(),
             streams: Mutex::new(Streams { last, stream: None }),
             leaving: AtomicBool::new(false),
             fault: OnceLock::new(),
@@ -183,17 +183,31 @@ impl Record {
     }
 
     /// The carrier's name for the call, once it is known.
-    pub fn leg(&self) -> Option<&Leg> {
-        self.leg.get()
+    pub fn leg(&self) -> Option<Leg> {
+        self.known_leg().clone()
     }
 
     /// Learns the carrier's name for the call. `false`: it already has another.
     pub(super) fn bind(&self, leg: &Leg) -> bool {
-        let learned = self.leg.get_or_init(|| {
+        let mut known = self.known_leg();
+        let learned = known.get_or_insert_with(|| {
             self.log.pen().bind(self.log.call(), &leg.0);
             leg.clone()
         });
         learned == leg
+    }
+
+    /// Learns the name that the carrier has given the call since it was dialled.
+    pub(super) fn rename(&self, dialled: &Leg, leg: &Leg) {
+        let mut known = self.known_leg();
+        if known.as_ref() == Some(dialled) {
+            self.log.pen().bind(self.log.call(), &leg.0);
+            *known = Some(leg.clone());
+        }
+    }
+
+    fn known_leg(&self) -> MutexGuard<'_, Option<Leg>> {
+        self.leg.lock().expect("no one panics while learning a leg")
     }
 
     /// Where the call's sound goes, made with its number where it is not made yet: a carrier that

@@ -183,7 +183,7 @@ impl Switchboard {
         let (Some(leg), Some(carrier)) = (record.leg(), plan.carriers.get(&record.carrier)) else {
             return;
         };
-        if let Ok(Status::Ended(end)) = carrier.calls.status(leg).await {
+        if let Ok(Status::Ended(end)) = carrier.calls.status(&leg).await {
             record.tell(input::Carrier::Ended(end)).await;
         }
     }

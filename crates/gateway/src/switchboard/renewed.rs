@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ports::carrier::{Calls, Dial, Leg, Status, Stream};
+use ports::carrier::{Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Status, Stream};
 use ports::{Fault, code};
 
 use super::Switchboard;
@@ -23,39 +23,34 @@ pub(super) struct Renewed {
 }
 
 impl Renewed {
-    fn own(&self) -> &dyn Calls {
-        &*self.plan.carriers[&self.carrier].calls
+    fn own(&self) -> &Carrier {
+        &self.plan.carriers[&self.carrier]
     }
 
     /// The carrier of that name by the plan in force, if `fault` is one that it could mend.
-    fn other(&self, fault: &Fault) -> Option<Arc<dyn Calls>> {
+    fn other(&self, fault: &Fault) -> Option<Carrier> {
         let now = self.board.plan();
         let carrier = now.carriers.get(&self.carrier)?;
         (fault.code == code::CARRIER_CREDENTIALS && !Arc::ptr_eq(&now, &self.plan))
-            .then(|| carrier.calls.clone())
+            .then(|| carrier.clone())
+    }
+
+    /// Whether the carrier changes how long a call may last.
+    pub(super) fn has_limits(&self) -> bool {
+        self.own().limits.is_some()
     }
 }
 
 #[async_trait]
 impl Calls for Renewed {
     async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault> {
-        self.own().dial(dial).await
-    }
-
-    async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
-        match self.own().answer(leg, stream).await {
-            Err(fault) => match self.other(&fault) {
-                Some(other) => other.answer(leg, stream).await,
-                None => Err(fault),
-            },
-            Ok(()) => Ok(()),
-        }
+        self.own().calls.dial(dial).await
     }
 
     async fn hang_up(&self, leg: &Leg) -> Result<(), Fault> {
-        match self.own().hang_up(leg).await {
+        match self.own().calls.hang_up(leg).await {
             Err(fault) => match self.other(&fault) {
-                Some(other) => other.hang_up(leg).await,
+                Some(other) => other.calls.hang_up(leg).await,
                 None => Err(fault),
             },
             Ok(()) => Ok(()),
@@ -63,19 +58,9 @@ impl Calls for Renewed {
     }
 
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
-        match self.own().reconnect(leg, stream).await {
+        match self.own().calls.reconnect(leg, stream).await {
             Err(fault) => match self.other(&fault) {
-                Some(other) => other.reconnect(leg, stream).await,
-                None => Err(fault),
-            },
-            Ok(()) => Ok(()),
-        }
-    }
-
-    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
-        match self.own().limit(leg, length).await {
-            Err(fault) => match self.other(&fault) {
-                Some(other) => other.limit(leg, length).await,
+                Some(other) => other.calls.reconnect(leg, stream).await,
                 None => Err(fault),
             },
             Ok(()) => Ok(()),
@@ -83,9 +68,9 @@ impl Calls for Renewed {
     }
 
     async fn status(&self, leg: &Leg) -> Result<Status, Fault> {
-        match self.own().status(leg).await {
+        match self.own().calls.status(leg).await {
             Err(fault) => match self.other(&fault) {
-                Some(other) => other.status(leg).await,
+                Some(other) => other.calls.status(leg).await,
                 None => Err(fault),
             },
             Ok(status) => Ok(status),
@@ -93,6 +78,56 @@ impl Calls for Renewed {
     }
 
     async fn check(&self) -> Result<String, Fault> {
-        self.own().check().await
+        self.own().calls.check().await
+    }
+}
+
+#[async_trait]
+impl Limits for Renewed {
+    async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
+        match limit(self.own(), leg, length).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => limit(&other, leg, length).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Offers for Renewed {
+    async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+        match answer(self.own(), leg, stream).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => answer(&other, leg, stream).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Calls that are turned away never begin, and so began with nothing.
+    async fn reject(&self, leg: &Leg) -> Result<(), Fault> {
+        match &self.own().orders {
+            Orders::Replied => Ok(()),
+            Orders::Requested(offers) => offers.reject(leg).await,
+        }
+    }
+}
+
+/// What was said when the call was made holds, where nothing else can be said.
+async fn limit(carrier: &Carrier, leg: &Leg, length: Duration) -> Result<(), Fault> {
+    match &carrier.limits {
+        Some(limits) => limits.limit(leg, length).await,
+        None => Ok(()),
+    }
+}
+
+async fn answer(carrier: &Carrier, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+    match &carrier.orders {
+        // The reply to the offer did.
+        Orders::Replied => Ok(()),
+        Orders::Requested(offers) => offers.answer(leg, stream).await,
     }
 }

@@ -141,6 +141,8 @@ fn attached(line: FakeLine) -> Attached<FakeLine> {
             codec: Codec::Ulaw,
             rate: Rate::Hz8000,
         },
+        spoken: Codec::Ulaw,
+        order: media::Line::Ordered,
     }
 }
 

@@ -200,6 +200,7 @@ fn keys(sound: &[i16]) -> String {
     let (codec, rate) = (media::Codec::Ulaw, media::Rate::Hz8000);
     let mut ear = media::Session::new(media::Setup {
         format: media::Format { codec, rate },
+        spoken: codec,
         line: media::Line::Ordered,
         detector: media::Detector::Energy,
         lead: media::FRAME,

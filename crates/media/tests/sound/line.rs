@@ -15,6 +15,7 @@ pub(crate) const ULAW: Format = Format {
 pub(crate) fn setup() -> Setup {
     Setup {
         format: ULAW,
+        spoken: ULAW.codec,
         line: Line::Ordered,
         detector: Detector::Energy,
         lead: ms(100),

@@ -91,6 +91,7 @@ impl Walk {
                 codec: dice.pick(&[Codec::Ulaw, Codec::Alaw]),
                 rate: dice.pick(&rates),
             },
+            spoken: dice.pick(&[Codec::Ulaw, Codec::Alaw]),
             line: dice.pick(&[
                 Line::Ordered,
                 Line::Jittery { depth: 1 },

@@ -26,6 +26,7 @@ fn a_tone_goes_through_both_ways() {
                 for amplitude in [300.0, 3_000.0, 30_000.0] {
                     let mut call = Call::new(Setup {
                         format: Format { codec, rate },
+                        spoken: codec,
                         ..setup()
                     });
                     let sound = tone(rate, hz, amplitude, ms(1_000));
@@ -57,6 +58,7 @@ fn keys_are_heard_at_every_rate() {
                 codec: Codec::Alaw,
                 rate,
             },
+            spoken: Codec::Alaw,
             ..setup()
         });
         call.silence(ms(500));

@@ -1,0 +1,65 @@
+//! Carriers that are told by requests what to do with a call, and not in replies to their questions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ports::carrier::{Carrier, News, Orders, Webhook};
+use ports::{Fault, Retry};
+use tokio::time::sleep;
+
+use super::wish::Verdict;
+use super::{CallId, Switchboard};
+
+impl Switchboard {
+    /// Hears what such a carrier says about a call, and has done with it what is to be done.
+    pub async fn hear(
+        self: &Arc<Self>,
+        name: &str,
+        carrier: &Carrier,
+        hint: Option<CallId>,
+        webhook: &Webhook,
+    ) {
+        let verdict = match &webhook.news {
+            News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
+            News::Adrift | News::Ended(_) | News::Nothing | News::Ringing => {
+                self.told(name, hint, webhook).await;
+                return;
+            }
+        };
+        for _ in 0..TRIES {
+            match request(carrier, webhook, &verdict).await {
+                Ok(()) => return,
+                Err(fault) if fault.retry == Retry::Never => return unheard(name, &fault),
+                Err(fault) => unheard(name, &fault),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn request(carrier: &Carrier, webhook: &Webhook, verdict: &Verdict) -> Result<(), Fault> {
+    let leg = &webhook.leg;
+    match (verdict, &webhook.news) {
+        // A call that was offered answers by itself, once it has begun.
+        (Verdict::Connect(_), News::Offered { .. }) => Ok(()),
+        (Verdict::Connect(stream), _) => carrier.calls.reconnect(leg, stream).await,
+        (Verdict::HangUp, _) => carrier.calls.hang_up(leg).await,
+        (Verdict::Reject, _) => match &carrier.orders {
+            Orders::Requested(offers) => offers.reject(leg).await,
+            Orders::Replied => Ok(()),
+        },
+    }
+}
+
+fn unheard(name: &str, fault: &Fault) {
+    let (code, hint) = (fault.code, fault.hint.as_deref());
+    tracing::warn!(
+        carrier = name,
+        code,
+        hint,
+        "a carrier did not do what it was told: {fault}"
+    );
+}
+
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(250);
