@@ -4,6 +4,8 @@
 //! it: what a carrier can do is in the [`Carrier`](ports::carrier::Carrier) that its entry builds,
 //! and what it cannot do is absent from it.
 
+mod socket;
+
 use ports::carrier::Entry;
 
 /// Declares the folder of each carrier and puts its entry on the list.

@@ -7,17 +7,16 @@
 use std::fmt::Write as _;
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
-use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
-use call::{Digit, Private};
+use base64::engine::general_purpose::STANDARD;
+use call::Private;
 use media::{Line, Mark, Packet};
 use ports::Fault;
 use ports::carrier::{Leg, Repeated, Started, StreamCommand, StreamEvent, StreamProtocol};
 
 use super::is_sid;
-use super::message::{
-    Media, Named, WithDtmf, WithMark, WithMedia, WithStart, compact_media, malformed, read, whole,
+use super::message::{WithDtmf, WithMark, WithStart};
+use crate::socket::{
+    BASE64, Media, Named, WithMedia, compact_media, digit, malformed, mark, read,
 };
 
 /// The dialect of one socket.
@@ -57,12 +56,12 @@ impl StreamProtocol for Stream {
                 self.hear(&media)
             }
             "mark" => {
-                let WithMark { mark } = read(message)?;
-                Ok(parse_mark(&mark.name).map_or(StreamEvent::Idle, StreamEvent::Marked))
+                let WithMark { mark: named } = read(message)?;
+                Ok(mark(&named.name).map_or(StreamEvent::Idle, StreamEvent::Marked))
             }
             "dtmf" => {
                 let WithDtmf { dtmf } = read(message)?;
-                parse_digit(&dtmf.digit).map(StreamEvent::Pressed)
+                digit(&dtmf.digit).map(StreamEvent::Pressed)
             }
             "start" => self.start(read(message)?).map(StreamEvent::Started),
             "stop" => Ok(StreamEvent::Stopped),
@@ -164,23 +163,6 @@ impl Stream {
     }
 }
 
-/// Reads the name of a mark of ours.
-fn parse_mark(name: &str) -> Option<Mark> {
-    let (generation, index) = name.strip_prefix('g')?.split_once('-')?;
-    Some(Mark {
-        generation: whole(generation)?,
-        index: whole(index)?,
-    })
-}
-
-/// Reads a key. Which one it was is private, so a fault does not repeat it.
-fn parse_digit(text: &str) -> Result<Digit, Fault> {
-    let mut chars = text.chars();
-    let digit = chars.next().and_then(Digit::new);
-    let digit = digit.filter(|_| chars.next().is_none());
-    digit.ok_or_else(|| malformed("a key was pressed that no telephone has"))
-}
-
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
@@ -190,9 +172,3 @@ const MAX_MESSAGE: usize = 64 * 1024;
 
 /// Twilio's ids have 34 characters.
 const MAX_SID: usize = 64;
-
-/// Standard base64, whether or not it is padded.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
