@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use crate::conceal::Concealer;
 use crate::jitter::{FAR, Insert, Jitter, Pop};
+use crate::shuffle::{Place, Shuffle, Turn};
 use crate::{Counts, Format, Line, Packet};
 
 /// The caller's sound on its way in: packets of any size become frames.
@@ -22,6 +23,7 @@ pub(crate) struct Intake {
 enum Order {
     /// The next packet's index, once there has been one.
     AsSent(Option<u64>),
+    Sorted(Shuffle),
     Restored(Jitter),
 }
 
@@ -30,6 +32,7 @@ impl Intake {
         let room = format.rate.hz() as usize * format.codec.bytes_per_sample();
         let order = match line {
             Line::Ordered => Order::AsSent(None),
+            Line::Shuffled { depth } => Order::Sorted(Shuffle::new(depth)),
             Line::Jittery { depth } => Order::Restored(Jitter::new(depth, room)),
         };
         Self {
@@ -61,6 +64,14 @@ impl Intake {
                 self.conceal(lost, counts);
                 self.accept(payload, counts);
             }
+            Order::Sorted(shuffle) => {
+                match shuffle.place(packet.index, payload) {
+                    Place::Now => self.accept(payload, counts),
+                    Place::Late => counts.late += 1,
+                    Place::Kept => {}
+                }
+                self.take_turns(counts);
+            }
             Order::Restored(jitter) => match jitter.insert(packet.index, payload) {
                 Insert::Kept { dropped } => counts.dropped += dropped,
                 Insert::Late { dropped } => {
@@ -73,7 +84,7 @@ impl Intake {
 
     pub(crate) fn ready(&self) -> bool {
         let waiting = match &self.order {
-            Order::AsSent(_) => 0,
+            Order::AsSent(_) | Order::Sorted(_) => 0,
             Order::Restored(jitter) => jitter.in_hand() / self.format.codec.bytes_per_sample(),
         };
         self.pcm.len() + waiting >= self.format.rate.samples_per_frame()
@@ -92,6 +103,20 @@ impl Intake {
             self.concealer.fill(&mut out[n..]);
             self.idle += out.len() - n;
             counts.concealed += 1;
+        }
+    }
+
+    /// Hears the packets that were held and whose turn has come.
+    fn take_turns(&mut self, counts: &mut Counts) {
+        while let Order::Sorted(shuffle) = &mut self.order
+            && let Turn::Held { payload, lost } = shuffle.turn()
+        {
+            counts.lost += lost;
+            self.conceal(lost, counts);
+            self.accept(&payload, counts);
+            if let Order::Sorted(shuffle) = &mut self.order {
+                shuffle.back(payload);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod playout;
 mod record;
 mod resample;
 mod session;
+mod shuffle;
 mod speech;
 mod timeline;
 mod tones;

@@ -22,7 +22,14 @@ pub struct Packet<'a> {
 pub enum Line {
     /// Packets come in order, as on a socket: each is heard as soon as it is here.
     Ordered,
-    /// Packets may overtake one another: this many are held back to put them in order.
+    /// Packets all come, but may overtake one another, as those of a carrier that sends them side by
+    /// side: in order each is heard as soon as it is here, and a missing one is waited for until more
+    /// than this many later ones are.
+    Shuffled {
+        /// In packets, at most 16.
+        depth: usize,
+    },
+    /// Packets may be lost and overtake one another: this many are held back to put them in order.
     Jittery {
         /// In packets.
         depth: usize,

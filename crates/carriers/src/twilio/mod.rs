@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use ports::carrier::{Carrier, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
-use url::{Host, Url};
+use crate::rest::{self, Company};
 
 /// Twilio, for the list of carriers.
 pub const ENTRY: Entry = Entry {
@@ -74,7 +74,13 @@ const AUTH_TOKEN: &str = "auth_token";
 const SECONDARY_AUTH_TOKEN: &str = "secondary_auth_token";
 const API_URL: &str = "api_url";
 
-const DEFAULT_API_URL: &str = "https://api.twilio.com";
+const COMPANY: Company = Company {
+    name: "Twilio",
+    console: "console.twilio.com",
+    status: "https://status.twilio.com",
+    api: "https://api.twilio.com",
+    key: API_URL,
+};
 
 /// Whose account it is, and what proves it.
 #[derive(Clone, Debug)]
@@ -95,7 +101,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(check_token(AUTH_TOKEN, &token));
     let secondary = settings.secret(SECONDARY_AUTH_TOKEN);
     keep(secondary.map_or(Ok(()), |it| check_token(SECONDARY_AUTH_TOKEN, it)));
-    let url = api_url(settings.text(API_URL).unwrap_or(DEFAULT_API_URL));
+    let url = rest::address(&COMPANY, settings.text(API_URL));
     keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
 
     let account = Account {
@@ -159,49 +165,6 @@ fn check_token(key: &'static str, token: &Secret) -> Result<(), Problem> {
                here to keep it out of this file"
             .to_owned(),
     })
-}
-
-/// Reads the address of the API. Plain HTTP is for this machine alone: the token travels on it.
-fn api_url(text: &str) -> Result<Url, Problem> {
-    let problem = |message: &str, hint: &str| Problem {
-        key: API_URL,
-        message: message.to_owned(),
-        hint: hint.to_owned(),
-    };
-    let url = Url::parse(text).map_err(|error| {
-        problem(
-            &format!("this is not an address: {error}"),
-            "leave it out to use https://api.twilio.com",
-        )
-    })?;
-    let extra = url.query().is_some()
-        || url.fragment().is_some()
-        || !url.username().is_empty()
-        || url.password().is_some();
-    if extra {
-        return Err(problem(
-            "the address of the API has no user, query or fragment",
-            "write it like https://api.dublin.ie1.twilio.com",
-        ));
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err(problem(
-            "the auth token would travel in the clear",
-            "use https; http is only for this machine, as in http://127.0.0.1:4010",
-        )),
-    }
-}
-
-/// Whether `url` stays on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 /// Whether `text` is one of Twilio's ids: two letters for what it names, and 32 hex digits.

@@ -94,6 +94,7 @@ impl Walk {
             spoken: dice.pick(&[Codec::Ulaw, Codec::Alaw]),
             line: dice.pick(&[
                 Line::Ordered,
+                Line::Shuffled { depth: 3 },
                 Line::Jittery { depth: 1 },
                 Line::Jittery { depth: 4 },
             ]),

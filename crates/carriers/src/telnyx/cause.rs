@@ -1,0 +1,27 @@
+use call::event::{End, Party, Why};
+
+use super::webhook::Direction;
+
+/// How a call ended, by the `hangup_cause` of its `call.hangup`.
+///
+/// `normal_clearing` says only that a call is over. If it was us who ended it we know that already,
+/// so here it can only mean that the caller hung up.
+///
+/// Source: [the `call.hangup` event](https://developers.telnyx.com/api-reference/callbacks/call-hangup).
+pub(super) fn end(cause: &str, direction: Direction) -> End {
+    let (by, why) = match cause {
+        "normal_clearing" => (Party::Caller, Why::HungUp),
+        "user_busy" => (Party::Caller, Why::Busy),
+        "call_rejected" => (Party::Caller, Why::Rejected),
+        "timeout" | "no_answer" => (Party::Caller, Why::NoAnswer),
+        // Only who makes a call can withdraw it.
+        "originator_cancel" => match direction {
+            Direction::Incoming => (Party::Caller, Why::Canceled),
+            Direction::Outgoing => (Party::Gateway, Why::Canceled),
+        },
+        "time_limit" => (Party::Carrier, Why::HungUp),
+        // `not_found`, `unspecified`, and what did not exist when this was written.
+        _ => (Party::Carrier, Why::Fault),
+    };
+    End { by, why }
+}

@@ -1,0 +1,197 @@
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use call::Private;
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use ports::{Blame, Fault, code};
+use serde::Deserialize;
+
+use super::cause;
+use super::signature::{self, Doubt, Key};
+
+/// Reads Telnyx's webhooks, which come all to one address and want no answer but a thank-you.
+///
+/// Source: [voice webhooks](https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks).
+#[derive(Debug)]
+pub(super) struct Webhooks {
+    key: Key,
+}
+
+/// Who called whom, as Telnyx sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// Someone called one of our numbers.
+    Incoming,
+    /// We made the call.
+    Outgoing,
+}
+
+/// What Telnyx repeats in every webhook of a call that we dialled.
+pub(super) fn dialled() -> String {
+    STANDARD.encode("dialled")
+}
+
+/// The same for a call that we answered.
+pub(super) fn answered() -> String {
+    STANDARD.encode("answered")
+}
+
+impl Webhooks {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key }
+    }
+}
+
+impl ports::carrier::Webhooks for Webhooks {
+    fn verify<'r>(&self, request: &'r Request) -> Result<Genuine<'r>, Fault> {
+        if request.body.len() > MAX_BODY {
+            return Err(malformed("the body of a webhook is longer than 64 KiB"));
+        }
+        let doubt = signature::check(request, &self.key).err();
+        let genuine = Genuine::check(request, doubt.is_none());
+        genuine.ok_or_else(|| forged(doubt.unwrap_or(Doubt::Mismatch)))
+    }
+
+    /// Telnyx does not sign these.
+    fn verify_socket(&self, _request: &Request) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// One address takes all, so the door says nothing.
+    fn decode(&self, _door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
+        let envelope: Envelope<'_> =
+            serde_json::from_slice(&request.request().body).map_err(|error| {
+                malformed(format!(
+                    "a webhook is not what it should be, at character {}",
+                    error.column()
+                ))
+                .hint("let the application send webhooks of API version 2")
+            })?;
+        let Event {
+            event_type,
+            id,
+            payload,
+        } = envelope.data;
+        let leg = payload.call_control_id.clone().unwrap_or_default();
+        if leg.is_empty() {
+            // About a conference, a recording, a number: nothing of ours.
+            return Err(malformed("a webhook names no call"));
+        }
+        let leg = Leg(leg.into_owned());
+        Ok(Webhook {
+            dialled: leg.clone(),
+            leg,
+            notice: id.into_owned(),
+            news: payload.news(&event_type)?,
+        })
+    }
+
+    fn reply(&self, _reply: Reply<'_>) -> Response {
+        Response {
+            content_type: "application/json",
+            body: "{}".to_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'m> {
+    #[serde(borrow)]
+    data: Event<'m>,
+}
+
+#[derive(Deserialize)]
+struct Event<'m> {
+    #[serde(borrow)]
+    event_type: Cow<'m, str>,
+    /// The same when it is sent again.
+    #[serde(borrow)]
+    id: Cow<'m, str>,
+    #[serde(borrow)]
+    payload: Payload<'m>,
+}
+
+#[derive(Deserialize)]
+struct Payload<'m> {
+    #[serde(borrow, default)]
+    call_control_id: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    client_state: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    direction: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    from: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    to: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    hangup_cause: Option<Cow<'m, str>>,
+}
+
+impl Payload<'_> {
+    fn news(&self, event: &str) -> Result<News, Fault> {
+        Ok(match (event, self.direction()) {
+            ("call.initiated", Direction::Incoming) => News::Offered {
+                from: party(self.from.as_deref(), "from")?,
+                to: party(self.to.as_deref(), "to")?,
+            },
+            // The nearest that Telnyx comes to saying that it rings: it has begun to call.
+            ("call.initiated", Direction::Outgoing) => News::Ringing,
+            ("call.answered", Direction::Outgoing) => News::Answered,
+            ("call.hangup", direction) => {
+                let cause = self.hangup_cause.as_deref().unwrap_or_default();
+                News::Ended(cause::end(cause, direction))
+            }
+            // Keys come on the media socket; a stream that stops is noticed there too.
+            _ => News::Nothing,
+        })
+    }
+
+    /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.
+    fn direction(&self) -> Direction {
+        let ours = self.client_state.as_deref() == Some(&dialled());
+        match self.direction.as_deref() {
+            Some("incoming") => Direction::Incoming,
+            Some("outgoing") => Direction::Outgoing,
+            Some(_) | None if ours => Direction::Outgoing,
+            Some(_) | None => Direction::Incoming,
+        }
+    }
+}
+
+fn party(found: Option<&str>, name: &str) -> Result<Private<String>, Fault> {
+    let found = found.ok_or_else(|| malformed(format!("an offered call has no `{name}`")))?;
+    Ok(found.to_owned().into())
+}
+
+fn malformed(message: impl Into<String>) -> Fault {
+    Fault::new(Blame::Carrier, code::WEBHOOK_MALFORMED, message)
+}
+
+/// Nobody but the operator can mend it, if it is Telnyx after all.
+fn forged(doubt: Doubt) -> Fault {
+    let (message, hint) = match doubt {
+        Doubt::Unsigned => (
+            "a request has no good `telnyx-signature-ed25519` and `telnyx-timestamp`",
+            "Telnyx signs all its webhooks: either this is someone else, or a proxy in front of \
+             offhook removes the headers",
+        ),
+        Doubt::Stale => (
+            "a request was signed more than five minutes ago, or ahead of time",
+            "set this machine's clock: an NTP service keeps it right",
+        ),
+        Doubt::Get => (
+            "a request is no POST, and so nothing that it says is signed",
+            "set the webhook method of the application to POST",
+        ),
+        Doubt::Mismatch => (
+            "the signature of a request is not Telnyx's",
+            "if this was a real call, compare `public_key` with the one under Keys & Credentials, \
+             Public key, on portal.telnyx.com, and make sure that no proxy rewrites bodies",
+        ),
+    };
+    Fault::new(Blame::Config, code::WEBHOOK_FORGED, message).hint(hint)
+}
+
+/// A webhook of Telnyx's has at most a few KiB.
+const MAX_BODY: usize = 64 * 1024;
