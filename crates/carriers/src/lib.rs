@@ -20,5 +20,6 @@ macro_rules! carriers {
 }
 
 carriers! {
+    telnyx,
     twilio,
 }

@@ -96,6 +96,27 @@ impl Rest {
         })
     }
 
+    /// Sends a request that ends a call until that is done, a few times: doing it twice does no harm.
+    /// `done` reads the answer.
+    pub(crate) async fn insist(
+        &self,
+        request: RequestBuilder,
+        done: impl Fn(&Answer) -> Result<(), Fault> + Send + Sync,
+    ) -> Result<(), Fault> {
+        let request = request.timeout(HANG_UP_PATIENCE);
+        let mut pauses = HANG_UP_PAUSES.into_iter();
+        loop {
+            let again = request.try_clone().expect("its body is not a stream");
+            let answer = self.send_harmless(again).await;
+            match (answer.and_then(|it| done(&it)), pauses.next()) {
+                (Err(fault), Some(pause)) if fault.retry != Retry::Never => {
+                    tokio::time::sleep(pause).await;
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
     /// A dial without an answer.
     pub(crate) fn lost_dial(&self, lost: Lost) -> Fault {
         match lost {
@@ -143,7 +164,8 @@ impl Rest {
     pub(crate) fn read<'a, T: Deserialize<'a>>(&self, answer: &'a Answer) -> Result<T, Fault> {
         let Company { name, key, .. } = self.company;
         serde_json::from_slice(&answer.body).map_err(|_| {
-            let message = format!("{name}'s answer cannot be read: it broke off, or is not {name}'s");
+            let message =
+                format!("{name}'s answer cannot be read: it broke off, or is not {name}'s");
             Fault::new(Blame::Carrier, code::CARRIER_UNREACHABLE, message)
                 .hint(format!(
                     "check `{key}`, and whether a proxy stands in between"
@@ -173,21 +195,6 @@ impl Answer {
     pub(crate) fn is_trouble(&self) -> bool {
         self.status == 408 || self.status >= 500
     }
-}
-
-/// Tries to end a call until that is done, a few times. Doing it twice must do no harm; each try is
-/// to take [`HANG_UP_PATIENCE`] at most.
-pub(crate) async fn hang_up(attempt: impl AsyncFn() -> Result<(), Fault>) -> Result<(), Fault> {
-    let mut outcome = attempt().await;
-    for pause in HANG_UP_PAUSES {
-        match &outcome {
-            Err(fault) if fault.retry != Retry::Never => {}
-            Ok(()) | Err(_) => break,
-        }
-        tokio::time::sleep(pause).await;
-        outcome = attempt().await;
-    }
-    outcome
 }
 
 /// Whole seconds, at least one. A part of a second counts as one.
@@ -274,7 +281,7 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// For one try at hanging up.
-pub(crate) const HANG_UP_PATIENCE: Duration = Duration::from_secs(5);
+const HANG_UP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between one try at hanging up and the next.
 const HANG_UP_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use call::{Digit, Keys};
 use media::{
-    Codec, Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
-    Setup, UtteranceId,
+    Codec, Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate,
+    Session, Setup, UtteranceId,
 };
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};

@@ -6,7 +6,9 @@ use crate::gate::{self, Gate, Loudness};
 use crate::intake::Intake;
 use crate::playout::Playout;
 use crate::vad::{Sound, Vad};
-use crate::{Codec, Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW};
+use crate::{
+    Codec, Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW,
+};
 
 /// One packet of encoded audio as it came off the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -106,7 +106,11 @@ mod tests {
             if shuffle.place(index, &index.to_le_bytes()) == Place::Now {
                 heard.push(index);
             }
-            while let Turn::Held { payload, lost: some } = shuffle.turn() {
+            while let Turn::Held {
+                payload,
+                lost: some,
+            } = shuffle.turn()
+            {
                 let index = u64::from_le_bytes(payload[..].try_into().expect("eight bytes"));
                 heard.push(index);
                 lost += some;
@@ -138,6 +142,9 @@ mod tests {
 
     #[test]
     fn a_new_count_is_followed() {
-        assert_eq!(heard(3, &[9_000, 9_001, 1, 2]), (vec![9_000, 9_001, 1, 2], 0));
+        assert_eq!(
+            heard(3, &[9_000, 9_001, 1, 2]),
+            (vec![9_000, 9_001, 1, 2], 0)
+        );
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use super::refusal::Refusal;
 use super::status::{CallStatus, Cause, Direction};
 use super::{Account, COMPANY, is_sid, twiml};
-use crate::rest::{self, Answer, HANG_UP_PATIENCE, Rest, seconds};
+use crate::rest::{Answer, Rest, seconds};
 
 /// Twilio's REST API.
 ///
@@ -58,7 +58,13 @@ impl Calls for Api {
 
     async fn hang_up(&self, leg: &Leg) -> Result<(), Fault> {
         let url = self.call_url(leg)?;
-        rest::hang_up(async || self.end(&url).await).await
+        let request = self.request(Method::POST, &url);
+        let request = request.form(&[("Status", "completed")]);
+        let done = |answer: &Answer| {
+            let over = Refusal::read(&answer.body).is_over(answer.status);
+            if over { Ok(()) } else { self.changed(answer) }
+        };
+        self.rest.insist(request, done).await
     }
 
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
@@ -137,18 +143,6 @@ impl Api {
             code::CARRIER_NO_SUCH_CALL,
             message,
         ))
-    }
-
-    /// Ends a call. Doing it twice does no harm.
-    async fn end(&self, url: &str) -> Result<(), Fault> {
-        let request = self.request(Method::POST, url);
-        let request = request.form(&[("Status", "completed")]);
-        let request = request.timeout(HANG_UP_PATIENCE);
-        let answer = self.rest.send_harmless(request).await?;
-        if Refusal::read(&answer.body).is_over(answer.status) {
-            return Ok(());
-        }
-        self.changed(&answer)
     }
 
     /// Sends a request that changes nothing, and takes only an answer that is one.

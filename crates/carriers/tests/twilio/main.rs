@@ -14,6 +14,7 @@ mod webhooks;
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::SystemTime;
 
 use ports::carrier::{Carrier, Entry, Request};
 use ports::{Secret, Settings, Value};

@@ -50,7 +50,7 @@ fn the_token_never_travels_in_the_clear() {
     ] {
         assert_eq!(
             with_url(url),
-            ["the auth token would travel in the clear"],
+            ["the account's secret would travel in the clear"],
             "{url}"
         );
     }

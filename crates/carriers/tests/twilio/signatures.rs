@@ -1,4 +1,6 @@
 use carriers::twilio::signature::{Algorithm, Fields, sign};
+use std::time::SystemTime;
+
 use ports::carrier::Request;
 use ports::{Secret, code};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 use call::{Digit, Private};
-use media::{Codec, Format, Mark, Packet, Rate};
-use ports::carrier::{Leg, Sound, Started, StreamCommand, StreamEvent, StreamProtocol};
+use media::{Codec, Format, Line, Mark, Packet, Rate};
+use ports::carrier::{Leg, Repeated, Sound, Started, StreamCommand, StreamEvent, StreamProtocol};
 use ports::code;
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Door, Genuine, Leg, Orders, Reply, Request, Response, Sound, Status, Stream,
-    StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
+    Calls, Carrier, Dial, Door, Genuine, Leg, Orders, Reply, Request, Response, Sound, Status,
+    Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 

@@ -143,7 +143,9 @@ impl Terms {
                 // An offer is about its leg alone, whatever call its address names.
                 let is_offer = matches!(webhook.news, News::Offered { .. });
                 let hint = hint.filter(|_| !is_offer);
-                let began_with = desk.board.began_with(name, hint, (&webhook.leg, &webhook.dialled));
+                let began_with =
+                    desk.board
+                        .began_with(name, hint, (&webhook.leg, &webhook.dialled));
                 let carrier = |it: &Plan| it.carriers.get(name).cloned();
                 began_with
                     .is_some_and(|plan| carrier(&plan).is_some_and(|it| self.is_of(&plan, &it)))

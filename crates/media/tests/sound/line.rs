@@ -391,7 +391,11 @@ fn a_silent_line_is_heard_as_silence() {
 
 #[test]
 fn a_flood_is_bounded_and_the_newest_is_kept() {
-    for line in [Line::Ordered, Line::Shuffled { depth: 3 }, Line::Jittery { depth: 3 }] {
+    for line in [
+        Line::Ordered,
+        Line::Shuffled { depth: 3 },
+        Line::Jittery { depth: 3 },
+    ] {
         let mut call = Call::new(Setup { line, ..setup() });
         for index in 0..10_000u64 {
             call.session.receive(Packet {

@@ -1,0 +1,171 @@
+//! Telnyx: Call Control v2. Calls by REST commands, webhooks signed with Ed25519, sound on a media
+//! stream.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod.rs` | what may be configured, and the carrier made from it |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls) and [`Offers`](ports::carrier::Offers): the REST requests. The only I/O here |
+//! | `refusal.rs` | Telnyx's error codes, in our words |
+//! | `signature.rs` | proves that a webhook is Telnyx's. Pure |
+//! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
+//! | `cause.rs` | how calls end, as Telnyx writes it |
+//! | `stream.rs` | [`StreamProtocol`](ports::carrier::StreamProtocol): the media socket. Pure |
+//!
+//! Telnyx asks nothing: it reports what happens to a call, and is told by commands what to do with
+//! it. What its defaults would break is said in every command: sound both ways as PCMU rather than
+//! MP3, to the leg itself rather than to one it may be bridged with.
+//!
+//! Sources: [Call Control](https://developers.telnyx.com/docs/voice/programmable-voice/voice-api-fundamentals)
+//! and its [OpenAPI description](https://github.com/team-telnyx/openapi),
+//! [webhooks](https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks),
+//! [media streaming](https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming).
+
+mod api;
+mod cause;
+mod refusal;
+mod signature;
+mod stream;
+mod webhook;
+
+use std::sync::Arc;
+
+use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::{Key, Kind, Need, Problem, Secret, Settings};
+
+use crate::rest::{self, Company};
+
+/// Telnyx, for the list of carriers.
+pub const ENTRY: Entry = Entry {
+    name: "telnyx",
+    keys: KEYS,
+    build,
+};
+
+const KEYS: &[Key] = &[
+    Key {
+        name: API_KEY,
+        kind: Kind::Secret,
+        need: Need::Required,
+        help: "An API key of the account, from Keys & Credentials on portal.telnyx.com",
+    },
+    Key {
+        name: PUBLIC_KEY,
+        kind: Kind::Text,
+        need: Need::Required,
+        help: "The account's public key, from Keys & Credentials, Public key: it proves webhooks",
+    },
+    Key {
+        name: CONNECTION_ID,
+        kind: Kind::Text,
+        need: Need::Required,
+        help: "The Call Control application that makes the calls: its id, from Voice, Programmable Voice",
+    },
+    Key {
+        name: API_URL,
+        kind: Kind::Url,
+        need: Need::Optional,
+        help: "Where the API is, if not at https://api.telnyx.com: a test exchange",
+    },
+];
+
+const API_KEY: &str = "api_key";
+const PUBLIC_KEY: &str = "public_key";
+const CONNECTION_ID: &str = "connection_id";
+const API_URL: &str = "api_url";
+
+const COMPANY: Company = Company {
+    name: "Telnyx",
+    console: "portal.telnyx.com",
+    status: "https://status.telnyx.com",
+    api: "https://api.telnyx.com",
+    key: API_URL,
+};
+
+/// Whose calls they are, and what proves it.
+#[derive(Clone, Debug)]
+struct Account {
+    key: Secret,
+    connection: String,
+}
+
+/// Makes the carrier, or says everything that is wrong with its settings.
+fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut keep = |result: Result<(), Problem>| problems.extend(result.err());
+
+    let key = settings.secret(API_KEY).cloned();
+    let key = key.unwrap_or_else(|| Secret::new(""));
+    keep(check_key(&key));
+    let public = signature::Key::parse(settings.text(PUBLIC_KEY).unwrap_or_default());
+    keep(public.as_ref().map(|_| ()).ok_or_else(no_public_key));
+    let connection = settings.text(CONNECTION_ID).unwrap_or_default().to_owned();
+    keep(check_connection(&connection));
+    let url = rest::address(&COMPANY, settings.text(API_URL));
+    keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
+
+    let (Some(public), Ok(url), []) = (public, url, &problems[..]) else {
+        return Err(problems);
+    };
+    let account = Account { key, connection };
+    let api = api::Api::new(account, &url).map_err(|problem| vec![problem])?;
+    let api = Arc::new(api);
+    Ok(Carrier {
+        name: COMPANY.name,
+        calls: api.clone(),
+        // A limit is said when a call is dialled, and never again.
+        limits: None,
+        orders: Orders::Requested(api),
+        sound: Sound::Stream(stream::protocol),
+        webhooks: Arc::new(webhook::Webhooks::new(public)),
+    })
+}
+
+fn check_key(key: &Secret) -> Result<(), Problem> {
+    let key = key.reveal();
+    let message = if key.is_empty() {
+        "the API key is empty"
+    } else if key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    } else {
+        "an API key has no spaces, line ends or other odd characters in it"
+    };
+    Err(Problem {
+        key: API_KEY,
+        message: message.to_owned(),
+        hint: "copy it from Keys & Credentials on portal.telnyx.com, and write env:NAME or \
+               file:PATH here to keep it out of this file"
+            .to_owned(),
+    })
+}
+
+fn no_public_key() -> Problem {
+    Problem {
+        key: PUBLIC_KEY,
+        message: "a public key is 32 bytes in base64: 44 characters that end with =".to_owned(),
+        hint: "copy it from Keys & Credentials, Public key, on portal.telnyx.com; it is not an API \
+               key, which begins with KEY"
+            .to_owned(),
+    }
+}
+
+fn check_connection(id: &str) -> Result<(), Problem> {
+    if !id.is_empty() && id.len() <= 40 && id.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Problem {
+        key: CONNECTION_ID,
+        message: "the id of an application is a number of about nineteen digits".to_owned(),
+        hint: "open the application under Voice, Programmable Voice on portal.telnyx.com: its id is \
+               in the list, and in the address of its page"
+            .to_owned(),
+    })
+}
+
+/// Whether `text` may be Telnyx's handle of a call, and goes into a path as it is.
+fn is_call(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'=' | b'+');
+    !text.is_empty() && text.len() <= MAX_CALL && text.bytes().all(plain)
+}
+
+/// Handles have about sixty characters; Telnyx promises nothing.
+const MAX_CALL: usize = 512;
