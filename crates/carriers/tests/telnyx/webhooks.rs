@@ -1,0 +1,200 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use call::event::{End, Party, Why};
+use ports::carrier::{Door, Leg, News, Reply, Webhook};
+use ports::{Fault, code};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{CALL, carrier, signed};
+
+#[test]
+fn a_call_is_offered() {
+    let payload = json!({
+        "direction": "incoming", "state": "parked", "client_state": null,
+        "from": "+15551234567", "to": "+15550001111", "field_of_the_future": {"a": [1]},
+    });
+    let webhook = decode("call.initiated", payload).expect("a call is offered");
+    assert_eq!(webhook.leg, Leg(CALL.to_owned()));
+    assert_eq!(webhook.dialled, webhook.leg);
+    assert_eq!(webhook.notice, "0ccc7b54");
+    assert_eq!(
+        webhook.news,
+        News::Offered {
+            from: "+15551234567".into(),
+            to: "+15550001111".into(),
+        }
+    );
+    assert!(!format!("{webhook:?}").contains("5551234"));
+}
+
+#[test]
+fn what_happens_to_a_call() {
+    let (ours, theirs) = (STANDARD.encode("dialled"), STANDARD.encode("answered"));
+    let out = |more: Value| with(json!({"client_state": ours}), more);
+    let hangup = |cause: &str| out(json!({"hangup_cause": cause, "hangup_source": "callee"}));
+    let cases = [
+        (
+            "call.initiated",
+            json!({"direction": "outgoing"}),
+            News::Ringing,
+        ),
+        ("call.answered", out(json!({})), News::Answered),
+        // Ours was the command that answered it, and started its stream.
+        (
+            "call.answered",
+            json!({"client_state": theirs}),
+            News::Nothing,
+        ),
+        (
+            "call.hangup",
+            hangup("normal_clearing"),
+            ended(Party::Caller, Why::HungUp),
+        ),
+        (
+            "call.hangup",
+            hangup("user_busy"),
+            ended(Party::Caller, Why::Busy),
+        ),
+        (
+            "call.hangup",
+            hangup("call_rejected"),
+            ended(Party::Caller, Why::Rejected),
+        ),
+        (
+            "call.hangup",
+            hangup("timeout"),
+            ended(Party::Caller, Why::NoAnswer),
+        ),
+        (
+            "call.hangup",
+            hangup("no_answer"),
+            ended(Party::Caller, Why::NoAnswer),
+        ),
+        (
+            "call.hangup",
+            hangup("originator_cancel"),
+            ended(Party::Gateway, Why::Canceled),
+        ),
+        (
+            "call.hangup",
+            json!({"hangup_cause": "originator_cancel"}),
+            ended(Party::Caller, Why::Canceled),
+        ),
+        (
+            "call.hangup",
+            hangup("not_found"),
+            ended(Party::Carrier, Why::Fault),
+        ),
+        (
+            "call.hangup",
+            hangup("something_new"),
+            ended(Party::Carrier, Why::Fault),
+        ),
+        (
+            "streaming.started",
+            json!({"stream_id": "1"}),
+            News::Nothing,
+        ),
+        (
+            "streaming.failed",
+            json!({"failure_reason": "connection_failed"}),
+            News::Nothing,
+        ),
+        ("call.dtmf.received", json!({"digit": "1"}), News::Nothing),
+        ("call.of.the.future", json!({}), News::Nothing),
+    ];
+    for (event, payload, news) in cases {
+        let webhook = decode(event, payload.clone()).expect("it makes sense");
+        assert_eq!(webhook.news, news, "{event} {payload}");
+    }
+}
+
+#[test]
+fn either_door_takes_anything() {
+    for door in [Door::Voice, Door::Status, Door::Again] {
+        let body = body("call.hangup", json!({"hangup_cause": "user_busy"}));
+        let request = signed(&body);
+        let genuine = carrier().webhooks.verify(&request).expect("it is signed");
+        let webhook = carrier()
+            .webhooks
+            .decode(door, genuine)
+            .expect("it is read");
+        assert_eq!(webhook.news, ended(Party::Caller, Why::Busy));
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let without_call = body("call.hangup", json!({})).replace("call_control_id", "call_id");
+    let without_party = body(
+        "call.initiated",
+        json!({"direction": "incoming", "to": "+1"}),
+    );
+    for body in [
+        "",
+        "[]",
+        "{",
+        r#"{"data":{}}"#,
+        &without_call,
+        &without_party,
+    ] {
+        let fault = read(body).expect_err("it makes no sense");
+        assert_eq!(fault.code, code::WEBHOOK_MALFORMED, "{body}");
+        assert!(!format!("{fault}").contains(CALL));
+    }
+}
+
+#[test]
+fn a_reply_says_nothing_but_thank_you() {
+    for reply in [Reply::HangUp, Reply::Reject, Reply::Taken] {
+        let response = carrier().webhooks.reply(reply);
+        assert_eq!(
+            (response.content_type, &*response.body),
+            ("application/json", "{}")
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_signed_text_is_too_strange(text in ".*") {
+        let _ = read(&text);
+    }
+}
+
+fn decode(event: &str, payload: Value) -> Result<Webhook, Fault> {
+    read(&body(event, payload))
+}
+
+fn read(body: &str) -> Result<Webhook, Fault> {
+    let request = signed(body);
+    let genuine = carrier().webhooks.verify(&request).expect("it is signed");
+    carrier().webhooks.decode(Door::Voice, genuine)
+}
+
+fn body(event: &str, payload: Value) -> String {
+    let payload = with(
+        json!({"call_control_id": CALL, "call_leg_id": "1"}),
+        payload,
+    );
+    json!({
+        "data": {
+            "record_type": "event", "event_type": event, "id": "0ccc7b54",
+            "occurred_at": "2018-02-02T22:25:27.521992Z", "payload": payload,
+        },
+        "meta": {"attempt": 1, "delivered_to": "https://a.example/telnyx/voice"},
+    })
+    .to_string()
+}
+
+fn with(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
+
+fn ended(by: Party, why: Why) -> News {
+    News::Ended(End { by, why })
+}
