@@ -6,6 +6,7 @@
 
 mod rest;
 mod socket;
+mod xml;
 
 use ports::carrier::Entry;
 
@@ -20,6 +21,7 @@ macro_rules! carriers {
 }
 
 carriers! {
+    plivo,
     telnyx,
     twilio,
 }

@@ -203,6 +203,13 @@ pub(crate) fn seconds(duration: Duration) -> u64 {
     whole.max(1)
 }
 
+/// A company's sentence without its digits, since it likes to repeat the number called.
+pub(crate) fn masked(message: &str) -> String {
+    let printable = message.chars().filter(|c| !c.is_control());
+    let masked = printable.map(|c| if c.is_numeric() { '•' } else { c });
+    masked.take(MAX_SAID).collect()
+}
+
 /// Reads the address of an API. Plain HTTP is for this machine alone: secrets travel on it.
 pub(crate) fn address(company: &'static Company, text: Option<&str>) -> Result<Url, Problem> {
     let problem = |message: &str, hint: String| Problem {
@@ -274,6 +281,9 @@ fn root(error: &reqwest::Error) -> String {
     }
     deepest.to_string()
 }
+
+/// How much of a company's own words goes into a message, in characters.
+const MAX_SAID: usize = 200;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 

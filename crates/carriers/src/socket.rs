@@ -103,12 +103,12 @@ pub(crate) fn compact_media(message: &str) -> Option<Media<'_>> {
             let (value, after) = compact_sound(after)?;
             only(&mut media, value)?;
             after
-        } else {
+        } else if key == "event" {
             let (value, after) = plain_string(after)?;
-            if key == "event" {
-                only(&mut event, value)?;
-            }
+            only(&mut event, value)?;
             after
+        } else {
+            plain_value(after)?.1
         };
         match rest.strip_prefix(',') {
             Some(after) => rest = after,
@@ -124,7 +124,11 @@ fn compact_sound(text: &str) -> Option<(Media<'_>, &str)> {
     let mut rest = text.strip_prefix('{')?;
     loop {
         let (key, after) = plain_string(rest)?;
-        let (value, after) = plain_string(after.strip_prefix(':')?)?;
+        let text = after.strip_prefix(':')?;
+        let (value, after) = match key {
+            "track" | "payload" => plain_string(text)?,
+            _ => plain_value(text)?,
+        };
         match key {
             "track" => only(&mut track, value)?,
             "chunk" => only(&mut chunk, whole(value)?)?,
@@ -151,6 +155,19 @@ fn plain_string(text: &str) -> Option<(&str, &str)> {
     // Every byte is looked at, whatever the others were, so that many can be looked at at once.
     let odd = (value.bytes()).fold(false, |odd, b| odd | (b < b' ') | (b == b'\\'));
     (!odd).then_some((value, rest))
+}
+
+/// The same, or a whole number, which some carriers write without quotes.
+fn plain_value(text: &str) -> Option<(&str, &str)> {
+    if text.starts_with('"') {
+        return plain_string(text);
+    }
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (value, rest) = text.split_at(digits);
+    // JSON has no leading zeros, and what goes on after the digits is another kind of number.
+    let odd = digits == 0 || (digits > 1 && value.starts_with('0'));
+    let ends = rest.starts_with([',', '}']);
+    (!odd && ends).then_some((value, rest))
 }
 
 /// Fills an empty place. A second value is what [`read`] would refuse.

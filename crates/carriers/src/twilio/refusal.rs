@@ -1,6 +1,8 @@
 use ports::{Blame, Fault, Retry, code};
 use serde::Deserialize;
 
+use crate::rest::masked;
+
 /// How Twilio says no.
 ///
 /// Source: [errors](https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions).
@@ -161,13 +163,3 @@ impl Meaning {
         }
     }
 }
-
-/// Twilio's sentence without its digits, since it likes to repeat the number called.
-fn masked(message: &str) -> String {
-    let printable = message.chars().filter(|c| !c.is_control());
-    let masked = printable.map(|c| if c.is_numeric() { '•' } else { c });
-    masked.take(MAX_SAID).collect()
-}
-
-/// How much of Twilio's own words goes into a message, in characters.
-const MAX_SAID: usize = 200;

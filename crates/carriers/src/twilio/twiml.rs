@@ -1,9 +1,10 @@
-use std::borrow::Cow;
 use std::io;
 
 use ports::carrier::{Reply, Response, Stream};
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
+
+use crate::xml::{document, inside, printable};
 
 /// Writes the TwiML for a reply.
 ///
@@ -13,12 +14,7 @@ use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 /// ends there: it does not outlive its gateway. `<Reject>` costs nothing,
 /// because the call is not answered ([`<Reject>`](https://www.twilio.com/docs/voice/twiml/reject)).
 pub(super) fn response(reply: Reply<'_>) -> Response {
-    let mut writer = Writer::new(Vec::new());
-    write(&mut writer, reply).expect("a Vec can always be written to");
-    Response {
-        content_type: "text/xml",
-        body: String::from_utf8(writer.into_inner()).expect("the writer is given only strings"),
-    }
+    document("text/xml", |to| write(to, reply))
 }
 
 fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
@@ -65,28 +61,4 @@ fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
         .with_attribute(("value", &*token))
         .write_empty()?;
     to.write_event(Event::End(BytesEnd::new("Stream")))
-}
-
-fn inside(
-    to: &mut Writer<Vec<u8>>,
-    name: &str,
-    content: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>,
-) -> io::Result<()> {
-    to.create_element(name)
-        .write_inner_content(content)
-        .map(drop)
-}
-
-/// Leaves out what [XML cannot hold](https://www.w3.org/TR/xml/#charsets) even escaped, so that
-/// the whole document is not refused for it. No address or token of ours has such characters.
-fn printable(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_xml) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.chars().filter(|&c| is_xml(c)).collect())
-    }
-}
-
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }

@@ -1,0 +1,235 @@
+use async_trait::async_trait;
+use call::Number;
+use call::event::{End, Party, Why};
+use ports::carrier::{Calls, Dial, Leg, Status, Stream};
+use ports::{Blame, Fault, Problem, code};
+use reqwest::{Method, RequestBuilder};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::cause::{self, Direction};
+use super::refusal::Refusal;
+use super::{Account, COMPANY, REQUEST, is_id};
+use crate::rest::{Answer, Rest, seconds};
+
+/// Plivo's REST API: JSON both ways, and a slash at the end of every address.
+///
+/// Source: [the Call API](https://docs.plivo.com/docs/voice/api/call/make-a-call).
+pub(super) struct Api {
+    account: Account,
+    /// What the address of everything in the account begins with.
+    base: String,
+    rest: Rest,
+}
+
+impl Api {
+    pub(super) fn new(account: Account, url: &Url) -> Result<Self, Problem> {
+        let rest = Rest::new(&COMPANY, url)?;
+        let root = url.as_str().trim_end_matches('/');
+        let base = format!("{root}/v1/Account/{}", account.id);
+        Ok(Self {
+            account,
+            base,
+            rest,
+        })
+    }
+}
+
+#[async_trait]
+impl Calls for Api {
+    /// Plivo has no key that would make a repeated dial harmless, so this sends one request, once.
+    /// It returns the name of the request: that of the call comes with its first webhook.
+    async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault> {
+        let request = self.request(Method::POST, &format!("{}/Call/", self.base));
+        let answer = self.rest.send(request.json(&dial_body(&dial))).await;
+        let answer = answer.map_err(|lost| self.rest.lost_dial(lost))?;
+        if answer.is_good() {
+            let fired: Option<Fired> = serde_json::from_slice(&answer.body).ok();
+            let request = fired.map(|it| it.request_uuid.first());
+            let request = request.filter(|it| is_id(it));
+            let unread = "Plivo's answer to a dial cannot be read";
+            let leg = request.map(|it| Leg(format!("{REQUEST}{it}")));
+            return leg.ok_or_else(|| self.rest.unknown(unread));
+        }
+        if answer.is_trouble() {
+            return Err(self.rest.troubled_dial(answer.status));
+        }
+        Err(Refusal::read(&answer.body).fault(answer.status))
+    }
+
+    async fn hang_up(&self, leg: &Leg) -> Result<(), Fault> {
+        let request = self.request(Method::DELETE, &self.leg_url(leg)?);
+        // What is not there any more is over.
+        let done = |answer: &Answer| match answer.status {
+            404 => Ok(()),
+            _ => self.done(answer),
+        };
+        self.rest.insist(request, done).await
+    }
+
+    /// Has the call ask us again what to do with it; the reply connects it.
+    async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+        let body = json!({ "legs": "aleg", "aleg_url": stream.back, "aleg_method": "POST" });
+        let request = self.request(Method::POST, &self.leg_url(leg)?).json(&body);
+        let answer = self.rest.send(request).await;
+        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
+    }
+
+    async fn status(&self, leg: &Leg) -> Result<Status, Fault> {
+        if leg.0.starts_with(REQUEST) {
+            // Until its first webhook there is nothing to ask about.
+            return Ok(Status::Pending);
+        }
+        let url = self.leg_url(leg)?;
+        let request = self.request(Method::GET, &format!("{url}?status=live"));
+        let answer = self.rest.send_harmless(request).await?;
+        if answer.status == 404 {
+            return self.record(&url).await;
+        }
+        self.done(&answer)?;
+        let live: Live = self.rest.read(&answer)?;
+        Ok(match live.call_status.as_str() {
+            "in-progress" => Status::Up,
+            _ => Status::Pending,
+        })
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        let url = format!("{}/Number/?limit=1", self.base);
+        let answer = self.rest.send_harmless(self.request(Method::GET, &url)).await?;
+        self.done(&answer)?;
+        let numbers: Numbers = self.rest.read(&answer)?;
+        let first = numbers.objects.first().map(|it| format!("+{}", it.number));
+        Ok(match first.map(|it| Number::parse(&it)) {
+            None => "Plivo took the credentials; the account has no phone number yet".to_owned(),
+            Some(Ok(number)) => {
+                format!("Plivo took the credentials; the account has {number:?}, perhaps more")
+            }
+            Some(Err(_)) => "Plivo took the credentials; the account has a number".to_owned(),
+        })
+    }
+}
+
+impl Api {
+    /// What became of a call that is over.
+    async fn record(&self, url: &str) -> Result<Status, Fault> {
+        let request = self.request(Method::GET, url);
+        let answer = self.rest.send_harmless(request).await?;
+        self.done(&answer)?;
+        let record: Record = self.rest.read(&answer)?;
+        let direction = Direction::parse(&record.call_direction);
+        let end = cause::by_code(record.hangup_cause_code, direction);
+        Ok(Status::Ended(end.unwrap_or(OVER)))
+    }
+
+    /// A leg's name goes into a path, so it is looked at first.
+    fn leg_url(&self, leg: &Leg) -> Result<String, Fault> {
+        let (kind, id) = match leg.0.strip_prefix(REQUEST) {
+            Some(request) => ("Request", request),
+            None => ("Call", &*leg.0),
+        };
+        if is_id(id) {
+            return Ok(format!("{}/{kind}/{id}/", self.base));
+        }
+        let message = "the name of a call is not like those of Plivo's";
+        Err(Fault::new(
+            Blame::Gateway,
+            code::CARRIER_NO_SUCH_CALL,
+            message,
+        ))
+    }
+
+    fn done(&self, answer: &Answer) -> Result<(), Fault> {
+        if answer.is_good() {
+            return Ok(());
+        }
+        if answer.is_trouble() {
+            return Err(self.rest.trouble(answer.status));
+        }
+        Err(Refusal::read(&answer.body).fault(answer.status))
+    }
+
+    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        let token = self.account.token.reveal();
+        let request = self.rest.request(method, url);
+        request.basic_auth(&self.account.id, Some(token))
+    }
+}
+
+fn dial_body(dial: &Dial<'_>) -> Value {
+    let bare = |number: &Number| number.as_str().trim_start_matches('+').to_owned();
+    json!({
+        "from": bare(dial.from),
+        "to": bare(dial.to),
+        "answer_url": dial.voice_url,
+        "answer_method": "POST",
+        "ring_url": dial.status_url,
+        "ring_method": "POST",
+        "hangup_url": dial.status_url,
+        "hangup_method": "POST",
+        "ring_timeout": seconds(dial.ring).min(MAX_RING),
+        "time_limit": seconds(dial.limit).min(MAX_LIMIT),
+    })
+}
+
+/// What dialling returns, as far as we need it.
+#[derive(Deserialize)]
+struct Fired {
+    request_uuid: OneOrMore,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    /// We call one number at a time.
+    fn first(self) -> String {
+        match self {
+            Self::One(it) => it,
+            Self::More(all) => all.into_iter().next().unwrap_or_default(),
+        }
+    }
+}
+
+/// What asking for a call that is up returns, as far as we need it.
+#[derive(Deserialize)]
+struct Live {
+    call_status: String,
+}
+
+/// What asking for a call that is over returns, as far as we need it.
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default)]
+    hangup_cause_code: u32,
+    #[serde(default)]
+    call_direction: String,
+}
+
+/// What asking for the account's numbers returns, as far as we need it.
+#[derive(Deserialize)]
+struct Numbers {
+    objects: Vec<OwnedNumber>,
+}
+
+#[derive(Deserialize)]
+struct OwnedNumber {
+    number: String,
+}
+
+/// Plivo says that a call is over, and not why.
+const OVER: End = End {
+    by: Party::Caller,
+    why: Why::HungUp,
+};
+
+/// Longer than anybody lets it ring, in seconds.
+const MAX_RING: u64 = 600;
+
+/// Plivo's own limit to a call, in seconds.
+const MAX_LIMIT: u64 = 86_400;

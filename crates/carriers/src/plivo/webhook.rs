@@ -1,0 +1,180 @@
+use call::Private;
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use ports::{Blame, Fault, Secret, code};
+
+use super::cause::{self, Direction};
+use super::signature::{self, Doubt, Fields};
+use super::{REQUEST, is_id, xml};
+
+/// Reads Plivo's webhooks.
+///
+/// Source: [requests to your server](https://docs.plivo.com/docs/voice/xml/request).
+#[derive(Debug)]
+pub(super) struct Webhooks {
+    token: Secret,
+}
+
+impl Webhooks {
+    pub(super) fn new(token: Secret) -> Self {
+        Self { token }
+    }
+}
+
+impl ports::carrier::Webhooks for Webhooks {
+    fn verify<'r>(&self, request: &'r Request) -> Result<Genuine<'r>, Fault> {
+        if request.body.len() > MAX_BODY {
+            return Err(malformed("the body of a webhook is longer than 64 KiB"));
+        }
+        // All that we read is in the form, and only a POST has its form signed.
+        let doubt = match request.method.as_str() {
+            "POST" => signature::check(request, &self.token).err(),
+            _ => Some(Doubt::Unsigned),
+        };
+        let genuine = Genuine::check(request, doubt.is_none());
+        genuine.ok_or_else(|| forged(doubt.unwrap_or(Doubt::Mismatch)))
+    }
+
+    fn verify_socket(&self, request: &Request) -> Result<(), Fault> {
+        signature::check_socket(request, &self.token).map_err(forged)
+    }
+
+    fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
+        let fields = signature::fields(&request.request().body);
+        let form = Form::new(&fields)?;
+        let news = match door {
+            Door::Voice => form.voice_news()?,
+            Door::Again => form.ended().map_or(News::Adrift, News::Ended),
+            Door::Status => form.status_news(),
+        };
+        Ok(Webhook {
+            leg: form.leg(),
+            dialled: form.dialled()?,
+            notice: form.notice(door),
+            news,
+        })
+    }
+
+    fn reply(&self, reply: Reply<'_>) -> Response {
+        xml::response(reply)
+    }
+}
+
+/// What all webhooks have in common, checked.
+struct Form<'f> {
+    fields: &'f Fields,
+    call: &'f str,
+    status: &'f str,
+    event: &'f str,
+    direction: Direction,
+}
+
+impl<'f> Form<'f> {
+    fn new(fields: &'f Fields) -> Result<Self, Fault> {
+        let call = field(fields, "CallUUID").unwrap_or_default();
+        if !is_id(call) {
+            return Err(malformed("a webhook has no good `CallUUID`"));
+        }
+        Ok(Self {
+            fields,
+            call,
+            status: field(fields, "CallStatus").unwrap_or_default(),
+            event: field(fields, "Event").unwrap_or_default(),
+            direction: Direction::parse(field(fields, "Direction").unwrap_or_default()),
+        })
+    }
+
+    fn leg(&self) -> Leg {
+        Leg(self.call.to_owned())
+    }
+
+    /// A call that we made was first named by its request.
+    fn dialled(&self) -> Result<Leg, Fault> {
+        let named = ["RequestUUID", "ALegRequestUUID"];
+        let mut named = named.iter().filter_map(|it| field(self.fields, it));
+        match (self.direction, named.find(|it| !it.is_empty())) {
+            (Direction::Outbound, Some(request)) if is_id(request) => {
+                Ok(Leg(format!("{REQUEST}{request}")))
+            }
+            (Direction::Outbound, Some(_)) => {
+                Err(malformed("the `RequestUUID` of a webhook is not an id"))
+            }
+            (Direction::Outbound, None) | (Direction::Inbound, _) => Ok(self.leg()),
+        }
+    }
+
+    fn voice_news(&self) -> Result<News, Fault> {
+        Ok(match (self.event, self.direction, self.status) {
+            ("StartApp", Direction::Inbound, "ringing") => News::Offered {
+                from: self.party("From")?,
+                to: self.party("To")?,
+            },
+            ("StartApp", Direction::Outbound, "in-progress") => News::Answered,
+            // Otherwise Plivo asks only where an XML of ours sends it, and none does.
+            _ => self.ended().map_or(News::Nothing, News::Ended),
+        })
+    }
+
+    fn status_news(&self) -> News {
+        match self.event {
+            "Ring" => News::Ringing,
+            "Hangup" => {
+                let unknown = cause::by_status("failed", self.direction);
+                let end = self.ended().or(unknown);
+                end.map_or(News::Nothing, News::Ended)
+            }
+            // How a stream is doing, what a machine said.
+            _ => News::Nothing,
+        }
+    }
+
+    fn ended(&self) -> Option<call::event::End> {
+        let over = cause::by_status(self.status, self.direction)?;
+        let code = field(self.fields, "HangupCauseCode").and_then(|it| it.parse().ok());
+        let code = code.and_then(|it| cause::by_code(it, self.direction));
+        Some(code.unwrap_or(over))
+    }
+
+    /// Plivo leaves out the `+` of a number.
+    fn party(&self, name: &str) -> Result<Private<String>, Fault> {
+        let found = field(self.fields, name);
+        let found = found.ok_or_else(|| malformed(format!("an offered call has no `{name}`")))?;
+        let digits = !found.is_empty() && found.bytes().all(|b| b.is_ascii_digit());
+        let plus = if digits { "+" } else { "" };
+        Ok(format!("{plus}{found}").into())
+    }
+
+    /// Made of signed fields that Plivo repeats when it asks again; its nonce changes.
+    fn notice(&self, door: Door) -> String {
+        format!("{}/{door:?}/{}/{}", self.call, self.event, self.status)
+    }
+}
+
+/// The first value of a field.
+fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
+    let found = fields.iter().find(|(it, _)| it == name);
+    found.map(|(_, value)| &**value)
+}
+
+fn malformed(message: impl Into<String>) -> Fault {
+    Fault::new(Blame::Carrier, code::WEBHOOK_MALFORMED, message)
+}
+
+/// Nobody but the operator can mend it, if it is Plivo after all.
+fn forged(doubt: Doubt) -> Fault {
+    let (message, hint) = match doubt {
+        Doubt::Unsigned => (
+            "a request has no `X-Plivo-Signature-V3` and nonce that cover what it says",
+            "Plivo signs all its requests: either this is someone else, or a proxy in front of \
+             offhook removes the headers; set the methods of the application to POST",
+        ),
+        Doubt::Mismatch => (
+            "the signature of a request is not Plivo's",
+            "if this was a real call, compare `auth_token` with the account's, and \
+             `server.public_url` with the address in the application's settings, to the letter",
+        ),
+    };
+    Fault::new(Blame::Config, code::WEBHOOK_FORGED, message).hint(hint)
+}
+
+/// A form of Plivo's has at most a few KiB.
+const MAX_BODY: usize = 64 * 1024;

@@ -1,0 +1,64 @@
+use std::io;
+
+use ports::carrier::{Reply, Response, Stream};
+use quick_xml::Writer;
+use quick_xml::events::BytesText;
+
+use crate::xml::{document, inside, printable};
+
+/// Writes the XML for a reply.
+///
+/// What comes after `<Stream>` is reached when the socket is gone and the call is not, but only with
+/// `keepCallAlive`, which is not Plivo's default
+/// ([`<Stream>`](https://docs.plivo.com/docs/voice/xml/audiostream)): the caller waits in silence for
+/// as long as it takes to start a gateway, and then we are asked again. If nobody answers, the call
+/// ends there.
+pub(super) fn response(reply: Reply<'_>) -> Response {
+    document("application/xml", |to| write(to, reply))
+}
+
+fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
+    match reply {
+        Reply::Connect(stream) => inside(to, "Response", |to| {
+            write_stream(to, stream)?;
+            to.create_element("Wait")
+                .with_attribute(("length", PATIENCE))
+                .write_empty()?;
+            let back = format!("{}{RETRIES}", stream.back);
+            to.create_element("Redirect")
+                .with_attribute(("method", "POST"))
+                .write_text_content(BytesText::new(&printable(&back)))
+                .map(drop)
+        }),
+        Reply::HangUp => inside(to, "Response", |to| {
+            to.create_element("Hangup").write_empty().map(drop)
+        }),
+        Reply::Reject => inside(to, "Response", |to| {
+            let reject = to.create_element("Hangup");
+            reject
+                .with_attribute(("reason", "rejected"))
+                .write_empty()?;
+            Ok(())
+        }),
+        Reply::Taken => to.create_element("Response").write_empty().map(drop),
+    }
+}
+
+fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
+    let token = format!("token={}", stream.token.reveal());
+    to.create_element("Stream")
+        .with_attribute(("bidirectional", "true"))
+        .with_attribute(("audioTrack", "inbound"))
+        .with_attribute(("keepCallAlive", "true"))
+        .with_attribute(("contentType", "audio/x-mulaw;rate=8000"))
+        .with_attribute(("extraHeaders", &*printable(&token)))
+        .write_text_content(BytesText::new(&printable(&stream.url)))
+        .map(drop)
+}
+
+/// In seconds. A gateway that is back sooner takes the call out of this itself.
+const PATIENCE: &str = "15";
+
+/// Plivo's own way to say how often it should try: not part of what is asked for or signed
+/// ([callback configurations](https://docs.plivo.com/docs/voice/concepts/callback-configurations)).
+const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
