@@ -212,11 +212,13 @@ mod tests {
 
     #[test]
     fn sound_as_carriers_write_it_is_read_the_short_way() {
-        let media = compact_media(MEDIA).expect("carriers' own spelling");
-        assert_eq!(
-            (&*media.track, media.chunk, &*media.payload),
-            ("inbound", 3, "fn7/fg==")
-        );
+        for spelling in [MEDIA, &MEDIA.replace(r#""3""#, "3")] {
+            let media = compact_media(spelling).expect("carriers' own spelling");
+            assert_eq!(
+                (&*media.track, media.chunk, &*media.payload),
+                ("inbound", 3, "fn7/fg==")
+            );
+        }
     }
 
     #[test]
@@ -224,7 +226,10 @@ mod tests {
         let spellings = [
             MEDIA.replace(':', ": "),
             MEDIA.replace("fn7/", r"fn7\/"),
-            MEDIA.replace(r#""3""#, "3"),
+            MEDIA.replace(r#""3""#, "03"),
+            MEDIA.replace(r#""3""#, "3.0"),
+            MEDIA.replace(r#""3""#, "-3"),
+            MEDIA.replace(r#""inbound""#, "3"),
             MEDIA.replace(r#""event""#, r#""event":"media","event""#),
             MEDIA.replace("}", "} "),
             MEDIA.replace("\"media\",", "\"mark\","),

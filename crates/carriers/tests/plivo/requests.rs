@@ -1,0 +1,345 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use call::Number;
+use call::event::{End, Party, Why};
+use ports::carrier::{Dial, Leg, Status, Stream};
+use ports::{Retry, Secret, code};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{CALL, ID, REQUEST, TOKEN, carrier_at, oracle};
+
+#[tokio::test]
+async fn requests_are_those_of_plivos_own_library() {
+    let exchange = Recorder::start(vec![
+        (201, fired()),
+        (204, json!(null)),
+        (202, json!({})),
+        (200, json!({"call_status": "in-progress"})),
+    ])
+    .await;
+    let calls = carrier_at(exchange.address).calls;
+    let (from, to) = (number("+15551230001"), number("+15551230000"));
+    let dialled = calls.dial(dial(&from, &to)).await.expect("it is dialled");
+    assert_eq!(dialled, Leg("request/request-uuid".to_owned()));
+    calls.hang_up(&dialled).await.expect("it is canceled");
+    calls
+        .reconnect(&leg(), &stream())
+        .await
+        .expect("it asks again");
+    assert_eq!(calls.status(&leg()).await.expect("it has one"), Status::Up);
+    let golden = oracle("vectors/golden-requests.json");
+    let mut compared = 0;
+    for (ours, action) in
+        exchange
+            .requests()
+            .iter()
+            .zip(["create call", "cancel before answer", "transfer", "live"])
+    {
+        let all = golden["plivo"].as_array().expect("a list").iter();
+        let theirs = all
+            .clone()
+            .find(|it| it["action"] == action)
+            .expect("it is sent");
+        assert_eq!(ours.method, theirs["method"], "{action}");
+        assert_eq!(
+            format!("https://api.plivo.com{}", ours.path),
+            theirs["url"],
+            "{action}"
+        );
+        let basic = format!("{ID}:{TOKEN}");
+        assert_eq!(
+            ours.authorization,
+            format!("Basic {}", STANDARD.encode(basic))
+        );
+        if let Some(body) = ours.body.as_object() {
+            assert_eq!(ours.content_type, theirs["content_type"]);
+            for (name, value) in body {
+                let theirs = &theirs["json"][name];
+                let same = std::mem::discriminant(value) == std::mem::discriminant(theirs);
+                assert!(
+                    same || theirs.is_null(),
+                    "{action} {name}: {value} {theirs}"
+                );
+            }
+        }
+        compared += 1;
+    }
+    let dialled = &exchange.requests()[0].body;
+    for (name, value) in [
+        ("from", "15551230001"),
+        ("to", "15551230000"),
+        ("answer_method", "POST"),
+    ] {
+        assert_eq!(dialled[name], value);
+    }
+    assert_eq!(
+        (&dialled["time_limit"], &dialled["ring_timeout"]),
+        (&json!(600), &json!(25))
+    );
+    println!("requests compared with those of Plivo's own library: {compared}");
+    assert_eq!(compared, 4);
+}
+
+#[tokio::test]
+async fn several_request_ids_are_one_call_to_us() {
+    let several = json!({"message": "call queued", "request_uuid": [REQUEST, "2"], "api_id": "1"});
+    let exchange = Recorder::start(vec![(201, several)]).await;
+    let (from, to) = (number("+15551230001"), number("+15551230000"));
+    let dialled = carrier_at(exchange.address)
+        .calls
+        .dial(dial(&from, &to))
+        .await;
+    assert_eq!(
+        dialled.expect("it is dialled"),
+        Leg(format!("request/{REQUEST}"))
+    );
+}
+
+#[tokio::test]
+async fn a_call_is_doing_what_plivo_says() {
+    let missing = (404, json!({"error": "not found"}));
+    let over = |by, why| Status::Ended(End { by, why });
+    let record = |code: u32| {
+        (
+            200,
+            json!({"hangup_cause_code": code, "call_direction": "outbound"}),
+        )
+    };
+    for (answers, expected) in [
+        (
+            vec![(200, json!({"call_status": "in-progress"}))],
+            Status::Up,
+        ),
+        (
+            vec![(200, json!({"call_status": "ringing"}))],
+            Status::Pending,
+        ),
+        (
+            vec![missing.clone(), record(4000)],
+            over(Party::Caller, Why::HungUp),
+        ),
+        (
+            vec![missing.clone(), record(3010)],
+            over(Party::Caller, Why::Busy),
+        ),
+        (
+            vec![missing.clone(), record(0)],
+            over(Party::Caller, Why::HungUp),
+        ),
+    ] {
+        let exchange = Recorder::start(answers).await;
+        let found = carrier_at(exchange.address).calls.status(&leg()).await;
+        assert_eq!(found.expect("it has one"), expected);
+    }
+    let exchange = Recorder::start(vec![missing]).await;
+    let found = carrier_at(exchange.address).calls.status(&leg()).await;
+    assert_eq!(
+        found.expect_err("nobody knows it").code,
+        code::CARRIER_NO_SUCH_CALL
+    );
+    let provisional = Leg(format!("request/{REQUEST}"));
+    let found = carrier_at(exchange.address)
+        .calls
+        .status(&provisional)
+        .await;
+    assert_eq!(found.expect("it waits"), Status::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_over_is_hung_up_and_trouble_is_tried_again() {
+    for answers in [
+        vec![(404, json!({}))],
+        vec![(503, json!({})), (204, json!(null))],
+    ] {
+        let tries = answers.len();
+        let exchange = Recorder::start(answers).await;
+        let done = carrier_at(exchange.address).calls.hang_up(&leg()).await;
+        assert!(done.is_ok(), "{done:?}");
+        assert_eq!(exchange.requests().len(), tries);
+    }
+    let exchange = Recorder::start(vec![(503, json!({}))]).await;
+    carrier_at(exchange.address)
+        .calls
+        .hang_up(&leg())
+        .await
+        .expect_err("never");
+    assert_eq!(exchange.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_dial_says_why_and_is_sent_once() {
+    for (answer, expected, retry) in [
+        (
+            (401, json!({"error": "no"})),
+            code::CARRIER_CREDENTIALS,
+            Retry::Never,
+        ),
+        (
+            (403, json!({"error": "geo"})),
+            code::CARRIER_NOT_PERMITTED,
+            Retry::Never,
+        ),
+        (
+            (
+                400,
+                json!({"api_id": "1", "error": "to +15551230000 is bad"}),
+            ),
+            code::CARRIER_REFUSED,
+            Retry::Never,
+        ),
+        (
+            (400, json!({"error": {"to": ["bad"]}})),
+            code::CARRIER_REFUSED,
+            Retry::Never,
+        ),
+        ((429, json!({})), code::CARRIER_BUSY, Retry::IfNotSent),
+        ((500, json!({})), code::CARRIER_UNKNOWN, Retry::Never),
+        ((503, json!({})), code::CARRIER_UNKNOWN, Retry::Never),
+        ((201, json!({})), code::CARRIER_UNKNOWN, Retry::Never),
+        (
+            (201, json!({"request_uuid": []})),
+            code::CARRIER_UNKNOWN,
+            Retry::Never,
+        ),
+        (
+            (201, json!({"request_uuid": "../x"})),
+            code::CARRIER_UNKNOWN,
+            Retry::Never,
+        ),
+    ] {
+        let exchange = Recorder::start(vec![answer]).await;
+        let (from, to) = (number("+15551230001"), number("+15551230000"));
+        let dialled = carrier_at(exchange.address)
+            .calls
+            .dial(dial(&from, &to))
+            .await;
+        let fault = dialled.expect_err("it is refused");
+        assert_eq!((fault.code, fault.retry), (expected, retry), "{fault}");
+        assert!(
+            fault.hint.is_some() && !fault.message.contains("1555123"),
+            "{fault}"
+        );
+        assert_eq!(exchange.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_leg_that_is_none_is_never_asked_about() {
+    let exchange = Recorder::start(vec![(200, json!({}))]).await;
+    let calls = carrier_at(exchange.address).calls;
+    for name in ["", "..", "a/b", "request/", "request/../x", "a?b", "a%2fb"] {
+        let fault = calls
+            .hang_up(&Leg(name.to_owned()))
+            .await
+            .expect_err("it is none");
+        assert_eq!(fault.code, code::CARRIER_NO_SUCH_CALL);
+    }
+    assert_eq!(exchange.requests().len(), 0);
+}
+
+/// Writes down what it is asked, and gives prepared answers: the last one again and again.
+struct Recorder {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Recorded>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Recorded {
+    method: String,
+    path: String,
+    content_type: Value,
+    authorization: String,
+    body: Value,
+}
+
+type Answers = Vec<(u16, Value)>;
+type Records = (Arc<Mutex<Vec<Recorded>>>, Arc<Answers>);
+
+impl Recorder {
+    async fn start(answers: Answers) -> Self {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let state = (requests.clone(), Arc::new(answers));
+        let app = Router::new().fallback(record).with_state(state);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async { axum::serve(listener, app).await });
+        Self { address, requests }
+    }
+
+    fn requests(&self) -> Vec<Recorded> {
+        self.requests
+            .lock()
+            .expect("no test panics holding it")
+            .clone()
+    }
+}
+
+async fn record(State((requests, answers)): State<Records>, request: Request) -> impl IntoResponse {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 64 * 1024)
+        .await
+        .expect("requests are short");
+    let header = |name: &str| {
+        parts
+            .headers
+            .get(name)
+            .map(|it| it.to_str().expect("ASCII").to_owned())
+    };
+    let path = parts.uri.path_and_query().map_or("", |it| it.as_str());
+    let recorded = Recorded {
+        method: parts.method.to_string(),
+        path: path.to_owned(),
+        content_type: header("content-type").into(),
+        authorization: header("authorization").unwrap_or_default(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
+    let mut requests = requests.lock().expect("no test panics holding it");
+    let (status, answer) = &answers[requests.len().min(answers.len() - 1)];
+    requests.push(recorded);
+    (
+        StatusCode::from_u16(*status).expect("a status"),
+        axum::Json(answer.clone()),
+    )
+}
+
+fn fired() -> Value {
+    json!({"message": "call fired", "request_uuid": "request-uuid", "api_id": "97ceeb52"})
+}
+
+fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
+    Dial {
+        from,
+        to,
+        voice_url: "https://e.com/plivo/voice?call=1",
+        status_url: "https://e.com/plivo/status?call=1",
+        ring: Duration::from_secs(25),
+        limit: Duration::from_secs(600),
+    }
+}
+
+fn stream() -> Stream {
+    Stream {
+        url: "wss://e.com/m".to_owned(),
+        token: Secret::new("t"),
+        back: "https://e.com/again?call=1&after=2".to_owned(),
+    }
+}
+
+fn leg() -> Leg {
+    Leg(CALL.to_owned())
+}
+
+fn number(text: &str) -> Number {
+    Number::parse(text).expect("it is a number")
+}

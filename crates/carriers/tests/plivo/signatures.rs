@@ -1,0 +1,200 @@
+use carriers::plivo::signature::{Fields, sign};
+use ports::carrier::Request;
+use ports::{Secret, code};
+use serde_json::Value;
+
+use super::{CALL, NONCE, TOKEN, carrier, oracle, request, signed_post};
+
+#[test]
+fn plivos_own_vectors() {
+    let vectors = oracle("vectors/webhook-signatures.json");
+    let vectors = vectors["plivo"].as_array().expect("a list");
+    let (mut same, mut accepted, mut refused) = (0, 0, 0);
+    for vector in vectors {
+        let text = |name: &str| vector[name].as_str().expect("text");
+        if vector["version"] != "V3" {
+            // Nothing that V2 covers is read.
+            let mut request = request("POST", text("url"), "CallUUID=1", "");
+            request.headers.truncate(1);
+            let older = (
+                "x-plivo-signature-v2".to_owned(),
+                text("signature").to_owned(),
+            );
+            request.headers.push(older);
+            assert!(carrier().webhooks.verify(&request).is_err());
+            refused += 1;
+            continue;
+        }
+        let form = form(vector);
+        let method = text("method");
+        let ours = sign(
+            &Secret::new(text("auth_token")),
+            method,
+            text("url"),
+            &form,
+            text("nonce"),
+        );
+        let matches = text("signature").split(',').any(|it| it == ours);
+        assert_eq!(
+            Value::from(matches),
+            vector["sdk_accepts"],
+            "{}",
+            vector["name"]
+        );
+        same += u32::from(matches);
+        if method == "POST" && text("auth_token") == TOKEN {
+            let mut body = form_urlencoded::Serializer::new(String::new());
+            let body = body.extend_pairs(&form).finish();
+            let request = request("POST", text("url"), &body, text("signature"));
+            assert_eq!(
+                carrier().webhooks.verify(&request).is_ok(),
+                matches,
+                "{vector}"
+            );
+            *(if matches { &mut accepted } else { &mut refused }) += 1;
+        }
+    }
+    println!(
+        "signature vectors: {same} made the same, {accepted} requests accepted, {refused} refused"
+    );
+    assert!(same >= 4 && accepted >= 3 && refused >= 1);
+}
+
+#[test]
+fn any_change_is_noticed() {
+    let url = "https://foo.com/answer/?call=1";
+    let good = || {
+        signed_post(
+            url,
+            &[("CallUUID", CALL), ("CallStatus", "ringing"), ("From", "1")],
+        )
+    };
+    assert!(verify(&good()));
+    let mut refused = 0;
+    let length = good().body.len();
+    for at in 0..length {
+        let mut request = good();
+        request.body[at] = if request.body[at] == b'x' { b'y' } else { b'x' };
+        assert!(!verify(&request), "byte {at}");
+        refused += 1;
+    }
+    for at in 0..url.len() {
+        let mut request = good();
+        request.url.replace_range(at..=at, "~");
+        assert!(!verify(&request), "character {at} of the address");
+        refused += 1;
+    }
+    for header in 1..3 {
+        for at in 0..good().headers[header].1.len() {
+            let mut request = good();
+            request.headers[header].1.replace_range(at..=at, "~");
+            assert!(!verify(&request), "header {header}, character {at}");
+            refused += 1;
+        }
+    }
+    println!("changed requests refused: {refused}");
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_signed_twice() {
+    let url = "https://foo.com/answer/";
+    let twice = signed_post(url, &[("a", "2"), ("a", "1"), ("CallUUID", CALL)]);
+    assert!(verify(&twice));
+    let text = format!("{url}?a1a2CallUUID{CALL}.{NONCE}");
+    let mut once = signed_post(url, &[("a", "1"), ("CallUUID", CALL)]);
+    once.headers[2].1 = twice.headers[2].1.clone();
+    assert!(!verify(&once), "{text}");
+}
+
+#[test]
+fn what_is_not_signed_is_not_believed() {
+    let spoiled: [&dyn Fn(&mut Request); 5] = [
+        &|it| it.headers.clear(),
+        &|it| {
+            it.headers
+                .retain(|(name, _)| name != "x-plivo-signature-v3-nonce")
+        },
+        &|it| {
+            it.headers
+                .retain(|(name, _)| name != "x-plivo-signature-v3")
+        },
+        &|it| it.headers[2].1.clear(),
+        // Then what it says is not covered.
+        &|it| it.method = "GET".to_owned(),
+    ];
+    for spoil in spoiled {
+        let mut request = signed_post("https://foo.com/", &[("CallUUID", CALL)]);
+        assert!(verify(&request));
+        spoil(&mut request);
+        let fault = carrier()
+            .webhooks
+            .verify(&request)
+            .expect_err("it is not proved");
+        assert_eq!(fault.code, code::WEBHOOK_FORGED);
+        assert!(fault.hint.is_some());
+    }
+}
+
+#[test]
+fn the_token_of_the_account_above_is_as_good_and_so_is_the_newer_of_two() {
+    let mut request = signed_post("https://foo.com/", &[("CallUUID", CALL)]);
+    let good = request.headers[2].1.clone();
+    request.headers[2].1 = format!("AAAA, {good}");
+    assert!(verify(&request));
+    request.headers[2].1 = "AAAA".to_owned();
+    request
+        .headers
+        .push(("x-plivo-signature-ma-v3".to_owned(), good));
+    assert!(verify(&request));
+}
+
+#[test]
+fn a_socket_is_proved_whatever_scheme_was_signed() {
+    let seen = "wss://a.example/plivo/media/t0k3n";
+    for signed in ["wss", "https", "http", "ws"] {
+        let url = seen.replacen("wss", signed, 1);
+        let signature = sign(&Secret::new(TOKEN), "GET", &url, &Fields::new(), NONCE);
+        let request = request("GET", seen, "", &signature);
+        assert!(
+            carrier().webhooks.verify_socket(&request).is_ok(),
+            "{signed}"
+        );
+    }
+    let other = sign(
+        &Secret::new(TOKEN),
+        "GET",
+        "wss://b.example/",
+        &Fields::new(),
+        NONCE,
+    );
+    let request = request("GET", seen, "", &other);
+    let fault = carrier()
+        .webhooks
+        .verify_socket(&request)
+        .expect_err("it is another's");
+    assert_eq!(fault.code, code::WEBHOOK_FORGED);
+}
+
+fn form(vector: &Value) -> Fields {
+    let params = vector["params"].as_object().expect("an object");
+    let mut form: Fields = params
+        .iter()
+        .flat_map(|(name, value)| {
+            let values = value
+                .as_array()
+                .cloned()
+                .unwrap_or_else(|| vec![value.clone()]);
+            let text = |it: &Value| it.as_str().expect("text").to_owned();
+            values
+                .iter()
+                .map(|it| (name.clone(), text(it)))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    form.sort();
+    form
+}
+
+fn verify(request: &Request) -> bool {
+    carrier().webhooks.verify(request).is_ok()
+}
