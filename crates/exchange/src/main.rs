@@ -1,10 +1,11 @@
 //! The exchange as a program: a carrier on loopback to point a gateway at, one call into it, or many at once.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exchange::load::{self, LoadPlan, LoadReport, Percentiles};
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::stopwatch::{Clear, Reply};
-use exchange::{Answer, Exchange, Happening, Outcome, Status, mischief, wav};
+use exchange::{Answer, CARRIERS, Exchange, Happening, Outcome, Status, mischief, wav};
 use serde::Serialize;
 use std::error::Error;
 use std::io::Write;
@@ -36,19 +37,14 @@ enum Command {
 
 #[derive(Args)]
 struct Line {
-    /// The account's id.
-    #[arg(
-        long,
-        env = "EXCHANGE_ACCOUNT",
-        default_value = "AC00000000000000000000000000000000"
-    )]
+    /// Which carrier to play.
+    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(CARRIERS))]
+    carrier: String,
+    /// The account's id, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_ACCOUNT", default_value = "")]
     account: String,
-    /// The account's token.
-    #[arg(
-        long,
-        env = "EXCHANGE_TOKEN",
-        default_value = "12345678901234567890123456789012"
-    )]
+    /// The account's token or API key, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_TOKEN", default_value = "")]
     token: String,
     /// Where to listen; 0 is a free port.
     #[arg(long, default_value = "127.0.0.1:4010")]
@@ -119,6 +115,9 @@ struct CallIn {
 
 #[derive(Args)]
 struct Load {
+    /// Which carrier to play.
+    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(load::CARRIERS))]
+    carrier: String,
     /// Where the gateway is.
     #[arg(long, default_value = "http://127.0.0.1:8787")]
     gateway: String,
@@ -290,6 +289,7 @@ async fn load(load: Load, json: bool) -> Result<ExitCode, Box<dyn Error>> {
 
 fn described(line: &Line) -> exchange::Builder {
     let mut builder = Exchange::builder()
+        .carrier(&line.carrier)
         .listen(&line.listen)
         .account(&line.account, &line.token)
         .status_url(&line.status_url);

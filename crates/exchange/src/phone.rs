@@ -29,6 +29,43 @@ pub enum Pickup {
     Unreachable,
 }
 
+/// What came of ringing a phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rung {
+    Answered,
+    Busy,
+    Rejected,
+    Unanswered,
+    Unreachable,
+}
+
+impl Pickup {
+    /// Whether the phone rings at all.
+    pub(crate) fn rings(self) -> bool {
+        match self {
+            Self::Answer(_) | Self::NoAnswer | Self::Reject(_) => true,
+            Self::Busy | Self::Unreachable => false,
+        }
+    }
+
+    /// Rings the phone until somebody picks up, or for as long as the carrier lets it ring.
+    pub(crate) async fn ring(self, longest: Duration) -> Rung {
+        let (after, then) = match self {
+            Self::Unreachable => return Rung::Unreachable,
+            Self::Busy => return Rung::Busy,
+            Self::NoAnswer => (longest, Rung::Unanswered),
+            Self::Answer(after) => (after, Rung::Answered),
+            Self::Reject(after) => (after, Rung::Rejected),
+        };
+        tokio::time::sleep(after.min(longest)).await;
+        if after < longest {
+            then
+        } else {
+            Rung::Unanswered
+        }
+    }
+}
+
 /// One step of a person's script. After the last step the person stays on the line and listens.
 #[derive(Clone, Debug)]
 pub enum Step {
