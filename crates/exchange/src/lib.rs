@@ -33,6 +33,7 @@ mod ledger;
 mod line;
 pub mod load;
 pub mod mischief;
+mod narrow;
 mod office;
 pub mod phone;
 mod socket;
@@ -74,6 +75,7 @@ macro_rules! carriers {
 }
 
 carriers! {
+    telnyx,
     twilio,
 }
 
@@ -258,13 +260,14 @@ impl Builder {
         self
     }
 
-    /// A number of the account, and where calls to it ask for instructions.
+    /// A number of the account, and where calls to it ask for instructions; for carriers that push events, where all
+    /// events of the number's calls go.
     pub fn number(mut self, number: &str, voice_url: &str) -> Self {
         self.numbers.push((number.to_owned(), voice_url.to_owned()));
         self
     }
 
-    /// Where the end of inbound calls is told.
+    /// Where the end of inbound calls is told, by carriers that tell it elsewhere than their instructions are.
     pub fn status_url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.status_url);
         self

@@ -21,6 +21,8 @@ pub(crate) struct Line {
 pub(crate) struct Tick {
     /// What the person said in the 20 ms before the tick.
     pub(crate) sound: Frame,
+    /// What they hear in the 20 ms after it.
+    pub(crate) played: Frame,
     /// The key they pressed or the hang-up, if any.
     pub(crate) deed: Deed,
     /// The names of the marks up to which everything has been played.
@@ -66,6 +68,7 @@ impl Line {
         }
         Tick {
             sound: spoke.sound,
+            played: agent,
             deed: spoke.deed,
             marks,
         }

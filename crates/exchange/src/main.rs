@@ -64,7 +64,7 @@ struct Line {
 struct Serve {
     #[command(flatten)]
     line: Line,
-    /// NUMBER=VOICE_URL: a number of the account.
+    /// NUMBER=VOICE_URL: a number of the account, and where it asks for instructions or tells its events.
     #[arg(long, value_parser = pair)]
     number: Vec<(String, String)>,
     /// NUMBER=PLAN: busy, no-answer, reject, unreachable, listen, or WAV files with commas between them, each said
@@ -106,9 +106,9 @@ struct CallIn {
     /// Which of the account's numbers is called.
     #[arg(long, default_value = "+15550001111")]
     to: String,
-    /// Where that number asks for instructions.
-    #[arg(long, default_value = "http://127.0.0.1:8787/twilio/voice")]
-    voice_url: String,
+    /// Where that number asks for instructions, or tells its events; http://127.0.0.1:8787/CARRIER/voice by default.
+    #[arg(long)]
+    voice_url: Option<String>,
     /// What the caller says, one WAV file a turn.
     wavs: Vec<PathBuf>,
 }
@@ -228,8 +228,11 @@ async fn serve(serve: Serve, json: bool) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn call(call: CallIn, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let voice_url = call
+        .voice_url
+        .unwrap_or_else(|| format!("http://127.0.0.1:8787/{}/voice", call.line.carrier));
     let exchange = described(&call.line)
-        .number(&call.to, &call.voice_url)
+        .number(&call.to, &voice_url)
         .start()
         .await?;
     let script = turns(&call.wavs)?;
