@@ -103,7 +103,7 @@ pub struct Request {
     pub path: String,
     /// The query, decoded.
     pub query: Vec<(String, String)>,
-    /// The form, decoded.
+    /// The form, decoded; of a JSON object its members, texts as they are and anything else as JSON.
     pub form: Vec<(String, String)>,
     /// The status it was answered with.
     pub status: u16,
@@ -116,11 +116,12 @@ pub struct Request {
 pub struct Delivery {
     /// The call it is about.
     pub call: String,
-    /// What for: `voice`, `action`, `stream`, or a status event (`initiated`, `ringing`, `answered`, `completed`).
+    /// What for, in the carrier's words: for Twilio `voice`, `action`, `stream`, or a status event (`initiated`, `ringing`,
+    /// `answered`, `completed`).
     pub event: String,
     /// The URL as signed.
     pub url: String,
-    /// The form as sent.
+    /// The form as sent; of an event in JSON what it says of itself and of the call, as in [`Request::form`].
     pub params: Vec<(String, String)>,
     /// The signature as sent.
     pub signature: String,
@@ -155,7 +156,7 @@ pub enum Answer {
 /// What the carrier's debugger would show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The carrier's number for it.
+    /// The carrier's number for it; 0 when it has none.
     pub code: u32,
     /// The call.
     pub call: String,

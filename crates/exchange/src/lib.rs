@@ -25,15 +25,19 @@
 //! # }
 //! ```
 
+mod call;
+mod courier;
 pub mod ear;
 pub mod g711;
 mod ledger;
 mod line;
 pub mod load;
 pub mod mischief;
+mod narrow;
+mod office;
 pub mod phone;
+mod socket;
 pub mod stopwatch;
-mod twilio;
 pub mod wav;
 mod wire;
 
@@ -41,10 +45,12 @@ pub use ledger::{
     Answer, Delivery, Direction, EndedBy, Happening, Kind, Mark, Outcome, Request, Returned,
     Status, Warning,
 };
+pub use office::Trouble;
 pub use phone::Missed;
-pub use twilio::Trouble;
 
+use axum::Router;
 use mischief::Mischief;
+use office::{Account, Anyone, Number, Office, Setup, Tunnel, fresh};
 use phone::{PhonePlan, Step};
 use std::collections::HashMap;
 use std::io;
@@ -54,15 +60,52 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
-use twilio::twiml::{Method, Onward};
-use twilio::{
-    Account, Anyone, Call, Callback, Carrier, Fetch, Instructions, Number, Tunnel, fresh, life,
-    rest,
-};
+
+/// Declares the folder of each carrier and puts its entry on the list.
+macro_rules! carriers {
+    ($($name:ident,)*) => {
+        $(mod $name;)*
+
+        /// Every carrier that is played, in the order of their names.
+        const LIST: &[Entry] = &[$($name::ENTRY,)*];
+
+        /// The names of the carriers that are played, as configurations name them.
+        pub const CARRIERS: &[&str] = &[$($name::ENTRY.name,)*];
+    };
+}
+
+carriers! {
+    telnyx,
+    twilio,
+}
+
+/// A carrier that can be played.
+struct Entry {
+    name: &'static str,
+    /// The account's id and secret when nobody says otherwise.
+    account: &'static str,
+    secret: &'static str,
+    open: fn(Account, Office) -> Arc<dyn Played>,
+}
+
+/// A carrier as it is played.
+trait Played: Send + Sync {
+    fn office(&self) -> &Office;
+
+    /// What a gateway's configuration must say to use it, when its REST API is at `api`.
+    fn configuration(&self, api: &str) -> String;
+
+    /// Its REST API.
+    fn router(self: Arc<Self>) -> Router;
+
+    /// Somebody calls one of the account's numbers; the call's id, if there is such a number and room for a call.
+    fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String>;
+}
 
 /// A running exchange. Dropping it ends its calls and closes its sockets.
 pub struct Exchange {
-    carrier: Arc<Carrier>,
+    name: &'static str,
+    carrier: Arc<dyn Played>,
     address: SocketAddr,
     server: JoinHandle<()>,
 }
@@ -71,12 +114,12 @@ pub struct Exchange {
 #[derive(Default)]
 pub struct Builder {
     listen: String,
-    account: String,
-    token: String,
+    carrier: String,
+    account: Account,
     numbers: Vec<(String, String)>,
     status_url: String,
     phones: HashMap<String, PhonePlan>,
-    anyone: Vec<PhonePlan>,
+    anyone: Option<PhonePlan>,
     tunnels: Vec<(String, String)>,
     mischief: Mischief,
 }
@@ -102,6 +145,7 @@ impl Exchange {
     pub fn builder() -> Builder {
         Builder {
             listen: "127.0.0.1:0".to_owned(),
+            carrier: DEFAULT.to_owned(),
             ..Builder::default()
         }
     }
@@ -113,17 +157,12 @@ impl Exchange {
 
     /// The carrier it plays, as configurations name it.
     pub fn carrier(&self) -> &'static str {
-        twilio::NAME
+        self.name
     }
 
     /// What a gateway's configuration must say to use this exchange as its carrier: a TOML table.
     pub fn configuration(&self) -> String {
-        let Account { sid, token } = &self.carrier.account;
-        let api = self.base_url();
-        format!(
-            "[carriers.{}]\naccount_sid = \"{sid}\"\nauth_token = \"{token}\"\napi_url = \"{api}\"\n",
-            twilio::NAME
-        )
+        self.carrier.configuration(&self.base_url())
     }
 
     /// Somebody calls one of the account's numbers and then follows `script`. The call's id; its outcome is to be had
@@ -137,87 +176,64 @@ impl Exchange {
         to: &str,
         script: impl Into<Vec<Step>>,
     ) -> Result<String, NoSuchNumber> {
-        let refused = || NoSuchNumber(to.to_owned());
-        let number = self.carrier.number(to).ok_or_else(refused)?;
-        let callback = Callback {
-            url: number.status_url,
-            method: "POST".to_owned(),
-            events: vec!["completed".to_owned()],
-        };
-        let (call, commands) = Call::new(Direction::Inbound, (from, to), number.sid, callback);
-        self.carrier
-            .enter(Arc::clone(&call))
-            .map_err(|_| refused())?;
-        let sid = call.sid.clone();
-        let instructions = Instructions::Fetch(Fetch {
-            url: number.voice_url,
-            method: Method::Post,
-            fallback: Onward::NextVerb,
-            event: "voice",
-            extra: Vec::new(),
-        });
-        let order = life::Order {
-            instructions,
-            timeout: LONGEST_RING,
-            time_limit: LONGEST_CALL,
-        };
-        let carrier = Arc::clone(&self.carrier);
-        self.carrier
-            .spawn(life::inbound(carrier, call, commands, script.into(), order));
-        Ok(sid)
+        Arc::clone(&self.carrier)
+            .call_in(from, to, script.into())
+            .ok_or_else(|| NoSuchNumber(to.to_owned()))
     }
 
     /// The outcome of one call, once it is over and its last callback has been delivered. For an id that is not a
     /// call's this never returns: bound it.
     pub async fn call(&self, sid: &str) -> Arc<Outcome> {
-        self.carrier.ledger.outcome(sid).await
+        self.carrier.office().ledger.outcome(sid).await
     }
 
     /// The next outcome that this method has not given out yet, of any call, in the order in which they ended.
     pub async fn next_outcome(&self) -> Arc<Outcome> {
-        self.carrier.ledger.next_outcome().await
+        self.carrier.office().ledger.next_outcome().await
     }
 
     /// The requests to the REST API so far, also the refused ones, the oldest first.
     pub fn requests(&self) -> Vec<Request> {
-        self.carrier.ledger.requests()
+        self.carrier.office().ledger.requests()
     }
 
     /// The webhooks sent so far, with what came back, the oldest first.
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.carrier.ledger.deliveries()
+        self.carrier.office().ledger.deliveries()
     }
 
     /// What the carrier's debugger would show so far, the oldest first.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.carrier.ledger.warnings()
+        self.carrier.office().ledger.warnings()
     }
 
     /// What happens from now on. A watcher who falls 1024 happenings behind misses the oldest.
     pub fn watch(&self) -> broadcast::Receiver<Happening> {
-        self.carrier.ledger.watch()
+        self.carrier.office().ledger.watch()
     }
 
     /// What goes wrong with calls that begin from now on.
     pub fn set_mischief(&self, mischief: Mischief) {
-        self.carrier.set_mischief(mischief);
+        self.carrier.office().set_mischief(mischief);
     }
 
     /// Trouble for one more request to the REST API; several are served in the order given.
     pub fn trouble(&self, trouble: Trouble) {
-        self.carrier.trouble(trouble);
+        self.carrier.office().trouble(trouble);
     }
 
     /// Points a number, new or known, at a voice webhook and a status callback.
     pub fn set_number(&self, number: &str, voice_url: &str, status_url: &str) {
-        self.carrier.set_number(number, voice_url, status_url);
+        self.carrier
+            .office()
+            .set_number(number, voice_url, status_url);
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.server.abort();
-        self.carrier.stop();
+        self.carrier.office().stop();
     }
 }
 
@@ -228,19 +244,30 @@ impl Builder {
         self
     }
 
-    /// The account's id (`AC` and 32 hexadecimal digits) and its secret token.
-    pub fn account(mut self, sid: &str, token: &str) -> Self {
-        (self.account, self.token) = (sid.to_owned(), token.to_owned());
+    /// Which carrier to play, one of [`CARRIERS`]; Twilio when nothing is said.
+    pub fn carrier(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.carrier);
         self
     }
 
-    /// A number of the account, and where calls to it ask for instructions.
+    /// The account's id and its secret, as the carrier has them: Twilio's account (`AC` and 32 hexadecimal digits) and
+    /// token, Telnyx's connection and API key. Every carrier has its own for what is empty.
+    pub fn account(mut self, id: &str, secret: &str) -> Self {
+        self.account = Account {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        };
+        self
+    }
+
+    /// A number of the account, and where calls to it ask for instructions; for carriers that push events, where all
+    /// events of the number's calls go.
     pub fn number(mut self, number: &str, voice_url: &str) -> Self {
         self.numbers.push((number.to_owned(), voice_url.to_owned()));
         self
     }
 
-    /// Where the end of inbound calls is told.
+    /// Where the end of inbound calls is told, by carriers that tell it elsewhere than their instructions are.
     pub fn status_url(mut self, url: &str) -> Self {
         url.clone_into(&mut self.status_url);
         self
@@ -254,7 +281,7 @@ impl Builder {
 
     /// What every other phone does. Without this, other numbers are unreachable.
     pub fn anyone(mut self, plan: PhonePlan) -> Self {
-        self.anyone = vec![plan];
+        self.anyone = Some(plan);
         self
     }
 
@@ -275,62 +302,64 @@ impl Builder {
     /// Starts it, on the current tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When the address cannot be listened on, or no carrier of that name is played.
     pub async fn start(self) -> io::Result<Exchange> {
         // A provider may be installed already; either will do, since the exchange speaks no TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let entry = LIST.iter().find(|entry| entry.name == self.carrier);
+        let entry = entry.ok_or_else(|| self.no_such_carrier())?;
+        let or = |said: &str, other: &str| if said.is_empty() { other } else { said }.to_owned();
+        let account = Account {
+            id: or(&self.account.id, entry.account),
+            secret: or(&self.account.secret, entry.secret),
+        };
         let listener = TcpListener::bind(&self.listen).await?;
         let address = listener.local_addr()?;
-        let status_url = self.status_url;
-        let numbers = self
-            .numbers
-            .into_iter()
-            .map(|(number, voice_url)| {
-                (
-                    number,
-                    Number {
-                        sid: fresh("PN"),
-                        voice_url,
-                        status_url: status_url.clone(),
-                    },
-                )
-            })
-            .collect();
-        let anyone = self
-            .anyone
-            .into_iter()
-            .next()
-            .map_or(Anyone::Unreachable, Anyone::Follows);
-        let tunnels = self
-            .tunnels
-            .into_iter()
-            .map(|(public, local)| Tunnel { public, local })
-            .collect();
-        let account = Account {
-            sid: self.account,
-            token: self.token,
-        };
-        let carrier = Carrier::new(
-            account,
-            numbers,
-            (self.phones, anyone),
-            tunnels,
-            self.mischief,
-        )
-        .map_err(io::Error::other)?;
-        let carrier = Arc::new(carrier);
-        let router = rest::router(Arc::clone(&carrier));
+        let office = Office::new(self.into_setup()).map_err(io::Error::other)?;
+        let carrier = (entry.open)(account, office);
+        let router = Arc::clone(&carrier).router();
         let server = tokio::spawn(async move {
             // Serving ends only when the exchange is dropped.
             let _ = axum::serve(listener, router).await;
         });
         Ok(Exchange {
+            name: entry.name,
             carrier,
             address,
             server,
         })
     }
+
+    fn no_such_carrier(&self) -> io::Error {
+        let text = format!(
+            "{:?} is not a carrier played here: {CARRIERS:?}",
+            self.carrier
+        );
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    }
+
+    fn into_setup(self) -> Setup {
+        let status_url = self.status_url;
+        let entered = |(number, voice_url)| {
+            let entry = Number {
+                id: fresh(""),
+                voice_url,
+                status_url: status_url.clone(),
+            };
+            (number, entry)
+        };
+        let dug = |(public, local)| Tunnel { public, local };
+        Setup {
+            numbers: self.numbers.into_iter().map(entered).collect(),
+            phones: self.phones,
+            anyone: self.anyone.map_or(Anyone::Unreachable, Anyone::Follows),
+            tunnels: self.tunnels.into_iter().map(dug).collect(),
+            mischief: self.mischief,
+        }
+    }
 }
 
+/// The carrier that is played when nothing is said.
+const DEFAULT: &str = "twilio";
 const LONGEST_RING: Duration = Duration::from_secs(60);
 const LONGEST_CALL: Duration = Duration::from_secs(14_400);

@@ -1,7 +1,6 @@
 //! The line of one answered call: the person at one end, the carrier's playout buffer at the other, the ear on both.
 
 use crate::ear::{Ear, FRAME, FRAME_TIME, Frame, Noted, Span, time};
-use crate::g711::Law;
 use crate::phone::{Deed, Missed, Person};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +21,8 @@ pub(crate) struct Line {
 pub(crate) struct Tick {
     /// What the person said in the 20 ms before the tick.
     pub(crate) sound: Frame,
+    /// What they hear in the 20 ms after it.
+    pub(crate) played: Frame,
     /// The key they pressed or the hang-up, if any.
     pub(crate) deed: Deed,
     /// The names of the marks up to which everything has been played.
@@ -32,7 +33,7 @@ impl Line {
     /// A line that has just been answered. Its first tick is due 20 ms later, as [`Line::next_tick`] says.
     pub(crate) fn new(person: Person, answered: Instant) -> Self {
         Self {
-            playout: Playout::new(Law::Mu),
+            playout: Playout::new(),
             person,
             heard: [0; FRAME],
             ear: Ear::default(),
@@ -67,14 +68,15 @@ impl Line {
         }
         Tick {
             sound: spoke.sound,
+            played: agent,
             deed: spoke.deed,
             marks,
         }
     }
 
     /// Sound from the far end, to be played after all that came before it.
-    pub(crate) fn play(&mut self, codes: Vec<u8>) -> Fit {
-        self.playout.play(codes)
+    pub(crate) fn play(&mut self, sound: Vec<i16>) -> Fit {
+        self.playout.play(sound)
     }
 
     /// A mark from the far end. True when there is nothing to wait for and it goes back at once.
@@ -89,8 +91,8 @@ impl Line {
     }
 
     /// A new stream begins: nothing of the one before is left to play.
-    pub(crate) fn restart(&mut self, law: Law) {
-        self.playout = Playout::new(law);
+    pub(crate) fn restart(&mut self) {
+        self.playout = Playout::new();
     }
 
     /// The time on the ear's clock: the real one, kept between the last tick and the next, so that a late exchange does not
@@ -131,7 +133,6 @@ pub(crate) enum Marked {
 
 /// The carrier's buffer: sound and marks in order, played at real time.
 struct Playout {
-    law: Law,
     queue: VecDeque<Entry>,
     samples: usize,
     marks: usize,
@@ -140,14 +141,13 @@ struct Playout {
 }
 
 enum Entry {
-    Sound { codes: Vec<u8>, at: usize },
+    Sound { sound: Vec<i16>, at: usize },
     Mark(String),
 }
 
 impl Playout {
-    fn new(law: Law) -> Self {
+    fn new() -> Self {
         Self {
-            law,
             queue: VecDeque::new(),
             samples: 0,
             marks: 0,
@@ -156,13 +156,13 @@ impl Playout {
         }
     }
 
-    fn play(&mut self, codes: Vec<u8>) -> Fit {
-        if self.samples + codes.len() > MOST_SAMPLES {
+    fn play(&mut self, sound: Vec<i16>) -> Fit {
+        if self.samples + sound.len() > MOST_SAMPLES {
             return Fit::Overflows;
         }
-        if !codes.is_empty() {
-            self.samples += codes.len();
-            self.queue.push_back(Entry::Sound { codes, at: 0 });
+        if !sound.is_empty() {
+            self.samples += sound.len();
+            self.queue.push_back(Entry::Sound { sound, at: 0 });
         }
         Fit::Fits
     }
@@ -206,17 +206,13 @@ impl Playout {
                     self.queue.pop_front();
                 }
                 Entry::Sound { .. } if filled == FRAME => break,
-                Entry::Sound { codes, at } => {
-                    let count = (codes.len() - *at).min(FRAME - filled);
-                    for (sample, code) in
-                        frame[filled..filled + count].iter_mut().zip(&codes[*at..])
-                    {
-                        *sample = self.law.decode(*code);
-                    }
+                Entry::Sound { sound, at } => {
+                    let count = (sound.len() - *at).min(FRAME - filled);
+                    frame[filled..filled + count].copy_from_slice(&sound[*at..*at + count]);
                     filled += count;
                     *at += count;
                     self.samples -= count;
-                    if *at == codes.len() {
+                    if *at == sound.len() {
                         self.queue.pop_front();
                     }
                 }
@@ -241,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_mark_comes_back_when_all_before_it_has_been_played() {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new();
         assert_eq!(playout.mark("first".into()), Marked::AtOnce("first".into()));
         assert_eq!(playout.play(vec![0; 240]), Fit::Fits);
         assert_eq!(playout.mark("end".into()), Marked::Waits);
@@ -253,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_clear_returns_every_waiting_mark_and_drops_the_sound() {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new();
         playout.play(vec![0; 200]);
         playout.mark("a".into());
         playout.play(vec![0; 200]);
@@ -267,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_buffer_is_bounded() {
-        let mut playout = Playout::new(Law::Mu);
+        let mut playout = Playout::new();
         assert_eq!(playout.play(vec![0; MOST_SAMPLES]), Fit::Fits);
         assert_eq!(playout.play(vec![0; 1]), Fit::Overflows);
         for index in 0..MOST_MARKS {

@@ -7,6 +7,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// The carriers that are played under load, as configurations name them.
+pub const CARRIERS: &[&str] = &["twilio"];
+
 /// What to do to a gateway.
 #[derive(Clone, Debug)]
 pub struct LoadPlan {

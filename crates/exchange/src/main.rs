@@ -1,10 +1,11 @@
 //! The exchange as a program: a carrier on loopback to point a gateway at, one call into it, or many at once.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exchange::load::{self, LoadPlan, LoadReport, Percentiles};
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::stopwatch::{Clear, Reply};
-use exchange::{Answer, Exchange, Happening, Outcome, Status, mischief, wav};
+use exchange::{Answer, CARRIERS, Exchange, Happening, Outcome, Status, mischief, wav};
 use serde::Serialize;
 use std::error::Error;
 use std::io::Write;
@@ -36,19 +37,14 @@ enum Command {
 
 #[derive(Args)]
 struct Line {
-    /// The account's id.
-    #[arg(
-        long,
-        env = "EXCHANGE_ACCOUNT",
-        default_value = "AC00000000000000000000000000000000"
-    )]
+    /// Which carrier to play.
+    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(CARRIERS))]
+    carrier: String,
+    /// The account's id, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_ACCOUNT", default_value = "")]
     account: String,
-    /// The account's token.
-    #[arg(
-        long,
-        env = "EXCHANGE_TOKEN",
-        default_value = "12345678901234567890123456789012"
-    )]
+    /// The account's token or API key, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_TOKEN", default_value = "")]
     token: String,
     /// Where to listen; 0 is a free port.
     #[arg(long, default_value = "127.0.0.1:4010")]
@@ -68,7 +64,7 @@ struct Line {
 struct Serve {
     #[command(flatten)]
     line: Line,
-    /// NUMBER=VOICE_URL: a number of the account.
+    /// NUMBER=VOICE_URL: a number of the account, and where it asks for instructions or tells its events.
     #[arg(long, value_parser = pair)]
     number: Vec<(String, String)>,
     /// NUMBER=PLAN: busy, no-answer, reject, unreachable, listen, or WAV files with commas between them, each said
@@ -110,15 +106,18 @@ struct CallIn {
     /// Which of the account's numbers is called.
     #[arg(long, default_value = "+15550001111")]
     to: String,
-    /// Where that number asks for instructions.
-    #[arg(long, default_value = "http://127.0.0.1:8787/twilio/voice")]
-    voice_url: String,
+    /// Where that number asks for instructions, or tells its events; http://127.0.0.1:8787/CARRIER/voice by default.
+    #[arg(long)]
+    voice_url: Option<String>,
     /// What the caller says, one WAV file a turn.
     wavs: Vec<PathBuf>,
 }
 
 #[derive(Args)]
 struct Load {
+    /// Which carrier to play.
+    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(load::CARRIERS))]
+    carrier: String,
     /// Where the gateway is.
     #[arg(long, default_value = "http://127.0.0.1:8787")]
     gateway: String,
@@ -229,8 +228,11 @@ async fn serve(serve: Serve, json: bool) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn call(call: CallIn, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let voice_url = call
+        .voice_url
+        .unwrap_or_else(|| format!("http://127.0.0.1:8787/{}/voice", call.line.carrier));
     let exchange = described(&call.line)
-        .number(&call.to, &call.voice_url)
+        .number(&call.to, &voice_url)
         .start()
         .await?;
     let script = turns(&call.wavs)?;
@@ -290,6 +292,7 @@ async fn load(load: Load, json: bool) -> Result<ExitCode, Box<dyn Error>> {
 
 fn described(line: &Line) -> exchange::Builder {
     let mut builder = Exchange::builder()
+        .carrier(&line.carrier)
         .listen(&line.listen)
         .account(&line.account, &line.token)
         .status_url(&line.status_url);

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What goes wrong with the calls placed or received from now on. The default is an honest, quick carrier.
 #[derive(Clone, Debug, Default)]
 pub struct Mischief {
-    /// With status callbacks.
+    /// With status callbacks, and with the events of carriers that push them.
     pub callbacks: Callbacks,
     /// With the media socket.
     pub socket: Socket,
@@ -14,15 +14,15 @@ pub struct Mischief {
 /// What goes wrong with status callbacks.
 #[derive(Clone, Debug, Default)]
 pub struct Callbacks {
-    /// Each is delivered this many times more, with the same idempotency token.
+    /// Each is delivered this many times more, with the same idempotency token or id.
     pub duplicates: u32,
     /// In which order they are delivered.
     pub order: Order,
     /// How long each is held back.
     pub delay: Duration,
-    /// The events that never arrive: `initiated`, `ringing`, `answered`, `completed`.
+    /// The events that never arrive, in the carrier's words: for Twilio `initiated`, `ringing`, `answered`, `completed`.
     pub lost: Vec<String>,
-    /// Before each, this many `completed` callbacks with a signature that is not ours.
+    /// Before each, this many that tell of the call's end, with a signature that is not ours.
     pub forged: u32,
 }
 
@@ -133,7 +133,8 @@ pub enum Chunks {
     Doubled,
 }
 
-/// What `start` says the sound is. A-law at 8 kHz is spoken truly; anything else is only claimed.
+/// What `start` says the sound is, by Twilio's names; other carriers say it by theirs. A-law at 8 kHz is spoken truly;
+/// anything else is only claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
     /// As `audio/x-mulaw`.

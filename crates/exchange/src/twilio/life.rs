@@ -1,13 +1,14 @@
 //! A call's life: from queued to its last callback, and what its instructions do in between.
 
 use super::twiml::{self, Method, Onward, Reason, Verb};
-use super::webhook::{self, Courier, Webhook};
-use super::{Call, Carrier, Command, Fetch, Instructions, fresh};
-use crate::ledger::{EndedBy, Happening, Kind, Mark, Outcome, Status};
+use super::webhook::{self, StatusCourier, Webhook};
+use super::{Call, Carrier, Command, Fetch, Instructions};
+use crate::call::Recorded;
+use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
 use crate::line::{Line, Tick};
 use crate::mischief::Socket;
-use crate::phone::{Deed, Person, PhonePlan, Pickup, Step};
-use crate::stopwatch;
+use crate::office::fresh;
+use crate::phone::{Deed, Person, PhonePlan, Rung, Step};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -29,11 +30,6 @@ struct End {
     recorded: Recorded,
 }
 
-enum Recorded {
-    Nothing,
-    Conversation(Box<Conversation>),
-}
-
 /// Lives an outbound call from queued to its outcome.
 pub(crate) async fn outbound(
     carrier: Arc<Carrier>,
@@ -42,17 +38,17 @@ pub(crate) async fn outbound(
     plan: PhonePlan,
     order: Order,
 ) {
-    let mischief = carrier.mischief();
+    let mischief = carrier.office.mischief();
     let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
-    progress.to(Status::Initiated).await;
+    progress.to(Status::Initiated);
     let end = match ring(&mut progress, &mut commands, &plan, order.timeout).await {
-        Rung::Over(status, by) => End {
+        Err((status, by)) => End {
             status,
             by,
-            recorded: Recorded::Nothing,
+            recorded: Recorded::default(),
         },
-        Rung::Answered => {
-            progress.to(Status::InProgress).await;
+        Ok(()) => {
+            progress.to(Status::InProgress);
             let person = Person::new(plan.script);
             let mut conversation =
                 Conversation::new(&carrier, &call, commands, person, mischief.socket);
@@ -61,7 +57,7 @@ pub(crate) async fn outbound(
             End {
                 status: Status::Completed,
                 by,
-                recorded: Recorded::Conversation(Box::new(conversation)),
+                recorded: conversation.recorded(),
             }
         }
     };
@@ -77,7 +73,7 @@ pub(crate) async fn inbound(
     script: Vec<Step>,
     order: Order,
 ) {
-    let mischief = carrier.mischief();
+    let mischief = carrier.office.mischief();
     let mut progress = Progress::new(&carrier, &call, mischief.callbacks);
     let loaded = load(&carrier, &call, order.instructions, "").await;
     let end = match loaded {
@@ -93,11 +89,11 @@ pub(crate) async fn inbound(
             End {
                 status,
                 by: EndedBy::Rejected,
-                recorded: Recorded::Nothing,
+                recorded: Recorded::default(),
             }
         }
         loaded => {
-            progress.to(Status::InProgress).await;
+            progress.to(Status::InProgress);
             let person = Person::new(script);
             let mut conversation =
                 Conversation::new(&carrier, &call, commands, person, mischief.socket);
@@ -106,87 +102,61 @@ pub(crate) async fn inbound(
             End {
                 status: Status::Completed,
                 by,
-                recorded: Recorded::Conversation(Box::new(conversation)),
+                recorded: conversation.recorded(),
             }
         }
     };
     finish(&carrier, &call, progress, end).await;
 }
 
-enum Rung {
-    Answered,
-    Over(Status, EndedBy),
-}
-
+/// Rings the phone; when it is not answered, how the call ends.
 async fn ring(
     progress: &mut Progress,
     commands: &mut mpsc::Receiver<Command>,
     plan: &PhonePlan,
     timeout: Duration,
-) -> Rung {
-    let (ringing, then) = match plan.pickup {
-        Pickup::Unreachable => return Rung::Over(Status::Failed, EndedBy::Phone),
-        Pickup::Busy => return Rung::Over(Status::Busy, EndedBy::Phone),
-        Pickup::Answer(after) => (after, Rung::Answered),
-        Pickup::Reject(after) => (after, Rung::Over(Status::Busy, EndedBy::Phone)),
-        Pickup::NoAnswer => (Duration::MAX, Rung::Answered),
-    };
-    progress.to(Status::Ringing).await;
-    let unanswered = sleep(timeout);
-    tokio::pin!(unanswered);
-    let picked_up = sleep(ringing.min(FOREVER));
-    tokio::pin!(picked_up);
+) -> Result<(), (Status, EndedBy)> {
+    if plan.pickup.rings() {
+        progress.to(Status::Ringing);
+    }
+    let ringing = plan.pickup.ring(timeout);
+    tokio::pin!(ringing);
     loop {
         tokio::select! {
-            () = &mut unanswered => return Rung::Over(Status::NoAnswer, EndedBy::Phone),
-            () = &mut picked_up => return then,
+            rung = &mut ringing => return match rung {
+                Rung::Answered => Ok(()),
+                Rung::Busy | Rung::Rejected => Err((Status::Busy, EndedBy::Phone)),
+                Rung::Unanswered => Err((Status::NoAnswer, EndedBy::Phone)),
+                Rung::Unreachable => Err((Status::Failed, EndedBy::Phone)),
+            },
             command = commands.recv() => match command {
-                Some(Command::Complete | Command::Cancel) => return Rung::Over(Status::Canceled, EndedBy::Api),
+                Some(Command::Complete | Command::Cancel) => return Err((Status::Canceled, EndedBy::Api)),
                 // The REST room refuses redirects before the answer, and a time limit counts from it.
                 Some(Command::Redirect(_) | Command::TimeLimit(_)) => {}
-                None => return Rung::Over(Status::Canceled, EndedBy::Exchange),
+                None => return Err((Status::Canceled, EndedBy::Exchange)),
             },
         }
     }
 }
 
 async fn finish(carrier: &Arc<Carrier>, call: &Arc<Call>, mut progress: Progress, end: End) {
-    let (talked, marks, (ear, missed)) = match end.recorded {
-        Recorded::Nothing => (Duration::ZERO, Vec::new(), Default::default()),
-        Recorded::Conversation(conversation) => {
-            let talked = conversation.line.clock();
-            (talked, conversation.marks, conversation.line.into_parts())
-        }
-    };
-    call.change(&carrier.ledger, end.status, talked);
-    progress.tell().await;
+    let ledger = &carrier.office.ledger;
+    call.change(ledger, end.status, end.recorded.talked);
+    progress.tell();
     progress.courier.finish().await;
-    carrier.ledger.ended(Outcome {
-        call: call.sid.clone(),
-        direction: call.direction,
-        from: call.from.clone(),
-        to: call.to.clone(),
-        status: end.status,
-        ended_by: end.by,
-        talked,
-        report: stopwatch::measure(&ear),
-        marks,
-        missed,
-        warnings: carrier.ledger.warnings_of(&call.sid),
-        ear,
-    });
+    call.close(ledger, end.by, end.recorded);
 }
 
 /// The call's status and the callbacks that tell it.
 struct Progress {
     carrier: Arc<Carrier>,
     call: Arc<Call>,
-    courier: Courier,
+    courier: StatusCourier,
 }
 
 impl Progress {
     fn new(carrier: &Arc<Carrier>, call: &Arc<Call>, mischief: crate::mischief::Callbacks) -> Self {
-        let courier = Courier::new(Arc::clone(carrier), Arc::clone(call), mischief);
+        let courier = StatusCourier::new(Arc::clone(carrier), Arc::clone(call), mischief);
         Self {
             carrier: Arc::clone(carrier),
             call: Arc::clone(call),
@@ -194,14 +164,14 @@ impl Progress {
         }
     }
 
-    async fn to(&mut self, status: Status) {
+    fn to(&mut self, status: Status) {
         self.call
-            .change(&self.carrier.ledger, status, Duration::ZERO);
-        self.tell().await;
+            .change(&self.carrier.office.ledger, status, Duration::ZERO);
+        self.tell();
     }
 
-    async fn tell(&mut self) {
-        self.courier.tell(&self.carrier, &self.call).await;
+    fn tell(&mut self) {
+        self.courier.tell(&self.carrier, &self.call);
     }
 }
 
@@ -253,6 +223,10 @@ impl Conversation {
         }
     }
 
+    fn recorded(self) -> Recorded {
+        Recorded::on(self.line, self.marks)
+    }
+
     fn limit(&mut self, time_limit: Duration) {
         self.deadline = self.answered + time_limit.min(FOREVER);
     }
@@ -289,8 +263,8 @@ impl Conversation {
             };
         }
         self.carrier
-            .ledger
-            .warn(11200, &self.call.sid, "too many documents in one call");
+            .office.ledger
+            .warn(11200, &self.call.id, "too many documents in one call");
         EndedBy::Fault(11200)
     }
 
@@ -371,8 +345,8 @@ impl Conversation {
         match tick.deed {
             Deed::HangsUp => Err(Turn::Ended(EndedBy::Caller)),
             Deed::Presses(key) => {
-                let call = self.call.sid.clone();
-                self.carrier.ledger.tell(Happening::Pressed { call, key });
+                let call = self.call.id.clone();
+                self.carrier.office.ledger.tell(Happening::Pressed { call, key });
                 Ok(tick)
             }
             Deed::Nothing | Deed::Starts | Deed::Ends => Ok(tick),
@@ -424,11 +398,11 @@ async fn load(
         }
     };
     let document = twiml::parse(&text).map_err(|why| {
-        carrier.ledger.warn(12100, &call.sid, why.0);
+        carrier.office.ledger.warn(12100, &call.id, why.0);
         Unloaded(12100)
     })?;
     for warning in &document.warnings {
-        carrier.ledger.warn(12200, &call.sid, warning.clone());
+        carrier.office.ledger.warn(12200, &call.id, warning.clone());
     }
     Ok(Loaded { document, base })
 }
@@ -456,14 +430,14 @@ async fn fetch_page(
         .await
         .map_err(|unanswered| {
             carrier
-                .ledger
-                .warn(unanswered.code, &call.sid, unanswered.text);
+                .office.ledger
+                .warn(unanswered.code, &call.id, unanswered.text);
             Unloaded(unanswered.code)
         })?;
     if !(200..300).contains(&page.status) {
-        carrier.ledger.warn(
+        carrier.office.ledger.warn(
             11200,
-            &call.sid,
+            &call.id,
             format!("HTTP {} from {event}", page.status),
         );
         return Err(Unloaded(11200));
@@ -476,9 +450,9 @@ async fn fetch_page(
         .trim()
         .to_ascii_lowercase();
     if !READABLE.contains(&kind.as_str()) {
-        carrier.ledger.warn(
+        carrier.office.ledger.warn(
             12300,
-            &call.sid,
+            &call.id,
             format!("instructions cannot be read from {kind:?}"),
         );
         return Err(Unloaded(12300));

@@ -2,17 +2,17 @@
 
 use super::media::target;
 use super::twiml::{self, Method, Verb};
-use super::webhook::{self, Webhook, authority, sign};
-use super::{Account, Anyone, Call, Callback, Carrier, Tunnel, fresh};
+use super::webhook::{self, Webhook, sign};
+use super::{Call, Callback, Carrier, Own, number_sid};
 use crate::ear::{FRAME, FRAME_TIME};
 use crate::ledger::{Direction, Kind, Status};
 use crate::load::{Histogram, LoadPlan, LoadReport, MARK, Scanner, bodies, serial_mark};
-use crate::mischief::Mischief;
+use crate::office::{Account, Office, Setup, Tunnel, authority, fresh};
 use crate::wire::{Frame, Wire};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,19 +28,15 @@ pub(crate) async fn run(plan: LoadPlan) -> io::Result<LoadReport> {
         local: bare(&plan.gateway),
     };
     let account = Account {
-        sid: plan.account.clone(),
-        token: plan.token.clone(),
+        id: plan.account.clone(),
+        secret: plan.token.clone(),
     };
-    let phones = (HashMap::new(), Anyone::Unreachable);
-    let carrier = Carrier::new(
-        account,
-        HashMap::new(),
-        phones,
-        vec![tunnel],
-        Mischief::default(),
-    );
+    let office = Office::new(Setup {
+        tunnels: vec![tunnel],
+        ..Setup::default()
+    });
     let load = Arc::new(Load {
-        carrier: carrier.map_err(io::Error::other)?,
+        carrier: Carrier::new(account, office.map_err(io::Error::other)?),
         bodies: bodies(plan.sound)
             .iter()
             .map(|body| STANDARD.encode(body))
@@ -137,12 +133,12 @@ impl Tally {
 async fn one(load: &Load, index: usize) -> Tally {
     let mut tally = Tally::new();
     let from = format!("+1555{:07}", 2_000_000 + index);
-    let (call, _commands) = Call::new(
-        Direction::Inbound,
-        (&from, &load.plan.to),
-        fresh("PN"),
-        Callback::default(),
-    );
+    let own = Own {
+        number_sid: number_sid(&fresh("")),
+        callback: Callback::default(),
+    };
+    let parties = (from.as_str(), load.plan.to.as_str());
+    let (call, _commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
     let began = Instant::now();
     let talked = match set_up(load, &call).await {
         Err(reason) => Err(reason),
@@ -157,7 +153,7 @@ async fn one(load: &Load, index: usize) -> Tally {
     if let Err(reason) = talked {
         tally.fail(reason);
     }
-    call.change(&load.carrier.ledger, Status::Completed, began.elapsed());
+    call.change(&load.carrier.office.ledger, Status::Completed, began.elapsed());
     let mut form = webhook::fields(&load.carrier, &call);
     form.push((
         "CallDuration".to_owned(),
@@ -219,7 +215,7 @@ async fn set_up(load: &Load, call: &Call) -> Result<(Wire, twiml::Stream), Strin
         | Verb::Play => None,
     });
     let stream = stream.ok_or("instructions: no stream")?;
-    let local = target(&load.carrier, &stream.url).map_err(|refused| refused.text)?;
+    let local = target(&load.carrier.office, &stream.url).map_err(|unopened| unopened.text)?;
     let address = authority(&local).unwrap_or_default();
     let host = authority(&stream.url).unwrap_or_default();
     let path = stream
@@ -314,7 +310,7 @@ impl<'a> Stream<'a> {
             r#"{{"event":"stop","sequenceNumber":"{}","stop":{{"accountSid":"{}","callSid":"{}"}},"streamSid":"{}"}}"#,
             self.next_sequence(),
             self.load.plan.account,
-            call.sid,
+            call.id,
             self.sid
         );
         self.send_text(&stop).await?;
@@ -342,7 +338,7 @@ impl<'a> Stream<'a> {
             "start": {
                 "accountSid": self.load.plan.account,
                 "streamSid": self.sid,
-                "callSid": call.sid,
+                "callSid": call.id,
                 "tracks": ["inbound"],
                 "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
                 "customParameters": parameters,

@@ -2,35 +2,25 @@
 //!
 //! Source: the Media Streams WebSocket messages reference.
 
+use super::date;
 use super::life::{Conversation, Ended, Turn};
 use super::twiml::{Method, Onward, Stream};
-use super::webhook::{self, Webhook, authority, sign};
-use super::{Reach, date, fresh};
+use super::webhook::{self, Webhook, sign};
 use crate::ear::FRAME_TIME;
 use crate::g711::Law;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Returned};
 use crate::line::{Fit, Marked, Tick};
-use crate::mischief::{Abrupt, Chatter, Chunks, Connect, Signature, Socket, Wire};
+use crate::mischief::{Abrupt, Signature, Socket};
+use crate::office::{Office, authority, fresh};
 use crate::phone::Deed;
+use crate::socket::{self, Breach, MediaSocket, Obstacle, Said, Sent, Unopened};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio::time::sleep_until;
 
 impl Conversation {
     /// Runs a bidirectional stream until the application closes it, it fails, or the call turns elsewhere.
@@ -42,13 +32,11 @@ impl Conversation {
             self.socket.clone(),
         );
         let connected = self.aside(connect(&carrier, stream, &socket)).await?;
-        let websocket = match connected {
-            Ok(websocket) => websocket,
-            Err(refused) => {
-                carrier
-                    .ledger
-                    .warn(refused.code, &call.sid, refused.text.clone());
-                self.tell_stream(stream, &sid, "stream-error", &refused.text);
+        let opened = match connected {
+            Ok(opened) => opened,
+            Err(unopened) => {
+                self.warn(number(unopened.why), unopened.text.clone());
+                self.tell_stream(stream, &sid, "stream-error", &unopened.text);
                 return Ok(Ended {
                     stream: sid,
                     event: "stream-error",
@@ -57,14 +45,14 @@ impl Conversation {
             }
         };
         let host = authority(&stream.url).unwrap_or_default();
-        carrier.ledger.tell(Happening::Streaming {
-            call: call.sid.clone(),
+        carrier.office.ledger.tell(Happening::Streaming {
+            call: call.id.clone(),
             host,
         });
         self.tell_stream(stream, &sid, "stream-started", "");
-        let mut media = Media::new(websocket, sid.clone(), &socket);
-        media.begin(&carrier.account.sid, &call.sid, stream);
-        self.line.restart(media.law);
+        let mut media = Media::new(opened, sid.clone(), &socket);
+        media.begin(&carrier.account.id, &call.id, stream);
+        self.line.restart();
         let end = self.converse(&mut media).await;
         match end {
             Ok(closing) => {
@@ -73,9 +61,9 @@ impl Conversation {
                     Closing::Broken | Closing::Reset => ("stream-error", EndedBy::SocketFailed),
                 };
                 if closing == Closing::Reset {
-                    media.cut().await
+                    media.socket.cut().await
                 } else {
-                    media.close()
+                    media.socket.close()
                 }
                 self.tell_stream(stream, &sid, event, "");
                 if closing != Closing::ByApplication {
@@ -92,7 +80,7 @@ impl Conversation {
                 })
             }
             Err(turn) => {
-                media.stop(&carrier.account.sid, &call.sid);
+                media.stop(&carrier.account.id, &call.id);
                 self.tell_stream(stream, &sid, "stream-stopped", "");
                 Err(turn)
             }
@@ -100,31 +88,24 @@ impl Conversation {
     }
 
     async fn converse(&mut self, media: &mut Media) -> Result<Closing, Turn> {
-        let started = Instant::now();
-        let (drop_at, stall_at) = match self.socket.line {
-            Wire::Holds => (FAR, FAR),
-            Wire::DropsAt(after) => (after, FAR),
-            Wire::StallsAt(after) => (FAR, after),
-        };
         loop {
-            let reads = started.elapsed() < stall_at;
             tokio::select! {
                 command = self.commands.recv() => self.obey(command)?,
-                message = media.reader.next(), if reads => match message {
-                    Some(Ok(message)) => {
-                        if let Heard::Closed = self.hear(media, message) {
-                            self.warn(31921, "the application closed the socket");
-                            return Ok(Closing::ByApplication);
-                        }
+                said = media.socket.hear() => match said {
+                    Said::Text(text) => self.hear(media, &text),
+                    Said::Binary => self.complain(media, 31924, "a binary message"),
+                    Said::Closed => {
+                        self.warn(31921, "the application closed the socket");
+                        return Ok(Closing::ByApplication);
                     }
-                    Some(Err(error)) => {
-                        let (code, text) = why_broken(&error);
-                        self.warn(code, text);
-                        return Ok(Closing::Broken);
-                    }
-                    None => {
-                        self.warn(31903, "the connection ended without a close");
-                        return Ok(Closing::Broken);
+                    Said::Broken(broken) => {
+                        let (code, closing) = match broken.how {
+                            Breach::Misspoken => (31924, Closing::Broken),
+                            Breach::Ended => (31903, Closing::Broken),
+                            Breach::Reset => (31903, Closing::Reset),
+                        };
+                        self.warn(code, broken.text);
+                        return Ok(closing);
                     }
                 },
                 () = sleep_until(self.line.next_tick()) => {
@@ -134,29 +115,17 @@ impl Conversation {
                         self.warn(31930, "the application reads too slowly; sound is dropped");
                     }
                 }
-                () = sleep_until(started + drop_at) => {
-                    self.warn(31903, "the connection was reset");
-                    return Ok(Closing::Reset);
-                }
                 () = sleep_until(self.deadline) => return Err(Turn::Ended(EndedBy::TimeLimit)),
             }
         }
     }
 
-    fn hear(&mut self, media: &mut Media, message: Message) -> Heard {
-        let text = match message {
-            Message::Text(text) => text,
-            Message::Close(_) => return Heard::Closed,
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Heard::Message,
-            Message::Binary(_) => {
-                self.complain(media, 31924, "a binary message");
-                return Heard::Message;
-            }
-        };
-        match read(&text, &media.sid) {
+    fn hear(&mut self, media: &mut Media, text: &str) {
+        match read(text, &media.sid) {
             Err(why) => self.complain(media, 31951, &why),
             Ok(Told::Media(codes)) => {
-                if self.line.play(codes) == Fit::Overflows {
+                let sound = codes.iter().map(|code| media.law.decode(*code)).collect();
+                if self.line.play(sound) == Fit::Overflows {
                     self.complain(media, 31930, "the buffer is full; sound is dropped");
                 }
             }
@@ -170,19 +139,18 @@ impl Conversation {
                 for name in self.line.clear() {
                     self.give_back(media, name, Returned::Cleared);
                 }
-                self.carrier.ledger.tell(Happening::Cleared {
-                    call: self.call.sid.clone(),
+                self.carrier.office.ledger.tell(Happening::Cleared {
+                    call: self.call.id.clone(),
                     at,
                 });
             }
         }
-        Heard::Message
     }
 
     /// Returns a mark to the application.
     fn give_back(&mut self, media: &mut Media, name: String, why: Returned) {
         let sequence = media.next_sequence();
-        media.send(
+        media.socket.send(
             json!({"event": "mark", "sequenceNumber": sequence, "streamSid": media.sid, "mark": {"name": name}})
                 .to_string(),
         );
@@ -191,8 +159,8 @@ impl Conversation {
             at: self.line.clock(),
             why,
         };
-        self.carrier.ledger.tell(Happening::Marked {
-            call: self.call.sid.clone(),
+        self.carrier.office.ledger.tell(Happening::Marked {
+            call: self.call.id.clone(),
             mark: mark.clone(),
         });
         if self.marks.len() < MOST_MARKS {
@@ -209,7 +177,7 @@ impl Conversation {
     }
 
     fn warn(&self, code: u32, text: impl Into<String>) {
-        self.carrier.ledger.warn(code, &self.call.sid, text);
+        self.carrier.office.ledger.warn(code, &self.call.id, text);
     }
 
     /// Tells the application about its stream, if it asked for that.
@@ -218,8 +186,8 @@ impl Conversation {
             return;
         };
         let mut form: Vec<(String, String)> = [
-            ("AccountSid", self.carrier.account.sid.as_str()),
-            ("CallSid", &self.call.sid),
+            ("AccountSid", self.carrier.account.id.as_str()),
+            ("CallSid", &self.call.id),
             ("StreamSid", sid),
             ("StreamName", &stream.name),
             ("StreamEvent", event),
@@ -231,7 +199,7 @@ impl Conversation {
             form.push(("StreamError".to_owned(), error.to_owned()));
         }
         let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
-        self.carrier.spawn(async move {
+        self.carrier.office.spawn(async move {
             let (method, kind, token) = (Method::Post, Kind::Genuine, fresh(""));
             let webhook = Webhook {
                 event: "stream",
@@ -243,8 +211,9 @@ impl Conversation {
             };
             if let Err(unanswered) = webhook::send(&carrier, &call, webhook).await {
                 carrier
+                    .office
                     .ledger
-                    .warn(unanswered.code, &call.sid, unanswered.text);
+                    .warn(unanswered.code, &call.id, unanswered.text);
             }
         });
     }
@@ -256,17 +225,6 @@ enum Closing {
     ByApplication,
     Broken,
     Reset,
-}
-
-enum Heard {
-    Message,
-    Closed,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sent {
-    Sent,
-    TooSlow,
 }
 
 /// What the application may say.
@@ -331,54 +289,39 @@ fn read(text: &str, stream: &str) -> Result<Told, String> {
 struct Media {
     sid: String,
     law: Law,
-    reader: SplitStream<WebSocketStream<TcpStream>>,
-    messages: mpsc::Sender<Message>,
-    writer: JoinHandle<()>,
-    speaks: bool,
-    chatter: Chatter,
-    chunks: Chunks,
+    socket: MediaSocket,
     format: Value,
     sequence: u64,
     chunk: u64,
-    held: Vec<String>,
     complained: Vec<u32>,
     warned_of_slowness: bool,
 }
 
 impl Media {
-    fn new(websocket: WebSocketStream<TcpStream>, sid: String, socket: &Socket) -> Self {
-        let (writer, reader) = websocket.split();
-        let (messages, inbox) = mpsc::channel(QUEUE);
+    fn new(opened: MediaSocket, sid: String, mischief: &Socket) -> Self {
         Self {
             sid,
-            law: if socket.format.encoding.contains("alaw") {
+            law: if mischief.format.encoding.contains("alaw") {
                 Law::A
             } else {
                 Law::Mu
             },
-            reader,
-            messages,
-            writer: tokio::spawn(write(writer, inbox)),
-            speaks: socket.connect != Connect::Mute,
-            chatter: socket.chatter,
-            chunks: socket.chunks,
+            socket: opened,
             format: json!({
-                "encoding": socket.format.encoding,
-                "sampleRate": socket.format.sample_rate,
-                "channels": socket.format.channels,
+                "encoding": mischief.format.encoding,
+                "sampleRate": mischief.format.sample_rate,
+                "channels": mischief.format.channels,
             }),
             sequence: 0,
             chunk: 0,
-            held: Vec::new(),
             complained: Vec::new(),
             warned_of_slowness: false,
         }
     }
 
     fn begin(&mut self, account: &str, call: &str, stream: &Stream) {
-        let _ = self.messages.try_send(Message::text(
-            r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#,
-        ));
+        self.socket
+            .greet(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#);
         let parameters: serde_json::Map<String, Value> = stream
             .parameters
             .iter()
@@ -397,7 +340,7 @@ impl Media {
             },
             "streamSid": self.sid,
         });
-        self.send(start.to_string());
+        self.socket.send(start.to_string());
     }
 
     /// Sends what a tick brings: marks, keys, and sound, which is always there.
@@ -412,7 +355,7 @@ impl Media {
                 "sequenceNumber": self.next_sequence(),
                 "dtmf": {"track": "inbound_track", "digit": key.to_string()},
             });
-            self.send(dtmf.to_string());
+            self.socket.send(dtmf.to_string());
         }
         let codes = tick.sound.map(|sample| self.law.encode(sample));
         let (sequence, timestamp) = (
@@ -426,55 +369,15 @@ impl Media {
             STANDARD.encode(codes),
             self.sid
         );
-        self.chat();
-        match self.chunks {
-            Chunks::InOrder => self.send(message),
-            Chunks::Doubled => {
-                self.send(message.clone());
-                self.send(message)
-            }
-            Chunks::Swapped if self.held.is_empty() => {
-                self.held.push(message);
-                Sent::Sent
-            }
-            Chunks::Swapped => {
-                let sent = self.send(message);
-                for late in std::mem::take(&mut self.held) {
-                    self.send(late);
-                }
-                sent
-            }
-        }
-    }
-
-    fn chat(&mut self) {
-        if self.chatter == Chatter::Nothing || !self.chunk.is_multiple_of(5) {
-            return;
-        }
         let sid = &self.sid;
-        let message = match (self.chunk / 5) % 4 {
-            0 => Message::text(format!(
-                r#"{{"event":"weather","streamSid":"{sid}","weather":{{"sky":"grey"}}}}"#
-            )),
-            1 => Message::text("this is not JSON {"),
-            2 => Message::binary(vec![0, 159, 146, 150]),
-            _ => Message::text(format!(
-                r#"{{"event":"media","sequenceNumber":"0","media":{{"track":"inbound","chunk":"0","timestamp":"0","payload":"%%%"}},"streamSid":"{sid}"}}"#
-            )),
-        };
-        let _ = self.messages.try_send(message);
-    }
-
-    fn send(&mut self, text: String) -> Sent {
-        if !self.speaks {
-            return Sent::Sent;
-        }
-        match self.messages.try_send(Message::text(text)) {
-            Ok(()) => Sent::Sent,
-            Err(mpsc::error::TrySendError::Full(_)) => Sent::TooSlow,
-            // The writer has ended because the connection has; the reader will say so.
-            Err(mpsc::error::TrySendError::Closed(_)) => Sent::Sent,
-        }
+        self.socket.send_sound(message, || {
+            [
+                format!(r#"{{"event":"weather","streamSid":"{sid}","weather":{{"sky":"grey"}}}}"#),
+                format!(
+                    r#"{{"event":"media","sequenceNumber":"0","media":{{"track":"inbound","chunk":"0","timestamp":"0","payload":"%%%"}},"streamSid":"{sid}"}}"#
+                ),
+            ]
+        })
     }
 
     fn next_sequence(&mut self) -> String {
@@ -490,156 +393,52 @@ impl Media {
             "stop": {"accountSid": account, "callSid": call},
             "streamSid": self.sid,
         });
-        self.send(stop.to_string());
-        self.close();
+        self.socket.send(stop.to_string());
+        self.socket.close();
     }
-
-    /// Closes the connection; what is queued is still sent, for a while.
-    fn close(self) {
-        let Self {
-            reader,
-            messages,
-            writer,
-            ..
-        } = self;
-        drop(messages);
-        tokio::spawn(async move {
-            // The reader is kept until the writer is done: reading is what lets the closing handshake finish.
-            let drained = reader.for_each(|_| std::future::ready(()));
-            let closed = async {
-                let _ = writer.await;
-                drained.await;
-            };
-            let _ = timeout(CLOSING, closed).await;
-        });
-    }
-
-    /// Cuts the connection without a word. Its socket lingers for no time, so this is a reset.
-    async fn cut(self) {
-        self.writer.abort();
-        let _ = self.writer.await;
-    }
-}
-
-async fn write(
-    mut sink: SplitSink<WebSocketStream<TcpStream>, Message>,
-    mut inbox: mpsc::Receiver<Message>,
-) {
-    while let Some(message) = inbox.recv().await {
-        if sink.send(message).await.is_err() {
-            return;
-        }
-    }
-    let _ = timeout(CLOSING, sink.close()).await;
-}
-
-/// Why there is no socket: the carrier's number for it.
-pub(super) struct Refused {
-    pub(super) code: u32,
-    pub(super) text: String,
 }
 
 async fn connect(
     carrier: &super::Carrier,
     stream: &Stream,
-    socket: &Socket,
-) -> Result<WebSocketStream<TcpStream>, Refused> {
-    let refused = |code: u32, text: String| Refused { code, text };
-    match socket.connect {
-        Connect::AtOnce | Connect::Cut | Connect::Mute => {}
-        Connect::After(delay) => sleep(delay).await,
-        Connect::Never => {
-            sleep(CONNECTING).await;
-            return Err(refused(
-                31901,
-                "no connection within the time for it".to_owned(),
-            ));
-        }
-    }
-    let target = target(carrier, &stream.url)?;
-    let address = authority(&target).filter(|address| !address.is_empty());
-    let address = address.ok_or_else(|| refused(31920, format!("{} has no host", stream.url)))?;
-    let address = if address
-        .rsplit(']')
-        .next()
-        .is_some_and(|tail| tail.contains(':'))
-    {
-        address
-    } else {
-        format!("{address}:80")
+    mischief: &Socket,
+) -> Result<MediaSocket, Unopened> {
+    let signature = match mischief.signature {
+        Signature::Genuine => Some(sign(&carrier.account.secret, &stream.url, &[])),
+        Signature::Forged => Some(sign("not the token of this account", &stream.url, &[])),
+        Signature::Absent => None,
     };
-    let tcp = timeout(CONNECTING, TcpStream::connect(&address))
-        .await
-        .map_err(|_| refused(31901, format!("{address} did not answer")))?
-        .map_err(|why| refused(31902, format!("{address}: {why}")))?;
-    let _ = tcp.set_nodelay(true);
-    if matches!(socket.line, Wire::DropsAt(_)) || socket.connect == Connect::Cut {
-        let _ = tcp.set_zero_linger();
-    }
-    if socket.connect == Connect::Cut {
-        return Err(refused(
-            31903,
-            "the connection was cut before the upgrade".to_owned(),
-        ));
-    }
-    let mut request = stream
-        .url
-        .as_str()
-        .into_client_request()
-        .map_err(|why| refused(31920, format!("{}: {why}", stream.url)))?;
-    let signature = match socket.signature {
-        Signature::Genuine => sign(&carrier.account.token, &stream.url, &[]),
-        Signature::Forged => sign("not the token of this account", &stream.url, &[]),
-        Signature::Absent => String::new(),
-    };
-    if !signature.is_empty() {
-        let value = HeaderValue::from_str(&signature).expect("base64 is a header value");
-        request.headers_mut().insert("x-twilio-signature", value);
-    }
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(LARGEST))
-        .max_frame_size(Some(LARGEST));
-    let (websocket, _) = timeout(
-        CONNECTING,
-        client_async_with_config(request, tcp, Some(config)),
-    )
-    .await
-    .map_err(|_| refused(31901, "the upgrade was not answered".to_owned()))?
-    .map_err(|why| refused(31920, format!("the upgrade was refused: {why}")))?;
-    Ok(websocket)
+    let headers: Vec<_> = signature
+        .map(|signature| ("x-twilio-signature", signature))
+        .into_iter()
+        .collect();
+    target(&carrier.office, &stream.url)?;
+    MediaSocket::open(&carrier.office, &stream.url, &headers, mischief).await
 }
 
 /// Where the stream's URL leads, if it is one the carrier accepts: `ws` or `wss`, without a query.
-pub(super) fn target(carrier: &super::Carrier, url: &str) -> Result<String, Refused> {
-    let refused = |text: String| Err(Refused { code: 31920, text });
+pub(super) fn target(office: &Office, url: &str) -> Result<String, Unopened> {
     if url.contains(['?', '#']) {
-        return refused(format!("{url}: a stream's URL has no query"));
+        return Err(Unopened {
+            why: Obstacle::Url,
+            text: format!("{url}: a stream's URL has no query"),
+        });
     }
-    match carrier.reach(url) {
-        Reach::Tunnelled(local) => Ok(local),
-        Reach::Direct if url.starts_with("ws://") => Ok(url.to_owned()),
-        Reach::Direct if url.starts_with("wss://") => Err(Refused {
-            code: 31910,
-            text: format!("{url}: no tunnel leads there, and there is no TLS here"),
-        }),
-        Reach::Direct => refused(format!("{url:?} is not the URL of a socket")),
+    socket::target(office, url)
+}
+
+/// The carrier's number for what keeps a socket from being opened.
+fn number(obstacle: Obstacle) -> u32 {
+    match obstacle {
+        Obstacle::Silence => 31901,
+        Obstacle::Refused => 31902,
+        Obstacle::Cut => 31903,
+        Obstacle::Tls => 31910,
+        Obstacle::Url | Obstacle::Upgrade => 31920,
     }
 }
 
-fn why_broken(error: &Error) -> (u32, String) {
-    let misspoken = matches!(error, Error::Protocol(fault) if *fault != ProtocolError::ResetWithoutClosingHandshake)
-        || matches!(error, Error::Capacity(_) | Error::Utf8(_));
-    (if misspoken { 31924 } else { 31903 }, error.to_string())
-}
-
-/// Five seconds of messages wait for an application that reads slowly; then sound is dropped.
-const QUEUE: usize = 250;
 const MOST_MARKS: usize = 100_000;
-const LARGEST: usize = 1024 * 1024;
-const CONNECTING: Duration = Duration::from_secs(5);
-const CLOSING: Duration = Duration::from_secs(2);
-/// Longer than any call; a clock can still add it.
-const FAR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {

@@ -4,9 +4,11 @@
 //! The numbers of errors are the carrier's own; the texts are not.
 
 use super::form::{CREATE, Form, LIST_CALLS, LIST_NUMBERS, UPDATE, is_number, known, once};
-use super::{Anyone, Call, CallState, Callback, Carrier, Command, Trouble, date, life};
+use super::{Call, Callback, Carrier, Command, Own, date, life, number_sid};
+use crate::LONGEST_CALL;
+use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
-use crate::phone::{PhonePlan, Pickup};
+use crate::office::{Trouble, fresh};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
@@ -55,7 +57,7 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         Ok(asked) => asked,
         Err(refusal) => return respond(Err(&refusal)),
     };
-    let trouble = carrier.next_trouble();
+    let trouble = carrier.office.next_trouble();
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, 20429, "Too many requests")),
         Some(Trouble::Unavailable) => Err(refusal(503, 20503, "Service unavailable")),
@@ -72,7 +74,7 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         form,
         ..
     } = asked;
-    carrier.ledger.requested(Request {
+    carrier.office.ledger.requested(Request {
         method,
         path,
         query,
@@ -169,7 +171,7 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         .strip_prefix("/2010-04-01/Accounts/")
         .ok_or_else(not_found)?;
     let (account, rest) = rest.split_once('/').ok_or_else(not_found)?;
-    if account != carrier.account.sid {
+    if account != carrier.account.id {
         return Err(not_found());
     }
     match (asked.method.as_str(), rest) {
@@ -181,7 +183,7 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
                 .strip_prefix("Calls/")
                 .and_then(|rest| rest.strip_suffix(".json"))
                 .ok_or_else(not_found)?;
-            let call = carrier.call(sid).ok_or_else(not_found)?;
+            let call = carrier.calls.find(sid).ok_or_else(not_found)?;
             match method {
                 "GET" => {
                     known(&asked.query, &[])?;
@@ -200,7 +202,7 @@ fn authenticate(carrier: &Carrier, asked: &Asked) -> Result<(), Refusal> {
         .strip_prefix("Basic ")
         .and_then(|encoded| STANDARD.decode(encoded).ok())
         .and_then(|decoded| String::from_utf8(decoded).ok());
-    let expected = format!("{}:{}", carrier.account.sid, carrier.account.token);
+    let expected = format!("{}:{}", carrier.account.id, carrier.account.secret);
     match credentials {
         Some(credentials) if credentials == expected => Ok(()),
         Some(_) | None => Err(refusal(401, 20003, "Authenticate")),
@@ -233,7 +235,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             format!("The source phone number provided, {from}, is not valid"),
         ));
     }
-    let number = carrier.number(from).ok_or_else(|| {
+    let number = carrier.office.number(from).ok_or_else(|| {
         refusal(
             400,
             21210,
@@ -254,12 +256,14 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         .unwrap_or(LONGEST_CALL);
     form.check_the_rest()?;
 
-    let plan = match (carrier.phones.get(to), &carrier.anyone) {
-        (Some(plan), _) | (None, Anyone::Follows(plan)) => plan.clone(),
-        (None, Anyone::Unreachable) => PhonePlan::never_talks(Pickup::Unreachable),
+    let plan = carrier.office.phone(to);
+    let own = Own {
+        number_sid: number_sid(&number.id),
+        callback,
     };
-    let (call, commands) = Call::new(Direction::Outbound, (from, to), number.sid, callback);
+    let (call, commands) = Call::new(fresh("CA"), Direction::Outbound, (from, to), own);
     carrier
+        .calls
         .enter(Arc::clone(&call))
         .map_err(|_| refusal(429, 10004, "Call concurrency limit exceeded"))?;
     let described = describe(carrier, &call);
@@ -268,7 +272,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         timeout,
         time_limit,
     };
-    carrier.spawn(life::outbound(
+    carrier.office.spawn(life::outbound(
         Arc::clone(carrier),
         call,
         commands,
@@ -313,8 +317,8 @@ fn update(carrier: &Carrier, call: &Call, asked: &Asked) -> Answered {
     if let Some(limit) = form.seconds("TimeLimit", 1..=86_400)? {
         commands.push(Command::TimeLimit(limit));
     }
-    let callback = form.callback(state.callback)?;
-    call.set_callback(|kept| *kept = callback);
+    let callback = form.callback(state.own.callback)?;
+    call.set(|own| own.callback = callback);
     if !state.status.is_final() {
         for command in commands {
             match call.commands.try_send(command) {
@@ -333,7 +337,8 @@ fn list(carrier: &Carrier, asked: &Asked) -> Answered {
     let size = query.page_size()?;
     let wanted = |name: &str, value: &str| query.get(name).is_none_or(|wanted| wanted == value);
     let calls: Vec<Value> = carrier
-        .calls()
+        .calls
+        .all()
         .iter()
         .filter(|call| {
             wanted("To", &call.to)
@@ -370,15 +375,16 @@ fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
     known(&asked.query, LIST_NUMBERS)?;
     let query = Form(&asked.query);
     let size = query.page_size()?;
-    let account = &carrier.account.sid;
+    let account = &carrier.account.id;
     let numbers: Vec<Value> = carrier
+        .office
         .numbers()
         .into_iter()
         .filter(|(number, _)| query.get("PhoneNumber").is_none_or(|wanted| number.contains(wanted)))
         .take(size)
         .map(|(phone, number)| {
             json!({
-                "sid": number.sid,
+                "sid": number_sid(&number.id),
                 "account_sid": account,
                 "api_version": "2010-04-01",
                 "friendly_name": formatted(&phone),
@@ -393,7 +399,7 @@ fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
                 "status_callback_method": "POST",
                 "origin": "twilio",
                 "status": "in-use",
-                "uri": format!("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{}.json", number.sid),
+                "uri": format!("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{}.json", number_sid(&number.id)),
             })
         })
         .collect();
@@ -412,7 +418,7 @@ fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
 fn page(carrier: &Carrier, resource: &str, key: &str, items: Vec<Value>, size: usize) -> Value {
     let uri = format!(
         "/2010-04-01/Accounts/{}/{resource}.json?PageSize={size}&Page=0",
-        carrier.account.sid
+        carrier.account.id
     );
     json!({
         "first_page_uri": uri,
@@ -435,22 +441,22 @@ fn describe(carrier: &Carrier, call: &Call) -> Value {
         started,
         ended,
         talked,
-        ..
+        own,
     } = call.state();
-    let account = &carrier.account.sid;
-    let uri = format!("/2010-04-01/Accounts/{account}/Calls/{}", call.sid);
+    let account = &carrier.account.id;
+    let uri = format!("/2010-04-01/Accounts/{account}/Calls/{}", call.id);
     let direction = match call.direction {
         Direction::Inbound => "inbound",
         Direction::Outbound => "outbound-api",
     };
     json!({
-        "sid": call.sid,
+        "sid": call.id,
         "account_sid": account,
         "api_version": "2010-04-01",
         "parent_call_sid": null,
         "group_sid": null,
         "trunk_sid": "",
-        "phone_number_sid": call.number_sid,
+        "phone_number_sid": own.number_sid,
         "from": call.from,
         "from_formatted": formatted(&call.from),
         "to": call.to,
@@ -489,5 +495,3 @@ fn formatted(number: &str) -> String {
 }
 
 const LARGEST_FORM: usize = 64 * 1024;
-/// The longest a call may last when nobody says otherwise: four hours.
-const LONGEST_CALL: Duration = Duration::from_secs(14_400);

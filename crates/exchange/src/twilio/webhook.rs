@@ -3,19 +3,18 @@
 //! Source: the carrier's webhook security and connection-override documents, and its SDKs for the signature.
 
 use super::twiml::Method;
-use super::{Call, Carrier, Reach, date, fresh};
+use super::{Call, Carrier, date};
+use crate::courier::{Courier, Errand, Failure, Page, Round};
 use crate::ledger::{Answer, Delivery, Direction, Kind, Status};
-use crate::mischief::{Callbacks, Order};
+use crate::mischief::Callbacks;
+use crate::office::fresh;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HOST};
 use sha1::Sha1;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// The signature of a request: of the URL as it was configured, and of the form's fields sorted by name.
@@ -44,13 +43,6 @@ pub(crate) struct Webhook<'a> {
     pub(crate) token: &'a str,
 }
 
-/// An answer that came back whole.
-pub(crate) struct Page {
-    pub(crate) status: u16,
-    pub(crate) content_type: String,
-    pub(crate) body: String,
-}
-
 /// Why a webhook got no answer (11200, 11205, 11750).
 pub(crate) struct Unanswered {
     pub(crate) code: u32,
@@ -65,9 +57,9 @@ pub(crate) fn fields(carrier: &Carrier, call: &Call) -> Vec<(String, String)> {
     };
     let status = call.state().status;
     let mut fields: Vec<(String, String)> = [
-        ("AccountSid", carrier.account.sid.as_str()),
+        ("AccountSid", carrier.account.id.as_str()),
         ("ApiVersion", "2010-04-01"),
-        ("CallSid", &call.sid),
+        ("CallSid", &call.id),
         ("CallStatus", status.as_str()),
         ("Called", &call.to),
         ("CalledCity", ""),
@@ -118,7 +110,7 @@ pub(crate) async fn send(
         Method::Get => &[],
     };
     let signature = match webhook.kind {
-        Kind::Genuine | Kind::Duplicate => sign(&carrier.account.token, &url, signed),
+        Kind::Genuine | Kind::Duplicate => sign(&carrier.account.secret, &url, signed),
         Kind::Forged => sign("not the token of this account", &url, signed),
     };
     let deadline = Instant::now() + overrides.total;
@@ -135,8 +127,8 @@ pub(crate) async fn send(
             break result;
         }
     };
-    carrier.ledger.delivered(Delivery {
-        call: call.sid.clone(),
+    carrier.office.ledger.delivered(Delivery {
+        call: call.id.clone(),
         event: webhook.event.to_owned(),
         url,
         params: webhook.form,
@@ -144,12 +136,10 @@ pub(crate) async fn send(
         kind: webhook.kind,
         answer: match &result {
             Ok(page) => Answer::Status(page.status),
-            Err(Failure::Connect(text) | Failure::Read(text) | Failure::TooLarge(text)) => {
-                Answer::Nothing(text.clone())
-            }
+            Err(failure) => Answer::Nothing(failure.text().to_owned()),
         },
     });
-    result.map_err(Failure::into_unanswered)
+    result.map_err(Unanswered::from)
 }
 
 async fn once(
@@ -159,87 +149,42 @@ async fn once(
     signature: &str,
     left: Duration,
 ) -> Result<Page, Failure> {
-    let (target, host) = match carrier.reach(url) {
-        Reach::Direct => (url.to_owned(), None),
-        Reach::Tunnelled(target) => (target, authority(url)),
-    };
-    let mut request = match webhook.method {
-        Method::Get => carrier.http.get(target),
-        Method::Post => carrier
-            .http
-            .post(target)
-            .header(
-                CONTENT_TYPE,
+    let mut headers = vec![
+        ("X-Twilio-Signature", signature),
+        ("I-Twilio-Idempotency-Token", webhook.token),
+        ("User-Agent", "TwilioProxy/1.1"),
+        ("Accept", "*/*"),
+    ];
+    let (method, body) = match webhook.method {
+        Method::Get => (reqwest::Method::GET, Vec::new()),
+        Method::Post => {
+            headers.push((
+                "Content-Type",
                 "application/x-www-form-urlencoded; charset=UTF-8",
-            )
-            .form(&webhook.form),
+            ));
+            (reqwest::Method::POST, encoded(&webhook.form).into_bytes())
+        }
     };
-    if let Some(host) = host {
-        request = request
-            .header(HOST, host)
-            .header("X-Forwarded-Proto", "https");
-    }
-    let request = request
-        .header("X-Twilio-Signature", signature)
-        .header("I-Twilio-Idempotency-Token", webhook.token)
-        .header("User-Agent", "TwilioProxy/1.1")
-        .header("Accept", "*/*")
-        .timeout(left);
-    let answer = request.send().await.map_err(Failure::from_reqwest)?;
-    let status = answer.status().as_u16();
-    let content_type = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    let body = read(answer).await?;
-    Ok(Page {
-        status,
-        content_type,
+    let errand = Errand {
+        method,
+        url,
+        headers,
         body,
-    })
+        within: left,
+    };
+    errand.run(&carrier.office).await
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<String, Failure> {
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(Failure::from_reqwest)? {
-        body.extend_from_slice(&part);
-        if body.len() > LARGEST_PAGE {
-            return Err(Failure::TooLarge(format!(
-                "more than {LARGEST_PAGE} bytes came back"
-            )));
-        }
-    }
-    Ok(String::from_utf8_lossy(&body).into_owned())
-}
-
-enum Failure {
-    Connect(String),
-    Read(String),
-    TooLarge(String),
-}
-
-impl Failure {
-    fn from_reqwest(error: reqwest::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(inner) = source {
-            text = format!("{text}: {inner}");
-            source = inner.source();
-        }
-        if error.is_connect() {
-            Self::Connect(text)
-        } else {
-            Self::Read(text)
-        }
-    }
-
-    fn into_unanswered(self) -> Unanswered {
-        match self {
-            Self::Connect(text) => Unanswered { code: 11205, text },
-            Self::Read(text) => Unanswered { code: 11200, text },
-            Self::TooLarge(text) => Unanswered { code: 11750, text },
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        let code = match failure {
+            Failure::Connect(_) => 11205,
+            Failure::Read(_) => 11200,
+            Failure::TooLarge(_) => 11750,
+        };
+        Self {
+            code,
+            text: failure.text().to_owned(),
         }
     }
 }
@@ -291,52 +236,45 @@ impl Overrides {
 }
 
 fn with_query(url: &str, form: &[(String, String)]) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
+    let query = encoded(form);
     let glue = if url.contains('?') { '&' } else { '?' };
     format!("{url}{glue}{query}")
 }
 
-/// The host and port of a URL, as a proxy would pass them on.
-pub(crate) fn authority(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    Some(
-        rest.split(['/', '?', '#'])
-            .next()
-            .unwrap_or(rest)
-            .to_owned(),
-    )
+fn encoded(form: &[(String, String)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish()
 }
 
-/// Delivers a call's status callbacks, in its own time and with the mischief that was asked for.
-pub(crate) struct Courier {
-    events: mpsc::Sender<Event>,
-    // A set, so that dropping the courier stops it.
-    task: JoinSet<()>,
+/// Tells the application of a call's status.
+pub(crate) struct StatusCourier {
+    courier: Courier<Event>,
     /// How many events have been told.
     told: u32,
+}
+
+struct StatusCallbacks {
+    carrier: Arc<Carrier>,
+    call: Arc<Call>,
 }
 
 struct Event {
     name: &'static str,
     form: Vec<(String, String)>,
+    token: String,
 }
 
-impl Courier {
+impl StatusCourier {
     pub(crate) fn new(carrier: Arc<Carrier>, call: Arc<Call>, mischief: Callbacks) -> Self {
-        let (events, inbox) = mpsc::channel(32);
-        let mut task = JoinSet::new();
-        task.spawn(deliver_all(carrier, call, mischief, inbox));
         Self {
-            events,
-            task,
+            courier: Courier::new(StatusCallbacks { carrier, call }, mischief),
             told: 0,
         }
     }
 
     /// Takes note of the call's status now; the delivery happens later.
-    pub(crate) async fn tell(&mut self, carrier: &Carrier, call: &Call) {
+    pub(crate) fn tell(&mut self, carrier: &Carrier, call: &Call) {
         let state = call.state();
         let name = match state.status {
             Status::Queued => return,
@@ -349,8 +287,8 @@ impl Courier {
             | Status::Failed
             | Status::Canceled => "completed",
         };
-        if state.callback.url.is_empty() || !state.callback.events.iter().any(|event| event == name)
-        {
+        let callback = &state.own.callback;
+        if callback.url.is_empty() || !callback.events.iter().any(|event| event == name) {
             return;
         }
         let mut form = fields(carrier, call);
@@ -365,62 +303,36 @@ impl Courier {
             add("Duration", (seconds / 60.0).ceil().to_string());
             add("SipResponseCode", sip_code(state.status).to_owned());
         }
-        // The inbox holds more events than a call has, so this never waits for a slow webhook.
-        let _ = self.events.send(Event { name, form }).await;
+        let token = fresh("");
+        self.courier
+            .take(Event { name, form, token })
+            .expect("a call has four status events, and a courier carries more");
     }
 
     /// Waits until everything has been delivered.
-    pub(crate) async fn finish(mut self) {
-        drop(self.events);
-        self.task.join_next().await;
+    pub(crate) async fn finish(self) {
+        self.courier.finish().await;
     }
 }
 
-async fn deliver_all(
-    carrier: Arc<Carrier>,
-    call: Arc<Call>,
-    mischief: Callbacks,
-    mut inbox: mpsc::Receiver<Event>,
-) {
-    let mut held: Vec<Event> = Vec::new();
-    while let Some(event) = inbox.recv().await {
-        match mischief.order {
-            Order::AsTheyHappened => deliver(&carrier, &call, &mischief, event).await,
-            Order::Swapped if held.is_empty() => held.push(event),
-            Order::Swapped => {
-                deliver(&carrier, &call, &mischief, event).await;
-                for event in held.drain(..) {
-                    deliver(&carrier, &call, &mischief, event).await;
-                }
-            }
-            Order::LastFirst => held.push(event),
-        }
-    }
-    for event in held.into_iter().rev() {
-        deliver(&carrier, &call, &mischief, event).await;
-    }
-}
+impl Round for StatusCallbacks {
+    type Event = Event;
 
-async fn deliver(carrier: &Carrier, call: &Call, mischief: &Callbacks, event: Event) {
-    if mischief.lost.iter().any(|lost| lost == event.name) {
-        return;
+    fn name(event: &Event) -> &str {
+        event.name
     }
-    tokio::time::sleep(mischief.delay).await;
-    let callback = call.state().callback;
-    let method = if callback.method == "GET" {
-        Method::Get
-    } else {
-        Method::Post
-    };
-    let token = fresh("");
-    let forged = (0..mischief.forged).map(|_| (Kind::Forged, forge(&event.form)));
-    let genuine = std::iter::once((Kind::Genuine, event.form.clone()));
-    let duplicates = (0..mischief.duplicates).map(|_| (Kind::Duplicate, event.form.clone()));
-    for (kind, form) in forged.chain(genuine).chain(duplicates) {
-        let token = if kind == Kind::Forged {
-            fresh("")
+
+    async fn deliver(&self, event: &Event, kind: Kind) {
+        let callback = self.call.state().own.callback;
+        let method = if callback.method == "GET" {
+            Method::Get
         } else {
-            token.clone()
+            Method::Post
+        };
+        let (form, token) = if kind == Kind::Forged {
+            (forge(&event.form), fresh(""))
+        } else {
+            (event.form.clone(), event.token.clone())
         };
         let webhook = Webhook {
             event: event.name,
@@ -430,22 +342,13 @@ async fn deliver(carrier: &Carrier, call: &Call, mischief: &Callbacks, event: Ev
             kind,
             token: &token,
         };
-        let result = send(carrier, call, webhook).await;
-        match result {
-            Ok(page) if page.status < 400 || kind == Kind::Forged => {}
-            Ok(page) => carrier.ledger.warn(
-                11200,
-                &call.sid,
-                format!("{}: HTTP {}", event.name, page.status),
-            ),
-            Err(unanswered) => {
-                carrier.ledger.warn(
-                    unanswered.code,
-                    &call.sid,
-                    format!("{}: {}", event.name, unanswered.text),
-                );
-            }
-        }
+        let (code, text) = match send(&self.carrier, &self.call, webhook).await {
+            Ok(page) if page.status < 400 || kind == Kind::Forged => return,
+            Ok(page) => (11200, format!("HTTP {}", page.status)),
+            Err(unanswered) => (unanswered.code, unanswered.text),
+        };
+        let text = format!("{}: {text}", event.name);
+        self.carrier.office.ledger.warn(code, &self.call.id, text);
     }
 }
 
@@ -471,8 +374,6 @@ fn sip_code(status: Status) -> &'static str {
         | Status::Completed => "200",
     }
 }
-
-const LARGEST_PAGE: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {

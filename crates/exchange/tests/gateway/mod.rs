@@ -366,7 +366,7 @@ pub(crate) fn decode(message: &Value) -> Vec<i16> {
         .collect()
 }
 
-fn encode(sample: i16) -> u8 {
+pub(crate) fn encode(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
     let magnitude = i32::from(sample).abs().min(32_635) + 0x84;
     let exponent = (31 - (magnitude as u32).leading_zeros())
