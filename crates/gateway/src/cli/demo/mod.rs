@@ -29,6 +29,9 @@ pub struct Args {
     /// Where the recordings go.
     #[arg(long, value_name = "DIR", default_value = "out/demo")]
     out: PathBuf,
+    /// Over this carrier's wire.
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(exchange::CARRIERS))]
+    carrier: Option<String>,
     /// Let this recorded voice be the caller, one file a turn (WAV, mono).
     #[arg(long = "caller", value_name = "WAV")]
     recorded: Vec<PathBuf>,
@@ -40,7 +43,7 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let dir = dir.map_err(|error| cannot_write(&args.out, error))?;
     let store = Store::of_user();
     let caller = prepare(&store, &args.recorded, out).await?;
-    let exchange = exchange(&caller).await?;
+    let exchange = exchange(&caller, args.carrier.as_deref()).await?;
     let gateway = gateway(&exchange, &dir).await?;
     out.line("a phone rings, and a person picks up. No account, no key, no network.\n");
 
@@ -92,13 +95,15 @@ async fn prepare(store: &Store, recorded: &[PathBuf], out: &mut Out) -> Result<C
 }
 
 /// The other end of the wire, with a phone that is picked up.
-async fn exchange(caller: &Caller) -> Result<Exchange, Fault> {
-    let built = Exchange::builder()
-        .account(ACCOUNT, TOKEN)
+async fn exchange(caller: &Caller, carrier: Option<&str>) -> Result<Exchange, Fault> {
+    let exchange = Exchange::builder()
         .number(OURS, "http://127.0.0.1:9/not-used")
-        .phone(THEIRS, caller.plan())
-        .start()
-        .await;
+        .phone(THEIRS, caller.plan());
+    let exchange = match carrier {
+        Some(name) => exchange.carrier(name),
+        None => exchange,
+    };
+    let built = exchange.start().await;
     built.map_err(|error| broken("the exchange cannot start").because(error))
 }
 
@@ -225,5 +230,3 @@ fn broken(what: impl Into<String>) -> Fault {
 /// Numbers that belong to nobody: 555-01xx is kept for stories, as is the rest of area code 555.
 const OURS: &str = "+15550001111";
 const THEIRS: &str = "+15551234567";
-const ACCOUNT: &str = "AC00000000000000000000000000000000";
-const TOKEN: &str = "the-demo-carrier-checks-this-token";
