@@ -201,10 +201,11 @@ async fn serve(serve: Serve, json: bool) -> Result<ExitCode, Box<dyn Error>> {
         ..mischief::Mischief::default()
     };
     let exchange = builder.mischief(mischief).start().await?;
+    let (url, configuration) = (exchange.base_url(), exchange.configuration());
     say(
         json,
-        &serde_json::json!({"type": "listening", "url": exchange.base_url()}),
-        || format!("listening on {}", exchange.base_url()),
+        &serde_json::json!({"type": "listening", "url": url, "configuration": configuration}),
+        || format!("listening on {url}\n\n{configuration}"),
     )?;
     let mut happenings = exchange.watch();
     loop {

@@ -76,7 +76,7 @@ pub enum Connect {
 /// How the upgrade of the media socket is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signature {
-    /// With the account's token.
+    /// With the account's token, or the one the application gave for its stream.
     #[default]
     Genuine,
     /// With another token.
@@ -97,8 +97,9 @@ pub enum Wire {
     StallsAt(Duration),
 }
 
-/// What the carrier does with a call whose connection broke without a close. Its documents promise
-/// the next verb only for a socket that was closed; so all of these must be lived with.
+/// What the carrier does with a call whose connection broke without a close. Twilio's documents promise
+/// the next verb only for a socket that was closed; so all of these must be lived with. A carrier whose calls do not
+/// hang on their streams leaves them up unless told to end them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Abrupt {
     /// The same as after a close: the next verb.

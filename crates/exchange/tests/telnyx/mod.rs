@@ -129,7 +129,7 @@ async fn dial(exchange: &Exchange, more: Value) -> String {
 
 async fn outcome(exchange: &Exchange, call: &str) -> Arc<Outcome> {
     // More than the longest ring, for stories whose clock does not wait.
-    tokio::time::timeout(Duration::from_secs(120), exchange.call(call))
+    tokio::time::timeout(Duration::from_secs(70), exchange.call(call))
         .await
         .expect("the call ends")
 }

@@ -201,3 +201,60 @@ async fn an_exchange_is_one_of_the_carriers_it_knows() {
     }
     assert!(exchange::CARRIERS.contains(&"telnyx"));
 }
+
+/// The requests of the carrier's own SDK, as it builds them.
+fn golden(action: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/oracles/vectors/golden-requests.json");
+    let text = std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let vectors: Value = serde_json::from_slice(&text).unwrap();
+    let mut requests = vectors["telnyx"].as_array().unwrap().iter();
+    let request = requests.find(|request| request["action"] == action);
+    request.unwrap_or_else(|| panic!("no {action}"))["json"].clone()
+}
+
+#[tokio::test]
+async fn requests_of_the_carriers_own_sdk_are_taken() {
+    let gateway = Gateway::silent().await;
+    let exchange = Exchange::builder()
+        .carrier("telnyx")
+        .account("1", KEY)
+        .number("+15551230001", &gateway.url("/events"))
+        .start()
+        .await
+        .unwrap();
+    let (status, answer) = ask(&exchange, "POST", "calls", &golden("dial with rtp stream")).await;
+    assert_eq!(status, 200, "{answer}");
+    let dialled = answer["data"]["call_control_id"].as_str().unwrap();
+    assert_eq!(outcome(&exchange, dialled).await.status, Status::Failed);
+    let rejected = exchange.call_in(PHONE, "+15551230001", []).unwrap();
+    obeyed(&exchange, &rejected, "reject", golden("reject")).await;
+    assert_eq!(outcome(&exchange, &rejected).await.status, Status::Busy);
+    let call = exchange.call_in(PHONE, "+15551230001", []).unwrap();
+    obeyed(&exchange, &call, "answer", golden("answer")).await;
+    // There is no TLS here, so the stream's address cannot be reached.
+    gateway.event("streaming.failed").await;
+    obeyed(
+        &exchange,
+        &call,
+        "streaming_start",
+        golden("start streaming"),
+    )
+    .await;
+    obeyed(&exchange, &call, "send_dtmf", golden("send dtmf")).await;
+    let path = format!("calls/{call}/actions/client_state_update");
+    assert_eq!(
+        ask(&exchange, "PUT", &path, &golden("client state"))
+            .await
+            .0,
+        200
+    );
+    obeyed(&exchange, &call, "hangup", json!({})).await;
+    outcome(&exchange, &call).await;
+    let unknown: Vec<_> = exchange
+        .warnings()
+        .into_iter()
+        .filter(|warning| warning.code == 10015)
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
