@@ -135,7 +135,6 @@ impl Api {
             "retry_on_timeout": false,
             "time_limit_secs": seconds(dial.limit).clamp(30, 14_400),
             "webhook_url": dial.voice_url,
-            "webhook_url_method": "POST",
             "client_state": dialled(),
             "command_id": command_id("dial", dial.voice_url),
         })

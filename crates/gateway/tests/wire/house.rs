@@ -7,7 +7,7 @@ use std::time::Duration;
 use call::Event;
 use exchange::mischief::Mischief;
 use exchange::phone::PhonePlan;
-use exchange::{Exchange, Outcome};
+use exchange::{Builder, Exchange, Outcome};
 use gateway::cli::lists;
 use gateway::config;
 use gateway::gateway::Gateway;
@@ -38,8 +38,29 @@ impl House {
         Self::with(phone, mischief, |_, text| text).await
     }
 
+    /// The same over the wire of this carrier, with another configuration than usual.
+    pub(crate) async fn of(
+        carrier: &str,
+        phone: PhonePlan,
+        mischief: Mischief,
+        other: impl FnOnce(&Path, String) -> String,
+    ) -> Self {
+        let exchange = Exchange::builder().carrier(carrier);
+        Self::beside(exchange, phone, mischief, other).await
+    }
+
     /// The same with another configuration than usual, and perhaps with files beside it.
     pub(crate) async fn with(
+        phone: PhonePlan,
+        mischief: Mischief,
+        other: impl FnOnce(&Path, String) -> String,
+    ) -> Self {
+        let exchange = Exchange::builder().account("AC00000000000000000000000000000000", TOKEN);
+        Self::beside(exchange, phone, mischief, other).await
+    }
+
+    async fn beside(
+        exchange: Builder,
         phone: PhonePlan,
         mischief: Mischief,
         other: impl FnOnce(&Path, String) -> String,
@@ -48,8 +69,7 @@ impl House {
         let port = listener.local_addr().expect("it is bound").port();
         drop(listener);
         let public = format!("http://127.0.0.1:{port}");
-        let exchange = Exchange::builder()
-            .account("AC00000000000000000000000000000000", TOKEN)
+        let exchange = exchange
             .number(OURS, "http://127.0.0.1:9/")
             .phone(THEIRS, phone)
             .mischief(mischief)

@@ -196,7 +196,7 @@ async fn keys_are_heard_at_the_far_end_while_something_is_said() {
 }
 
 /// The keys that can be heard in some sound of 8 kHz.
-fn keys(sound: &[i16]) -> String {
+pub(crate) fn keys(sound: &[i16]) -> String {
     let (codec, rate) = (media::Codec::Ulaw, media::Rate::Hz8000);
     let mut ear = media::Session::new(media::Setup {
         format: media::Format { codec, rate },

@@ -1,0 +1,467 @@
+//! One suite of stories, the same for every carrier: what a call is told as must not say over whose
+//! wire it went.
+
+use std::sync::Arc;
+
+use exchange::mischief::{Abrupt, Callbacks, Mischief, Order, Socket, Wire};
+use exchange::phone::{PhonePlan, Pickup, Step};
+use exchange::{Answer, EndedBy, Kind, Request, Status};
+use expect_test::{Expect, expect};
+use gateway::switchboard::Record;
+use serde_json::Value;
+
+use crate::house::{House, OURS, STRANGER, THEIRS, soon};
+use crate::{listener, ms, restart};
+
+/// Tells every story over every carrier's wire.
+macro_rules! conformance {
+    (stories $stories:tt $($carrier:ident),*) => {
+        $(conformance!(@one $carrier $stories);)*
+    };
+    (@one $carrier:ident { $($story:ident,)* }) => {
+        mod $carrier {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $story() {
+                    super::$story(stringify!($carrier)).await;
+                }
+            )*
+        }
+    };
+}
+
+conformance! {
+    stories {
+        an_answered_call,
+        a_busy_phone,
+        a_phone_that_is_declined,
+        a_phone_that_nobody_picks_up,
+        a_phone_that_cannot_be_reached,
+        a_caller_who_may,
+        a_caller_who_may_not,
+        keys_from_the_caller,
+        keys_to_the_caller,
+        hung_up_by_us_while_it_rings,
+        hung_up_by_us_in_mid_sentence,
+        hung_up_by_them_in_mid_sentence,
+        webhooks_in_every_order,
+        a_caller_offered_again_and_again,
+        a_socket_that_is_lost,
+        a_gateway_killed_twice,
+        a_gateway_stopped_and_started,
+        a_recording,
+    }
+    telnyx, twilio
+}
+
+async fn an_answered_call(carrier: &str) {
+    let house = house(carrier, listener(), Mischief::default()).await;
+    let record = notify(&house, "Hi! This is a test call.").await;
+    let outcome = house.outcome().await;
+    assert_eq!(
+        (outcome.status, outcome.ended_by),
+        (Status::Completed, EndedBy::Api)
+    );
+    assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+    let spoke = outcome.report.agent_spoke;
+    assert!(spoke.abs_diff(ms(24 * 50)) < ms(60), "{spoke:?}");
+    assert!(outcome.report.underruns.is_empty());
+    let requests = house.exchange.requests();
+    assert_eq!(requests.iter().filter(|it| is_dial(it)).count(), 1);
+    let rings = told(&record).await.contains("call.ringing");
+    assert!(rings, "every carrier has a word for it");
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"agent.said","text":"Hi! This is a test call."}
+            {"type":"call.ended","by":"agent","why":"completed"}
+        "#]],
+    )
+    .await;
+}
+
+async fn a_busy_phone(carrier: &str) {
+    let record = not_picked_up(carrier, Pickup::Busy).await;
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.ended","by":"caller","why":"busy"}
+        "#]],
+    )
+    .await;
+}
+
+/// Carriers report it as busy or as rejected; either way nobody wants to talk.
+async fn a_phone_that_is_declined(carrier: &str) {
+    let record = not_picked_up(carrier, Pickup::Reject(ms(50))).await;
+    let story = told(&record).await.replace("\"rejected\"", "\"busy\"");
+    let end = r#"{"type":"call.ended","by":"caller","why":"busy"}"#;
+    assert!(story.trim_end().ends_with(end), "{story}");
+}
+
+async fn a_phone_that_nobody_picks_up(carrier: &str) {
+    let record = not_picked_up(carrier, Pickup::NoAnswer).await;
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.ended","by":"gateway","why":"no_answer"}
+        "#]],
+    )
+    .await;
+}
+
+async fn a_phone_that_cannot_be_reached(carrier: &str) {
+    let record = not_picked_up(carrier, Pickup::Unreachable).await;
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.ended","by":"carrier","why":"fault"}
+        "#]],
+    )
+    .await;
+}
+
+async fn a_caller_who_may(carrier: &str) {
+    let house = house(carrier, listener(), Mischief::default()).await;
+    let script = [
+        Step::Wait(ms(500)),
+        Step::Say(tone()),
+        Step::Wait(ms(600)),
+        Step::HangUp,
+    ];
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(
+        (outcome.status, outcome.ended_by),
+        (Status::Completed, EndedBy::Caller)
+    );
+    assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+    assert!(
+        outcome.report.agent_spoke >= ms(950),
+        "{:?}",
+        outcome.report
+    );
+    is_told(
+        &house.gateway.board.calls()[0],
+        &expect![[r#"
+            {"type":"call.offered"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    )
+    .await;
+}
+
+async fn a_caller_who_may_not(carrier: &str) {
+    let house = house(carrier, listener(), Mischief::default()).await;
+    for from in [STRANGER, "anonymous", ""] {
+        let script = [Step::HangUp];
+        let call = house.exchange.call_in(from, OURS, script).expect("ours");
+        let outcome = soon(house.exchange.call(&call)).await;
+        assert_eq!(outcome.ended_by, EndedBy::Rejected, "{from}");
+        assert_eq!(outcome.talked, ms(0), "{from}");
+    }
+    assert!(house.gateway.board.calls().is_empty());
+}
+
+async fn keys_from_the_caller(carrier: &str) {
+    let house = house(carrier, listener(), Mischief::default()).await;
+    let mut script = vec![Step::Wait(ms(400))];
+    for key in ['1', '#', '9'] {
+        script.extend([Step::Press(key), Step::Wait(ms(300))]);
+    }
+    script.push(Step::HangUp);
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    soon(house.exchange.call(&call)).await;
+    let story = told(&house.gateway.board.calls()[0]).await;
+    let pressed: Vec<_> = story.lines().filter(|it| it.contains("pressed")).collect();
+    assert_eq!(
+        pressed,
+        [
+            r#"{"type":"caller.pressed","digit":"1"}"#,
+            r##"{"type":"caller.pressed","digit":"#"}"##,
+            r#"{"type":"caller.pressed","digit":"9"}"#,
+        ],
+        "each once, though it comes as a message and as a tone"
+    );
+}
+
+async fn keys_to_the_caller(carrier: &str) {
+    let house = house(carrier, listener(), Mischief::default()).await;
+    let record = notify(&house, "One moment, please. I am about to press some keys.").await;
+    connected(&record).await;
+    let keys = call::Keys::parse("42#").expect("they are keys");
+    assert!(record.press(keys).await);
+    let outcome = house.outcome().await;
+    assert_eq!(crate::owners::keys(outcome.ear.agent()), "42#");
+}
+
+async fn hung_up_by_us_while_it_rings(carrier: &str) {
+    let phone = PhonePlan::never_talks(Pickup::NoAnswer);
+    let house = house(carrier, phone, Mischief::default()).await;
+    let record = notify(&house, "Hi").await;
+    let dialled = async {
+        while !house.exchange.requests().iter().any(is_dial) || record.leg().is_none() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(dialled).await;
+    record.hang_up().await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+    assert_eq!(outcome.talked, ms(0));
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.ended","by":"owner","why":"hung_up"}
+        "#]],
+    )
+    .await;
+}
+
+async fn hung_up_by_us_in_mid_sentence(carrier: &str) {
+    let (speech, timeout) = (ms(1_000), ms(8_000));
+    let script = [
+        Step::InterruptAfter { speech, timeout },
+        Step::Press('#'),
+        Step::WaitForHangUp { timeout },
+    ];
+    let phone = PhonePlan::answers(ms(100), script);
+    let house = house(carrier, phone, Mischief::default()).await;
+    let text = "This sentence is too long to be said to its end in time.";
+    let record = notify(&house, text).await;
+    let heard = async {
+        let mut seen = 0;
+        loop {
+            let news = record.log.wait(seen).await;
+            seen += news.len();
+            let pressed = |it: &call::Event| matches!(it, call::Event::CallerPressed { .. });
+            if news.iter().any(|it| pressed(&it.event)) {
+                return;
+            }
+        }
+    };
+    soon(heard).await;
+    record.hang_up().await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+    let story = told(&record).await;
+    let end = r#"{"type":"call.ended","by":"owner","why":"hung_up"}"#;
+    assert!(story.trim_end().ends_with(end), "{story}");
+    assert!(story.contains("agent.interrupted"), "{story}");
+}
+
+async fn hung_up_by_them_in_mid_sentence(carrier: &str) {
+    let phone = PhonePlan::answers(ms(100), [Step::Wait(ms(700)), Step::HangUp]);
+    let house = house(carrier, phone, Mischief::default()).await;
+    let record = notify(
+        &house,
+        "This sentence is too long to be said to its end in time.",
+    )
+    .await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    let story = told(&record).await;
+    let end = r#"{"type":"call.ended","by":"caller","why":"hung_up"}"#;
+    assert!(story.trim_end().ends_with(end), "{story}");
+    assert!(story.contains("agent.interrupted"), "{story}");
+}
+
+async fn webhooks_in_every_order(carrier: &str) {
+    let honest = twisted(carrier, Callbacks::default()).await;
+    let ways = [
+        Callbacks {
+            duplicates: 3,
+            ..Callbacks::default()
+        },
+        Callbacks {
+            order: Order::Swapped,
+            ..Callbacks::default()
+        },
+        Callbacks {
+            delay: ms(500),
+            ..Callbacks::default()
+        },
+        Callbacks {
+            forged: 2,
+            ..Callbacks::default()
+        },
+    ];
+    for callbacks in ways {
+        let story = twisted(carrier, callbacks.clone()).await;
+        assert_eq!(story, honest, "{callbacks:?}");
+    }
+}
+
+/// What a call that goes well is told as, however its webhooks come.
+async fn twisted(carrier: &str, callbacks: Callbacks) -> String {
+    let forged = callbacks.forged;
+    let mischief = Mischief {
+        callbacks,
+        ..Mischief::default()
+    };
+    let house = house(carrier, listener(), mischief).await;
+    let record = notify(&house, "Hello there.").await;
+    let story = told(&record).await;
+    house.outcome().await;
+    let deliveries = house.exchange.deliveries();
+    let fakes = deliveries.iter().filter(|it| it.kind == Kind::Forged);
+    let answers: Vec<_> = fakes.map(|it| it.answer.clone()).collect();
+    assert!(
+        answers.iter().all(|it| *it == Answer::Status(403)),
+        "{answers:?}"
+    );
+    assert_eq!(answers.is_empty(), forged == 0);
+    without_ringing(&story)
+}
+
+async fn a_caller_offered_again_and_again(carrier: &str) {
+    let callbacks = Callbacks {
+        duplicates: 3,
+        ..Callbacks::default()
+    };
+    let mischief = Mischief {
+        callbacks,
+        ..Mischief::default()
+    };
+    let house = house(carrier, listener(), mischief).await;
+    let script = [Step::Wait(ms(800)), Step::HangUp];
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    assert_eq!(house.gateway.board.calls().len(), 1);
+    is_told(
+        &house.gateway.board.calls()[0],
+        &expect![[r#"
+            {"type":"call.offered"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"call.ended","by":"caller","why":"hung_up"}
+        "#]],
+    )
+    .await;
+}
+
+async fn a_socket_that_is_lost(carrier: &str) {
+    let socket = Socket {
+        line: Wire::DropsAt(ms(900)),
+        abrupt: Abrupt::Stays,
+        ..Socket::default()
+    };
+    let mischief = Mischief {
+        socket,
+        ..Mischief::default()
+    };
+    let house = house(carrier, listener(), mischief).await;
+    let script = [Step::Wait(ms(4_000)), Step::HangUp];
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    let story = told(&house.gateway.board.calls()[0]).await;
+    let regained = story.matches("call.reconnected").count();
+    assert!(regained >= 1, "{story}");
+}
+
+async fn a_gateway_killed_twice(carrier: &str) {
+    restart::survives(carrier, Abrupt::GoesOn).await;
+}
+
+async fn a_gateway_stopped_and_started(carrier: &str) {
+    restart::goes_on(carrier).await;
+}
+
+async fn a_recording(carrier: &str) {
+    let more = "\n[recordings]\ndir = \"recordings\"\n";
+    let house = House::of(carrier, listener(), Mischief::default(), |_, text| {
+        text + more
+    })
+    .await;
+    let record = notify(&house, "This is recorded.").await;
+    house.outcome().await;
+    soon(record.log.ended()).await;
+    let file = house.file(&format!("recordings/{}.wav", record.id));
+    let written = async {
+        loop {
+            if let Ok(wav) = hound::WavReader::open(&file)
+                && wav.duration() > 8 * 850
+            {
+                return wav.spec().channels;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    assert_eq!(soon(written).await, 2, "each party on a side");
+}
+
+async fn not_picked_up(carrier: &str, pickup: Pickup) -> Arc<Record> {
+    let phone = PhonePlan::never_talks(pickup);
+    let brief = |_: &std::path::Path, text: String| text.replace("[turns]", "[turns]\nring_s = 5");
+    let house = House::of(carrier, phone, Mischief::default(), brief).await;
+    let record = notify(&house, "Hi").await;
+    soon(record.log.ended()).await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.talked, ms(0));
+    record
+}
+
+async fn house(carrier: &str, phone: PhonePlan, mischief: Mischief) -> House {
+    House::of(carrier, phone, mischief, |_, text| text).await
+}
+
+async fn notify(house: &House, text: &str) -> Arc<Record> {
+    house.notify(THEIRS, text).await.expect("it may be dialled")
+}
+
+async fn connected(record: &Record) {
+    let connected = async {
+        while !record.log.is_connected() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(connected).await;
+}
+
+/// That a call which is over is told so, but for when it rang: some carriers say that early, some
+/// late, and of a phone that is busy some not at all.
+async fn is_told(record: &Record, story: &Expect) {
+    story.assert_eq(&without_ringing(&told(record).await));
+}
+
+/// Everything a call that is over was told as, without times.
+async fn told(record: &Record) -> String {
+    soon(record.log.ended()).await;
+    let events = record.log.after(0).into_iter();
+    let lines = events.map(|it| {
+        let mut event = serde_json::to_value(&it.event).expect("events are plain data");
+        if let Value::Object(fields) = &mut event {
+            fields.retain(|name, _| !name.ends_with("_ms"));
+        }
+        format!("{event}\n")
+    });
+    lines.collect()
+}
+
+fn without_ringing(story: &str) -> String {
+    let lines = story.lines().filter(|it| !it.contains("call.ringing"));
+    lines.map(|it| format!("{it}\n")).collect()
+}
+
+/// Whether a request dials, in any carrier's way.
+pub(crate) fn is_dial(request: &Request) -> bool {
+    let ways = ["/Calls.json", "/calls", "/Call/"];
+    request.method == "POST" && ways.iter().any(|it| request.path.ends_with(it))
+}
+
+/// A second of it.
+fn tone() -> Vec<i16> {
+    let wave = |at: i32| (9_000.0 * (f64::from(at) * 0.35).sin()) as i16;
+    (0..8_000).map(wave).collect()
+}
