@@ -249,7 +249,7 @@ impl Person {
             ),
             Step::Press(key) => (
                 Doing::Pressing {
-                    sound: key_tone(key),
+                    sound: key_tone(key, TONE),
                     at: 0,
                 },
                 Deed::Presses(key),
@@ -337,19 +337,19 @@ impl Person {
     }
 }
 
-/// The tone of a key, as long as a quick finger holds it, and a pause behind it (ITU-T Q.23, Q.24).
-fn key_tone(key: char) -> Vec<i16> {
+/// The tone of a key that is held for so long, and a pause behind it (ITU-T Q.23, Q.24).
+pub(crate) fn key_tone(key: char, held: Duration) -> Vec<i16> {
     let Some(place) = KEYS.find(key.to_ascii_uppercase()) else {
         return Vec::new();
     };
     let (low, high) = (ROWS[place / 4], COLUMNS[place % 4]);
-    let mut sound: Vec<i16> = (0..samples(TONE))
+    let mut sound: Vec<i16> = (0..samples(held))
         .map(|index| {
             let time = index as f64 / f64::from(RATE);
             ((TAU * low * time).sin() * 5_000.0 + (TAU * high * time).sin() * 6_000.0) as i16
         })
         .collect();
-    sound.resize(samples(TONE + PAUSE), 0);
+    sound.resize(samples(held + PAUSE), 0);
     sound
 }
 
@@ -359,6 +359,7 @@ pub(crate) const AUDIBLE: f64 = 160.0;
 const KEYS: &str = "123A456B789C*0#D";
 const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+/// As long as a quick finger holds a key.
 const TONE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(60);
 
