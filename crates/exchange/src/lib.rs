@@ -75,6 +75,7 @@ macro_rules! carriers {
 }
 
 carriers! {
+    plivo,
     twilio,
 }
 
