@@ -51,7 +51,7 @@ conformance! {
         a_gateway_stopped_and_started,
         a_recording,
     }
-    telnyx, twilio
+    plivo, telnyx, twilio
 }
 
 async fn an_answered_call(carrier: &str) {
