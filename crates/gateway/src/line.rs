@@ -27,8 +27,10 @@ pub trait Line: Send + 'static {
 pub enum Incoming {
     /// One message.
     Text(Utf8Bytes),
-    /// The far end is gone, politely or not.
+    /// The far end is gone, and said so.
     Closed,
+    /// The far end is gone.
+    Broke,
 }
 
 /// What may be thrown away when the far end does not keep up.
@@ -106,14 +108,15 @@ impl SocketLine {
 impl Line for SocketLine {
     async fn recv(&mut self) -> Incoming {
         if self.broken {
-            return Incoming::Closed;
+            return Incoming::Broke;
         }
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => return Incoming::Text(text),
                 // The library answers pings by itself; no carrier we know sends binary messages.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Incoming::Closed,
+                Some(Ok(Message::Close(_))) => return Incoming::Closed,
+                Some(Err(_)) | None => return Incoming::Broke,
             }
         }
     }

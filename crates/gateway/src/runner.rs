@@ -220,7 +220,11 @@ impl<L: Line> Runner<L> {
                     sound.receive(now, text.as_str(), &mut self.found);
                 }
             }
-            Happened::Message(Incoming::Closed) => self.found.push(Found::Broke),
+            Happened::Message(Incoming::Closed) => {
+                let sound = self.sound.as_ref();
+                self.found.push(sound.map_or(Found::Broke, Sound::closed));
+            }
+            Happened::Message(Incoming::Broke) => self.found.push(Found::Broke),
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),

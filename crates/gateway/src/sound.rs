@@ -137,6 +137,15 @@ impl<L: Line> Sound<L> {
         }
     }
 
+    /// The carrier closed the socket as one should.
+    pub(crate) fn closed(&self) -> Found {
+        if self.protocol.stops_by_closing() {
+            Found::Stopped
+        } else {
+            Found::Broke
+        }
+    }
+
     /// Takes one message from the socket.
     pub(crate) fn receive(&mut self, now: Instant, text: &str, found: &mut Vec<Found>) {
         match self.protocol.decode(text) {

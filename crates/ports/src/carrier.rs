@@ -138,6 +138,9 @@ pub trait StreamProtocol: Send {
     /// Reads one message. Fails only on what makes no sense; what is merely unknown is
     /// [`StreamEvent::Unknown`].
     fn decode<'m>(&'m mut self, message: &'m str) -> Result<StreamEvent<'m>, Fault>;
+    /// Whether a carrier that is done with a stream says so by closing its socket as one should, and
+    /// in no other way.
+    fn stops_by_closing(&self) -> bool;
     /// Writes one message at the end of `out`, which the caller has cleared. Before the stream has
     /// started there is nothing to say and nothing is written.
     fn encode(&mut self, command: StreamCommand<'_>, out: &mut String);

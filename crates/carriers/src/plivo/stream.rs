@@ -70,6 +70,10 @@ impl StreamProtocol for Stream {
         }
     }
 
+    fn stops_by_closing(&self) -> bool {
+        true
+    }
+
     fn encode(&mut self, command: StreamCommand<'_>, out: &mut String) {
         let Self::Started { id, .. } = self else {
             return;

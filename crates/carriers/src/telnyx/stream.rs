@@ -66,6 +66,10 @@ impl StreamProtocol for Stream {
         }
     }
 
+    fn stops_by_closing(&self) -> bool {
+        false
+    }
+
     fn encode(&mut self, command: StreamCommand<'_>, out: &mut String) {
         let Self::Started { .. } = self else {
             return;

@@ -151,6 +151,9 @@ impl StreamProtocol for Coo {
     fn decode<'m>(&'m mut self, _message: &'m str) -> Result<StreamEvent<'m>, Fault> {
         Ok(StreamEvent::Idle)
     }
+    fn stops_by_closing(&self) -> bool {
+        false
+    }
     fn encode(&mut self, _command: StreamCommand<'_>, _out: &mut String) {}
 }
 

@@ -142,7 +142,7 @@ async fn introduction(
                     return Ok(started);
                 }
             }
-            Incoming::Closed => break,
+            Incoming::Closed | Incoming::Broke => break,
         }
     }
     Err(unnamed(

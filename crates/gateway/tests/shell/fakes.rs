@@ -90,6 +90,9 @@ impl StreamProtocol for Plain {
         })
     }
 
+    fn stops_by_closing(&self) -> bool {
+        false
+    }
     fn encode(&mut self, command: StreamCommand<'_>, out: &mut String) {
         use std::fmt::Write;
         match command {
