@@ -44,6 +44,7 @@ mod socket;
 pub mod stopwatch;
 pub mod wav;
 mod wire;
+mod xml;
 
 pub use ledger::{
     Answer, Delivery, Direction, EndedBy, Happening, Kind, Mark, Outcome, Request, Returned,

@@ -3,9 +3,7 @@
 //! Source: the TwiML Voice reference. A document that is not well-formed, or whose root is not `<Response>`, fails
 //! with 12100; an unknown verb or attribute is a 12200 warning and is passed over.
 
-use quick_xml::Reader;
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
+use crate::xml::{Element, Unreadable, tree};
 use std::time::Duration;
 
 /// A document that can be performed, and what the debugger would say about it.
@@ -68,10 +66,6 @@ pub(crate) enum Reason {
     Busy,
 }
 
-/// Why a document cannot be performed at all (12100).
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unreadable(pub(crate) String);
-
 /// Reads a document.
 pub(crate) fn parse(text: &str) -> Result<Document, Unreadable> {
     if text.len() > LONGEST {
@@ -110,7 +104,7 @@ fn verb(element: Element, warnings: &mut Vec<String>) -> Option<Verb> {
             return None;
         }
     };
-    warn_of_strangers(&element, known, warnings);
+    element.warn_of_strangers(known, warnings);
     let method = element.method("method", warnings);
     match element.name.as_str() {
         "Connect" => connect(&element, method, warnings),
@@ -152,7 +146,7 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
     if streams.next().is_some() {
         warnings.push("<Connect> holds more than one <Stream>; the first is used".to_owned());
     }
-    warn_of_strangers(stream, STREAM, warnings);
+    stream.warn_of_strangers(STREAM, warnings);
     if let Some(track) = stream
         .attribute("track")
         .filter(|track| *track != "inbound_track")
@@ -163,7 +157,7 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
     }
     let mut parameters = Vec::new();
     for child in &stream.children {
-        warn_of_strangers(child, &["name", "value"], warnings);
+        child.warn_of_strangers(&["name", "value"], warnings);
         match (
             child.name.as_str(),
             child.attribute("name"),
@@ -190,29 +184,7 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
     })
 }
 
-fn warn_of_strangers(element: &Element, known: &[&str], warnings: &mut Vec<String>) {
-    for (name, _) in &element.attributes {
-        if !known.contains(&name.as_str()) {
-            warnings.push(format!("<{}> has no attribute {name}", element.name));
-        }
-    }
-}
-
-struct Element {
-    name: String,
-    attributes: Vec<(String, String)>,
-    children: Vec<Element>,
-    text: String,
-}
-
 impl Element {
-    fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
     fn onward(&self, name: &str) -> Onward {
         match self.attribute(name) {
             Some(url) => Onward::Fetch(url.to_owned()),
@@ -254,100 +226,9 @@ impl Element {
     }
 }
 
-/// The document as a tree, or why it is not well-formed.
-fn tree(text: &str) -> Result<Element, Unreadable> {
-    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}').trim_start());
-    let mut open: Vec<Element> = Vec::new();
-    let mut root = None;
-    loop {
-        let event = reader
-            .read_event()
-            .map_err(|why| Unreadable(why.to_string()))?;
-        match event {
-            Event::Start(start) => {
-                if open.len() >= DEEPEST || (open.is_empty() && root.is_some()) {
-                    return Err(Unreadable(
-                        "more than one root, or nested too deep".to_owned(),
-                    ));
-                }
-                open.push(element(&start)?);
-            }
-            Event::Empty(start) if !open.is_empty() || root.is_none() => {
-                adopt(element(&start)?, &mut open, &mut root);
-            }
-            Event::End(_) => match open.pop() {
-                Some(closed) => adopt(closed, &mut open, &mut root),
-                None => return Err(Unreadable("an element ends that never began".to_owned())),
-            },
-            Event::Text(part) => say(&part.xml10_content(), &mut open)?,
-            Event::CData(part) => say(&part.xml10_content(), &mut open)?,
-            Event::GeneralRef(reference) => say(&resolve(&reference)?, &mut open)?,
-            Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
-            Event::DocType(_) => return Err(Unreadable("a DOCTYPE is not allowed".to_owned())),
-            Event::Empty(_) => return Err(Unreadable("more than one root".to_owned())),
-            Event::Eof => break,
-        }
-    }
-    match (root, open.is_empty()) {
-        (Some(root), true) => Ok(root),
-        _ => Err(Unreadable("the document ends in the middle".to_owned())),
-    }
-}
-
-fn adopt(element: Element, open: &mut [Element], root: &mut Option<Element>) {
-    match open.last_mut() {
-        Some(parent) => parent.children.push(element),
-        None => *root = Some(element),
-    }
-}
-
-fn say(text: &str, open: &mut [Element]) -> Result<(), Unreadable> {
-    match open.last_mut() {
-        Some(element) => element.text.push_str(text),
-        None if text.trim().is_empty() => {}
-        None => return Err(Unreadable("there is text outside the root".to_owned())),
-    }
-    Ok(())
-}
-
-fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Result<String, Unreadable> {
-    let name: &str = reference;
-    let known = match name {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => reference
-            .resolve_char_ref()
-            .map_err(|why| Unreadable(why.to_string()))?,
-    };
-    known
-        .map(String::from)
-        .ok_or_else(|| Unreadable(format!("&{name}; is not known")))
-}
-
-fn element(start: &BytesStart<'_>) -> Result<Element, Unreadable> {
-    let mut attributes = Vec::new();
-    for attribute in start.attributes() {
-        let attribute = attribute.map_err(|why| Unreadable(why.to_string()))?;
-        let value = attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(|why| Unreadable(why.to_string()))?;
-        attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
-    }
-    Ok(Element {
-        name: start.name().as_ref().to_owned(),
-        attributes,
-        children: Vec::new(),
-        text: String::new(),
-    })
-}
-
 /// A document may have 64 KiB.
 const LONGEST: usize = 64 * 1024;
 const LONGEST_PARAMETER: usize = 500;
-const DEEPEST: usize = 16;
 const STREAM: &[&str] = &[
     "url",
     "name",
