@@ -80,6 +80,7 @@ macro_rules! carriers {
 }
 
 carriers! {
+    plivo,
     telnyx,
     twilio,
 }
