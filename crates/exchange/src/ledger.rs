@@ -107,7 +107,7 @@ pub struct Request {
     pub form: Vec<(String, String)>,
     /// The status it was answered with.
     pub status: u16,
-    /// The carrier's error code; 0 when there was no error.
+    /// The carrier's error code; 0 when there was no error, or the carrier has no numbers for them.
     pub code: u32,
 }
 

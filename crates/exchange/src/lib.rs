@@ -257,7 +257,8 @@ impl Builder {
     }
 
     /// The account's id and its secret, as the carrier has them: Twilio's account (`AC` and 32 hexadecimal digits) and
-    /// token, Telnyx's connection and API key. Every carrier has its own for what is empty.
+    /// token, Plivo's auth id (`MA` and 18 more) and token, Telnyx's connection and API key. Every carrier has its own for
+    /// what is empty.
     pub fn account(mut self, id: &str, secret: &str) -> Self {
         self.account = Account {
             id: id.to_owned(),
