@@ -20,7 +20,8 @@ pub struct Callbacks {
     pub order: Order,
     /// How long each is held back.
     pub delay: Duration,
-    /// The events that never arrive, in the carrier's words: for Twilio `initiated`, `ringing`, `answered`, `completed`.
+    /// The events that never arrive, in the carrier's words: for Twilio `initiated`, `ringing`, `answered`, `completed`, for Plivo
+    /// `Ring`, `Hangup`.
     pub lost: Vec<String>,
     /// Before each, this many that tell of the call's end, with a signature that is not ours.
     pub forged: u32,

@@ -6,5 +6,6 @@
 )]
 
 mod gateway;
+mod plivo;
 mod stories;
 mod telnyx;

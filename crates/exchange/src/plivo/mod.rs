@@ -16,7 +16,7 @@ pub(crate) mod xml;
 
 use crate::call;
 use crate::ledger::Direction;
-use crate::office::{Account, Office, fresh};
+use crate::office::{Account, Office};
 use crate::phone::{Step, key_tone};
 use crate::{Entry, LONGEST_CALL, Played};
 use axum::Router;
@@ -146,9 +146,7 @@ impl Played for Carrier {
 
 /// A new id as the carrier writes all of them.
 pub(crate) fn uuid() -> String {
-    let id = fresh("");
-    let parts = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]];
-    parts.join("-")
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// A number as webhooks write it: without its plus.

@@ -1,7 +1,7 @@
 //! A tiny gateway for Plivo's side of the exchange: it answers webhooks with what it was told and lets each test talk on the
 //! socket.
 
-use crate::sound;
+use crate::gateway::encode;
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Request, State};
@@ -335,7 +335,8 @@ impl Socket {
     }
 
     pub(crate) async fn play(&mut self, sound: &[i16]) {
-        for part in sound::encode(sound).chunks(1_600) {
+        let codes: Vec<u8> = sound.iter().map(|sample| encode(*sample)).collect();
+        for part in codes.chunks(1_600) {
             self.play_as("audio/x-mulaw", json!(8_000), part).await;
         }
     }

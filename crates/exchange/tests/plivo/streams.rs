@@ -1,8 +1,8 @@
 //! The audio stream, the ear and the stopwatch.
 
 use super::gateway::payload;
-use super::sound::{decode, encode, loud, tone};
 use super::*;
+use crate::gateway::{decode, encode, loud, tone};
 use exchange::phone::Step;
 use exchange::stopwatch::{Clear, Reply};
 use exchange::{EndedBy, Returned, Status};
@@ -60,12 +60,12 @@ async fn the_stream_is_signed_and_speaks_the_documented_messages() {
         (&key["dtmf"]["digit"], &key["streamId"]),
         (&json!("5"), &json!(id))
     );
-    let sound: Vec<u8> = heard
+    let sound: Vec<i16> = heard
         .iter()
         .filter(|message| message["event"] == "media")
-        .flat_map(payload)
+        .flat_map(decode)
         .collect();
-    assert!(loud(&decode(&sound)), "the tone is in the sound as well");
+    assert!(loud(&sound), "the tone is in the sound as well");
     gateway.wait_for_hooks("/stream", 2).await;
     let mut events = gateway.hooks("/stream");
     events.sort_by_key(|hook| hook.field("Event").to_owned());
@@ -132,7 +132,7 @@ async fn checkpoints_come_back_when_played_and_never_when_cleared() {
 async fn sound_that_is_not_the_streams_is_dropped_and_warned_of_once() {
     let gateway = Gateway::start(|mut socket| async move {
         socket.hear_until("media").await;
-        let codes = encode(&tone(200, 400.0));
+        let codes: Vec<u8> = tone(200, 400.0).into_iter().map(encode).collect();
         let fast = json!(16_000);
         for (kind, rate) in [
             ("audio/x-mulaw;rate=8000", json!(8_000)),
@@ -225,7 +225,7 @@ async fn an_interruption_is_timed_at_the_ear() {
     let gateway = Gateway::start(|mut socket| async move {
         socket.hear_until("media").await;
         socket.play(&tone(3_000, 300.0)).await;
-        let voice = |message: &Value| loud(&decode(&payload(message)));
+        let voice = |message: &Value| loud(&decode(message));
         while !voice(&socket.hear_until("media").await) {}
         socket.clear().await;
         while voice(&socket.hear_until("media").await) {}
