@@ -5,10 +5,6 @@
     reason = "in a test a broken gateway is a failure, and the line says which"
 )]
 
-mod sound;
-
-pub(crate) use sound::{encode, loud, tone};
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -316,7 +312,8 @@ impl Socket {
     }
 
     pub(crate) async fn play(&mut self, sound: &[i16]) {
-        for part in sound::encode(sound).chunks(1_600) {
+        let codes: Vec<u8> = sound.iter().map(|sample| encode(*sample)).collect();
+        for part in codes.chunks(1_600) {
             let media = json!({"payload": STANDARD.encode(part)});
             self.send(json!({"event": "media", "streamSid": self.sid, "media": media}))
                 .await;
@@ -351,8 +348,47 @@ pub(crate) fn signature(url: &str, form: &[(String, String)]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// The samples of a media message.
+/// The samples of a media message, by the textbook form of G.711 µ-law.
 pub(crate) fn decode(message: &Value) -> Vec<i16> {
     let payload = message["media"]["payload"].as_str().unwrap_or_default();
-    sound::decode(&STANDARD.decode(payload).unwrap_or_default())
+    let codes = STANDARD.decode(payload).unwrap_or_default();
+    codes
+        .into_iter()
+        .map(|code| {
+            let bits = !code;
+            let magnitude = (((i32::from(bits & 0x0F) << 3) + 0x84) << ((bits >> 4) & 7)) - 0x84;
+            (if bits & 0x80 == 0 {
+                magnitude
+            } else {
+                -magnitude
+            }) as i16
+        })
+        .collect()
+}
+
+pub(crate) fn encode(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let magnitude = i32::from(sample).abs().min(32_635) + 0x84;
+    let exponent = (31 - (magnitude as u32).leading_zeros())
+        .saturating_sub(7)
+        .min(7);
+    let mantissa = ((magnitude >> (exponent + 3)) & 0x0F) as u8;
+    !(sign | ((exponent as u8) << 4) | mantissa)
+}
+
+/// A tone of so many milliseconds.
+pub(crate) fn tone(length: usize, frequency: f64) -> Vec<i16> {
+    (0..length * 8)
+        .map(|index| {
+            ((index as f64 / 8_000.0 * frequency * std::f64::consts::TAU).sin() * 8_000.0) as i16
+        })
+        .collect()
+}
+
+pub(crate) fn loud(sound: &[i16]) -> bool {
+    sound
+        .iter()
+        .filter(|sample| sample.unsigned_abs() > 1_000)
+        .count()
+        > sound.len() / 8
 }

@@ -273,7 +273,7 @@ impl Socket {
 
     /// Plays sound in µ-law.
     pub(crate) async fn play(&mut self, sound: &[i16]) {
-        let codes = encode(sound);
+        let codes: Vec<u8> = sound.iter().map(|sample| encode(*sample)).collect();
         self.play_codes(&codes).await;
     }
 
