@@ -1,7 +1,6 @@
 //! Plugs that do nothing, for tests of what is said about plugs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
@@ -89,8 +88,6 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     Ok(Carrier {
         name: "Pigeon Post",
         calls: Arc::new(Pigeon { whistle }),
-        limits: None,
-        orders: Orders::Replied,
         limits: None,
         orders: Orders::Replied,
         sound: Sound::Stream(|| Box::new(Coo)),
