@@ -97,7 +97,10 @@ impl Calls for Api {
 
     async fn check(&self) -> Result<String, Fault> {
         let url = format!("{}/Number/?limit=1", self.base);
-        let answer = self.rest.send_harmless(self.request(Method::GET, &url)).await?;
+        let answer = self
+            .rest
+            .send_harmless(self.request(Method::GET, &url))
+            .await?;
         self.done(&answer)?;
         let numbers: Numbers = self.rest.read(&answer)?;
         let first = numbers.objects.first().map(|it| format!("+{}", it.number));

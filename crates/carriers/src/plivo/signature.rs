@@ -65,7 +65,10 @@ fn check_any(
 ) -> Result<(), Doubt> {
     let nonce = request.header(NONCE).filter(|it| !it.is_empty());
     let nonce = nonce.ok_or(Doubt::Unsigned)?;
-    let mut given = HEADERS.iter().filter_map(|it| request.header(it)).peekable();
+    let mut given = HEADERS
+        .iter()
+        .filter_map(|it| request.header(it))
+        .peekable();
     given.peek().ok_or(Doubt::Unsigned)?;
     // While a token is being replaced there are several, with commas in between.
     let given: Vec<&str> = given

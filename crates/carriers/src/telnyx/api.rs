@@ -244,4 +244,3 @@ const OVER: End = End {
     by: Party::Caller,
     why: Why::HungUp,
 };
-

@@ -142,9 +142,10 @@ fn no_public_key() -> Problem {
     Problem {
         key: PUBLIC_KEY,
         message: "a public key is 32 bytes in base64: 44 characters that end with =".to_owned(),
-        hint: "copy it from Keys & Credentials, Public key, on portal.telnyx.com; it is not an API \
+        hint:
+            "copy it from Keys & Credentials, Public key, on portal.telnyx.com; it is not an API \
                key, which begins with KEY"
-            .to_owned(),
+                .to_owned(),
     }
 }
 
@@ -155,9 +156,10 @@ fn check_connection(id: &str) -> Result<(), Problem> {
     Err(Problem {
         key: CONNECTION_ID,
         message: "the id of an application is a number of about nineteen digits".to_owned(),
-        hint: "open the application under Voice, Programmable Voice on portal.telnyx.com: its id is \
+        hint:
+            "open the application under Voice, Programmable Voice on portal.telnyx.com: its id is \
                in the list, and in the address of its page"
-            .to_owned(),
+                .to_owned(),
     })
 }
 

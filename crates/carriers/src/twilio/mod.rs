@@ -31,9 +31,9 @@ mod webhook;
 
 use std::sync::Arc;
 
+use crate::rest::{self, Company};
 use ports::carrier::{Carrier, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
-use crate::rest::{self, Company};
 
 /// Twilio, for the list of carriers.
 pub const ENTRY: Entry = Entry {

@@ -15,9 +15,7 @@ use ports::carrier::{Leg, Repeated, Started, StreamCommand, StreamEvent, StreamP
 
 use super::is_sid;
 use super::message::{WithDtmf, WithMark, WithStart};
-use crate::socket::{
-    BASE64, Media, Named, WithMedia, compact_media, digit, malformed, mark, read,
-};
+use crate::socket::{BASE64, Media, Named, WithMedia, compact_media, digit, malformed, mark, read};
 
 /// The dialect of one socket.
 pub(super) fn protocol() -> Box<dyn StreamProtocol> {
