@@ -63,7 +63,9 @@ impl Refusal {
         let said = match &self.error {
             Value::Null => String::new(),
             Value::String(text) => masked(text),
-            other => masked(&other.to_string()),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                masked(&other.to_string())
+            }
         };
         let (message, hint) = if said.is_empty() {
             (

@@ -16,7 +16,7 @@ use carriers::plivo::signature::{fields, sign};
 use ports::carrier::{Carrier, Entry, Request};
 use ports::{Secret, Settings, Value};
 
-const ID: &str = "MAXXXXXXXXXXXXXXXXXX";
+const ID: &str = "MAZZZZZZZZZZZZZZZZZZ";
 const TOKEN: &str = "my_auth_token";
 const NONCE: &str = "05429567804466091622";
 const CALL: &str = "97ceeb52-58b6-11e1-86da-77300b68f8bb";

@@ -50,11 +50,10 @@ async fn requests_are_those_of_plivos_own_library() {
             .find(|it| it["action"] == action)
             .expect("it is sent");
         assert_eq!(ours.method, theirs["method"], "{action}");
-        assert_eq!(
-            format!("https://api.plivo.com{}", ours.path),
-            theirs["url"],
-            "{action}"
-        );
+        let theirs_url = theirs["url"].as_str().expect("an address");
+        let theirs_url = theirs_url.replace(&format!("MA{}", "X".repeat(18)), ID);
+        let ours_url = format!("https://api.plivo.com{}", ours.path);
+        assert_eq!(ours_url, theirs_url, "{action}");
         let basic = format!("{ID}:{TOKEN}");
         assert_eq!(
             ours.authorization,

@@ -19,8 +19,8 @@ fn everything_wrong_is_said_at_once() {
 fn each_key_is_looked_at() {
     for (key, value) in [
         ("auth_id", Value::Text("MA123".to_owned())),
-        ("auth_id", Value::Text("ACXXXXXXXXXXXXXXXXXX".to_owned())),
-        ("auth_id", Value::Text("MAXXXXXXXXXXXXXXXX/X".to_owned())),
+        ("auth_id", Value::Text("ACZZZZZZZZZZZZZZZZZZ".to_owned())),
+        ("auth_id", Value::Text("MAZZZZZZZZZZZZZZZZ/Z".to_owned())),
         ("auth_token", Value::Secret(Secret::new("hush hush"))),
         ("api_url", Value::Text("http://api.plivo.com".to_owned())),
     ] {

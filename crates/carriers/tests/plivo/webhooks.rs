@@ -83,6 +83,10 @@ fn how_a_call_is_doing() {
         decode(Door::Status, &stream).expect("it streams").news,
         News::Nothing
     );
+}
+
+#[test]
+fn how_a_call_ended() {
     for (direction, status, number, news) in [
         (
             "outbound",

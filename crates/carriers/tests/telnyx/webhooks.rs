@@ -31,65 +31,19 @@ fn a_call_is_offered() {
 #[test]
 fn what_happens_to_a_call() {
     let (ours, theirs) = (STANDARD.encode("dialled"), STANDARD.encode("answered"));
-    let out = |more: Value| with(json!({"client_state": ours}), more);
-    let hangup = |cause: &str| out(json!({"hangup_cause": cause, "hangup_source": "callee"}));
-    let cases = [
+    let out = json!({"client_state": ours});
+    for (event, payload, news) in [
         (
             "call.initiated",
             json!({"direction": "outgoing"}),
             News::Ringing,
         ),
-        ("call.answered", out(json!({})), News::Answered),
+        ("call.answered", out, News::Answered),
         // Ours was the command that answered it, and started its stream.
         (
             "call.answered",
             json!({"client_state": theirs}),
             News::Nothing,
-        ),
-        (
-            "call.hangup",
-            hangup("normal_clearing"),
-            ended(Party::Caller, Why::HungUp),
-        ),
-        (
-            "call.hangup",
-            hangup("user_busy"),
-            ended(Party::Caller, Why::Busy),
-        ),
-        (
-            "call.hangup",
-            hangup("call_rejected"),
-            ended(Party::Caller, Why::Rejected),
-        ),
-        (
-            "call.hangup",
-            hangup("timeout"),
-            ended(Party::Caller, Why::NoAnswer),
-        ),
-        (
-            "call.hangup",
-            hangup("no_answer"),
-            ended(Party::Caller, Why::NoAnswer),
-        ),
-        (
-            "call.hangup",
-            hangup("originator_cancel"),
-            ended(Party::Gateway, Why::Canceled),
-        ),
-        (
-            "call.hangup",
-            json!({"hangup_cause": "originator_cancel"}),
-            ended(Party::Caller, Why::Canceled),
-        ),
-        (
-            "call.hangup",
-            hangup("not_found"),
-            ended(Party::Carrier, Why::Fault),
-        ),
-        (
-            "call.hangup",
-            hangup("something_new"),
-            ended(Party::Carrier, Why::Fault),
         ),
         (
             "streaming.started",
@@ -98,16 +52,37 @@ fn what_happens_to_a_call() {
         ),
         (
             "streaming.failed",
-            json!({"failure_reason": "connection_failed"}),
+            json!({"failure_reason": "?"}),
             News::Nothing,
         ),
         ("call.dtmf.received", json!({"digit": "1"}), News::Nothing),
         ("call.of.the.future", json!({}), News::Nothing),
-    ];
-    for (event, payload, news) in cases {
+    ] {
         let webhook = decode(event, payload.clone()).expect("it makes sense");
         assert_eq!(webhook.news, news, "{event} {payload}");
     }
+}
+
+#[test]
+fn how_a_call_ends() {
+    let ours = STANDARD.encode("dialled");
+    for (cause, by, why) in [
+        ("normal_clearing", Party::Caller, Why::HungUp),
+        ("user_busy", Party::Caller, Why::Busy),
+        ("call_rejected", Party::Caller, Why::Rejected),
+        ("timeout", Party::Caller, Why::NoAnswer),
+        ("no_answer", Party::Caller, Why::NoAnswer),
+        ("originator_cancel", Party::Gateway, Why::Canceled),
+        ("not_found", Party::Carrier, Why::Fault),
+        ("something_new", Party::Carrier, Why::Fault),
+    ] {
+        let payload = json!({"client_state": ours, "hangup_cause": cause});
+        let webhook = decode("call.hangup", payload).expect("it makes sense");
+        assert_eq!(webhook.news, ended(by, why), "{cause}");
+    }
+    let theirs = json!({"hangup_cause": "originator_cancel"});
+    let webhook = decode("call.hangup", theirs).expect("it makes sense");
+    assert_eq!(webhook.news, ended(Party::Caller, Why::Canceled));
 }
 
 #[test]

@@ -497,7 +497,7 @@ fn describe_number(carrier: &Carrier, number: &str, id: &str) -> Value {
         "number": number,
         "alias": null,
         "active": true,
-        "number_type": "local",
+        "number_type": "tollfree",
         "voice_enabled": true,
         "sms_enabled": false,
         "application": format!("/v1/Account/{account}/Application/{id}/"),

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-pub(crate) const ACCOUNT: &str = "MAXXXXXXXXXXXXXXXXXX";
+pub(crate) const ACCOUNT: &str = "MAZZZZZZZZZZZZZZZZZZ";
 pub(crate) const TOKEN: &str = "a token of the tests";
 
 pub(crate) struct Gateway {
