@@ -129,7 +129,16 @@ impl Desk {
         let (Some(leg), Some(stream)) = (self.record.leg(), self.record.last_stream()) else {
             return;
         };
-        if let Err(fault) = self.calls.answer(&leg, &stream).await {
+        let mut outcome = self.calls.answer(&leg, &stream).await;
+        for _ in 0..ANSWERS {
+            match &outcome {
+                // It may be done twice, so whatever may pass is tried again.
+                Err(fault) if fault.retry != Retry::Never => sleep(PAUSE).await,
+                Ok(()) | Err(_) => break,
+            }
+            outcome = self.calls.answer(&leg, &stream).await;
+        }
+        if let Err(fault) = outcome {
             tracing::warn!(call = %self.record.id, code = fault.code, "the call could not be answered: {fault}");
             self.broke(&fault).await;
         }
@@ -222,4 +231,7 @@ const GOODBYE: Duration = Duration::from_secs(30);
 
 /// A carrier that cannot be reached is tried this often, with pauses in between.
 const TRIES: u32 = 20;
+
+/// So often an offered call is tried to be answered once more, while it rings.
+const ANSWERS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(500);

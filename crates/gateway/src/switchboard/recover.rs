@@ -7,7 +7,7 @@ use call::event::{End, Party, Why};
 use call::{Direction, Memory, Mode, Number, Private, input};
 use jiff::Timestamp;
 use ports::agent::Line;
-use ports::carrier::{Leg, Status};
+use ports::carrier::{Leg, Orders, Status};
 use ports::{Blame, Fault, code};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -177,14 +177,29 @@ impl Switchboard {
         Ok(())
     }
 
-    /// Perhaps nobody picked up while there was no gateway to be told.
+    /// Perhaps it ended while there was no gateway to be told. If not, a carrier that asks nothing
+    /// twice is told again what to do with it.
     async fn ask_after(&self, record: &Record) {
         let plan = self.plan();
         let (Some(leg), Some(carrier)) = (record.leg(), plan.carriers.get(&record.carrier)) else {
             return;
         };
-        if let Ok(Status::Ended(end)) = carrier.calls.status(&leg).await {
-            record.tell(input::Carrier::Ended(end)).await;
+        let status = carrier.calls.status(&leg).await;
+        if let Ok(Status::Ended(end)) = status {
+            return record.tell(input::Carrier::Ended(end)).await;
+        }
+        let Orders::Requested(offers) = &carrier.orders else {
+            return;
+        };
+        let stream = self.stream(record);
+        let told = match record.direction {
+            Direction::Inbound => offers.answer(&leg, &stream).await,
+            // One that still rings is refused its sound, and asked about by its carrier later.
+            Direction::Outbound => carrier.calls.reconnect(&leg, &stream).await,
+        };
+        if let Err(fault) = told {
+            let code = fault.code;
+            tracing::info!(call = %record.id, code, "a call that waits was not taken up: {fault}");
         }
     }
 
