@@ -230,6 +230,32 @@ fn what_is_not_signed_is_not_believed() {
     }
 }
 
+/// What is posted beside a GET is not signed, however good the signature is.
+#[test]
+fn a_get_says_nothing_that_is_believed() {
+    let url = "https://foo.com/plivo/voice?call=1";
+    let signature = sign(&Secret::new(TOKEN), "GET", url, &Fields::new(), NONCE);
+    let request = request("GET", url, &format!("CallUUID={CALL}"), &signature);
+    let fault = carrier().webhooks.verify(&request);
+    let fault = fault.expect_err("its form is not covered");
+    assert_eq!(fault.code, code::WEBHOOK_FORGED);
+    assert!(fault.hint.is_some_and(|it| it.contains("POST")));
+}
+
+#[test]
+fn who_did_not_sign_is_told_apart_from_who_signed_otherwise() {
+    let good = signed_post("https://foo.com/", &[("CallUUID", CALL)]);
+    let (mut unsigned, mut otherwise) = (good.clone(), good);
+    unsigned.headers.pop();
+    otherwise.headers[2].1 = "AAAA".to_owned();
+    let hint = |request: &Request| {
+        let fault = carrier().webhooks.verify(request).expect_err("not proved");
+        fault.hint.expect("there is something to do")
+    };
+    assert!(hint(&unsigned).contains("proxy"));
+    assert!(hint(&otherwise).contains("auth_token"));
+}
+
 #[test]
 fn the_token_of_the_account_above_is_as_good_and_so_is_the_newer_of_two() {
     let mut request = signed_post("https://foo.com/", &[("CallUUID", CALL)]);
