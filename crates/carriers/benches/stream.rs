@@ -11,12 +11,20 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ports::carrier::{Sound, StreamCommand, StreamEvent, StreamProtocol};
-use ports::{Secret, Settings, Value};
+use ports::carrier::{Carrier, Sound, StreamCommand, StreamEvent, StreamProtocol};
+use ports::{Problem, Secret, Settings, Value};
+use serde_json::json;
 
 fn main() {
-    let mut stream = begun();
-    let messages: Vec<String> = (0..MESSAGES).map(message).collect();
+    for dialect in [PLIVO, TWILIO] {
+        println!("{}", dialect.name);
+        measure(dialect);
+    }
+}
+
+fn measure(dialect: Dialect) {
+    let mut stream = begun(dialect);
+    let messages: Vec<String> = (0..MESSAGES).map(dialect.message).collect();
     let sound: Vec<u8> = (0..160).collect();
     let mut out = String::new();
     let mut best = [Duration::MAX; 4];
@@ -26,7 +34,7 @@ fn main() {
             time(&messages, |text| heard(stream.as_mut(), text)),
             time(&messages, plainly_heard),
             time(&messages, |_| spoken(stream.as_mut(), &sound, &mut out)),
-            time(&messages, |_| plainly_spoken(&sound)),
+            time(&messages, |_| plainly_spoken(dialect, &sound)),
         ];
         for (best, time) in best.iter_mut().zip(times) {
             *best = time.min(*best);
@@ -35,17 +43,86 @@ fn main() {
     let [decode, plain_decode, encode, plain_encode] = best.map(per_message);
     let line = |what: &str, ours: f64, plain: f64| {
         let ratio = plain / ours;
-        println!("{what:14} {ours:7.0} ns   plain {plain:7.0} ns   {ratio:5.1} times as fast");
+        println!("  {what:12} {ours:7.0} ns   plain {plain:7.0} ns   {ratio:5.1} times as fast");
     };
     line("decode", decode, plain_decode);
     line("encode", encode, plain_encode);
     line("both", decode + encode, plain_decode + plain_encode);
 }
 
+/// What one carrier's messages look like.
+#[derive(Clone, Copy)]
+struct Dialect {
+    name: &'static str,
+    build: fn(&Settings) -> Result<Carrier, Vec<Problem>>,
+    settings: fn() -> Settings,
+    start: fn() -> String,
+    /// A message of sound, by its number.
+    message: fn(usize) -> String,
+    /// One of ours, with this payload.
+    spoken: fn(&str) -> serde_json::Value,
+}
+
+const TWILIO: Dialect = Dialect {
+    name: "twilio",
+    build: carriers::twilio::ENTRY.build,
+    settings: || {
+        Settings::default()
+            .with("account_sid", Value::Text(format!("AC{:032}", 1)))
+            .with("auth_token", Value::Secret(Secret::new("unused")))
+    },
+    start: || {
+        format!(
+            r#"{{"event":"start","start":{{"callSid":"{CALL}","mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}},"streamSid":"{SID}"}}"#
+        )
+    },
+    message: |at| {
+        format!(
+            r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},"streamSid":"{SID}"}}"#,
+            at + 2,
+            at + 1,
+            at * 20,
+            payload(at),
+        )
+    },
+    spoken: |payload| json!({"event": "media", "streamSid": SID, "media": {"payload": payload}}),
+};
+
+const PLIVO: Dialect = Dialect {
+    name: "plivo",
+    build: carriers::plivo::ENTRY.build,
+    settings: || {
+        Settings::default()
+            .with("auth_id", Value::Text(format!("MA{:018}", 1)))
+            .with("auth_token", Value::Secret(Secret::new("unused")))
+    },
+    start: || {
+        format!(
+            r#"{{"event":"start","start":{{"callId":"{CALL}","streamId":"{STREAM}","mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000}}}},"extra_headers":"{HEADERS}"}}"#
+        )
+    },
+    message: |at| {
+        format!(
+            r#"{{"event":"media","sequenceNumber":{},"streamId":"{STREAM}","media":{{"track":"inbound","timestamp":"{}","chunk":{},"payload":"{}"}},"extra_headers":"{HEADERS}"}}"#,
+            at + 2,
+            1_705_312_200_000 + at * 20,
+            at + 1,
+            payload(at),
+        )
+    },
+    spoken: |payload| {
+        let media = json!({"contentType": "audio/x-mulaw", "sampleRate": 8000, "payload": payload});
+        json!({"event": "playAudio", "media": media})
+    },
+};
+
 const MESSAGES: usize = 5_000;
 const ROUNDS: usize = 30;
 const CALL: &str = "CA00000000000000000000000000000002";
 const SID: &str = "MZ00000000000000000000000000000003";
+const STREAM: &str = "87654321-4321-4321-4321-cba987654321";
+/// As long as a token of ours.
+const HEADERS: &str = "token=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn per_message(time: Duration) -> f64 {
     time.as_nanos() as f64 / MESSAGES as f64
@@ -70,10 +147,11 @@ fn plainly_heard(text: &str) -> usize {
     let message: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
     assert_eq!(message["event"], "media");
     assert_eq!(message["media"]["track"], "inbound");
-    let chunk: u64 = message["media"]["chunk"]
-        .as_str()
-        .and_then(|it| it.parse().ok())
-        .expect("it is counted");
+    let chunk = &message["media"]["chunk"];
+    let chunk: u64 = match chunk.as_str() {
+        Some(text) => text.parse().expect("it is counted"),
+        None => chunk.as_u64().expect("it is counted"),
+    };
     let payload = message["media"]["payload"].as_str().expect("it has sound");
     black_box(chunk);
     STANDARD.decode(payload).expect("it is base64").len()
@@ -85,38 +163,24 @@ fn spoken(stream: &mut dyn StreamProtocol, sound: &[u8], out: &mut String) -> us
     out.len()
 }
 
-fn plainly_spoken(sound: &[u8]) -> usize {
+fn plainly_spoken(dialect: Dialect, sound: &[u8]) -> usize {
     let payload = STANDARD.encode(sound);
-    let message =
-        serde_json::json!({"event": "media", "streamSid": SID, "media": {"payload": payload}});
-    message.to_string().len()
+    (dialect.spoken)(&payload).to_string().len()
 }
 
-fn message(at: usize) -> String {
+fn payload(at: usize) -> String {
     let sound: Vec<u8> = (0..160).map(|it| (it * 7 + at * 13) as u8).collect();
-    format!(
-        r#"{{"event":"media","sequenceNumber":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},"streamSid":"{SID}"}}"#,
-        at + 2,
-        at + 1,
-        at * 20,
-        STANDARD.encode(sound),
-    )
+    STANDARD.encode(sound)
 }
 
 /// A stream that has started.
-fn begun() -> Box<dyn StreamProtocol> {
-    let settings = Settings::default()
-        .with("account_sid", Value::Text(format!("AC{:032}", 1)))
-        .with("auth_token", Value::Secret(Secret::new("unused")));
-    let twilio = carriers::twilio::ENTRY.build;
-    let Ok(carrier) = twilio(&settings) else {
+fn begun(dialect: Dialect) -> Box<dyn StreamProtocol> {
+    let Ok(carrier) = (dialect.build)(&(dialect.settings)()) else {
         panic!("the settings are good");
     };
     let Sound::Stream(protocol) = carrier.sound;
     let mut stream = protocol();
-    let start = format!(
-        r#"{{"event":"start","start":{{"callSid":"{CALL}","mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}},"streamSid":"{SID}"}}"#
-    );
+    let start = (dialect.start)();
     stream.decode(&start).expect("the stream starts");
     stream
 }

@@ -68,8 +68,17 @@ impl Calls for Api {
         self.rest.insist(request, done).await
     }
 
-    /// Has the call ask us again what to do with it; the reply connects it.
+    /// Has the call ask us again what to do with it, as if the socket of this stream were gone
+    /// ([transfer](https://plivo.com/docs/voice/api/call/transfer-a-call)). What we reply then connects
+    /// it, to the stream after this one; if Plivo asks twice it is told the same, since the address
+    /// names the stream that it comes after. Plivo ends a call as a loop at its 71st transfer.
+    ///
+    /// A stream that still runs has to end before the call does as it is told, by Plivo's own guide to
+    /// streaming: a socket that is still open is to be closed after this, not before.
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+        if leg.0.starts_with(REQUEST) {
+            return Err(no_such_call("a call that was never up cannot be connected"));
+        }
         let body = json!({ "legs": "aleg", "aleg_url": stream.back, "aleg_method": "POST" });
         let request = self.request(Method::POST, &self.leg_url(leg)?).json(&body);
         let answer = self.rest.send(request).await;
@@ -121,9 +130,7 @@ impl Api {
         let answer = self.rest.send_harmless(request).await?;
         self.done(&answer)?;
         let record: Record = self.rest.read(&answer)?;
-        let direction = Direction::parse(&record.call_direction);
-        let end = cause::by_code(record.hangup_cause_code, direction);
-        Ok(Status::Ended(end.unwrap_or(OVER)))
+        Ok(Status::Ended(record.end().unwrap_or(OVER)))
     }
 
     /// A leg's name goes into a path, so it is looked at first.
@@ -135,11 +142,8 @@ impl Api {
         if is_id(id) {
             return Ok(format!("{}/{kind}/{id}/", self.base));
         }
-        let message = "the name of a call is not like those of Plivo's";
-        Err(Fault::new(
-            Blame::Gateway,
-            code::CARRIER_NO_SUCH_CALL,
-            message,
+        Err(no_such_call(
+            "the name of a call is not like those of Plivo's",
         ))
     }
 
@@ -158,6 +162,10 @@ impl Api {
         let request = self.rest.request(method, url);
         request.basic_auth(&self.account.id, Some(token))
     }
+}
+
+fn no_such_call(message: &str) -> Fault {
+    Fault::new(Blame::Gateway, code::CARRIER_NO_SUCH_CALL, message)
 }
 
 fn dial_body(dial: &Dial<'_>) -> Value {
@@ -208,10 +216,23 @@ struct Live {
 /// What asking for a call that is over returns, as far as we need it.
 #[derive(Deserialize)]
 struct Record {
+    /// A number, but Plivo does not promise that there is one.
     #[serde(default)]
-    hangup_cause_code: u32,
-    #[serde(default)]
-    call_direction: String,
+    hangup_cause_code: Value,
+    hangup_source: Option<String>,
+    call_direction: Option<String>,
+}
+
+impl Record {
+    /// How the call ended, if that is written down.
+    fn end(&self) -> Option<End> {
+        let code = &self.hangup_cause_code;
+        let text = || code.as_str()?.parse().ok();
+        let code = code.as_u64().or_else(text)?.try_into().ok()?;
+        let source = self.hangup_source.as_deref().unwrap_or_default();
+        let direction = self.call_direction.as_deref().unwrap_or_default();
+        cause::by_code(code, source, Direction::parse(direction))
+    }
 }
 
 /// What asking for the account's numbers returns, as far as we need it.

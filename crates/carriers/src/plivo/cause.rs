@@ -18,23 +18,31 @@ impl Direction {
     }
 }
 
-/// How a call ended, by its `HangupCauseCode`; `None`: this number says nothing of that.
+/// How a call ended, by its `HangupCauseCode` and `HangupSource`; `None`: this number says nothing of
+/// that.
 ///
-/// `4000` says only that an answered call is over. If it was us who ended it we know that already, so
-/// here it can only mean that the caller hung up.
+/// `4000` says only that someone hung up, and the source who. Plivo's pages have several names for the
+/// person on the phone, and they are all that is left beside us. What it gives `4010` and its like for
+/// are instructions that end, and ours do not.
 ///
-/// Source: [hangup causes](https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes).
-pub(super) fn by_code(code: u32, direction: Direction) -> Option<End> {
+/// Source: [hangup causes](https://plivo.com/docs/voice/troubleshooting/hangup-causes).
+pub(super) fn by_code(code: u32, source: &str, direction: Direction) -> Option<End> {
+    let ours = matches!(source, "API Request" | "Answer XML");
     let (by, why) = match code {
-        1000 => match direction {
-            Direction::Inbound => (Party::Caller, Why::Canceled),
-            Direction::Outbound => (Party::Gateway, Why::Canceled),
-        },
-        3000 => (Party::Caller, Why::NoAnswer),
-        3010 => (Party::Caller, Why::Busy),
-        3020 => (Party::Caller, Why::Rejected),
-        4000..=4999 => (Party::Caller, Why::HungUp),
-        1001..=2999 | 6000..=9999 => (Party::Carrier, Why::Fault),
+        // Only who makes a call can withdraw it, and who takes calls can turn them away.
+        1000 if direction == Direction::Inbound && !ours => (Party::Caller, Why::Canceled),
+        1000 => (Party::Gateway, Why::Canceled),
+        3010 | 3020 if ours => (Party::Gateway, Why::Rejected),
+        3000 | 6010 => (Party::Caller, Why::NoAnswer),
+        3010 | 3100 => (Party::Caller, Why::Busy),
+        3020 | 3040 | 3110 => (Party::Caller, Why::Rejected),
+        4000 if ours => (Party::Gateway, Why::HungUp),
+        4000 => (Party::Caller, Why::HungUp),
+        4001..=4999 => (Party::Carrier, Why::HungUp),
+        6000 => (Party::Carrier, Why::TimeLimit),
+        // We were not reached, or not understood.
+        7000..=8999 => (Party::Gateway, Why::Fault),
+        1001..=9999 => (Party::Carrier, Why::Fault),
         _ => return None,
     };
     Some(End { by, why })
@@ -53,3 +61,9 @@ pub(super) fn by_status(status: &str, direction: Direction) -> Option<End> {
     };
     Some(End { by, why })
 }
+
+/// Plivo says that a call was hung up, and nothing that we understand about why.
+pub(super) const UNSAID: End = End {
+    by: Party::Carrier,
+    why: Why::Fault,
+};

@@ -1,4 +1,5 @@
 use call::Private;
+use call::event::End;
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -118,20 +119,28 @@ impl<'f> Form<'f> {
         match self.event {
             "Ring" => News::Ringing,
             "Hangup" => {
-                let unknown = cause::by_status("failed", self.direction);
-                let end = self.ended().or(unknown);
-                end.map_or(News::Nothing, News::Ended)
+                let status = || cause::by_status(self.status, self.direction);
+                let end = self.cause().or_else(status);
+                News::Ended(end.unwrap_or(cause::UNSAID))
             }
+            // Not all pages say that the hangup of a call that was offered is named.
+            "" => self.ended().map_or(News::Nothing, News::Ended),
             // How a stream is doing, what a machine said.
             _ => News::Nothing,
         }
     }
 
-    fn ended(&self) -> Option<call::event::End> {
-        let over = cause::by_status(self.status, self.direction)?;
-        let code = field(self.fields, "HangupCauseCode").and_then(|it| it.parse().ok());
-        let code = code.and_then(|it| cause::by_code(it, self.direction));
-        Some(code.unwrap_or(over))
+    /// How the call ended, if its status is one that it ends with.
+    fn ended(&self) -> Option<End> {
+        let status = cause::by_status(self.status, self.direction)?;
+        Some(self.cause().unwrap_or(status))
+    }
+
+    /// How it ended, by its cause.
+    fn cause(&self) -> Option<End> {
+        let code = field(self.fields, "HangupCauseCode")?.parse().ok()?;
+        let source = field(self.fields, "HangupSource").unwrap_or_default();
+        cause::by_code(code, source, self.direction)
     }
 
     /// Plivo leaves out the `+` of a number.

@@ -1,6 +1,9 @@
 //! The Plivo carrier against what Plivo publishes: its signatures, its library's requests, its
 //! messages.
 
+#[path = "../common/broken.rs"]
+mod broken;
+mod dial;
 mod reply;
 mod requests;
 mod settings;

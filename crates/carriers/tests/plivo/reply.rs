@@ -1,8 +1,8 @@
 use ports::Secret;
 use ports::carrier::{Reply, Stream};
 use proptest::prelude::*;
-use quick_xml::Reader;
 use quick_xml::events::Event;
+use quick_xml::{Reader, XmlVersion};
 
 use super::carrier;
 
@@ -36,6 +36,18 @@ proptest! {
         let body = carrier().webhooks.reply(Reply::Connect(&stream)).body;
         prop_assert_eq!(parse(&body), ["Response", "Stream", "Wait", "Redirect"]);
     }
+
+    #[test]
+    fn what_is_written_is_read_back(url in "wss://[!-~é]{1,80}", token in "[!-~]{1,80}") {
+        let stream = stream(&url, &token);
+        let body = carrier().webhooks.reply(Reply::Connect(&stream)).body;
+        let (attributes, content) = read_stream(&body);
+        let named = |name: &str| attributes.iter().find(|it| it.0 == name).map(|it| &*it.1);
+        prop_assert_eq!(content, url);
+        prop_assert_eq!(named("extraHeaders"), Some(&*format!("token={token}")));
+        // Without it the call would hang up as soon as it began.
+        prop_assert_eq!(named("keepCallAlive"), Some("true"));
+    }
 }
 
 fn stream(url: &str, token: &str) -> Stream {
@@ -62,19 +74,56 @@ fn parse(body: &str) -> Vec<String> {
     let mut reader = Reader::from_str(body);
     let mut names = Vec::new();
     loop {
-        match reader.read_event().expect("it is XML") {
-            Event::Start(it) | Event::Empty(it) => {
-                names.push(it.name().as_ref().to_owned());
-            }
-            Event::Eof => return names,
-            Event::End(_)
-            | Event::Text(_)
-            | Event::CData(_)
-            | Event::Comment(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::DocType(_)
-            | Event::GeneralRef(_) => {}
+        let event = reader.read_event().expect("it is XML");
+        if let Event::Start(it) | Event::Empty(it) = event {
+            names.push(it.name().as_ref().to_owned());
+        } else if event == Event::Eof {
+            return names;
+        }
+    }
+}
+
+/// The attributes of `<Stream>` and what is in it.
+fn read_stream(body: &str) -> (Vec<(String, String)>, String) {
+    let mut reader = Reader::from_str(body);
+    loop {
+        let event = reader.read_event().expect("it is XML");
+        assert_ne!(event, Event::Eof, "there is no stream: {body}");
+        let Event::Start(it) = event else { continue };
+        if it.name().as_ref() != "Stream" {
+            continue;
+        }
+        let attributes = it.attributes().map(|it| {
+            let it = it.expect("it is an attribute");
+            let value = it.normalized_value(XmlVersion::Implicit1_0);
+            let value = value.expect("values are escaped");
+            (it.key.as_ref().to_owned(), value.into_owned())
+        });
+        let attributes = attributes.collect();
+        return (attributes, read_text(&mut reader));
+    }
+}
+
+/// The text up to the end of the element that the reader is in.
+fn read_text(reader: &mut Reader<&[u8]>) -> String {
+    let mut text = String::new();
+    loop {
+        let event = reader.read_event().expect("it is XML");
+        if let Event::Text(piece) = &event {
+            text.push_str(piece);
+        } else if let Event::GeneralRef(name) = &event {
+            text.push_str(match &**name {
+                "amp" => "&",
+                "lt" => "<",
+                "gt" => ">",
+                "quot" => "\"",
+                "apos" => "'",
+                other => panic!("an entity of no XML: {other}"),
+            });
+        } else {
+            let ends = matches!(event, Event::End(_));
+            assert!(ends, "an address holds only text, not {event:?}");
+            return text;
         }
     }
 }

@@ -87,64 +87,7 @@ fn how_a_call_is_doing() {
 
 #[test]
 fn how_a_call_ended() {
-    for (direction, status, number, news) in [
-        (
-            "outbound",
-            "completed",
-            "4000",
-            ended(Party::Caller, Why::HungUp),
-        ),
-        (
-            "outbound",
-            "completed",
-            "4010",
-            ended(Party::Caller, Why::HungUp),
-        ),
-        ("outbound", "busy", "3010", ended(Party::Caller, Why::Busy)),
-        ("outbound", "busy", "", ended(Party::Caller, Why::Busy)),
-        (
-            "outbound",
-            "no-answer",
-            "3000",
-            ended(Party::Caller, Why::NoAnswer),
-        ),
-        (
-            "outbound",
-            "timeout",
-            "5010",
-            ended(Party::Caller, Why::NoAnswer),
-        ),
-        (
-            "outbound",
-            "failed",
-            "3020",
-            ended(Party::Caller, Why::Rejected),
-        ),
-        (
-            "outbound",
-            "failed",
-            "2000",
-            ended(Party::Carrier, Why::Fault),
-        ),
-        (
-            "outbound",
-            "failed",
-            "1000",
-            ended(Party::Gateway, Why::Canceled),
-        ),
-        (
-            "inbound",
-            "failed",
-            "1000",
-            ended(Party::Caller, Why::Canceled),
-        ),
-        (
-            "outbound",
-            "something-new",
-            "1",
-            ended(Party::Carrier, Why::Fault),
-        ),
-    ] {
+    for (direction, status, number, by, why) in ENDS {
         let fields = [
             ("Event", "Hangup"),
             ("Direction", direction),
@@ -152,7 +95,158 @@ fn how_a_call_ended() {
             ("HangupCauseCode", number),
         ];
         let webhook = decode(Door::Status, &fields).expect("it makes sense");
+        let news = ended(*by, *why);
         assert_eq!(webhook.news, news, "{direction} {status} {number}");
+    }
+}
+
+/// What the status says of an end, where the cause says less.
+const ENDS: &[(&str, &str, &str, Party, Why)] = &[
+    ("outbound", "completed", "4000", Party::Caller, Why::HungUp),
+    ("outbound", "completed", "", Party::Caller, Why::HungUp),
+    (
+        "outbound",
+        "completed",
+        "6000",
+        Party::Carrier,
+        Why::TimeLimit,
+    ),
+    ("outbound", "busy", "3010", Party::Caller, Why::Busy),
+    ("outbound", "busy", "", Party::Caller, Why::Busy),
+    (
+        "outbound",
+        "no-answer",
+        "3000",
+        Party::Caller,
+        Why::NoAnswer,
+    ),
+    (
+        "outbound",
+        "no-answer",
+        "6010",
+        Party::Caller,
+        Why::NoAnswer,
+    ),
+    ("outbound", "timeout", "", Party::Caller, Why::NoAnswer),
+    ("outbound", "failed", "3020", Party::Caller, Why::Rejected),
+    ("outbound", "failed", "2000", Party::Carrier, Why::Fault),
+    ("outbound", "failed", "1000", Party::Gateway, Why::Canceled),
+    ("outbound", "cancel", "x", Party::Gateway, Why::Canceled),
+    ("inbound", "failed", "1000", Party::Caller, Why::Canceled),
+    ("inbound", "cancel", "", Party::Caller, Why::Canceled),
+    ("outbound", "something-new", "1", Party::Carrier, Why::Fault),
+    (
+        "outbound",
+        "something-new",
+        "6010",
+        Party::Caller,
+        Why::NoAnswer,
+    ),
+];
+
+#[test]
+fn every_cause_on_plivos_list_says_whose_doing_it_was() {
+    let end = |(code, source, direction): (&u32, &str, &str)| {
+        let code = code.to_string();
+        let fields = [
+            ("Event", "Hangup"),
+            ("CallStatus", "completed"),
+            ("Direction", direction),
+            ("HangupCauseCode", &code),
+            ("HangupSource", source),
+        ];
+        decode(Door::Status, &fields).expect("it makes sense").news
+    };
+    let mut causes = 0;
+    for (codes, by, why) in CAUSES {
+        for code in *codes {
+            let news = end((code, "Plivo", "outbound"));
+            assert_eq!(news, ended(*by, *why), "{code}");
+            causes += 1;
+        }
+    }
+    for ((code, source, direction), by, why) in [
+        ((4000, "Caller", "inbound"), Party::Caller, Why::HungUp),
+        (
+            (4000, "Call recipient", "outbound"),
+            Party::Caller,
+            Why::HungUp,
+        ),
+        ((4000, "Callee", "outbound"), Party::Caller, Why::HungUp),
+        ((4000, "Carrier", "inbound"), Party::Caller, Why::HungUp),
+        (
+            (4000, "API Request", "inbound"),
+            Party::Gateway,
+            Why::HungUp,
+        ),
+        (
+            (4000, "Answer XML", "outbound"),
+            Party::Gateway,
+            Why::HungUp,
+        ),
+        (
+            (1000, "API Request", "inbound"),
+            Party::Gateway,
+            Why::Canceled,
+        ),
+        ((1000, "Caller", "inbound"), Party::Caller, Why::Canceled),
+        (
+            (3020, "Answer XML", "inbound"),
+            Party::Gateway,
+            Why::Rejected,
+        ),
+    ] {
+        let news = end((&code, source, direction));
+        assert_eq!(news, ended(by, why), "{code} {source} {direction}");
+    }
+    println!("hangup causes understood: {causes}");
+}
+
+/// [Hangup causes](https://plivo.com/docs/voice/troubleshooting/hangup-causes), all of them.
+const CAUSES: &[(&[u32], Party, Why)] = &[
+    (&[0], Party::Caller, Why::HungUp),
+    (&[1000], Party::Gateway, Why::Canceled),
+    (&[1010, 1020], Party::Carrier, Why::Fault),
+    (
+        &[2000, 2010, 2020, 2030, 2040, 2050, 2060, 2070],
+        Party::Carrier,
+        Why::Fault,
+    ),
+    (&[3000], Party::Caller, Why::NoAnswer),
+    (&[3010, 3100], Party::Caller, Why::Busy),
+    (&[3020, 3040, 3110], Party::Caller, Why::Rejected),
+    (
+        &[3030, 3050, 3070, 3080, 3090, 3120, 3130, 3140],
+        Party::Carrier,
+        Why::Fault,
+    ),
+    (&[4000], Party::Caller, Why::HungUp),
+    (&[4010, 4020, 4030], Party::Carrier, Why::HungUp),
+    (&[5000, 5010, 5020], Party::Carrier, Why::Fault),
+    (&[6000], Party::Carrier, Why::TimeLimit),
+    (&[6010], Party::Caller, Why::NoAnswer),
+    (&[6020], Party::Carrier, Why::Fault),
+    (
+        &[7011, 7012, 7013, 7014, 7022, 7023, 7024, 7032, 7033, 7034],
+        Party::Gateway,
+        Why::Fault,
+    ),
+    (&[8011, 8012, 8013, 8014], Party::Gateway, Why::Fault),
+    (&[9000, 9100, 9110], Party::Carrier, Why::Fault),
+];
+
+#[test]
+fn a_hangup_without_its_event_is_one_all_the_same() {
+    let over = [("CallStatus", "completed"), ("HangupCauseCode", "4000")];
+    let news = decode(Door::Status, &over).expect("it is over").news;
+    assert_eq!(news, ended(Party::Caller, Why::HungUp));
+    for other in [
+        [("CallStatus", "in-progress"), ("HangupCauseCode", "4000")],
+        [("Event", "StopStream"), ("CallStatus", "completed")],
+        [("Event", "MachineDetection"), ("CallStatus", "completed")],
+    ] {
+        let news = decode(Door::Status, &other).expect("it makes sense").news;
+        assert_eq!(news, News::Nothing, "{other:?}");
     }
 }
 

@@ -1,15 +1,14 @@
 //! A dial is never sent twice, wherever it breaks, and says truly whether it may be tried again.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use call::Number;
 use ports::carrier::{Dial, Leg};
 use ports::{Fault, Retry, code};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::io::AsyncWriteExt as _;
 
+use super::broken::{Break, break_after, listen, read_request, stop};
 use super::{CALL, carrier_at};
 
 #[tokio::test]
@@ -161,91 +160,6 @@ enum Expected {
     NotSent,
     Refused,
     Unknown,
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug)]
-enum Break {
-    Close,
-    Reset,
-}
-
-/// A far end that reads so many bytes of each request, answers, and breaks the connection. It
-/// counts the connections on which it read anything.
-async fn break_after(
-    bytes: usize,
-    answer: &[u8],
-    how: Break,
-) -> (
-    SocketAddr,
-    (tokio::sync::oneshot::Sender<()>, JoinHandle<u32>),
-) {
-    let listener = listen().await;
-    let address = listener.local_addr().expect("it is bound");
-    let answer = answer.to_vec();
-    let (stop, mut stopped) = tokio::sync::oneshot::channel();
-    let far_end = tokio::spawn(async move {
-        let mut requests = 0;
-        loop {
-            let mut socket = tokio::select! {
-                // Whoever is already at the door is let in before it is closed.
-                biased;
-                accepted = listener.accept() => accepted.expect("someone dials").0,
-                _ = &mut stopped => return requests,
-            };
-            requests += u32::from(read_request(&mut socket, bytes).await > 0);
-            socket
-                .write_all(&answer)
-                .await
-                .expect("the near end listens");
-            match how {
-                Break::Close => drop(socket),
-                Break::Reset => socket.set_zero_linger().expect("the socket is open"),
-            }
-        }
-    });
-    (address, (stop, far_end))
-}
-
-async fn stop((stop, far_end): (tokio::sync::oneshot::Sender<()>, JoinHandle<u32>)) -> u32 {
-    stop.send(()).expect("the far end is there");
-    far_end.await.expect("the far end does not panic")
-}
-
-/// Reads a request to its end, or so many bytes of it. Says how many there were.
-async fn read_request(socket: &mut TcpStream, most: usize) -> usize {
-    let mut read = Vec::new();
-    let mut byte = [0];
-    while read.len() < most {
-        match socket.read(&mut byte).await {
-            Ok(1) => read.push(byte[0]),
-            Ok(_) | Err(_) => break,
-        }
-        if is_whole(&read) {
-            break;
-        }
-    }
-    read.len()
-}
-
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    let mut lines = head.lines();
-    let length = lines.find_map(|it| {
-        it.to_lowercase()
-            .strip_prefix("content-length: ")
-            .map(str::to_owned)
-    });
-    let length: usize = length.map_or(0, |it| it.parse().expect("a length"));
-    body.len() >= length
-}
-
-async fn listen() -> TcpListener {
-    let address = (Ipv4Addr::LOCALHOST, 0);
-    TcpListener::bind(address).await.expect("a free port")
 }
 
 async fn dial(address: SocketAddr) -> Result<Leg, Fault> {

@@ -1,6 +1,8 @@
 //! The Twilio carrier against what Twilio publishes: its signatures, its description of the API,
 //! its messages.
 
+#[path = "../common/broken.rs"]
+mod broken;
 mod dial;
 mod openapi;
 mod recorder;
