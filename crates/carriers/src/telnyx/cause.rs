@@ -19,7 +19,7 @@ pub(super) fn end(cause: &str, direction: Direction) -> End {
             Direction::Incoming => (Party::Caller, Why::Canceled),
             Direction::Outgoing => (Party::Gateway, Why::Canceled),
         },
-        "time_limit" => (Party::Carrier, Why::HungUp),
+        "time_limit" => (Party::Carrier, Why::TimeLimit),
         // `not_found`, `unspecified`, and what did not exist when this was written.
         _ => (Party::Carrier, Why::Fault),
     };

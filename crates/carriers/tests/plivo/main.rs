@@ -1,7 +1,7 @@
 //! The Plivo carrier against what Plivo publishes: its signatures, its library's requests, its
 //! messages.
 
-#[path = "../common/broken.rs"]
+#[path = "../far/broken.rs"]
 mod broken;
 mod dial;
 mod reply;

@@ -1,7 +1,7 @@
 //! The Twilio carrier against what Twilio publishes: its signatures, its description of the API,
 //! its messages.
 
-#[path = "../common/broken.rs"]
+#[path = "../far/broken.rs"]
 mod broken;
 mod dial;
 mod openapi;
