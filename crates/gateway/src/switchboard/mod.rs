@@ -504,10 +504,13 @@ impl Switchboard {
             names.find_map(|leg| desk.legs.get(&(carrier.to_owned(), leg.clone())).copied());
         let record = desk.calls.get(&known.or(hint)?)?.clone();
         drop(desk);
+        if record.carrier != carrier {
+            return None;
+        }
         if leg != dialled {
             record.rename(dialled, leg);
         }
-        (record.carrier == carrier && self.bind(&record, leg)).then_some(record)
+        self.bind(&record, leg).then_some(record)
     }
 
     fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
