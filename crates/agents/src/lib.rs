@@ -4,9 +4,12 @@
 //! told what the caller said and what of its own words was heard, and answers with more words.
 
 mod answering;
+pub mod asking;
 mod echo;
 mod openai;
+mod phrases;
 pub mod sse;
+mod words;
 
 /// Every kind of agent there is.
 pub const LIST: &[ports::agent::Entry] = &[answering::ENTRY, echo::ENTRY, openai::ENTRY];

@@ -202,9 +202,20 @@ impl State {
             (state, Input::Command(Command::HangUp)) => {
                 state.hang_up(by(Party::Owner, Why::HungUp), at)
             }
-            (Self::Live(live), Input::Command(Command::Forbid)) => forbid(live, at),
+            (Self::Live(live), Input::Command(Command::Forbid)) => {
+                close(live, by(Party::Gateway, Why::Policy), at)
+            }
             (state, Input::Command(Command::Forbid)) => {
                 state.hang_up(by(Party::Gateway, Why::Policy), at)
+            }
+            (Self::Live(live), Input::Command(Command::Dismiss)) => {
+                close(live, by(Party::Gateway, Why::Completed), at)
+            }
+            (state @ Self::Away { .. }, Input::Command(Command::Dismiss)) => {
+                state.hang_up(by(Party::Gateway, Why::Completed), at)
+            }
+            (state, Input::Command(Command::Dismiss)) => {
+                state.hang_up(by(Party::Gateway, Why::Canceled), at)
             }
             (state, Input::Timeout) if due => state.timeout(at),
 
@@ -357,7 +368,11 @@ fn waiting(
         | Input::Media(_)
         | Input::Speech(Speech::EarsFailed(_))
         | Input::Command(Command::Press(_)) => None,
-        Input::Agent(_) | Input::Carrier(_) | Input::Command(_) | Input::Speech(_) => {
+        Input::Agent(_)
+        | Input::Carrier(_)
+        | Input::Command(_)
+        | Input::Meeting(_)
+        | Input::Speech(_) => {
             live.handle(input, at)
         }
     };
@@ -395,8 +410,9 @@ fn live_on(mut live: Box<Live>, input: Input, at: &mut Moment<'_>) -> State {
     }
 }
 
-fn forbid(mut live: Box<Live>, at: &mut Moment<'_>) -> State {
-    match live.close(by(Party::Gateway, Why::Policy), at) {
+/// A conversation says goodbye before it ends like this.
+fn close(mut live: Box<Live>, end: End, at: &mut Moment<'_>) -> State {
+    match live.close(end, at) {
         Some(end) => State::Live(live).hang_up(end, at),
         None => State::Live(live),
     }

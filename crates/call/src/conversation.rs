@@ -115,8 +115,16 @@ impl Conversation {
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )
-            | Input::Command(Command::Forbid | Command::HangUp | Command::Limit(_))
-            | Input::Media(Media::Cut(_)) => None,
+            | Input::Command(
+                Command::Dismiss
+                | Command::Forbid
+                | Command::HangUp
+                | Command::Limit(_)
+                | Command::Sit(_)
+                | Command::Stand(_),
+            )
+            | Input::Media(Media::Cut(_))
+            | Input::Meeting(_) => None,
         }
     }
 

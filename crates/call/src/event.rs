@@ -40,6 +40,28 @@ pub enum Event {
     #[serde(rename = "call.ended")]
     Ended(End),
 
+    /// The caller sits at a meeting.
+    #[serde(rename = "meeting.joined")]
+    MeetingJoined {
+        /// Our name for it.
+        meeting: String,
+    },
+    /// The caller is back from a meeting.
+    #[serde(rename = "meeting.left")]
+    MeetingLeft {
+        /// Our name for it.
+        meeting: String,
+    },
+    /// Of all at the meeting, it is this caller who speaks now.
+    #[serde(rename = "meeting.speaking")]
+    MeetingSpeaking,
+    /// Nobody at the meeting hears the caller any more.
+    #[serde(rename = "meeting.muted")]
+    MeetingMuted,
+    /// They hear the caller again.
+    #[serde(rename = "meeting.unmuted")]
+    MeetingUnmuted,
+
     /// Sound that is speech, not yet words.
     #[serde(rename = "caller.speech_started")]
     CallerSpeechStarted,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::{Cut, Edge, Progress, UtteranceId};
 
 use crate::event::End;
-use crate::{Digit, Keys, Private, TurnId};
+use crate::{Digit, Keys, Place, Private, TurnId};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub enum Input {
     Command(Command),
     /// The sound did something.
     Media(Media),
+    /// Something happened to the caller at a meeting.
+    Meeting(Meeting),
     /// Words were heard, or made into sound.
     Speech(Speech),
     /// [`crate::Call::deadline`] has come.
@@ -54,6 +56,17 @@ pub enum Media {
     /// How much of an utterance has been heard. Given before any edge, words or timeout, so that
     /// a decision never rests on an old figure.
     Progress(Progress),
+}
+
+/// What happens to the caller at a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// Nobody hears them any more.
+    Muted,
+    /// They are the one who speaks now.
+    Speaking,
+    /// They are heard again.
+    Unmuted,
 }
 
 /// What ears and mouths tell.
@@ -102,6 +115,9 @@ pub enum Agent {
 /// What the owner wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// The meeting has no more use for the caller, who is hung up on. A conversation ends with a
+    /// goodbye.
+    Dismiss,
     /// End the call now. Always allowed.
     HangUp,
     /// The owner's rules no longer allow this call. A conversation ends with a goodbye, everything
@@ -115,4 +131,9 @@ pub enum Command {
     /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
     /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),
+    /// The caller leaves the agent for a meeting, for as long as that wants. Only from a conversation.
+    Sit(Place),
+    /// The caller is told this, and comes back from a meeting to the agent; or, having come for the
+    /// meeting alone, is done.
+    Stand(Private<String>),
 }

@@ -72,6 +72,7 @@ impl Spoken {
             | Input::Carrier(_)
             | Input::Command(_)
             | Input::Media(Media::Edge(_) | Media::Progress(_))
+            | Input::Meeting(_)
             | Input::Speech(_)
             | Input::Timeout => None,
         };
@@ -87,6 +88,7 @@ impl Spoken {
             | Input::Carrier(_)
             | Input::Command(_)
             | Input::Media(_)
+            | Input::Meeting(_)
             | Input::Speech(
                 Speech::Begun(_)
                 | Speech::EndOfTurn { .. }

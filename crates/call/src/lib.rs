@@ -25,6 +25,7 @@ pub mod input;
 mod keys;
 mod last_words;
 mod live;
+pub mod meeting;
 pub mod memory;
 mod moment;
 mod notice;
@@ -32,6 +33,7 @@ mod number;
 pub mod output;
 mod plan;
 mod private;
+mod seat;
 mod stages;
 mod turn;
 mod voice;
@@ -42,10 +44,11 @@ pub use clause::clauses;
 pub use event::Event;
 pub use input::Input;
 pub use keys::Keys;
+pub use meeting::Meeting;
 pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
-pub use plan::{Direction, Mode, Opening, Phrases, Plan, Policy};
+pub use plan::{Direction, Mode, Opening, Phrases, Place, Plan, Policy};
 pub use private::Private;
 
 /// Names one turn of the agent's: what it was told, and its answer.

@@ -7,7 +7,8 @@ use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::notice::Notice;
-use crate::{Event, Mode, Plan, Private, output};
+use crate::seat::{Next, Seat};
+use crate::{Event, Mode, Place, Plan, Private, output};
 
 /// A call with sound.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Live {
 enum Talk {
     Conversation(Box<Conversation>),
     Notice(Box<Notice>),
+    Seat(Box<Seat>),
     Loopback,
 }
 
@@ -31,6 +33,7 @@ impl Live {
                 Talk::Conversation(Box::new(Conversation::start(opening, at)))
             }
             Mode::Notify { text } => Talk::Notice(Box::new(Notice::start(text, at))),
+            Mode::Seat(place) => Talk::Seat(Box::new(Seat::take(place, at))),
             Mode::Loopback => Talk::Loopback,
         };
         Self {
@@ -54,13 +57,18 @@ impl Live {
             memory::Talk::Notice { last, unheard } => {
                 Talk::Notice(Box::new(Notice::recall(last, unheard, at)))
             }
+            memory::Talk::Seat {
+                place,
+                last,
+                thread,
+            } => Talk::Seat(Box::new(Seat::recall(place, last, thread, at))),
             memory::Talk::Loopback => Talk::Loopback,
         };
         if !broken.reveal().is_empty() {
             match &talk {
                 Talk::Conversation(talk) => talk.broke(broken, at),
                 Talk::Notice(notice) => notice.broke(broken, at),
-                Talk::Loopback => {}
+                Talk::Seat(_) | Talk::Loopback => {}
             }
         }
         Self {
@@ -77,6 +85,15 @@ impl Live {
                 thread.map(|(it, heard)| (memory::Talk::Conversation(it), heard))
             }
             Talk::Notice(notice) => notice.memory(),
+            Talk::Seat(seat) => {
+                let (place, last, thread) = seat.memory();
+                let seat = memory::Talk::Seat {
+                    place,
+                    last,
+                    thread,
+                };
+                Some((seat, String::new()))
+            }
             Talk::Loopback => Some((memory::Talk::Loopback, String::new())),
         };
         let left = self.limit.saturating_duration_since(now);
@@ -92,7 +109,8 @@ impl Live {
         match &mut self.talk {
             Talk::Conversation(talk) => talk.hold(at),
             Talk::Notice(notice) => notice.hold(at),
-            Talk::Loopback => {}
+            // The others go on without them.
+            Talk::Seat(_) | Talk::Loopback => {}
         }
     }
 
@@ -103,6 +121,10 @@ impl Live {
             Talk::Conversation(talk) => talk.go_on(gone, at),
             Talk::Notice(notice) => {
                 notice.go_on(gone, at);
+                None
+            }
+            Talk::Seat(seat) => {
+                seat.go_on(at);
                 None
             }
             Talk::Loopback => None,
@@ -125,9 +147,17 @@ impl Live {
             });
             at.media(output::Media::Press(keys.clone()));
         }
+        if let Input::Command(Command::Sit(place)) = input {
+            self.sit(place, at);
+            return None;
+        }
         match &mut self.talk {
             Talk::Conversation(talk) => talk.handle(input, at),
             Talk::Notice(notice) => notice.handle(input, at),
+            Talk::Seat(seat) => {
+                let next = seat.handle(input, at);
+                self.rise(next)
+            }
             Talk::Loopback => {
                 if let Input::Carrier(Carrier::Pressed(digit)) = input {
                     at.event(Event::CallerPressed {
@@ -136,6 +166,29 @@ impl Live {
                 }
                 None
             }
+        }
+    }
+
+    /// From a talk with an agent to a meeting. Nobody else has anything to leave for it.
+    fn sit(&mut self, place: Place, at: &mut Moment<'_>) {
+        self.talk = match std::mem::replace(&mut self.talk, Talk::Loopback) {
+            Talk::Conversation(talk) if !talk.is_closing() => {
+                Talk::Seat(Box::new(Seat::leave_agent(place, talk, at)))
+            }
+            talk @ (Talk::Conversation(_) | Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback) => {
+                talk
+            }
+        };
+    }
+
+    fn rise(&mut self, next: Next) -> Option<End> {
+        match next {
+            Next::Sits => None,
+            Next::Talks(talk, end) => {
+                self.talk = Talk::Conversation(talk);
+                end
+            }
+            Next::Ends(end) => Some(end),
         }
     }
 
@@ -148,7 +201,8 @@ impl Live {
             }
             Talk::Conversation(talk) => talk.close(end, at),
             // A notice is no talk that could be rounded off, and an echo has no voice.
-            Talk::Notice(_) | Talk::Loopback => Some(end),
+            // At a meeting others have the word.
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => Some(end),
         }
     }
 
@@ -161,7 +215,7 @@ impl Live {
     fn is_closing(&self) -> bool {
         match &self.talk {
             Talk::Conversation(talk) => talk.is_closing(),
-            Talk::Notice(_) | Talk::Loopback => false,
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => false,
         }
     }
 
@@ -173,7 +227,7 @@ impl Live {
             Talk::Conversation(talk) if talk.is_closing() => (talk.deadline(plan), None),
             Talk::Conversation(talk) => (talk.deadline(plan), limit),
             Talk::Notice(notice) => (notice.deadline(&plan.policy), limit),
-            Talk::Loopback => (None, limit),
+            Talk::Seat(_) | Talk::Loopback => (None, limit),
         };
         talk.into_iter().chain(limit).min()
     }
@@ -183,6 +237,7 @@ impl Live {
         match self.talk {
             Talk::Conversation(talk) => talk.leave(at),
             Talk::Notice(notice) => notice.leave(at),
+            Talk::Seat(seat) => seat.leave(at),
             Talk::Loopback => LastWords::None,
         }
     }

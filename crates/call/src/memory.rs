@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::UtteranceId;
 
 use crate::event::End;
-use crate::{Private, TurnId};
+use crate::{Place, Private, TurnId};
 
 /// What must be remembered of a call, so that another process can take it up where it broke off.
 ///
@@ -44,6 +44,15 @@ pub enum Talk {
         last: UtteranceId,
         /// Clause by clause; none: all has been heard.
         unheard: Vec<Private<String>>,
+    },
+    /// The caller sat at a meeting.
+    Seat {
+        /// Where.
+        place: Place,
+        /// The last utterance.
+        last: UtteranceId,
+        /// What they would go back to; `None`: nothing.
+        thread: Option<Thread>,
     },
     /// The caller's own sound came back.
     Loopback,

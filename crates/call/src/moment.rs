@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::output::{Agent, Carrier, Media, Output, Speech};
+use crate::output::{Agent, Carrier, Media, Meeting, Output, Speech};
 use crate::{Event, Plan};
 
 /// One moment of a call: what time it is, what was planned, and what is asked for in it.
@@ -34,6 +34,10 @@ impl<'a> Moment<'a> {
 
     pub(crate) fn media(&mut self, ask: Media) {
         self.out.push(Output::Media(ask));
+    }
+
+    pub(crate) fn meeting(&mut self, tell: Meeting) {
+        self.out.push(Output::Meeting(tell));
     }
 
     pub(crate) fn speech(&mut self, ask: Speech) {

@@ -109,7 +109,15 @@ impl Notice {
                 | Carrier::Ended(_)
                 | Carrier::Ringing,
             )
-            | Input::Command(Command::Forbid | Command::HangUp | Command::Limit(_)) => {}
+            | Input::Command(
+                Command::Dismiss
+                | Command::Forbid
+                | Command::HangUp
+                | Command::Limit(_)
+                | Command::Sit(_)
+                | Command::Stand(_),
+            )
+            | Input::Meeting(_) => {}
         }
         None
     }

@@ -15,6 +15,8 @@ pub enum Output {
     Event(Event),
     /// Do to the sound.
     Media(Media),
+    /// Tell the meeting.
+    Meeting(Meeting),
     /// Tell ears and mouth.
     Speech(Speech),
 }
@@ -39,6 +41,23 @@ pub enum Media {
     Press(Keys),
     /// Silence every utterance up to this one. Answered with [`crate::input::Media::Cut`].
     Cut(UtteranceId),
+}
+
+/// What to tell a meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// The caller pressed a key.
+    Pressed(Digit),
+    /// The caller said this; nothing, if what sounded like speech was none.
+    Said(Private<String>),
+    /// The owner wants this said, to the caller alone.
+    Say(Private<String>),
+    /// From now on the caller's sound goes there, and what comes from there is played as this.
+    Sit(UtteranceId),
+    /// The caller begins to speak. What they say comes when they have.
+    Speaks,
+    /// Not any more.
+    Stand,
 }
 
 /// What to tell ears and mouth.

@@ -32,6 +32,8 @@ pub enum Mode {
         /// Who speaks first.
         opening: Opening,
     },
+    /// The caller sits at a meeting: others make the sound, and hear it.
+    Seat(Place),
     /// Say one thing, wait a little, hang up.
     Notify {
         /// What to say.
@@ -39,6 +41,17 @@ pub enum Mode {
     },
     /// The caller hears what the caller says: sound is played back, no one takes turns.
     Loopback,
+}
+
+/// A place at a meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Our name for the meeting.
+    pub meeting: String,
+    /// What the others call this person.
+    pub name: Private<String>,
+    /// The agent that sits there too; `None`: none does.
+    pub agent: Option<String>,
 }
 
 /// Who speaks first.

@@ -318,6 +318,12 @@ impl Voice {
         }
     }
 
+    /// A name that no utterance has or will have.
+    pub(crate) fn reserve(&mut self) -> UtteranceId {
+        self.last = UtteranceId(self.last.0 + 1);
+        self.last
+    }
+
     fn last_asked(&self) -> Option<UtteranceId> {
         self.queue.iter().rev().find_map(|it| it.asked)
     }

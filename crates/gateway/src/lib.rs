@@ -14,6 +14,7 @@ pub mod http;
 pub mod journal;
 mod keypad;
 pub mod line;
+pub mod meeting;
 mod logbook;
 pub mod memory;
 mod metrics;

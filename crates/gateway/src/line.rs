@@ -6,6 +6,8 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 
+use crate::meeting::InnerLine;
+
 /// The carrier's end of a call's sound.
 ///
 /// Reading waits; writing never does, because whoever writes also keeps the call's time.
@@ -20,6 +22,52 @@ pub trait Line: Send + 'static {
     fn close(self) -> impl Future<Output = ()> + Send;
     /// How many messages were thrown away because the far end does not keep up.
     fn dropped(&self) -> u64;
+}
+
+/// Where a call's messages go.
+#[derive(Debug)]
+pub enum Wire {
+    /// To a carrier.
+    Socket(SocketLine),
+    /// To a meeting in this house.
+    Inner(InnerLine),
+}
+
+impl Line for Wire {
+    async fn recv(&mut self) -> Incoming {
+        match self {
+            Self::Socket(line) => line.recv().await,
+            Self::Inner(line) => line.recv().await,
+        }
+    }
+
+    fn push(&mut self, text: &str, weight: Weight) {
+        match self {
+            Self::Socket(line) => line.push(text, weight),
+            Self::Inner(line) => line.push(text, weight),
+        }
+    }
+
+    fn flush(&mut self) {
+        match self {
+            Self::Socket(line) => line.flush(),
+            Self::Inner(line) => line.flush(),
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Socket(line) => line.close().await,
+            Self::Inner(line) => line.close().await,
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        match self {
+            Self::Socket(line) => line.dropped(),
+            Self::Inner(line) => line.dropped(),
+        }
+    }
 }
 
 /// What came over a [`Line`].

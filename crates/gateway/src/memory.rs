@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::memory::{Answering, Holder, Memory, Name, Talk, Thread, Unheard};
-use call::{Mode, Opening, Private, TurnId};
+use call::{Mode, Opening, Place, Private, TurnId};
 use media::UtteranceId;
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,36 @@ enum Kind {
     Ask,
     Wait,
     Notify(String),
+    Seat(SavedPlace),
     Loopback,
+}
+
+/// A place at a meeting.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedPlace {
+    meeting: String,
+    name: String,
+    agent: Option<String>,
+}
+
+impl From<&Place> for SavedPlace {
+    fn from(place: &Place) -> Self {
+        Self {
+            meeting: place.meeting.clone(),
+            name: plain(&place.name),
+            agent: place.agent.clone(),
+        }
+    }
+}
+
+impl From<SavedPlace> for Place {
+    fn from(saved: SavedPlace) -> Self {
+        Self {
+            meeting: saved.meeting,
+            name: saved.name.into(),
+            agent: saved.agent,
+        }
+    }
 }
 
 /// How a call stands.
@@ -86,20 +115,28 @@ pub(crate) enum Stage {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Saved {
-    Conversation {
-        turn: u32,
-        heard: u32,
-        last: u32,
-        untold: String,
-        waiting: Vec<String>,
-        unheard: Vec<(Whose, String)>,
-        floor: Floor,
-    },
+    Conversation(SavedThread),
     Notice {
         last: u32,
         unheard: Vec<String>,
     },
+    Seat {
+        place: SavedPlace,
+        last: u32,
+        thread: Option<SavedThread>,
+    },
     Loopback,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedThread {
+    turn: u32,
+    heard: u32,
+    last: u32,
+    untold: String,
+    waiting: Vec<String>,
+    unheard: Vec<(Whose, String)>,
+    floor: Floor,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,6 +240,7 @@ impl From<&Mode> for Kind {
                 Opening::Wait => Self::Wait,
             },
             Mode::Notify { text } => Self::Notify(plain(text)),
+            Mode::Seat(place) => Self::Seat(place.into()),
             Mode::Loopback => Self::Loopback,
         }
     }
@@ -216,6 +254,7 @@ impl From<Kind> for Mode {
             Kind::Ask => conversation(Opening::Ask),
             Kind::Wait => conversation(Opening::Wait),
             Kind::Notify(text) => Self::Notify { text: text.into() },
+            Kind::Seat(place) => Self::Seat(place.into()),
             Kind::Loopback => Self::Loopback,
         }
     }
@@ -256,20 +295,49 @@ impl From<Stage> for Memory {
 impl From<&Talk> for Saved {
     fn from(talk: &Talk) -> Self {
         match talk {
-            Talk::Conversation(thread) => Self::Conversation {
-                turn: thread.turn.0,
-                heard: thread.heard.0,
-                last: thread.last.0,
-                untold: plain(&thread.untold),
-                waiting: thread.waiting.iter().map(plain).collect(),
-                unheard: thread.unheard.iter().map(whose).collect(),
-                floor: (&thread.floor).into(),
-            },
+            Talk::Conversation(thread) => Self::Conversation(thread.into()),
             Talk::Notice { last, unheard } => Self::Notice {
                 last: last.0,
                 unheard: unheard.iter().map(plain).collect(),
             },
+            Talk::Seat {
+                place,
+                last,
+                thread,
+            } => Self::Seat {
+                place: place.into(),
+                last: last.0,
+                thread: thread.as_ref().map(SavedThread::from),
+            },
             Talk::Loopback => Self::Loopback,
+        }
+    }
+}
+
+impl From<&Thread> for SavedThread {
+    fn from(thread: &Thread) -> Self {
+        Self {
+            turn: thread.turn.0,
+            heard: thread.heard.0,
+            last: thread.last.0,
+            untold: plain(&thread.untold),
+            waiting: thread.waiting.iter().map(plain).collect(),
+            unheard: thread.unheard.iter().map(whose).collect(),
+            floor: (&thread.floor).into(),
+        }
+    }
+}
+
+impl From<SavedThread> for Thread {
+    fn from(saved: SavedThread) -> Self {
+        Self {
+            turn: TurnId(saved.turn),
+            heard: TurnId(saved.heard),
+            last: UtteranceId(saved.last),
+            untold: saved.untold.into(),
+            waiting: saved.waiting.into_iter().map(Private::from).collect(),
+            unheard: saved.unheard.into_iter().map(clause).collect(),
+            floor: saved.floor.into(),
         }
     }
 }
@@ -277,23 +345,16 @@ impl From<&Talk> for Saved {
 impl From<Saved> for Talk {
     fn from(saved: Saved) -> Self {
         match saved {
-            Saved::Conversation {
-                turn,
-                heard,
+            Saved::Conversation(thread) => Self::Conversation(thread.into()),
+            Saved::Seat {
+                place,
                 last,
-                untold,
-                waiting,
-                unheard,
-                floor,
-            } => Self::Conversation(Thread {
-                turn: TurnId(turn),
-                heard: TurnId(heard),
+                thread,
+            } => Self::Seat {
+                place: place.into(),
                 last: UtteranceId(last),
-                untold: untold.into(),
-                waiting: waiting.into_iter().map(Private::from).collect(),
-                unheard: unheard.into_iter().map(clause).collect(),
-                floor: floor.into(),
-            }),
+                thread: thread.map(Thread::from),
+            },
             Saved::Notice { last, unheard } => Self::Notice {
                 last: UtteranceId(last),
                 unheard: unheard.into_iter().map(Private::from).collect(),

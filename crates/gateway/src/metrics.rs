@@ -171,6 +171,11 @@ impl Metrics {
             | Event::Connected
             | Event::Disconnected
             | Event::Reconnected { .. }
+            | Event::MeetingJoined { .. }
+            | Event::MeetingLeft { .. }
+            | Event::MeetingSpeaking
+            | Event::MeetingMuted
+            | Event::MeetingUnmuted
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use call::input::{self, Input};
 use call::{Memory, Mode, Output, Private, output};
-use media::{Progress, Rate, UtteranceId};
+use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
 use ports::{Fault, Link, code};
@@ -22,6 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
+use crate::meeting::{Chair, Said};
 use crate::memory::Remembered;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
@@ -39,8 +40,11 @@ pub struct Parts<L> {
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
     pub recording: Option<PathBuf>,
-    /// What the call is for: remembered with how it stands.
-    pub mode: Mode,
+    /// What the call is for: remembered with how it stands. `None`: it ends with this process, and
+    /// nothing is remembered of it.
+    pub mode: Option<Mode>,
+    /// Its place at a meeting, if it is made for one.
+    pub chair: Option<Chair>,
 }
 
 /// What turns sound into conversation.
@@ -62,10 +66,14 @@ pub struct Talk {
 pub enum Control<L> {
     /// By its carrier.
     News(input::Carrier),
-    /// By its owner.
+    /// A place at a meeting. It is taken when the call is told to, or sits already.
+    Chair(Chair),
+    /// By its owner, or its meeting.
     Command(input::Command),
     /// Let go of the call, and of this when that is done: another process takes it up.
     Leave(mpsc::Sender<()>),
+    /// Something happened at its meeting.
+    Meeting(input::Meeting),
     /// Its sound has arrived.
     Sound(Box<Attached<L>>),
     /// Somebody wants to know all it was told up to now.
@@ -118,7 +126,10 @@ struct Runner<L> {
     recorder: Option<Recorder>,
     /// What was cut so far: sound that was already being made of it comes too late.
     barred: UtteranceId,
-    notebook: Notebook,
+    notebook: Option<Notebook>,
+    chair: Option<Chair>,
+    /// What a meeting's sound is played as, while the caller sits there.
+    seated: Option<UtteranceId>,
     /// The call goes on without this process; whoever wanted that waits until this is dropped.
     left: Option<mpsc::Sender<()>>,
     found: Vec<Found>,
@@ -144,6 +155,7 @@ enum Happened<L> {
     Hearing(Option<Hearing>),
     Spoken(Option<Spoken>),
     Answer(Option<Answer>),
+    Mixed(Option<Frame>),
 }
 
 impl<L: Line> Runner<L> {
@@ -172,11 +184,13 @@ impl<L: Line> Runner<L> {
             recording: parts.recording,
             recorder: None,
             barred: UtteranceId(0),
-            notebook: Notebook {
-                mode: parts.mode,
+            notebook: parts.mode.map(|mode| Notebook {
+                mode,
                 written: None,
                 next: Instant::now(),
-            },
+            }),
+            chair: parts.chair,
+            seated: None,
             left: None,
             found: Vec::new(),
             begun: None,
@@ -209,6 +223,7 @@ impl<L: Line> Runner<L> {
             hearing = hear(&mut self.ears) => Happened::Hearing(hearing),
             spoken = hear(&mut self.mouth) => Happened::Spoken(spoken),
             answer = hear(&mut self.agent) => Happened::Answer(answer),
+            mixed = hear(&mut self.chair) => Happened::Mixed(mixed),
         }
     }
 
@@ -228,6 +243,8 @@ impl<L: Line> Runner<L> {
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
+            Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
+            Happened::Control(Control::Chair(chair)) => self.seat(chair),
             Happened::Control(Control::Leave(left)) => {
                 self.remember();
                 self.left = Some(left);
@@ -242,6 +259,7 @@ impl<L: Line> Runner<L> {
             Happened::Hearing(hearing) => self.heard(hearing),
             Happened::Spoken(spoken) => self.spoke(spoken),
             Happened::Answer(answer) => self.answered(answer),
+            Happened::Mixed(mixed) => self.mixed(now, mixed),
         }
         self.report();
         // Checked here and not only when the timer fires: a far end that never pauses must not
@@ -252,14 +270,17 @@ impl<L: Line> Runner<L> {
         if let Some(sound) = &mut self.sound {
             sound.line.flush();
         }
-        if self.notebook.next <= Instant::now() {
+        if self.notebook.as_ref().is_some_and(|it| it.next <= Instant::now()) {
             self.remember();
         }
     }
 
     /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
     fn remember(&mut self) {
-        self.notebook.next = Instant::now() + REMEMBERED;
+        let Some(notebook) = &mut self.notebook else {
+            return;
+        };
+        notebook.next = Instant::now() + REMEMBERED;
         if self.log.pen().is_dry() || self.flight.is_over() {
             return;
         }
@@ -269,15 +290,17 @@ impl<L: Line> Runner<L> {
             self.hand(now, Input::Media(input::Media::Progress(progress)));
         }
         let memory = self.flight.memory(now);
-        if self.notebook.is_news(&memory) {
+        if let Some(notebook) = &mut self.notebook
+            && notebook.is_news(&memory)
+        {
             let remembered = Remembered {
-                mode: self.notebook.mode.clone(),
+                mode: notebook.mode.clone(),
                 memory,
             };
             self.log
                 .pen()
                 .remember(self.log.call(), || remembered.write());
-            self.notebook.written = Some(remembered.memory);
+            notebook.written = Some(remembered.memory);
         }
     }
 
@@ -347,7 +370,9 @@ impl<L: Line> Runner<L> {
             let answer = match output {
                 Output::Event(event) => {
                     tracing::debug!(?event);
-                    self.notebook.next = Instant::now();
+                    if let Some(notebook) = &mut self.notebook {
+                        notebook.next = Instant::now();
+                    }
                     self.log.push(now, event);
                     None
                 }
@@ -368,6 +393,10 @@ impl<L: Line> Runner<L> {
                     let cut = self.sound.as_mut().and_then(|it| it.cut(now, last));
                     Some(Input::Media(input::Media::Cut(cut)))
                 }
+                Output::Meeting(meeting) => {
+                    self.meet(meeting);
+                    None
+                }
                 Output::Speech(speech) => self.speech(speech),
                 Output::Agent(agent) => self.agent(agent),
             };
@@ -375,6 +404,57 @@ impl<L: Line> Runner<L> {
                 let more = self.flight.handle(now, outputs.len(), answer);
                 for output in more.into_iter().rev() {
                     outputs.push_front(output);
+                }
+            }
+        }
+    }
+
+    /// There is a place at a meeting.
+    fn seat(&mut self, chair: Chair) {
+        if let (Some(sound), Some(_)) = (&mut self.sound, self.seated) {
+            sound.sit(chair.tx.clone());
+        }
+        self.chair = Some(chair);
+    }
+
+    /// Tells the meeting. One that does not listen is over, which is noticed where it speaks.
+    fn meet(&mut self, meeting: output::Meeting) {
+        let said = match meeting {
+            output::Meeting::Sit(id) => {
+                self.seated = Some(id);
+                if let (Some(sound), Some(chair)) = (&mut self.sound, &self.chair) {
+                    sound.sit(chair.tx.clone());
+                }
+                return;
+            }
+            output::Meeting::Stand => {
+                (self.seated, self.chair) = (None, None);
+                if let Some(sound) = &mut self.sound {
+                    sound.stand();
+                }
+                return;
+            }
+            output::Meeting::Pressed(digit) => Said::Pressed(digit),
+            output::Meeting::Said(text) => Said::Said(text),
+            output::Meeting::Say(text) => Said::Say(text),
+            output::Meeting::Speaks => Said::Speaks,
+        };
+        let _ = self.chair.as_ref().map(|it| it.tx.try_send(said));
+    }
+
+    /// What the others at the meeting make, for this one.
+    fn mixed(&mut self, now: std::time::Instant, frame: Option<Frame>) {
+        match (frame, &mut self.sound, self.seated) {
+            (Some(frame), Some(sound), Some(id)) if sound.rate() == frame.rate() => {
+                sound.play(now, id, frame.samples(), &mut self.found);
+            }
+            // There is nobody to hear it, or it was made before the line was another.
+            (Some(_), _, _) => {}
+            (None, _, seated) => {
+                self.chair = None;
+                if seated.is_some() {
+                    let stand = input::Command::Stand(Private::new(String::new()));
+                    self.tell(Input::Command(stand));
                 }
             }
         }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::keypad::{Keypad, Way};
 use crate::line::{Line, Weight};
+use crate::meeting::Said;
 use crate::metrics::metrics;
 use crate::recorder::Recorder;
 
@@ -75,6 +76,8 @@ pub(crate) struct Sound<L> {
     /// When it does.
     next_tick: Instant,
     keypad: Keypad,
+    /// Where the caller's sound goes while they sit at a meeting.
+    table: Option<mpsc::Sender<Said>>,
     oddities: Oddities,
     /// When the caller's last frame came.
     arrived: Option<Instant>,
@@ -130,6 +133,7 @@ impl<L: Line> Sound<L> {
             step_in,
             next_tick: now + step_in,
             keypad: Keypad::default(),
+            table: None,
             oddities: Oddities::default(),
             arrived: None,
             message: String::with_capacity(512),
@@ -220,6 +224,21 @@ impl<L: Line> Sound<L> {
         self.speak(now, found);
     }
 
+    /// From now on the others at a meeting hear the caller.
+    pub(crate) fn sit(&mut self, table: mpsc::Sender<Said>) {
+        self.table = Some(table);
+    }
+
+    /// Not any more.
+    pub(crate) fn stand(&mut self) {
+        self.table = None;
+    }
+
+    /// How many samples a second it has.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
     /// Silences the agent, here and in the far end's buffer.
     pub(crate) fn cut(&mut self, now: Instant, last: UtteranceId) -> Option<Cut> {
         let Self {
@@ -271,6 +290,7 @@ impl<L: Line> Sound<L> {
             frame,
             wiring,
             keypad,
+            table,
             ..
         } = self;
         let tick = session.tick(now - self.began, |outgoing| {
@@ -290,6 +310,12 @@ impl<L: Line> Sound<L> {
         if let Some(ears) = &wiring.ears {
             let heard = Listen::Frame(Frame::from_samples(self.rate, tick.heard));
             if ears.try_send(heard).is_err() {
+                self.oddities.unheard_frames += 1;
+            }
+        }
+        if let Some(table) = table {
+            let heard = Said::Sound(Frame::from_samples(self.rate, tick.heard));
+            if table.try_send(heard).is_err() {
                 self.oddities.unheard_frames += 1;
             }
         }

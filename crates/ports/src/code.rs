@@ -54,6 +54,10 @@ pub const POLICY_CALLER: &str = "policy.caller";
 pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
 /// As many calls were made in the last hour as may be.
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
+/// A meeting has had as many people as it can.
+pub const MEETING_FULL: &str = "meeting.full";
+/// There is no such meeting, or it is over.
+pub const MEETING_UNKNOWN: &str = "meeting.unknown";
 /// The configuration is not right.
 pub const CONFIG_INVALID: &str = "config.invalid";
 /// There is no configuration.

@@ -4,7 +4,7 @@
 //! then the same words come again with more behind them; so what was understood counts once the
 //! answer was heard, and not before.
 
-use super::words::{self, Verdict, Word};
+use crate::words::{self, Verdict, Word};
 
 /// What the machine is told beforehand.
 #[derive(Clone, Debug)]

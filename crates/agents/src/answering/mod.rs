@@ -2,10 +2,8 @@
 //! back, and says goodbye.
 
 mod machine;
-mod phrases;
 #[cfg(test)]
 mod stories;
-mod words;
 
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use media::UtteranceId;
+
 use super::Conversation;
 use crate::Private;
 use crate::event::End;
@@ -46,6 +48,25 @@ impl Conversation {
             let back = at.plan.phrases.back.reveal();
             self.voice.go_on(gone, back, at);
         }
+        self.take_floor_up(at)
+    }
+
+    /// The caller is back from elsewhere, and is told this first. Returns how the call should end, if
+    /// it should.
+    pub(crate) fn come_back(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
+        self.hearing.give_up(at);
+        self.hearing.speech_lost();
+        self.voice.go_on_unexcused(at);
+        self.voice.say_all(Whose::Ours, text.reveal(), at);
+        self.take_floor_up(at)
+    }
+
+    /// A name for sound that is not ours to say.
+    pub(crate) fn reserve(&mut self) -> UtteranceId {
+        self.voice.reserve()
+    }
+
+    fn take_floor_up(&mut self, at: &mut Moment<'_>) -> Option<End> {
         let patient = at.now + at.plan.policy.endpoint_long;
         match self.floor.take() {
             Floor::Open { .. } => self.free(at.now, at),

@@ -100,6 +100,7 @@ impl Conversation {
             | Input::Carrier(_)
             | Input::Command(_)
             | Input::Media(Media::Edge(_) | Media::Progress(_))
+            | Input::Meeting(_)
             | Input::Speech(_)
             | Input::Timeout => None,
         };

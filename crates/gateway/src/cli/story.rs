@@ -25,6 +25,11 @@ pub(crate) fn line(event: &Value) -> Option<String> {
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
         "agent.pressed" => format!("keys pressed: {}", text("digits")),
+        "meeting.joined" => aside("sits at a meeting"),
+        "meeting.left" => aside("is back from the meeting"),
+        "meeting.speaking" => aside("has the floor of the meeting"),
+        "meeting.muted" => aside("is muted"),
+        "meeting.unmuted" => aside("is heard again"),
         "call.disconnected" => aside("the line is gone"),
         "call.reconnected" => {
             let seconds = event["gap_ms"].as_u64().unwrap_or_default() as f64 / 1_000.0;

@@ -152,7 +152,11 @@ impl Again {
         {
             match output {
                 Output::Event(event) => self.log.push(self.now, event),
-                Output::Agent(_) | Output::Carrier(_) | Output::Media(_) | Output::Speech(_) => {}
+                Output::Agent(_)
+                | Output::Carrier(_)
+                | Output::Media(_)
+                | Output::Meeting(_)
+                | Output::Speech(_) => {}
             }
         }
     }

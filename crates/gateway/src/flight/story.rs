@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::{Direction, Input, Mode, Opening, Phrases, Plan, Policy, Private};
+use call::{Direction, Input, Mode, Opening, Phrases, Place, Plan, Policy, Private};
 use media::{Cut, Edge, Progress};
 use ports::{Blame, Fault, code};
 
@@ -187,6 +187,7 @@ fn spell_plan(plan: &Plan) -> String {
             format!("Conversation {{ opening: Opening::{opening} }}")
         }
         Mode::Notify { text } => format!("Notify {{ text: {} }}", words(text)),
+        Mode::Seat(place) => format!("Seat({})", spell_place(place)),
         Mode::Loopback => "Loopback".to_owned(),
     };
     format!(
@@ -283,11 +284,31 @@ fn spell(input: &Input) -> String {
             ("Command", spelt)
         }
         Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
+        Input::Command(Command::Dismiss) => ("Command", "Dismiss".to_owned()),
+        Input::Command(Command::Sit(place)) => {
+            ("Command", format!("Sit({})", spell_place(place)))
+        }
+        Input::Command(Command::Stand(text)) => ("Command", format!("Stand({})", words(text))),
+        Input::Meeting(news) => ("Meeting", format!("{news:?}")),
         Input::Media(media) => ("Media", spell_media(media)),
         Input::Speech(speech) => ("Speech", spell_speech(speech)),
         Input::Timeout => return "Input::Timeout".to_owned(),
     };
     format!("Input::{kind}({kind}::{input})")
+}
+
+fn spell_place(place: &Place) -> String {
+    let Place {
+        meeting,
+        name,
+        agent,
+    } = place;
+    let agent = agent.as_ref().map(|it| format!("{it:?}.to_owned()"));
+    let agent = agent.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
+    format!(
+        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent} }}",
+        words(name)
+    )
 }
 
 fn spell_agent(agent: &Agent) -> String {

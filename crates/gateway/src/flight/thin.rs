@@ -106,6 +106,7 @@ fn input_rounded(input: Input) -> Input {
         input @ (Input::Agent(_)
         | Input::Carrier(_)
         | Input::Command(_)
+        | Input::Meeting(_)
         | Input::Speech(
             Speech::Begun(_)
             | Speech::EndOfTurn { .. }

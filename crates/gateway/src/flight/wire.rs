@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{
-    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Plan, Policy, Private, TurnId, input,
+    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, TurnId, input,
 };
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -190,6 +190,7 @@ enum InputDef {
     Carrier(#[serde(with = "CarrierDef")] input::Carrier),
     Command(#[serde(with = "CommandDef")] input::Command),
     Media(#[serde(with = "MediaDef")] input::Media),
+    Meeting(#[serde(with = "MeetingDef")] input::Meeting),
     Speech(#[serde(with = "SpeechDef")] input::Speech),
     Timeout,
 }
@@ -212,6 +213,14 @@ enum MediaDef {
     Cut(#[serde(with = "cut")] Option<media::Cut>),
     Edge(#[serde(with = "EdgeDef")] Edge),
     Progress(#[serde(with = "ProgressDef")] Progress),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "input::Meeting", rename_all = "snake_case")]
+enum MeetingDef {
+    Muted,
+    Speaking,
+    Unmuted,
 }
 
 /// Named so, because what is read from a file would have to live for ever to be borrowed as it.
@@ -262,11 +271,23 @@ enum AgentDef {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "input::Command", rename_all = "snake_case")]
 enum CommandDef {
+    Dismiss,
     Forbid,
     HangUp,
     Limit(#[serde(with = "nanos")] Duration),
     Press(#[serde(with = "keys")] Keys),
     Say(#[serde(with = "words")] Private<String>),
+    Sit(#[serde(with = "PlaceDef")] Place),
+    Stand(#[serde(with = "words")] Private<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Place")]
+struct PlaceDef {
+    meeting: String,
+    #[serde(with = "words")]
+    name: Private<String>,
+    agent: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -365,6 +386,7 @@ enum ModeDef {
         #[serde(with = "words")]
         text: Private<String>,
     },
+    Seat(#[serde(with = "PlaceDef")] Place),
     Loopback,
 }
 

@@ -12,7 +12,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Desk, hooks};
-use crate::line::{Incoming, Line, SocketLine};
+use crate::line::{Incoming, Line, SocketLine, Wire};
 use crate::sound::Attached;
 
 pub(super) async fn open(
@@ -120,7 +120,7 @@ async fn meet(
         return refuse(line, &unnamed("a media socket's token is used or too old")).await;
     };
     let attached = Attached {
-        line,
+        line: Wire::Socket(line),
         protocol,
         format: started.format,
         spoken: started.spoken,

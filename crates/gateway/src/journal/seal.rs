@@ -39,6 +39,7 @@ const OPEN: &[&str] = &[
     "why",
     "code",
     "gap_ms",
+    "meeting",
     "allowed_by",
     "turn",
     "transcribed_ms",

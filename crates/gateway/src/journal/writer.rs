@@ -377,6 +377,15 @@ mod tests {
             },
             Event::AgentTurnTimed(timed()),
             Event::AgentStalled,
+            Event::MeetingJoined {
+                meeting: "0192".to_owned(),
+            },
+            Event::MeetingLeft {
+                meeting: "0192".to_owned(),
+            },
+            Event::MeetingSpeaking,
+            Event::MeetingMuted,
+            Event::MeetingUnmuted,
             Event::AgentFailed { code },
             Event::SpeechFailed { code },
             Event::Ended(End { by, why }),
@@ -406,6 +415,11 @@ mod tests {
                 | Event::AgentPressed { digits: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
+                | Event::MeetingJoined { meeting: _ }
+                | Event::MeetingLeft { meeting: _ }
+                | Event::MeetingSpeaking
+                | Event::MeetingMuted
+                | Event::MeetingUnmuted
                 | Event::AgentStalled
                 | Event::AgentFailed { code: _ }
                 | Event::SpeechFailed { code: _ } => {}

@@ -12,10 +12,11 @@ use ports::agent::{Answerer, Introduction, Line, Past};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk};
+use super::{Record, Switchboard, desk, meetings};
 use crate::config::Plan;
 use crate::flight::Flight;
-use crate::line::SocketLine;
+use crate::line::Wire;
+use crate::meeting::{Chair, InnerLine};
 use crate::runner::{ASSUMED, Control, Parts, Talk, run};
 
 /// What a call is given when it begins.
@@ -23,7 +24,7 @@ pub(super) struct Given {
     /// What was in force when it began, which it keeps.
     pub(super) plan: Arc<Plan>,
     /// Where it is told things.
-    pub(super) control: mpsc::Receiver<Control<SocketLine>>,
+    pub(super) control: mpsc::Receiver<Control<Wire>>,
     /// How it hears and speaks.
     pub(super) voice: Voiced,
     /// What it is.
@@ -38,6 +39,8 @@ pub(super) struct Part {
     pub(super) answerer: Answerer,
     /// Where it begins.
     pub(super) begin: Begin,
+    /// Its place at a meeting, if it is made for one.
+    pub(super) chair: Option<Chair>,
 }
 
 /// How a call hears and speaks.
@@ -70,13 +73,36 @@ impl Switchboard {
     /// Starts a call's task, and the desk that carries its orders.
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
+        let desk = desk::serve(self.clone(), record.clone(), given.plan.clone(), ordered);
+        let outlives = Some(given.part.mode.clone());
+        self.start_with(record, (given, outlives), orders, desk);
+    }
+
+    /// The same for a call whose line ends in this house, and which ends with it.
+    pub(super) fn start_here(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        given: Given,
+        line: InnerLine,
+    ) {
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let desk = meetings::attend(record.clone(), line, ordered);
+        self.start_with(record, (given, None), orders, desk);
+    }
+
+    fn start_with(
+        self: &Arc<Self>,
+        record: &Arc<Record>,
+        (given, outlives): (Given, Option<Mode>),
+        orders: mpsc::Sender<output::Carrier>,
+        desk: impl Future<Output = ()> + Send + 'static,
+    ) {
         let (board, record) = (self.clone(), record.clone());
         self.desk().plans.insert(record.id, given.plan.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
-            let desk = desk::serve(board.clone(), record.clone(), given.plan.clone(), ordered);
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, given, orders.clone());
+            let life = board.live(&record, (given, outlives), orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(output::Carrier::HangUp).await;
@@ -96,7 +122,12 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
+    async fn live(
+        &self,
+        record: &Record,
+        (given, outlives): (Given, Option<Mode>),
+        orders: mpsc::Sender<output::Carrier>,
+    ) {
         let Given {
             plan: began_with,
             control,
@@ -133,10 +164,12 @@ impl Switchboard {
             },
             None => None,
         };
-        let Part { mode, begin, .. } = part;
+        let Part {
+            mode, begin, chair, ..
+        } = part;
         let plan = call::Plan {
             direction: record.direction,
-            mode: mode.clone(),
+            mode,
             policy: call::Policy {
                 // The rules may have become stricter while it was being prepared.
                 limit: began_with.rules.limit().min(self.plan().rules.limit()),
@@ -161,7 +194,8 @@ impl Switchboard {
             orders,
             log: record.log.clone(),
             recording: recording.map(|dir| dir.join(record.recording())),
-            mode,
+            mode: outlives,
+            chair,
         };
         run(flight, (now, first), parts).await;
     }
@@ -214,6 +248,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         mode,
         answerer,
         begin,
+        ..
     } = part;
     let phrases = &plan.phrases;
     let (first, agent) = match (mode, answerer) {
@@ -225,7 +260,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         ) => (Some(text), Some(agent)),
         (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
         (Mode::Notify { text }, _) => (Some(text), None),
-        (Mode::Conversation { .. } | Mode::Loopback, _) => (None, None),
+        (Mode::Conversation { .. } | Mode::Loopback | Mode::Seat(_), _) => (None, None),
     };
     let agent = match agent {
         Some(agent) => agent.open(introduction(record, begin)).await?,
@@ -279,7 +314,7 @@ fn unheard(memory: &Memory) -> Vec<Private<String>> {
                 unheard.map(|it| it.text.clone()).collect()
             }
             memory::Talk::Notice { unheard, .. } => unheard.clone(),
-            memory::Talk::Loopback => Vec::new(),
+            memory::Talk::Loopback | memory::Talk::Seat { .. } => Vec::new(),
         },
         Memory::Waiting | Memory::Answered | Memory::Ending(_) | Memory::Over => Vec::new(),
     }
@@ -288,7 +323,12 @@ fn unheard(memory: &Memory) -> Vec<Private<String>> {
 /// The turn that the agent had when its process died, and that is not over.
 pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
     let Memory::Up {
-        talk: memory::Talk::Conversation(thread),
+        talk:
+            memory::Talk::Conversation(thread)
+            | memory::Talk::Seat {
+                thread: Some(thread),
+                ..
+            },
         ..
     } = memory
     else {

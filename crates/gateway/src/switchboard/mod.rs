@@ -4,6 +4,7 @@ mod adopt;
 mod desk;
 mod flights;
 mod life;
+mod meetings;
 mod record;
 mod recover;
 mod renewed;
@@ -31,12 +32,15 @@ use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
 use crate::dialled::Dialled;
 use crate::journal::Journal;
-use crate::line::SocketLine;
+use crate::line::Wire;
+use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
 use life::{Begin, Given, Part, Voiced};
+use meetings::Cast;
+pub use meetings::{Guest, Meet, Target};
 use record::Born;
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
@@ -73,6 +77,8 @@ struct Desk {
     tokens: Tokens,
     /// Calls that are over and whose tapes are kept, the latest last.
     landed: VecDeque<CallId>,
+    /// Those that are not over.
+    meetings: HashMap<MeetingId, Arc<Room>>,
 }
 
 /// Calls that are over are remembered, this many of them.
@@ -157,11 +163,36 @@ impl Switchboard {
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
         let answerer = answerer(&plan, &agent)?;
         let mode = mode(&plan, &agent, &answerer, wish.purpose)?;
+        let cast = Cast {
+            agent,
+            answerer,
+            mode,
+            chair: None,
+        };
+        self.dial_as(id, (&wish.to, wish.from.as_deref()), cast).await
+    }
+
+    /// Makes a call to a number, from one of ours.
+    async fn dial_as(
+        self: &Arc<Self>,
+        id: CallId,
+        (to, from): (&str, Option<&str>),
+        cast: Cast,
+    ) -> Result<Arc<Record>, Fault> {
+        let plan = self.plan();
+        let number = our_number(&plan, from)?;
+        let ours = &plan.numbers[&number];
+        let Cast {
+            agent,
+            answerer,
+            mode,
+            chair,
+        } = cast;
         let voice = self.voice_for(&mode).await?;
 
         let dialled = self.dialled().await?;
         let mut desk = self.desk();
-        let to = self.may_dial(&desk, &wish.to, dialled.count())?;
+        let to = self.may_dial(&desk, to, dialled.count())?;
         dialled.add(SystemTime::now())?;
         let born = Born {
             direction: Direction::Outbound,
@@ -182,6 +213,7 @@ impl Switchboard {
                 mode,
                 answerer,
                 begin: Begin::Now,
+                chair,
             },
         };
         self.start(&record, given);
@@ -272,7 +304,7 @@ impl Switchboard {
         &self,
         record: &Record,
         leg: &Leg,
-        attached: Attached<SocketLine>,
+        attached: Attached<Wire>,
     ) -> bool {
         if !self.bind(record, leg) {
             return false;
@@ -459,6 +491,7 @@ impl Switchboard {
                 mode,
                 answerer,
                 begin: Begin::Now,
+                chair: None,
             },
         };
         self.start(&record, given);
@@ -531,7 +564,7 @@ impl Switchboard {
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
         match mode {
             Mode::Loopback => Ok(None),
-            Mode::Conversation { .. } | Mode::Notify { .. } => self.voices.get().await.map(Some),
+            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => self.voices.get().await.map(Some),
         }
     }
 

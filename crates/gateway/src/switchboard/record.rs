@@ -5,17 +5,19 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
-use call::input::{self, Command};
-use call::{Direction, Keys, Number, Private};
+use call::input::{self, Command, Input};
+use call::{Direction, Keys, Number, Place, Private};
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault};
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use uuid::Uuid;
 
 use crate::flight::Landing;
 use crate::journal::{Began, CallLog, Parties, Past, Pen};
-use crate::line::SocketLine;
+use crate::line::Wire;
+use crate::meeting::Chair;
 use crate::recorder;
 use crate::runner::Control;
 
@@ -59,7 +61,7 @@ pub struct Record {
     /// What happened.
     pub log: CallLog,
     pub(super) landing: Landing,
-    pub(super) control: mpsc::Sender<Control<SocketLine>>,
+    pub(crate) control: mpsc::Sender<Control<Wire>>,
     leg: Mutex<Option<Leg>>,
     streams: Mutex<Streams>,
     /// We are hanging up: whoever asks what to do with the call is told so.
@@ -133,7 +135,7 @@ impl Record {
     pub(super) fn new(
         id: CallId,
         born: Born,
-        control: mpsc::Sender<Control<SocketLine>>,
+        control: mpsc::Sender<Control<Wire>>,
         pen: Pen,
     ) -> Self {
         Self::resume(id, born, control, pen, (Past::default(), 0))
@@ -143,7 +145,7 @@ impl Record {
     pub(super) fn resume(
         id: CallId,
         born: Born,
-        control: mpsc::Sender<Control<SocketLine>>,
+        control: mpsc::Sender<Control<Wire>>,
         pen: Pen,
         (past, last): (Past, u64),
     ) -> Self {
@@ -277,6 +279,39 @@ impl Record {
     /// Tells the call what its carrier said. A call that is over does not listen.
     pub(super) async fn tell(&self, news: input::Carrier) {
         let _ = self.control.send(Control::News(news)).await;
+    }
+
+    /// Gives the call a place at a meeting, which it takes if it talks to an agent.
+    pub(crate) fn sit(&self, chair: Chair, place: Place) {
+        self.give_chair(chair);
+        self.pass_on(Input::Command(Command::Sit(place)));
+    }
+
+    /// Gives a call that sits already its chair.
+    pub(crate) fn give_chair(&self, chair: Chair) {
+        self.send(Control::Chair(chair));
+    }
+
+    /// Tells the call what its meeting says. Never waits.
+    pub(crate) fn pass_on(&self, input: Input) {
+        match input {
+            Input::Command(command) => self.send(Control::Command(command)),
+            Input::Meeting(news) => self.send(Control::Meeting(news)),
+            // A meeting has nothing else to say.
+            Input::Agent(_)
+            | Input::Carrier(_)
+            | Input::Media(_)
+            | Input::Speech(_)
+            | Input::Timeout => {}
+        }
+    }
+
+    fn send(&self, control: Control<Wire>) {
+        if let Err(TrySendError::Full(control)) = self.control.try_send(control) {
+            // It is busy, and not over: it is told as soon as it listens.
+            let tx = self.control.clone();
+            tokio::spawn(async move { tx.send(control).await });
+        }
     }
 
     /// Ends the call. Always allowed, in any state, more than once.

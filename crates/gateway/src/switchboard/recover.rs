@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
-use call::{Direction, Memory, Mode, Number, Private, input};
+use call::memory::Talk;
+use call::{Direction, Memory, Mode, Number, Place, Private, input};
 use jiff::Timestamp;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
@@ -142,7 +143,7 @@ impl Switchboard {
         };
         let voice = match mode {
             Mode::Loopback => Voiced::Ready(None),
-            Mode::Conversation { .. } | Mode::Notify { .. } => Voiced::Loading,
+            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
         };
         let past = Past {
             entries: call.seq,
@@ -150,6 +151,7 @@ impl Switchboard {
             connected: matches!(broken.memory, Memory::Up { .. }),
         };
         let waits = matches!(broken.memory, Memory::Waiting);
+        let seat = seat(&mode, &broken.memory);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
@@ -166,10 +168,15 @@ impl Switchboard {
                 mode,
                 answerer,
                 begin: Begin::Again(Box::new(broken)),
+                chair: None,
             },
         };
         tracing::warn!(call = %record.id, ?gone, "a call of a gateway that was lost is taken up again");
         self.start(&record, given);
+        if let Some(place) = seat {
+            let (board, record) = (self.clone(), record.clone());
+            tokio::spawn(async move { board.sit_again(&record, &place).await });
+        }
         if waits {
             let (board, record) = (self.clone(), record.clone());
             tokio::spawn(async move { board.ask_after(&record).await });
@@ -289,6 +296,22 @@ impl Switchboard {
                 Ok(LOST)
             }
         }
+    }
+}
+
+/// Where at a meeting a call sat, or was to.
+fn seat(mode: &Mode, memory: &Memory) -> Option<Place> {
+    match (mode, memory) {
+        (
+            _,
+            Memory::Up {
+                talk: Talk::Seat { place, .. },
+                ..
+            },
+        ) => Some(place.clone()),
+        (Mode::Seat(place), Memory::Waiting | Memory::Answered) => Some(place.clone()),
+        (_, Memory::Up { .. } | Memory::Waiting | Memory::Answered)
+        | (_, Memory::Ending(_) | Memory::Over) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! English, and rules of thumb: what is not understood is asked again, so a rule that is unsure
 //! says nothing rather than something wrong.
 
-use super::phrases::{
+use crate::phrases::{
     ADDING, AFTER_NAME, AGREEING, ANEW, ASKING, CORRECTING, DECLINING, DISAGREEING, ENOUGH,
     FILLERS, GREETINGS, INTRODUCING, ITS, JOINING, LEADING_OVER, NO, NOT_A_NAME, PARDON,
     PERHAPS_INTRODUCING, THANKS, TITLES, UMS, UNFINISHED, WAIT, WANTING, WILLING, YES,
@@ -12,18 +12,18 @@ use super::phrases::{
 
 /// One word of what the caller said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
+pub(crate) struct Word {
     /// As transcribed, with its punctuation.
     raw: String,
     /// In lower case, without punctuation at its ends.
-    low: String,
+    pub(crate) low: String,
     /// Whether a pause follows: it ends in a punctuation mark that ends a clause.
     pause: bool,
 }
 
 /// A caller's name, and what else was said with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(crate) struct Named {
     /// As the caller gave it.
     pub name: String,
     /// The words around it.
@@ -32,14 +32,14 @@ pub(super) struct Named {
 
 /// An answer to a question that wants a yes or a no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Yes,
     No,
     Neither,
 }
 
 /// Splits what was said into words.
-pub(super) fn words(said: &str) -> Vec<Word> {
+pub(crate) fn words(said: &str) -> Vec<Word> {
     said.replace(['\u{2019}', '\u{2018}'], "'")
         .split_whitespace()
         .filter_map(word)
@@ -65,18 +65,18 @@ fn word(raw: &str) -> Option<Word> {
 
 /// The caller's name, if they said it in so many words: “this is Anna Smith calling”, “my name is
 /// Bob”, “it's Joe”, “Maria here”.
-pub(super) fn introduction(words: &[Word]) -> Option<Named> {
+pub(crate) fn introduction(words: &[Word]) -> Option<Named> {
     let before = (0..words.len()).find_map(|at| spoken_before(words, at));
     before.or_else(|| spoken_after(words))
 }
 
 /// The caller's name, as the answer to the question for it: an introduction, or nothing but a name.
-pub(super) fn name(words: &[Word]) -> Option<Named> {
+pub(crate) fn name(words: &[Word]) -> Option<Named> {
     introduction(words).or_else(|| bare(words))
 }
 
 /// Reads a yes or a no from the beginning of an answer, and what follows it.
-pub(super) fn verdict(words: &[Word]) -> (Verdict, &[Word]) {
+pub(crate) fn verdict(words: &[Word]) -> (Verdict, &[Word]) {
     let mut words = after_any(words, &[FILLERS]);
     if words.len() > 1 && words[0].low == "sorry" {
         words = &words[1..];
@@ -102,13 +102,13 @@ pub(super) fn verdict(words: &[Word]) -> (Verdict, &[Word]) {
 }
 
 /// The message in what was said, without greetings before it and thanks after it.
-pub(super) fn message(words: &[Word]) -> &[Word] {
+pub(crate) fn message(words: &[Word]) -> &[Word] {
     let words = after_any(words, &[GREETINGS, UMS, WILLING, ASKING]);
     without_thanks(words)
 }
 
 /// What was added to a message, without the words that only lead over to it.
-pub(super) fn addition(words: &[Word]) -> &[Word] {
+pub(crate) fn addition(words: &[Word]) -> &[Word] {
     let mut words = after_any(words, &[UMS, LEADING_OVER]);
     while let Some(rest) = after_one(words, WAIT) {
         let pause = words[words.len() - rest.len() - 1].pause;
@@ -121,13 +121,13 @@ pub(super) fn addition(words: &[Word]) -> &[Word] {
 }
 
 /// Whether there is nothing but the wish to leave a message.
-pub(super) fn only_asks(words: &[Word]) -> bool {
+pub(crate) fn only_asks(words: &[Word]) -> bool {
     let rest = after_any(words, &[GREETINGS, UMS, WILLING]);
     !rest.is_empty() && after_any(rest, &[ASKING, THANKS, UMS]).is_empty()
 }
 
 /// Whether the caller has said that this was all.
-pub(super) fn says_enough(words: &[Word]) -> bool {
+pub(crate) fn says_enough(words: &[Word]) -> bool {
     let ends = (0..words.len()).any(|at| {
         let rest = after_one(&words[at..], ENOUGH);
         rest.is_some_and(|rest| after_any(rest, &[ENOUGH, THANKS]).is_empty())
@@ -137,7 +137,7 @@ pub(super) fn says_enough(words: &[Word]) -> bool {
 }
 
 /// Whether what was said breaks off, so that more will come.
-pub(super) fn breaks_off(words: &[Word]) -> bool {
+pub(crate) fn breaks_off(words: &[Word]) -> bool {
     let Some(last) = words.last() else {
         return false;
     };
@@ -149,19 +149,19 @@ pub(super) fn breaks_off(words: &[Word]) -> bool {
 }
 
 /// Whether the caller declines to give what was asked for.
-pub(super) fn declines(words: &[Word]) -> bool {
+pub(crate) fn declines(words: &[Word]) -> bool {
     let words = after_any(words, &[FILLERS]);
     after_one(words, DECLINING).is_some() || after_any(words, &[NO, THANKS]).is_empty()
 }
 
 /// Whether the caller did not hear or understand us.
-pub(super) fn asks_again(words: &[Word]) -> bool {
+pub(crate) fn asks_again(words: &[Word]) -> bool {
     let words = after_any(words, &[FILLERS]);
     after_one(words, PARDON).is_some_and(|rest| rest.len() <= 3)
 }
 
 /// Whether the caller wants to know who or what answers, or to be put through.
-pub(super) fn asks_for_someone(words: &[Word]) -> bool {
+pub(crate) fn asks_for_someone(words: &[Word]) -> bool {
     let start = words.len() - after_any(words, &[GREETINGS, FILLERS, YES]).len();
     let begins = |at: &usize| *at == start || (*at > 0 && words[at - 1].pause);
     (0..words.len())
@@ -170,24 +170,24 @@ pub(super) fn asks_for_someone(words: &[Word]) -> bool {
 }
 
 /// Whether there is nothing but a greeting.
-pub(super) fn only_greets(words: &[Word]) -> bool {
+pub(crate) fn only_greets(words: &[Word]) -> bool {
     after_any(words, &[GREETINGS, FILLERS]).is_empty()
 }
 
 /// Whether the caller takes leave.
-pub(super) fn takes_leave(words: &[Word]) -> bool {
+pub(crate) fn takes_leave(words: &[Word]) -> bool {
     words
         .iter()
         .any(|word| matches!(word.low.as_str(), "bye" | "goodbye" | "bye-bye"))
 }
 
 /// Whether the caller adds to what they said before.
-pub(super) fn adds(words: &[Word]) -> bool {
+pub(crate) fn adds(words: &[Word]) -> bool {
     after_one(words, ADDING).is_some()
 }
 
 /// Whether the caller puts something right: “make that Tuesday”, “Tuesday, not Monday”.
-pub(super) fn corrects(words: &[Word]) -> bool {
+pub(crate) fn corrects(words: &[Word]) -> bool {
     let actually = words.first().is_some_and(|word| word.low == "actually");
     let rest = after_any(words, &[FILLERS]);
     let leads = after_one(rest, CORRECTING).is_some_and(|rest| !rest.is_empty());
@@ -195,12 +195,12 @@ pub(super) fn corrects(words: &[Word]) -> bool {
 }
 
 /// Whether the caller says the message anew.
-pub(super) fn says_anew(words: &[Word]) -> bool {
+pub(crate) fn says_anew(words: &[Word]) -> bool {
     after_one(words, ANEW).is_some()
 }
 
 /// “Tuesday, not Monday”: what is right and what is wrong.
-pub(super) fn instead(words: &[Word]) -> Option<(String, String)> {
+pub(crate) fn instead(words: &[Word]) -> Option<(String, String)> {
     let words = after_any(words, &[FILLERS, ITS]);
     let at = words.iter().position(|word| word.low == "not")?;
     let (right, wrong) = (&words[..at], without_thanks(&words[at + 1..]));
@@ -209,20 +209,20 @@ pub(super) fn instead(words: &[Word]) -> Option<(String, String)> {
 }
 
 /// Whether the words speak of the name, and whether of the message.
-pub(super) fn speaks_of(words: &[Word]) -> (bool, bool) {
+pub(crate) fn speaks_of(words: &[Word]) -> (bool, bool) {
     let has = |these: &[&str]| words.iter().any(|word| these.contains(&word.low.as_str()));
     let both = has(&["both", "everything", "all"]);
     (both || has(&["name"]), both || has(&["message"]))
 }
 
 /// The words again, as they were said.
-pub(super) fn said(words: &[Word]) -> String {
+pub(crate) fn said(words: &[Word]) -> String {
     let text: Vec<&str> = words.iter().map(|word| word.raw.as_str()).collect();
     text.join(" ")
 }
 
 /// What was said before it broke off, to be continued.
-pub(super) fn begun(words: &[Word]) -> String {
+pub(crate) fn begun(words: &[Word]) -> String {
     let mut end = words.len();
     while end > 0 && UMS.contains(&words[end - 1].low.as_str()) {
         end -= 1;

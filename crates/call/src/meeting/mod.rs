@@ -1,0 +1,347 @@
+//! More than two on one line, as a state machine.
+//!
+//! A [`Meeting`] knows who is there, who is awaited, who hears whom, and what becomes of everyone when
+//! someone comes, goes, or does not come. Each person is a [`crate::Call`] of their own, whose sound
+//! goes to the meeting while they sit; so is an agent that sits there, whose line is the meeting itself.
+//! Like a call it never waits, never fails and never looks at a clock.
+
+mod seats;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+pub use self::seats::{Audience, Kind, MOST, PartyId, Seats};
+use crate::event::{End, Why};
+use crate::{Private, input};
+
+/// Several people, and perhaps an agent.
+#[derive(Debug)]
+pub struct Meeting {
+    stage: Stage,
+    seats: Seats,
+    phrases: Phrases,
+}
+
+/// What a meeting is for, and how far it has come.
+#[derive(Debug)]
+enum Stage {
+    /// Whoever is there talks to whoever is there.
+    Open,
+    /// One person is there, and nobody to talk to. If nobody comes until then, it is over.
+    Alone { until: Instant },
+    /// A caller waits, with music, while someone is called and asked whether they will take the call.
+    Fetching(Transfer, Instant),
+    /// They will, and talk.
+    Together(Transfer),
+    /// It is over.
+    Over,
+}
+
+/// A caller who is put through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Who wants to be put through. They talked to an agent, and may come back to it.
+    pub caller: PartyId,
+    /// To whom.
+    pub target: PartyId,
+    /// What becomes of the caller when the target hangs up.
+    pub after: After,
+}
+
+/// What becomes of a caller whose talk with another person is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// The call is over.
+    End,
+    /// The agent has them back.
+    Return,
+}
+
+/// What people are told. Complete sentences, with the names in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phrases {
+    /// To the caller: nobody picked up.
+    pub nobody: Private<String>,
+    /// To the caller: they are on another call.
+    pub busy: Private<String>,
+    /// To the caller: they do not want to, or cannot.
+    pub declined: Private<String>,
+    /// To the caller, who is back: the other one has hung up.
+    pub left: Private<String>,
+    /// To someone who has nobody to talk to any more.
+    pub alone: Private<String>,
+}
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Someone is to come.
+    Awaited(PartyId, Kind),
+    /// Someone sits, and hears and is heard.
+    Joined(PartyId),
+    /// Someone's call is over, or they left for their agent.
+    Left(PartyId, End),
+    /// Someone who was asked whether they take the call has answered.
+    Consented(PartyId, Consent),
+    /// Someone else speaks now; `None`: nobody does.
+    Speaking(Option<PartyId>),
+    /// The owner wants something.
+    Command(Command),
+    /// [`Meeting::deadline`] has come.
+    Timeout,
+}
+
+/// What someone says who is asked whether they take a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// They do.
+    Yes,
+    /// They do not, or did not say so.
+    No,
+}
+
+/// What the owner wants of a meeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Nobody is to hear this one.
+    Mute(PartyId),
+    /// They may again.
+    Unmute(PartyId),
+    /// This one is to leave.
+    Remove(PartyId),
+    /// Everybody is to hear this.
+    Announce(Private<String>),
+    /// It is over.
+    End,
+}
+
+/// Something to do, in the order given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Who hears whom has changed: see [`Meeting::seats`].
+    Hear,
+    /// Give this one, who will take the call, a seat.
+    Seat(PartyId),
+    /// Tell someone's call.
+    Tell(PartyId, input::Input),
+    /// Let these hear this.
+    Say(Audience, Private<String>),
+    /// Nobody is left. The last.
+    Over,
+}
+
+impl Meeting {
+    /// A meeting of whoever comes.
+    pub fn open(now: Instant, phrases: Phrases) -> Self {
+        Self {
+            stage: Stage::Alone {
+                until: now + PATIENCE,
+            },
+            seats: Seats::default(),
+            phrases,
+        }
+    }
+
+    /// A caller is to be put through to someone, who has so long to pick up and say that they will.
+    pub fn transfer(now: Instant, phrases: Phrases, transfer: Transfer, patience: Duration) -> Self {
+        let mut seats = Seats::default();
+        seats.expect(transfer.caller, Kind::Person);
+        seats.expect(transfer.target, Kind::Person);
+        Self {
+            stage: Stage::Fetching(transfer, now + patience),
+            seats,
+            phrases,
+        }
+    }
+
+    /// Who sits there, and who hears whom.
+    pub fn seats(&self) -> &Seats {
+        &self.seats
+    }
+
+    /// Whether [`Output::Over`] has been said.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// When to call [`Meeting::handle`] with [`Input::Timeout`], and what for.
+    pub fn deadline(&self) -> Option<(Instant, &'static str)> {
+        match &self.stage {
+            Stage::Alone { until } => Some((*until, "waiting for company")),
+            Stage::Fetching(_, until) => Some((*until, "waiting for the one who is called")),
+            Stage::Open | Stage::Together(_) | Stage::Over => None,
+        }
+    }
+
+    /// Tells the meeting what happened, and learns what to do about it.
+    #[must_use = "a meeting whose outputs are not performed is stuck"]
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        if self.is_over() {
+            return out;
+        }
+        let before = self.seats.clone();
+        match input {
+            Input::Awaited(party, kind) => self.seats.expect(party, kind),
+            Input::Joined(party) => self.joined(party),
+            Input::Left(party, end) => self.left(party, end, &mut out),
+            Input::Consented(party, consent) => self.consented(party, consent, &mut out),
+            Input::Speaking(who) => out.extend(
+                who.filter(|it| self.seats.is_heard(*it))
+                    .map(|it| told(it, input::Meeting::Speaking)),
+            ),
+            Input::Command(command) => self.command(command, &mut out),
+            Input::Timeout => self.timeout(now, &mut out),
+        }
+        self.settle(now, &mut out);
+        if self.seats != before {
+            out.insert(0, Output::Hear);
+        }
+        out
+    }
+
+    fn joined(&mut self, party: PartyId) {
+        self.seats.sit(party);
+        if let Stage::Fetching(transfer, _) = self.stage
+            && party == transfer.target
+        {
+            self.stage = Stage::Together(transfer);
+        }
+    }
+
+    fn left(&mut self, party: PartyId, end: End, out: &mut Vec<Output>) {
+        self.seats.leave(party);
+        match self.stage {
+            Stage::Fetching(transfer, _) if party == transfer.target => {
+                let why = match end.why {
+                    Why::Busy => &self.phrases.busy,
+                    Why::Rejected | Why::HungUp | Why::Completed => &self.phrases.declined,
+                    Why::NoAnswer
+                    | Why::Canceled
+                    | Why::Silence
+                    | Why::TimeLimit
+                    | Why::Policy
+                    | Why::Fault => &self.phrases.nobody,
+                };
+                out.push(stand(transfer.caller, why));
+                self.stage = Stage::Open;
+            }
+            Stage::Together(transfer) if party == transfer.target => {
+                out.push(match transfer.after {
+                    After::Return => stand(transfer.caller, &self.phrases.left),
+                    After::End => dismiss(transfer.caller),
+                });
+                self.stage = Stage::Open;
+            }
+            // Whoever called is gone: there is nothing to put through any more.
+            Stage::Fetching(transfer, _) | Stage::Together(transfer)
+                if party == transfer.caller =>
+            {
+                out.push(dismiss(transfer.target));
+                self.stage = Stage::Open;
+            }
+            Stage::Fetching(..) | Stage::Together(_) | Stage::Open | Stage::Alone { .. } => {}
+            Stage::Over => {}
+        }
+    }
+
+    fn consented(&mut self, party: PartyId, consent: Consent, out: &mut Vec<Output>) {
+        let Stage::Fetching(transfer, _) = self.stage else {
+            return;
+        };
+        if party != transfer.target {
+            return;
+        }
+        match consent {
+            Consent::Yes => out.push(Output::Seat(party)),
+            // Their call says goodbye by itself.
+            Consent::No => {
+                self.seats.leave(party);
+                out.push(stand(transfer.caller, &self.phrases.declined));
+                self.stage = Stage::Open;
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, out: &mut Vec<Output>) {
+        match command {
+            Command::Mute(party) if self.seats.mute(party) => {
+                out.push(told(party, input::Meeting::Muted));
+            }
+            Command::Unmute(party) if self.seats.unmute(party) => {
+                out.push(told(party, input::Meeting::Unmuted));
+            }
+            Command::Mute(_) | Command::Unmute(_) => {}
+            Command::Remove(party) if self.seats.knows(party) => out.push(dismiss(party)),
+            Command::Remove(_) => {}
+            Command::Announce(text) => out.push(Output::Say(self.seats.all(), text)),
+            Command::End => out.extend(self.seats.parties().map(dismiss)),
+        }
+    }
+
+    fn timeout(&mut self, now: Instant, out: &mut Vec<Output>) {
+        match self.stage {
+            Stage::Fetching(transfer, until) if until <= now => {
+                self.seats.leave(transfer.target);
+                out.push(dismiss(transfer.target));
+                out.push(stand(transfer.caller, &self.phrases.nobody));
+                self.stage = Stage::Open;
+            }
+            // Whoever has an agent to go back to goes back.
+            Stage::Alone { until } if until <= now => {
+                let text = &self.phrases.alone;
+                let parties = self.seats.parties();
+                out.extend(parties.map(|it| match self.seats.kind(it) {
+                    Some(Kind::Person) => stand(it, text),
+                    Some(Kind::Agent) | None => dismiss(it),
+                }));
+                // They are told once.
+                self.stage = Stage::Open;
+            }
+            Stage::Fetching(..)
+            | Stage::Alone { .. }
+            | Stage::Open
+            | Stage::Together(_)
+            | Stage::Over => {}
+        }
+    }
+
+    /// Sees who is left, and whether that is a meeting.
+    fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let people = self.seats.people();
+        match self.stage {
+            Stage::Fetching(..) | Stage::Together(_) | Stage::Over => {}
+            Stage::Open | Stage::Alone { .. } if self.seats.is_deserted() => {
+                out.extend(self.seats.parties().map(dismiss));
+                out.push(Output::Over);
+                self.stage = Stage::Over;
+            }
+            Stage::Open if people == 1 && !self.seats.has_agent() => {
+                self.stage = Stage::Alone {
+                    until: now + PATIENCE,
+                };
+            }
+            Stage::Alone { .. } if people > 1 || (people == 1 && self.seats.has_agent()) => {
+                self.stage = Stage::Open;
+            }
+            Stage::Open | Stage::Alone { .. } => {}
+        }
+    }
+}
+
+fn told(party: PartyId, news: input::Meeting) -> Output {
+    Output::Tell(party, input::Input::Meeting(news))
+}
+
+fn stand(party: PartyId, text: &Private<String>) -> Output {
+    let command = input::Command::Stand(text.clone());
+    Output::Tell(party, input::Input::Command(command))
+}
+
+fn dismiss(party: PartyId) -> Output {
+    Output::Tell(party, input::Input::Command(input::Command::Dismiss))
+}
+
+/// How long one person waits for company.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,190 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::event::Party;
+
+const ANNA: PartyId = PartyId(0);
+const BEN: PartyId = PartyId(1);
+const HOST: PartyId = PartyId(2);
+
+#[test]
+fn people_hear_one_another_and_never_themselves() {
+    let (mut meeting, now) = open();
+    for (party, kind) in [
+        (ANNA, Kind::Person),
+        (BEN, Kind::Person),
+        (HOST, Kind::Agent),
+    ] {
+        tell(&mut meeting, now, Input::Awaited(party, kind));
+        assert!(tell(&mut meeting, now, Input::Joined(party)).contains(&Output::Hear));
+    }
+    assert_eq!(heard(&meeting, ANNA), [BEN, HOST]);
+    assert_eq!(heard(&meeting, HOST), [ANNA, BEN]);
+    tell(&mut meeting, now, Input::Command(Command::Mute(BEN)));
+    assert_eq!(heard(&meeting, ANNA), [HOST]);
+    assert_eq!(heard(&meeting, BEN), [ANNA, HOST], "who is muted hears");
+    tell(&mut meeting, now, Input::Command(Command::Unmute(BEN)));
+    assert_eq!(heard(&meeting, ANNA), [BEN, HOST]);
+}
+
+#[test]
+fn a_meeting_that_everybody_left_is_over_and_the_agent_goes_too() {
+    let (mut meeting, now) = open();
+    tell(&mut meeting, now, Input::Awaited(ANNA, Kind::Person));
+    tell(&mut meeting, now, Input::Awaited(HOST, Kind::Agent));
+    tell(&mut meeting, now, Input::Joined(ANNA));
+    tell(&mut meeting, now, Input::Joined(HOST));
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(out, [Output::Hear, dismiss(HOST), Output::Over]);
+    assert!(meeting.is_over());
+}
+
+#[test]
+fn one_who_waits_for_company_in_vain_is_let_go() {
+    let (mut meeting, now) = open();
+    tell(&mut meeting, now, Input::Awaited(ANNA, Kind::Person));
+    tell(&mut meeting, now, Input::Joined(ANNA));
+    let (due, _) = meeting.deadline().expect("nobody waits for ever");
+    let out = meeting.handle(due, Input::Timeout);
+    assert_eq!(out, [stand(ANNA, &phrases().alone)]);
+}
+
+#[test]
+fn a_caller_is_put_through_to_someone_who_will() {
+    let (mut meeting, now) = transfer(After::End);
+    assert!(!meeting.seats().is_kept_company(ANNA), "music");
+    let out = tell(&mut meeting, now, Input::Consented(BEN, Consent::Yes));
+    assert_eq!(out, [Output::Seat(BEN)]);
+    tell(&mut meeting, now, Input::Joined(BEN));
+    assert_eq!(heard(&meeting, ANNA), [BEN]);
+    assert_eq!(heard(&meeting, BEN), [ANNA]);
+    assert_eq!(meeting.deadline(), None);
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out, [Output::Hear, dismiss(ANNA)]);
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(out.last(), Some(&Output::Over));
+}
+
+#[test]
+fn a_caller_comes_back_from_whoever_will_not() {
+    let ends = [
+        (Why::Busy, phrases().busy),
+        (Why::NoAnswer, phrases().nobody),
+        (Why::Rejected, phrases().declined),
+        (Why::Fault, phrases().nobody),
+    ];
+    for (why, text) in ends {
+        let (mut meeting, now) = transfer(After::Return);
+        let by = Party::Caller;
+        let out = tell(&mut meeting, now, Input::Left(BEN, End { by, why }));
+        assert!(out.contains(&stand(ANNA, &text)), "{out:?}");
+    }
+    let (mut meeting, now) = transfer(After::Return);
+    let out = tell(&mut meeting, now, Input::Consented(BEN, Consent::No));
+    assert!(out.contains(&stand(ANNA, &phrases().declined)));
+    let (mut meeting, _) = transfer(After::Return);
+    let (due, _) = meeting.deadline().expect("there is a limit to it");
+    let out = meeting.handle(due, Input::Timeout);
+    assert!(out.contains(&dismiss(BEN)) && out.contains(&stand(ANNA, &phrases().nobody)));
+}
+
+#[test]
+fn nobody_is_fetched_for_a_caller_who_has_hung_up() {
+    let (mut meeting, now) = transfer(After::End);
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert!(out.contains(&dismiss(BEN)));
+    // What comes too late changes nothing.
+    let late = tell(&mut meeting, now, Input::Consented(BEN, Consent::Yes));
+    assert_eq!(late, []);
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out.last(), Some(&Output::Over));
+}
+
+/// A hundred thousand absurd things, and what is promised whatever happens.
+#[test]
+fn strange_meetings_keep_their_promises() {
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 16) % below
+    };
+    for round in 0..2_000_u32 {
+        let mut now = Instant::now();
+        let mut meeting = match round % 2 {
+            0 => Meeting::open(now, phrases()),
+            _ => transfer(After::Return).0,
+        };
+        for _ in 0..50 {
+            now += Duration::from_millis(next(20_000));
+            let party = PartyId(u8::try_from(next(18)).expect("small"));
+            let input = match next(9) {
+                0 => Input::Awaited(party, Kind::Person),
+                1 => Input::Awaited(party, Kind::Agent),
+                2 | 3 => Input::Joined(party),
+                4 => Input::Left(party, hung_up()),
+                5 => Input::Consented(party, Consent::Yes),
+                6 => Input::Command(Command::Mute(party)),
+                7 => Input::Command(Command::Remove(party)),
+                _ => Input::Timeout,
+            };
+            let was_over = meeting.is_over();
+            let out = meeting.handle(now, input);
+            assert!(out.is_empty() || !was_over, "it is over once");
+            let over = out.iter().filter(|it| **it == Output::Over).count();
+            assert_eq!(over == 1, meeting.is_over() && !was_over);
+            let seats = meeting.seats();
+            for listener in (0..MOST).map(PartyId) {
+                let audience = seats.heard_by(listener);
+                assert!(!audience.has(listener), "nobody hears themselves");
+                for other in (0..MOST).map(PartyId).filter(|it| audience.has(*it)) {
+                    assert!(seats.is_heard(other) && seats.is_seated(listener));
+                }
+            }
+        }
+    }
+}
+
+fn open() -> (Meeting, Instant) {
+    let now = Instant::now();
+    (Meeting::open(now, phrases()), now)
+}
+
+fn transfer(after: After) -> (Meeting, Instant) {
+    let now = Instant::now();
+    let transfer = Transfer {
+        caller: ANNA,
+        target: BEN,
+        after,
+    };
+    let mut meeting = Meeting::transfer(now, phrases(), transfer, Duration::from_secs(40));
+    tell(&mut meeting, now, Input::Joined(ANNA));
+    (meeting, now)
+}
+
+fn tell(meeting: &mut Meeting, now: Instant, input: Input) -> Vec<Output> {
+    meeting.handle(now, input)
+}
+
+fn heard(meeting: &Meeting, listener: PartyId) -> Vec<PartyId> {
+    let audience = meeting.seats().heard_by(listener);
+    (0..MOST).map(PartyId).filter(|it| audience.has(*it)).collect()
+}
+
+fn hung_up() -> End {
+    End {
+        by: Party::Caller,
+        why: Why::HungUp,
+    }
+}
+
+fn phrases() -> Phrases {
+    Phrases {
+        nobody: "nobody".to_owned().into(),
+        busy: "busy".to_owned().into(),
+        declined: "declined".to_owned().into(),
+        left: "left".to_owned().into(),
+        alone: "alone".to_owned().into(),
+    }
+}

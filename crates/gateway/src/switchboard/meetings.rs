@@ -1,0 +1,442 @@
+//! Meetings: who is called to them, who is brought there, and who is put through to whom.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agents::asking::{self, Asking};
+use call::event::{End, Party, Why};
+use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
+use call::{Direction, Event, Meeting, Mode, Opening, Place, Private, input, output};
+use ports::agent::{Agent, Answerer};
+use ports::speech::Voice;
+use ports::{Blame, Fault, code};
+use tokio::sync::mpsc;
+
+use super::life::{Begin, Given, Part, Voiced};
+use super::record::Born;
+use super::wish::{answerer, mode, our_number};
+use super::{CONTROL, CallId, Purpose, Record, Switchboard};
+use crate::line::Wire;
+use crate::meeting::{
+    Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted, chair,
+    line, serve,
+};
+use crate::runner::{ASSUMED, Control};
+use crate::sound::Attached;
+
+/// A meeting that someone wants.
+#[derive(Clone, Debug, Default)]
+pub struct Meet {
+    /// Who is called to it.
+    pub guests: Vec<Guest>,
+    /// Which agent sits there too; `None`: none.
+    pub agent: Option<String>,
+}
+
+/// Someone to call to a meeting.
+#[derive(Clone, Debug, Default)]
+pub struct Guest {
+    /// What the others call them; `None`: Guest and a number.
+    pub name: Option<String>,
+    /// Whom to call, as written.
+    pub to: String,
+    /// From which of our numbers, as written; `None`: the first.
+    pub from: Option<String>,
+}
+
+/// Someone a caller is put through to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What we call them.
+    pub name: String,
+    /// Whom to call, and from which number.
+    pub guest: Guest,
+    /// What the caller wants, in a few words; may be empty.
+    pub about: Private<String>,
+    /// What becomes of the caller when they hang up.
+    pub after: After,
+    /// How long they may take to pick up and say that they will.
+    pub patience: Duration,
+}
+
+/// What a call that we make is.
+pub(super) struct Cast {
+    pub(super) agent: String,
+    pub(super) answerer: Answerer,
+    pub(super) mode: Mode,
+    pub(super) chair: Option<Chair>,
+}
+
+impl Switchboard {
+    /// Opens a meeting and calls people to it, each if the owner allows it. Returns as soon as it
+    /// exists; who came is told by how it stands.
+    ///
+    /// # Errors
+    /// The first of them who may not be called: nobody is, then.
+    pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
+        self.is_open()?;
+        let plan = self.plan();
+        if let Some(agent) = &meet.agent {
+            talks(&answerer(&plan, agent)?, agent)?;
+        }
+        let dialled = self.dialled().await?.count();
+        for (more, guest) in meet.guests.iter().enumerate() {
+            our_number(&plan, guest.from.as_deref())?;
+            self.may_dial(&self.desk(), &guest.to, dialled + more)?;
+        }
+        let meeting = Meeting::open(Instant::now(), phrases("The other person"));
+        let room = self.open_room(MeetingId::random(), meet.agent, meeting).await?;
+        for guest in meet.guests {
+            self.invite(&room, guest).await?;
+        }
+        Ok(room)
+    }
+
+    /// Calls one more to a meeting, if the owner allows it.
+    pub async fn invite(
+        self: &Arc<Self>,
+        room: &Arc<Room>,
+        guest: Guest,
+    ) -> Result<Arc<Record>, Fault> {
+        self.is_open()?;
+        let plan = self.plan();
+        let number = our_number(&plan, guest.from.as_deref())?;
+        let agent = room.agent.clone();
+        let agent = agent.unwrap_or_else(|| plan.numbers[&number].agent.clone());
+        let party = room.number()?;
+        let name = guest.name.map_or_else(|| crate::meeting::guest(party), Private::from);
+        let (near, far) = chair();
+        let cast = Cast {
+            answerer: answerer(&plan, &agent)?,
+            agent,
+            mode: Mode::Seat(place(room, &name)),
+            chair: Some(near),
+        };
+        let from = guest.from.as_deref();
+        let record = self.dial_as(CallId::random(), (&guest.to, from), cast).await?;
+        self.seat_at(room, party, name, record.clone(), Sits::Here(far)).await;
+        Ok(record)
+    }
+
+    /// Brings someone to a meeting who talks to an agent.
+    pub async fn bring(
+        &self,
+        room: &Arc<Room>,
+        record: Arc<Record>,
+        name: Option<String>,
+    ) -> Result<(), Fault> {
+        let party = room.number()?;
+        let name = name.map_or_else(|| crate::meeting::guest(party), Private::from);
+        let (near, far) = chair();
+        let place = place(room, &name);
+        self.seat_at(room, party, name, record.clone(), Sits::Here(far)).await;
+        record.sit(near, place);
+        Ok(())
+    }
+
+    /// Puts a caller who talks to an agent through to someone, who is asked first; meanwhile the
+    /// caller hears music. Returns as soon as that is under way.
+    ///
+    /// # Errors
+    /// The target may not be called, or the caller is not there any more.
+    pub async fn put_through(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        target: Target,
+    ) -> Result<Arc<Room>, Fault> {
+        self.is_open()?;
+        let dialled = self.dialled().await?.count();
+        self.may_dial(&self.desk(), &target.guest.to, dialled)?;
+        let (from, to) = (PartyId(0), PartyId(1));
+        let transfer = Transfer {
+            caller: from,
+            target: to,
+            after: target.after,
+        };
+        let phrases = phrases(&target.name);
+        let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
+        let room = self.open_room(MeetingId::random(), None, meeting).await?;
+        self.bring(&room, caller.clone(), Some("the caller".to_owned())).await?;
+        let number = target.guest.from.clone();
+        let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
+        let dialled = (target.guest.to.as_str(), Some(number.as_str()));
+        let party = room.number()?;
+        let cast = ask(caller, &target, party, &room);
+        let record = match self.dial_as(CallId::random(), dialled, cast).await {
+            Ok(record) => record,
+            Err(fault) => {
+                // The caller is not left with music.
+                room.tell(Wanted::Ended(party, NOT_MADE)).await;
+                return Err(fault);
+            }
+        };
+        let name = Private::from(target.name);
+        self.seat_at(&room, party, name, record, Sits::IfTheyWill).await;
+        Ok(room)
+    }
+
+    /// A meeting by our name for it.
+    pub fn meeting(&self, id: MeetingId) -> Option<Arc<Room>> {
+        self.desk().meetings.get(&id).cloned()
+    }
+
+    /// All meetings that are not over, the latest first.
+    pub fn meetings(&self) -> Vec<Arc<Room>> {
+        let mut rooms: Vec<_> = self.desk().meetings.values().cloned().collect();
+        rooms.sort_by_key(|it| std::cmp::Reverse(it.id));
+        rooms
+    }
+
+    /// Opens a room, with an agent's chair where it has one.
+    async fn open_room(
+        self: &Arc<Self>,
+        id: MeetingId,
+        agent: Option<String>,
+        meeting: Meeting,
+    ) -> Result<Arc<Room>, Fault> {
+        let voice = self.voices.get().await?;
+        let mouth = voice.mouth.open(ASSUMED).await?;
+        let (room, wanted, shown) = Room::new(id, agent.clone());
+        self.desk().meetings.insert(id, room.clone());
+        let table = Table::new(room.clone(), meeting, mouth, wanted, shown);
+        let board = self.clone();
+        tokio::spawn(async move {
+            serve(table).await;
+            board.desk().meetings.remove(&id);
+        });
+        if let Some(agent) = agent {
+            let (board, room) = (self.clone(), room.clone());
+            tokio::spawn(async move {
+                // An agent does not greet an empty room.
+                room.until(|view| view.people.iter().any(|it| it.here)).await;
+                if room.is_over() {
+                    return;
+                }
+                if let Err(fault) = board.seat_agent(&room, &agent, voice).await {
+                    let code = fault.code;
+                    tracing::error!(meeting = %room.id, code, "an agent could not come to a meeting: {fault}");
+                }
+            });
+        }
+        Ok(room)
+    }
+
+    /// Gives an agent a place: a call of its own, whose line ends at the table.
+    async fn seat_agent(
+        self: &Arc<Self>,
+        room: &Arc<Room>,
+        agent: &str,
+        voice: Voice,
+    ) -> Result<(), Fault> {
+        let plan = self.plan();
+        let answerer = answerer(&plan, agent)?;
+        let mode = mode(&plan, agent, &answerer, Purpose::Converse)?;
+        let party = room.number()?;
+        let born = Born {
+            direction: Direction::Inbound,
+            caller: None,
+            number: our_number(&plan, None)?,
+            carrier: HOUSE.to_owned(),
+            agent: agent.to_owned(),
+            allowed_by: plan.rules.allowed(Direction::Inbound),
+        };
+        let (control, heard) = mpsc::channel(CONTROL);
+        let record = Record::new(CallId::random(), born, control, self.journal.pen());
+        let record = self.desk().add(record);
+        let (near, far) = line();
+        let given = Given {
+            plan,
+            control: heard,
+            voice: Voiced::Ready(Some(Voice {
+                ears: Arc::new(TableEars(room.tx())),
+                ..voice
+            })),
+            part: Part {
+                mode,
+                answerer,
+                begin: Begin::Now,
+                chair: None,
+            },
+        };
+        self.start_here(&record, given, near);
+        let name = Private::from(agent.to_owned());
+        self.seat_at(room, party, name, record, Sits::Agent(far)).await;
+        Ok(())
+    }
+
+    /// Tells a meeting who comes, and later that they are gone.
+    async fn seat_at(
+        &self,
+        room: &Arc<Room>,
+        party: PartyId,
+        name: Private<String>,
+        record: Arc<Record>,
+        sits: Sits,
+    ) {
+        let newcomer = Newcomer {
+            party,
+            name,
+            record: record.clone(),
+            sits,
+        };
+        room.tell(Wanted::Newcomer(newcomer)).await;
+        let tx = room.tx();
+        tokio::spawn(async move {
+            record.log.ended().await;
+            let end = match record.log.after(0).pop().map(|it| it.event) {
+                Some(Event::Ended(end)) => end,
+                Some(_) | None => NOT_MADE,
+            };
+            let _ = tx.send(Wanted::Ended(party, end)).await;
+        });
+    }
+
+    /// Someone whose gateway was lost sat at a meeting: it is opened again, with whoever comes back.
+    pub(super) async fn sit_again(self: &Arc<Self>, record: &Arc<Record>, place: &Place) {
+        let Some(id) = MeetingId::parse(&place.meeting) else {
+            return;
+        };
+        let known = self.meeting(id);
+        let room = match known {
+            Some(room) => Ok(room),
+            None => {
+                let meeting = Meeting::open(Instant::now(), phrases("The other person"));
+                self.open_room(id, place.agent.clone(), meeting).await
+            }
+        };
+        let party = room.and_then(|room| Ok((room.number()?, room)));
+        match party {
+            Ok((party, room)) => {
+                let (near, far) = chair();
+                record.give_chair(near);
+                let name = place.name.clone();
+                self.seat_at(&room, party, name, record.clone(), Sits::Here(far)).await;
+            }
+            Err(fault) => {
+                let code = fault.code;
+                tracing::error!(call = %record.id, code, "a meeting cannot be opened again: {fault}");
+                record.pass_on(input::Input::Command(input::Command::Stand(
+                    Private::from(String::new()),
+                )));
+            }
+        }
+    }
+}
+
+/// Serves the orders of a call whose line ends in this house.
+pub(super) async fn attend(
+    record: Arc<Record>,
+    near: InnerLine,
+    mut orders: mpsc::Receiver<output::Carrier>,
+) {
+    let mut line = Some(near);
+    while let Some(order) = orders.recv().await {
+        match order {
+            output::Carrier::Answer | output::Carrier::Dial => {
+                if let Some(line) = line.take() {
+                    let attached = Attached {
+                        line: Wire::Inner(line),
+                        protocol: Box::new(Inner::default()),
+                        format: FORMAT,
+                        spoken: FORMAT.codec,
+                        order: media::Line::Ordered,
+                    };
+                    let sound = Control::Sound(Box::new(attached));
+                    let _ = record.control.send(sound).await;
+                }
+            }
+            // The table is gone, and with it the line.
+            output::Carrier::HangUp | output::Carrier::Reconnect => {
+                record.tell(input::Carrier::Ended(LEFT)).await;
+            }
+        }
+    }
+}
+
+/// A call to someone who is asked whether they take another.
+fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Cast {
+    let (told, mut hears) = mpsc::channel(1);
+    let tx = room.tx();
+    tokio::spawn(async move {
+        while let Some(consent) = hears.recv().await {
+            let _ = tx.send(Wanted::Consented(party, consent)).await;
+            if consent == Consent::Yes {
+                return;
+            }
+        }
+    });
+    let who = caller.caller.as_ref();
+    let who = who.map_or_else(String::new, |it| format!(" from {}", spelled(it.as_str())));
+    let about = target.about.reveal().trim().trim_end_matches('.');
+    let about = if about.is_empty() {
+        String::new()
+    } else {
+        format!(" They say: {about}.")
+    };
+    let again = "Shall I put them through? Please say yes or no, or press one.";
+    let question = format!("Hello {}. I have a caller{who} for you.{about} {again}", target.name);
+    let phrases = asking::Phrases {
+        again: again.to_owned().into(),
+        thanks: "Thank you. I am putting them through.".to_owned().into(),
+        regrets: "All right, I will tell them. Goodbye.".to_owned().into(),
+    };
+    let agent: Arc<dyn Agent> = Arc::new(Asking::new(phrases, told));
+    let opens = ports::agent::Opens::With(question.clone().into());
+    Cast {
+        agent: caller.agent.clone(),
+        answerer: Answerer::Words { agent, opens },
+        mode: Mode::Conversation {
+            opening: Opening::Say(question.into()),
+        },
+        chair: None,
+    }
+}
+
+/// A number, so that a mouth says its digits one by one.
+fn spelled(number: &str) -> String {
+    let digits = number.chars().filter(char::is_ascii_digit);
+    digits.map(|it| format!("{it} ")).collect::<String>().trim_end().to_owned()
+}
+
+fn place(room: &Room, name: &Private<String>) -> Place {
+    Place {
+        meeting: room.id.to_string(),
+        name: name.clone(),
+        agent: room.agent.clone(),
+    }
+}
+
+fn talks(answerer: &Answerer, agent: &str) -> Result<(), Fault> {
+    match answerer {
+        Answerer::Words { .. } => Ok(()),
+        Answerer::Loopback => {
+            let message = format!("the agent {agent:?} only says back what it hears");
+            Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                .hint("choose another, or none, for a meeting"))
+        }
+    }
+}
+
+fn phrases(name: &str) -> Phrases {
+    let phrase = |text: String| Private::from(text);
+    Phrases {
+        nobody: phrase(format!("I am sorry, {name} does not answer.")),
+        busy: phrase(format!("I am sorry, {name} is on another call.")),
+        declined: phrase(format!("I am sorry, {name} cannot take the call right now.")),
+        left: phrase(format!("{name} has hung up.")),
+        alone: phrase("Nobody else is here any more.".to_owned()),
+    }
+}
+
+const NOT_MADE: End = End {
+    by: Party::Carrier,
+    why: Why::Fault,
+};
+
+const LEFT: End = End {
+    by: Party::Gateway,
+    why: Why::Completed,
+};
+
+/// The line of an agent's call is no carrier's.
+const HOUSE: &str = "house";
