@@ -57,7 +57,7 @@ impl Seat {
         mut talk: Box<Conversation>,
         at: &mut Moment<'_>,
     ) -> Self {
-        talk.hold(at);
+        talk.step_aside(at);
         let sound = talk.reserve();
         Self::sit(place, sound, After::Conversation(talk), at)
     }

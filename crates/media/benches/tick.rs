@@ -12,7 +12,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use media::{
-    Codec, Detector, FRAME, Format, Line, Outgoing, Packet, Rate, Session, Setup, UtteranceId,
+    Codec, Detector, FRAME, Format, Line, Mixer, Music, Outgoing, Packet, Rate, Session, Setup,
+    UtteranceId,
 };
 
 fn main() {
@@ -47,6 +48,48 @@ fn main() {
         "both speak, windows for a model",
         cost(call(Caller::Speaks, Agent::Speaks, Detector::Model)),
     );
+    report("a meeting of 8, at 8 kHz", cost(meeting(8, Rate::Hz8000)));
+    report("a meeting of 8, at 16 kHz", cost(meeting(8, Rate::Hz16000)));
+    report("a meeting of 16, at 16 kHz", cost(meeting(16, Rate::Hz16000)));
+    report("comfort music, at 16 kHz", cost(music));
+}
+
+/// Everybody speaks, everybody hears everybody else.
+fn meeting(people: usize, rate: Rate) -> impl Fn() -> Box<dyn FnMut(usize)> {
+    move || Box::new(meet(people, rate))
+}
+
+fn meet(people: usize, rate: Rate) -> impl FnMut(usize) {
+    let mut mixer = Mixer::new(rate);
+    let everybody = u16::MAX >> (16 - people);
+    for seat in 0..people {
+        mixer.hears(seat, everybody);
+    }
+    let frame = |seat: usize| -> Vec<i16> {
+        let samples = 0..rate.samples_per_frame();
+        samples
+            .map(|at| (9_000.0 * (at as f64 * 0.1 * (seat + 1) as f64).sin()) as i16)
+            .collect()
+    };
+    let frames: Vec<_> = (0..people).map(frame).collect();
+    move |_| {
+        for (seat, frame) in frames.iter().enumerate() {
+            mixer.put(seat, black_box(frame));
+        }
+        mixer.mix(everybody);
+        for seat in 0..people {
+            black_box(mixer.heard(seat));
+        }
+    }
+}
+
+fn music() -> impl FnMut(usize) {
+    let mut music = Music::new(Rate::Hz16000);
+    let mut frame = [0; 320];
+    move |_| {
+        frame.fill(0);
+        music.add_to(black_box(&mut frame));
+    }
 }
 
 #[derive(Clone, Copy)]

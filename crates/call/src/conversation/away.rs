@@ -13,7 +13,7 @@ use crate::hearing::Hearing;
 use crate::memory::{Answering, Holder, Name, Thread, Unheard};
 use crate::moment::Moment;
 use crate::turn::{More, Speaker, Turn};
-use crate::voice::{Rest, Voice, Whose};
+use crate::voice::{Rest, Stopped, Voice, Whose};
 use crate::words::join;
 
 impl Conversation {
@@ -49,6 +49,16 @@ impl Conversation {
             self.voice.go_on(gone, back, at);
         }
         self.take_floor_up(at)
+    }
+
+    /// The caller goes elsewhere for a while: what was being said is not worth saying any more.
+    pub(crate) fn step_aside(&mut self, at: &mut Moment<'_>) {
+        match self.floor.take().into_turn() {
+            Some(turn) => self.stop(turn, at),
+            None => self.voice.cut(Stopped::Nobody, at),
+        }
+        self.floor = Floor::Open { since: at.now };
+        self.hold(at);
     }
 
     /// The caller is back from elsewhere, and is told this first. Returns how the call should end, if

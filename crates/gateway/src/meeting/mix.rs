@@ -3,27 +3,47 @@
 use std::collections::VecDeque;
 
 use call::meeting::{Audience, MOST, PartyId, Seats};
-use media::{Codec, Frame, Rate};
+use media::{Frame, Mixer, Music, Rate, Resampler, SEATS};
 
 use super::inner::{FORMAT, FromAgent, OuterEnd};
 
-/// Everybody's sound, on its way to everybody else.
+/// Everybody's sound, on its way to everybody else: at the rate of the best line there is.
 pub(super) struct Mix {
-    parts: [Part; MOST as usize],
-    /// What is announced, and to whom.
-    announced: VecDeque<(Audience, i16)>,
+    rate: Rate,
+    mixer: Mixer,
+    parts: [Part; SEATS],
+    /// Who may have the floor of the meeting: people, and an agent that may speak.
+    voices: u16,
+    announced: Announced,
+    frame: Vec<i16>,
 }
 
-#[derive(Default)]
+/// What is said in the meeting's own name, and to whom.
+struct Announced {
+    waiting: VecDeque<(Audience, Vec<i16>)>,
+    /// At which of the first one's samples we are.
+    at: usize,
+    resampler: Resampler,
+}
+
+/// One line.
 struct Part {
-    waiting: VecDeque<Frame>,
+    /// What it has sent, at the meeting's rate.
+    waiting: VecDeque<i16>,
+    /// Between its rate and ours; `None`: they are the same.
+    turned: Option<Turned>,
+    rate: Rate,
     /// What an agent has sent and has not been heard, with the marks in it.
     said: VecDeque<Piece>,
-    now: Vec<i16>,
-    heard: Audience,
-    music: bool,
-    out: Vec<i16>,
-    at: u64,
+    hears: u16,
+    music: Option<Music>,
+}
+
+struct Turned {
+    from: Resampler,
+    to: Resampler,
+    /// What is for it, at its rate.
+    waiting: Vec<i16>,
 }
 
 enum Piece {
@@ -33,28 +53,57 @@ enum Piece {
 
 impl Mix {
     pub(super) fn new() -> Self {
+        let rate = FORMAT.rate;
         Self {
-            parts: Default::default(),
-            announced: VecDeque::new(),
+            rate,
+            mixer: Mixer::new(rate),
+            parts: std::array::from_fn(|_| Part::new(rate, rate)),
+            voices: 0,
+            announced: Announced::new(rate),
+            frame: Vec::with_capacity(rate.samples_per_frame()),
         }
     }
 
     /// Who hears whom from now on.
     pub(super) fn hear(&mut self, seats: &Seats) {
-        for (party, part) in (0..MOST).map(PartyId).zip(&mut self.parts) {
-            part.heard = seats.heard_by(party);
-            part.music = seats.is_seated(party) && !seats.is_kept_company(party);
+        self.voices = 0;
+        for party in (0..MOST).map(PartyId) {
+            let index = usize::from(party.0);
+            let part = &mut self.parts[index];
+            part.hears = seats.heard_by(party).bits();
+            self.mixer.hears(index, part.hears);
+            self.voices |= u16::from(seats.is_heard(party)) << index;
+            // Nobody who sits there is left in silence.
+            if seats.is_seated(party) && !seats.is_kept_company(party) {
+                part.music.get_or_insert_with(|| Music::new(self.rate));
+            } else {
+                part.music = None;
+            }
         }
     }
 
+    /// Takes a frame of someone's, at the rate of their line.
     pub(super) fn put(&mut self, party: PartyId, frame: &Frame) {
-        let part = &mut self.parts[usize::from(party.0)];
-        if part.waiting.len() == BEHIND {
-            part.waiting.pop_front();
+        if frame.rate().hz() > self.rate.hz() {
+            self.widen(frame.rate());
         }
-        part.waiting.push_back(frame.clone());
+        let (rate, most) = (self.rate, BEHIND * self.rate.samples_per_frame());
+        let part = &mut self.parts[usize::from(party.0)];
+        part.is_at(frame.rate(), rate);
+        match &mut part.turned {
+            None => part.waiting.extend(frame.samples()),
+            Some(turned) => {
+                self.frame.clear();
+                turned.from.push(frame.samples(), &mut self.frame);
+                part.waiting.extend(&self.frame);
+            }
+        }
+        // Whoever sends faster than time passes is heard from where they are now.
+        let late = part.waiting.len().saturating_sub(most);
+        part.waiting.drain(..late);
     }
 
+    /// Takes what an agent has sent, and a frame of what is to be heard of it.
     pub(super) fn hear_agent(&mut self, party: PartyId, line: &mut OuterEnd) {
         let part = &mut self.parts[usize::from(party.0)];
         while let Some(news) = line.take() {
@@ -66,85 +115,191 @@ impl Mix {
                 }
                 FromAgent::Mark(mark) => part.said.push_back(Piece::Mark(mark)),
                 FromAgent::Clear => {
-                    for piece in part.said.drain(..) {
-                        if let Piece::Mark(mark) = piece {
-                            line.played(&mark);
-                        }
-                    }
+                    let marks = part.said.drain(..).filter_map(Piece::into_mark);
+                    marks.for_each(|it| line.played(&it));
                 }
             }
         }
-        let mut frame = Vec::with_capacity(160);
-        while frame.len() < 160 {
+        let samples = FORMAT.rate.samples_per_frame();
+        let mut frame = Vec::with_capacity(samples);
+        while frame.len() < samples {
             match part.said.pop_front() {
                 Some(Piece::Sample(sample)) => frame.push(sample),
                 Some(Piece::Mark(mark)) => line.played(&mark),
                 None => break,
             }
         }
-        self.put(party, &Frame::from_samples(Rate::Hz8000, &frame));
+        self.put(party, &Frame::from_samples(FORMAT.rate, &frame));
     }
 
+    /// Lets some hear this, at the rate of the meeting's own mouth, after what is being announced.
     pub(super) fn announce(&mut self, audience: Audience, samples: &[i16]) {
-        self.announced.extend(samples.iter().map(|it| (audience, *it)));
+        let mut turned = Vec::with_capacity(2 * samples.len());
+        self.announced.resampler.push(samples, &mut turned);
+        self.announced.waiting.push_back((audience, turned));
     }
 
     pub(super) fn leave(&mut self, party: PartyId) {
-        self.parts[usize::from(party.0)] = Part::default();
+        self.parts[usize::from(party.0)] = Part::new(self.rate, self.rate);
     }
 
+    /// Moves everybody's sound on by a frame.
     pub(super) fn mix(&mut self) {
-        for part in &mut self.parts {
-            part.now.clear();
-            match part.waiting.pop_front() {
-                Some(frame) => part.now.extend_from_slice(frame.samples()),
-                None => part.now.resize(160, 0),
+        let samples = self.rate.samples_per_frame();
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            if part.waiting.len() >= samples {
+                self.frame.clear();
+                self.frame.extend(part.waiting.drain(..samples));
+                self.mixer.put(index, &self.frame);
             }
         }
-        let announced: Vec<_> = (0..160).map_while(|_| self.announced.pop_front()).collect();
-        for listener in 0..usize::from(MOST) {
-            let id = PartyId(listener as u8);
-            let mut out = vec![0_i32; 160];
-            for other in (0..MOST).filter(|it| self.parts[listener].heard.has(PartyId(*it))) {
-                for (sum, it) in out.iter_mut().zip(&self.parts[usize::from(other)].now) {
-                    *sum += i32::from(*it);
-                }
-            }
-            for (sum, (audience, it)) in out.iter_mut().zip(&announced) {
-                if audience.has(id) {
-                    *sum += i32::from(*it);
-                }
-            }
-            let part = &mut self.parts[listener];
-            if part.music {
-                for (index, sum) in out.iter_mut().enumerate() {
-                    let at = (part.at + index as u64) as f64 / 8_000.0;
-                    *sum += ((at * 440.0 * std::f64::consts::TAU).sin() * 800.0) as i32;
-                }
-            }
-            part.at += 160;
-            part.out.clear();
-            part.out.extend(out.iter().map(|it| (*it).clamp(-32_768, 32_767) as i16));
-        }
+        self.mixer.mix(self.voices);
+        self.announced.next(samples);
     }
 
-    /// What this one is to get.
+    /// What someone is to get of it, at the rate of their line.
     pub(super) fn take(&mut self, party: PartyId) -> Option<Frame> {
-        let part = &self.parts[usize::from(party.0)];
-        Some(Frame::from_samples(Rate::Hz8000, &part.out))
+        self.compose(party);
+        let part = &mut self.parts[usize::from(party.0)];
+        match &mut part.turned {
+            None => Some(Frame::from_samples(self.rate, &self.frame)),
+            Some(turned) => {
+                turned.to.push(&self.frame, &mut turned.waiting);
+                let samples = part.rate.samples_per_frame();
+                (turned.waiting.len() >= samples).then(|| {
+                    let frame = Frame::from_samples(part.rate, &turned.waiting);
+                    turned.waiting.drain(..samples);
+                    frame
+                })
+            }
+        }
     }
 
+    /// The same for an agent.
     pub(super) fn play_to(&mut self, party: PartyId, line: &OuterEnd) {
-        let part = &self.parts[usize::from(party.0)];
-        let mut bytes = Vec::with_capacity(160);
-        Codec::Ulaw.encode_into(&part.out, &mut bytes);
-        line.play(&bytes);
+        if let Some(frame) = self.take(party) {
+            let mut bytes = Vec::with_capacity(FORMAT.bytes_per_frame());
+            FORMAT.codec.encode_into(frame.samples(), &mut bytes);
+            line.play(&bytes);
+        }
     }
 
+    /// Who has the floor.
     pub(super) fn speaker(&self) -> Option<PartyId> {
-        None
+        let seat = self.mixer.speaker()?;
+        u8::try_from(seat).ok().map(PartyId)
+    }
+
+    /// The others, with music and announcements.
+    fn compose(&mut self, party: PartyId) {
+        let index = usize::from(party.0);
+        self.frame.clear();
+        self.frame.extend_from_slice(self.mixer.heard(index));
+        if let Some(music) = &mut self.parts[index].music {
+            music.add_to(&mut self.frame);
+        }
+        let announced = self.announced.now(self.frame.len());
+        if let Some((audience, samples)) = announced
+            && audience.has(party)
+        {
+            for (sample, it) in self.frame.iter_mut().zip(samples) {
+                *sample = sample.saturating_add(*it);
+            }
+        }
+    }
+
+    /// A better line has come: from now on the meeting is at its rate.
+    fn widen(&mut self, rate: Rate) {
+        self.rate = rate;
+        self.mixer = Mixer::new(rate);
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            let (hears, music) = (part.hears, part.music.is_some());
+            let said = std::mem::take(&mut part.said);
+            *part = Part {
+                said,
+                hears,
+                music: music.then(|| Music::new(rate)),
+                ..Part::new(part.rate, rate)
+            };
+            self.mixer.hears(index, hears);
+        }
+        self.announced = Announced::new(rate);
     }
 }
+
+impl Part {
+    fn new(own: Rate, rate: Rate) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            turned: (own != rate).then(|| Turned::new(own, rate)),
+            rate: own,
+            said: VecDeque::new(),
+            hears: 0,
+            music: None,
+        }
+    }
+
+    /// Its line is at this rate, and the meeting at that.
+    fn is_at(&mut self, own: Rate, rate: Rate) {
+        if self.rate != own {
+            self.rate = own;
+            self.turned = (own != rate).then(|| Turned::new(own, rate));
+        }
+    }
+}
+
+impl Turned {
+    fn new(own: Rate, rate: Rate) -> Self {
+        Self {
+            from: Resampler::new(own.hz(), rate.hz()),
+            to: Resampler::new(rate.hz(), own.hz()),
+            waiting: Vec::with_capacity(2 * own.samples_per_frame()),
+        }
+    }
+}
+
+impl Announced {
+    fn new(rate: Rate) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            at: 0,
+            resampler: Resampler::new(MOUTH.hz(), rate.hz()),
+        }
+    }
+
+    /// What is to be heard of it in this tick.
+    fn now(&self, samples: usize) -> Option<(Audience, &[i16])> {
+        let (audience, sound) = self.waiting.front()?;
+        let from = self.at.checked_sub(samples)?;
+        let to = self.at.min(sound.len());
+        Some((*audience, sound.get(from..to)?))
+    }
+
+    fn next(&mut self, samples: usize) {
+        let Some((_, sound)) = self.waiting.front() else {
+            return;
+        };
+        if self.at >= sound.len() {
+            self.waiting.pop_front();
+            self.at = 0;
+        }
+        if !self.waiting.is_empty() {
+            self.at += samples;
+        }
+    }
+}
+
+impl Piece {
+    fn into_mark(self) -> Option<String> {
+        match self {
+            Self::Mark(mark) => Some(mark),
+            Self::Sample(_) => None,
+        }
+    }
+}
+
+/// At what rate the meeting's own mouth speaks.
+pub(super) const MOUTH: Rate = crate::runner::ASSUMED;
 
 /// So many frames of someone's may wait: what comes later pushes the oldest out.
 const BEHIND: usize = 4;

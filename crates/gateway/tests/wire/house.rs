@@ -162,7 +162,7 @@ pub(crate) fn events(record: &Record) -> Vec<Event> {
 }
 
 /// Ears that hear nothing, and a mouth that hums fifty milliseconds for each letter.
-fn voice() -> LoadVoice {
+pub(crate) fn voice() -> LoadVoice {
     Arc::new(|| {
         let voice = Arc::new(Hum);
         Ok(Voice {

@@ -6,6 +6,7 @@ mod doors;
 mod flights;
 mod house;
 mod logs;
+mod meetings;
 mod owners;
 mod reload;
 mod restart;

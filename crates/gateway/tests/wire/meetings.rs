@@ -1,0 +1,297 @@
+//! More than two on one line, and lines of more than one carrier.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::mischief::Mischief;
+use exchange::phone::{PhonePlan, Pickup, Step};
+use exchange::{Exchange, Outcome};
+use gateway::cli::lists;
+use gateway::config;
+use gateway::gateway::Gateway;
+use gateway::meeting::Room;
+use gateway::rulebook::Source;
+use gateway::switchboard::{Guest, Meet, Target, Wish};
+use tempfile::TempDir;
+
+use crate::house::{events, soon, voice};
+use crate::ms;
+
+/// One carrier's side of the town: its exchange, our number there, and someone's phone.
+struct Side {
+    exchange: Exchange,
+    ours: String,
+    theirs: String,
+}
+
+/// A gateway with a line from every carrier.
+struct Town {
+    sides: Vec<Side>,
+    gateway: Gateway,
+    _files: TempDir,
+}
+
+impl Town {
+    /// One phone for each carrier, in the order of the carriers' names.
+    async fn new(phones: [PhonePlan; 3]) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        let public = format!("http://127.0.0.1:{port}");
+        let (mut sides, mut text) = (Vec::new(), String::new());
+        for (index, (carrier, phone)) in exchange::CARRIERS.iter().zip(phones).enumerate() {
+            let side = Side::new(carrier, index, phone, &public).await;
+            text += &side.exchange.configuration();
+            text += &format!(
+                "[numbers.\"{}\"]\ncarrier = \"{carrier}\"\nagent = \"service\"\n",
+                side.ours
+            );
+            sides.push(side);
+        }
+        let theirs: Vec<_> = sides.iter().map(|it| format!("{:?}", it.theirs)).collect();
+        let theirs = theirs.join(", ");
+        let text = format!(
+            r#"
+[server]
+listen = "127.0.0.1:{port}"
+public_url = "{public}"
+{text}
+[agents.service]
+kind = "answering-service"
+owner = "Robert"
+[policy]
+call = [{theirs}]
+answer = [{theirs}]
+max_calls = 8
+[turns]
+ring_s = 5
+"#
+        );
+        let files = TempDir::new().expect("there is a temporary folder");
+        let path = files.path().join("offhook.toml");
+        std::fs::write(&path, &text).expect("the folder can be written");
+        let loaded =
+            config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let source = Source {
+            path,
+            lists: lists(),
+            voice: Arc::new(|_| voice()),
+        };
+        let (gateway, _) = Gateway::start_from(source, loaded, files.path().join("state"))
+            .await
+            .expect("the gateway starts");
+        Self {
+            sides,
+            gateway,
+            _files: files,
+        }
+    }
+
+    fn guest(&self, index: usize, name: &str) -> Guest {
+        Guest {
+            name: Some(name.to_owned()),
+            to: self.sides[index].theirs.clone(),
+            from: Some(self.sides[index].ours.clone()),
+        }
+    }
+
+    async fn meet(&self, agent: Option<&str>) -> Arc<Room> {
+        let names = ["Anna", "Ben", "Cleo"];
+        let guests = (0..3).map(|index| self.guest(index, names[index]));
+        let meet = Meet {
+            guests: guests.collect(),
+            agent: agent.map(str::to_owned),
+        };
+        self.gateway.board.meet(meet).await.expect("they may meet")
+    }
+
+    async fn outcomes(&self) -> Vec<Arc<Outcome>> {
+        let mut outcomes = Vec::new();
+        for side in &self.sides {
+            outcomes.push(soon(side.exchange.next_outcome()).await);
+        }
+        outcomes
+    }
+}
+
+impl Side {
+    async fn new(carrier: &str, index: usize, phone: PhonePlan, public: &str) -> Self {
+        let ours = format!("+1555000111{index}");
+        let theirs = format!("+1555123456{index}");
+        let exchange = Exchange::builder()
+            .carrier(carrier)
+            .number(&ours, "http://127.0.0.1:9/")
+            .phone(&theirs, phone)
+            .mischief(Mischief::default())
+            .start()
+            .await
+            .expect("the exchange starts");
+        exchange.set_number(
+            &ours,
+            &format!("{public}/{carrier}/voice"),
+            &format!("{public}/{carrier}/status"),
+        );
+        Self {
+            exchange,
+            ours,
+            theirs,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_carriers_meet_and_nobody_hears_themselves() {
+    let phones = TONES.map(|hz| {
+        PhonePlan::answers(
+            ms(200),
+            [
+                Step::Wait(ms(1_500)),
+                Step::Say(tone(hz, ms(2_000))),
+                Step::Wait(ms(800)),
+                Step::HangUp,
+            ],
+        )
+    });
+    let town = Town::new(phones).await;
+    let room = town.meet(None).await;
+    soon(room.until(|view| view.people.iter().filter(|it| it.here).count() == 3)).await;
+    let outcomes = town.outcomes().await;
+    for (index, outcome) in outcomes.iter().enumerate() {
+        assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
+        let ear = outcome.ear.agent();
+        // Somewhere in the middle of what everybody says at once.
+        let middle = &ear[8 * 2_300..8 * 3_000];
+        for (other, hz) in TONES.into_iter().enumerate() {
+            let level = power_at(middle, hz);
+            if other == index {
+                assert!(level < 0.02, "{index} hears themselves: {level}");
+            } else {
+                assert!(level > 0.2, "{index} does not hear {other}: {level}");
+            }
+        }
+    }
+    soon(room.until(|view| view.over)).await;
+    soon(async {
+        while !town.gateway.board.meetings().is_empty() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_put_through_to_another_carriers_phone() {
+    let listens = Step::WaitForHangUp { timeout: ms(15_000) };
+    let phones = [
+        PhonePlan::answers(
+            ms(200),
+            [
+                Step::Wait(ms(6_000)),
+                Step::Say(tone(TONES[0], ms(2_000))),
+                Step::Wait(ms(500)),
+                Step::HangUp,
+            ],
+        ),
+        PhonePlan::answers(
+            ms(300),
+            [
+                Step::Wait(ms(3_000)),
+                Step::Press('1'),
+                Step::Wait(ms(1_500)),
+                Step::Say(tone(TONES[1], ms(3_000))),
+                listens,
+            ],
+        ),
+        PhonePlan::never_talks(Pickup::Busy),
+    ];
+    let town = Town::new(phones).await;
+    let record = town.talk(0).await;
+    let target = town.target(1, "Ben");
+    let room = town.gateway.board.put_through(&record, target).await.expect("he may be called");
+    soon(room.until(|view| view.people.iter().filter(|it| it.here).count() == 2)).await;
+    let caller = soon(town.sides[0].exchange.next_outcome()).await;
+    let target = soon(town.sides[1].exchange.next_outcome()).await;
+    let hears = |ear: &[i16], hz: f64| {
+        let windows = ear.chunks(8 * 200).filter(|it| power_at(it, hz) > 0.3).count();
+        ms(200) * u32::try_from(windows).expect("few")
+    };
+    assert!(hears(caller.ear.agent(), TONES[1]) >= ms(1_000), "the caller hears the target");
+    assert!(hears(target.ear.agent(), TONES[0]) >= ms(1_000), "the target hears the caller");
+    assert!(hears(caller.ear.agent(), TONES[0]) == ms(0), "nobody hears themselves");
+    let told: Vec<_> = events(&record).iter().map(|it| format!("{it:?}")).collect();
+    assert!(told.iter().any(|it| it.contains("MeetingJoined")), "{told:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_comes_back_to_the_agent_from_a_phone_that_is_busy() {
+    let phones = [
+        PhonePlan::answers(ms(200), [Step::Wait(ms(8_000)), Step::HangUp]),
+        PhonePlan::never_talks(Pickup::Busy),
+        PhonePlan::never_talks(Pickup::Busy),
+    ];
+    let town = Town::new(phones).await;
+    let record = town.talk(0).await;
+    let target = town.target(1, "Ben");
+    let room = town.gateway.board.put_through(&record, target).await.expect("he may be called");
+    soon(room.until(|view| view.over)).await;
+    let explained = async {
+        loop {
+            let said = events(&record).into_iter().any(|it| {
+                matches!(it, call::Event::AgentSaid { text } if text.reveal().contains("Ben is on another call"))
+            });
+            if said {
+                return;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(explained).await;
+    let told: Vec<_> = events(&record).iter().map(|it| format!("{it:?}")).collect();
+    assert!(told.iter().any(|it| it.contains("MeetingLeft")), "{told:#?}");
+    record.hang_up().await;
+}
+
+impl Town {
+    /// A conversation with the phone of that carrier.
+    async fn talk(&self, index: usize) -> Arc<gateway::switchboard::Record> {
+        let wish = Wish {
+            to: self.sides[index].theirs.clone(),
+            from: Some(self.sides[index].ours.clone()),
+            ..Wish::default()
+        };
+        let record = self.gateway.board.dial(wish).await.expect("it may be dialled");
+        soon(record.log.connected()).await;
+        record
+    }
+
+    fn target(&self, index: usize, name: &str) -> Target {
+        Target {
+            name: name.to_owned(),
+            guest: self.guest(index, name),
+            about: "the order of last week".to_owned().into(),
+            after: call::meeting::After::End,
+            patience: Duration::from_secs(15),
+        }
+    }
+}
+
+/// How much of a sound's power is at that frequency: a pure tone's is 1.
+fn power_at(samples: &[i16], hz: f64) -> f64 {
+    let step = std::f64::consts::TAU * hz / 8_000.0;
+    let (mut re, mut im, mut all) = (0.0, 0.0, 1.0);
+    for (index, sample) in samples.iter().enumerate() {
+        let (sample, angle) = (f64::from(*sample), step * index as f64);
+        re += sample * angle.cos();
+        im += sample * angle.sin();
+        all += sample * sample;
+    }
+    2.0 * (re * re + im * im) / (samples.len() as f64 * all)
+}
+
+fn tone(hz: f64, length: Duration) -> Vec<i16> {
+    let step = std::f64::consts::TAU * hz / 8_000.0;
+    let count = u32::try_from(length.as_millis() * 8).expect("short");
+    (0..count).map(|at| (6_000.0 * (f64::from(at) * step).sin()) as i16).collect()
+}
+
+const TONES: [f64; 3] = [500.0, 750.0, 1_150.0];
