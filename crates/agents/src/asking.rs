@@ -146,8 +146,11 @@ fn consent(said: &str) -> Option<Consent> {
     let said = words(said);
     let has = |phrase: &&str| {
         let phrase: Vec<_> = phrase.split(' ').collect();
-        said.windows(phrase.len())
-            .any(|it| it.iter().map(|word| word.low.as_str()).eq(phrase.iter().copied()))
+        said.windows(phrase.len()).any(|it| {
+            it.iter()
+                .map(|word| word.low.as_str())
+                .eq(phrase.iter().copied())
+        })
     };
     match verdict(&said).0 {
         Verdict::No => Some(Consent::No),
@@ -160,14 +163,34 @@ fn consent(said: &str) -> Option<Consent> {
 
 /// Heard anywhere in an answer, these mean no.
 const REFUSING: &[&str] = &[
-    "not now", "not right now", "busy", "later", "can't", "cannot", "don't", "call back", "call me back",
-    "in a meeting", "no",
+    "not now",
+    "not right now",
+    "busy",
+    "later",
+    "can't",
+    "cannot",
+    "don't",
+    "call back",
+    "call me back",
+    "in a meeting",
+    "no",
 ];
 
 /// And these yes.
 const WILLING: &[&str] = &[
-    "put them through", "put him through", "put her through", "put it through", "connect", "go ahead",
-    "i'll take it", "i will take it", "yes", "sure", "okay", "ok", "please do",
+    "put them through",
+    "put him through",
+    "put her through",
+    "put it through",
+    "connect",
+    "go ahead",
+    "i'll take it",
+    "i will take it",
+    "yes",
+    "sure",
+    "okay",
+    "ok",
+    "please do",
 ];
 
 /// Whoever says neither yes nor no is asked so often again.
@@ -205,7 +228,10 @@ mod tests {
         for (turn, said) in [(1, "Who is this?"), (2, "What do you mean?")] {
             let said = said.to_owned().into();
             let turn = TurnId(turn);
-            link.tx.send(Tell::Turn { turn, said }).await.expect("it listens");
+            link.tx
+                .send(Tell::Turn { turn, said })
+                .await
+                .expect("it listens");
         }
         assert_eq!(hears.recv().await, Some(Consent::No));
     }
@@ -215,11 +241,17 @@ mod tests {
         let (told, mut hears) = mpsc::channel(4);
         let link = open(told).await;
         let (turn, said) = (TurnId(1), "Yes.".to_owned().into());
-        link.tx.send(Tell::Turn { turn, said }).await.expect("it listens");
+        link.tx
+            .send(Tell::Turn { turn, said })
+            .await
+            .expect("it listens");
         tokio::task::yield_now().await;
         assert!(hears.try_recv().is_err(), "it is still being thanked");
         let text = "Thanks".to_owned().into();
-        link.tx.send(Tell::Heard { turn, text }).await.expect("it listens");
+        link.tx
+            .send(Tell::Heard { turn, text })
+            .await
+            .expect("it listens");
         assert_eq!(hears.recv().await, Some(Consent::Yes));
         let one = Digit::new('1').expect("a key");
         link.tx.send(Tell::Pressed(one)).await.expect("it listens");

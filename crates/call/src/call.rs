@@ -372,9 +372,7 @@ fn waiting(
         | Input::Carrier(_)
         | Input::Command(_)
         | Input::Meeting(_)
-        | Input::Speech(_) => {
-            live.handle(input, at)
-        }
+        | Input::Speech(_) => live.handle(input, at),
     };
     match end {
         Some(end) => State::Live(live).hang_up(end, at),

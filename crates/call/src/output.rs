@@ -56,7 +56,7 @@ pub enum Meeting {
     Sit(UtteranceId),
     /// The caller begins to speak. What they say comes when they have.
     Speaks,
-    /// Not any more.
+    /// Not any more; whatever of it waits to be heard is thrown away.
     Stand,
 }
 

@@ -57,9 +57,12 @@ impl Seat {
         mut talk: Box<Conversation>,
         at: &mut Moment<'_>,
     ) -> Self {
-        talk.step_aside(at);
+        let hearing = talk.step_aside(at);
         let sound = talk.reserve();
-        Self::sit(place, sound, After::Conversation(talk), at)
+        Self {
+            hearing,
+            ..Self::sit(place, sound, After::Conversation(talk), at)
+        }
     }
 
     fn sit(place: Place, sound: UtteranceId, after: After, at: &mut Moment<'_>) -> Self {
@@ -111,6 +114,9 @@ impl Seat {
 
     /// Handles one input.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Next {
+        if let After::Conversation(talk) = &mut self.after {
+            talk.settle_cut(&input, at);
+        }
         match input {
             Input::Agent(input) => self.agent(input, at),
             Input::Carrier(Carrier::Pressed(digit)) => {
@@ -206,11 +212,11 @@ impl Seat {
         at.event(Event::MeetingLeft {
             meeting: self.place.meeting.clone(),
         });
-        at.media(output::Media::Cut(self.sound));
         at.meeting(output::Meeting::Stand);
         match std::mem::replace(&mut self.after, After::Nothing) {
             After::Nothing => Next::Ends(OVER),
             After::Conversation(mut talk) => {
+                talk.take_back(std::mem::take(&mut self.hearing));
                 let end = talk.come_back(text, at);
                 Next::Talks(talk, end)
             }
@@ -221,7 +227,10 @@ impl Seat {
     pub(crate) fn leave(self, at: &mut Moment<'_>) -> LastWords {
         match self.after {
             After::Nothing => LastWords::new(self.hearing, Voice::new()),
-            After::Conversation(talk) => talk.leave(at),
+            After::Conversation(mut talk) => {
+                talk.take_back(self.hearing);
+                talk.leave(at)
+            }
         }
     }
 }

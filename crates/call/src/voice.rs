@@ -236,6 +236,12 @@ impl Voice {
         of_turn
     }
 
+    /// Says nothing for a while: all that was being said was cut, and its end is still to be told.
+    pub(crate) fn wait(&mut self) {
+        self.hold = Hold::Told;
+        self.gap = Gap::Over;
+    }
+
     /// There is a line again, after this long without one: says what waits for one. If that is too
     /// long, now or by the time any of it has sound, this comes first.
     pub(crate) fn go_on(&mut self, gone: Duration, apology: &str, at: &mut Moment<'_>) {

@@ -29,6 +29,11 @@ fn every_event_is_written_like_this() {
         {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
         {"type":"agent.turn_timed","turn":3,"told_ms":600}
         {"type":"agent.stalled"}
+        {"type":"meeting.joined","meeting":"0192"}
+        {"type":"meeting.left","meeting":"0192"}
+        {"type":"meeting.speaking"}
+        {"type":"meeting.muted"}
+        {"type":"meeting.unmuted"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
     "#]]
@@ -146,6 +151,15 @@ fn every_event() -> Vec<Event> {
         Event::AgentTurnTimed(heard()),
         Event::AgentTurnTimed(unheard()),
         Event::AgentStalled,
+        Event::MeetingJoined {
+            meeting: "0192".to_owned(),
+        },
+        Event::MeetingLeft {
+            meeting: "0192".to_owned(),
+        },
+        Event::MeetingSpeaking,
+        Event::MeetingMuted,
+        Event::MeetingUnmuted,
         Event::AgentFailed {
             code: "agent.timeout",
         },
@@ -175,6 +189,11 @@ fn every_event() -> Vec<Event> {
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
+            | Event::MeetingJoined { .. }
+            | Event::MeetingLeft { .. }
+            | Event::MeetingSpeaking
+            | Event::MeetingMuted
+            | Event::MeetingUnmuted
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. } => {}

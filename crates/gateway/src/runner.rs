@@ -270,7 +270,11 @@ impl<L: Line> Runner<L> {
         if let Some(sound) = &mut self.sound {
             sound.line.flush();
         }
-        if self.notebook.as_ref().is_some_and(|it| it.next <= Instant::now()) {
+        if self
+            .notebook
+            .as_ref()
+            .is_some_and(|it| it.next <= Instant::now())
+        {
             self.remember();
         }
     }
@@ -428,9 +432,11 @@ impl<L: Line> Runner<L> {
                 return;
             }
             output::Meeting::Stand => {
-                (self.seated, self.chair) = (None, None);
-                if let Some(sound) = &mut self.sound {
+                self.chair = None;
+                if let (Some(id), Some(sound)) = (self.seated.take(), &mut self.sound) {
                     sound.stand();
+                    // How much of the others was heard is nobody's business.
+                    let _ = sound.cut(Instant::now().into_std(), id);
                 }
                 return;
             }

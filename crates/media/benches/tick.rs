@@ -50,7 +50,10 @@ fn main() {
     );
     report("a meeting of 8, at 8 kHz", cost(meeting(8, Rate::Hz8000)));
     report("a meeting of 8, at 16 kHz", cost(meeting(8, Rate::Hz16000)));
-    report("a meeting of 16, at 16 kHz", cost(meeting(16, Rate::Hz16000)));
+    report(
+        "a meeting of 16, at 16 kHz",
+        cost(meeting(16, Rate::Hz16000)),
+    );
     report("comfort music, at 16 kHz", cost(music));
 }
 

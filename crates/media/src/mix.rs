@@ -204,7 +204,11 @@ impl Floor {
     fn push(&mut self, loudness: &[f32; SEATS]) {
         let all = loudness.iter().enumerate();
         let (loudest, power) = all.fold((0, 0.0), |(seat, most), (other, it)| {
-            if *it > most { (other, *it) } else { (seat, most) }
+            if *it > most {
+                (other, *it)
+            } else {
+                (seat, most)
+            }
         });
         let held = self.holder.map_or(0.0, |it| loudness[it]);
         self.silent = if held > 0.0 { 0 } else { self.silent + 1 };
@@ -313,7 +317,9 @@ mod tests {
         for tick in 0..400_u32 {
             let at = f64::from(tick * 160);
             let speech = |power: f64| -> Vec<i16> {
-                (0..160).map(|it| (power * ((at + f64::from(it)) * 0.3).sin()) as i16).collect()
+                (0..160)
+                    .map(|it| (power * ((at + f64::from(it)) * 0.3).sin()) as i16)
+                    .collect()
             };
             // One speaks, another coughs into it, then answers; a third line only hums.
             if tick < 100 {

@@ -73,7 +73,11 @@ impl Recorded {
                     let event = serde_json::to_string(&event).expect("an event is plain data");
                     self.past += &format!("{at:06}  {event}\n");
                 }
-                Output::Agent(_) | Output::Carrier(_) | Output::Media(_) | Output::Speech(_) => {}
+                Output::Agent(_)
+                | Output::Carrier(_)
+                | Output::Media(_)
+                | Output::Meeting(_)
+                | Output::Speech(_) => {}
             }
         }
     }

@@ -29,6 +29,8 @@ struct Life {
     connected: bool,
     /// The sound is gone.
     lost: bool,
+    /// The caller is at a meeting.
+    seated: bool,
     hung_up: bool,
     ended: bool,
 }
@@ -106,7 +108,7 @@ impl Watched {
     /// Starts a call, and watches it.
     pub fn start(now: Instant, plan: Plan) -> (Self, Vec<Output>) {
         let has_ears = match plan.mode {
-            Mode::Conversation { .. } | Mode::Notify { .. } => true,
+            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => true,
             Mode::Loopback => false,
         };
         let phrases = spoken_phrases(&plan.mode, &plan.phrases);
@@ -154,6 +156,13 @@ impl Watched {
         };
         watched.life.connected = !matches!(memory, Memory::Waiting | Memory::Answered);
         watched.life.lost = lost;
+        watched.life.seated = matches!(
+            &memory,
+            Memory::Up {
+                talk: call::memory::Talk::Seat { .. },
+                ..
+            }
+        );
         watched.life.ended = matches!(memory, Memory::Over);
         watched.hearing.has_ears &= !hung_up;
         watched.remember(&memory);
@@ -308,6 +317,7 @@ impl Watched {
             | Input::Carrier(_)
             | Input::Command(_)
             | Input::Media(_)
+            | Input::Meeting(_)
             | Input::Speech(_)
             | Input::Timeout => {}
         }
@@ -316,6 +326,10 @@ impl Watched {
     /// What is being said breaks off, and goes on when there is sound again.
     fn lose(&mut self) {
         self.life.lost = true;
+        self.break_off();
+    }
+
+    fn break_off(&mut self) {
         self.owner.wanted.clear();
         if let Some(open) = &mut self.turns.open {
             open.broken = true;
@@ -323,7 +337,7 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        self.hearing.has_ears && !self.life.hung_up && !self.life.lost
+        self.hearing.has_ears && !self.life.hung_up && !self.life.lost && !self.life.seated
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
@@ -343,6 +357,10 @@ impl Watched {
                 assert!(self.life.lost, "wants sound that is there");
             }
             Output::Event(event) => self.check_event(before, event),
+            Output::Meeting(output::Meeting::Sit(_)) => {
+                assert!(self.life.connected, "sits without a line");
+            }
+            Output::Meeting(_) => {}
             Output::Media(output::Media::Press(_)) => {
                 assert!(self.life.connected, "keys that nobody can hear");
             }
@@ -383,6 +401,18 @@ impl Watched {
                 assert!(self.life.lost, "the sound was never gone");
                 self.life.lost = false;
             }
+            Event::MeetingJoined { .. } => {
+                assert!(!self.life.seated, "sits twice");
+                self.life.seated = true;
+                self.break_off();
+            }
+            Event::MeetingLeft { .. } => {
+                assert!(self.life.seated, "stands up twice");
+                self.life.seated = false;
+            }
+            Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
+                assert!(self.life.seated, "is at no meeting");
+            }
             Event::Ended(end) => self.check_reason(before, *end),
             Event::CallerSaid { text } => {
                 let text = text.reveal().clone();
@@ -394,7 +424,10 @@ impl Watched {
                     self.hearing.guessed = true;
                     self.hearing.partial.clear();
                 }
-                self.hearing.untold.push(text);
+                // What is said at a meeting is said to the meeting.
+                if !self.life.seated {
+                    self.hearing.untold.push(text);
+                }
             }
             Event::AgentSaid { text } => {
                 self.saying.said(text.reveal());
@@ -731,6 +764,7 @@ impl Before {
             | Input::Carrier(_)
             | Input::Command(_)
             | Input::Media(_)
+            | Input::Meeting(_)
             | Input::Speech(_) => Kind::Other,
         };
         Self {
@@ -765,7 +799,7 @@ fn spoken_phrases(mode: &Mode, phrases: &Phrases) -> Vec<String> {
             call::Opening::Ask | call::Opening::Wait => {}
         },
         Mode::Notify { text } => all.push(text.reveal().clone()),
-        Mode::Loopback => {}
+        Mode::Seat(_) | Mode::Loopback => {}
     }
     all
 }

@@ -326,6 +326,8 @@ impl World {
                     }
                     self.past.push((elapsed, Known::Agent(told)));
                 }
+                // Nobody else is at the table.
+                Output::Meeting(_) => {}
                 Output::Media(output::Media::Press(keys)) => self.session.press(keys.as_str()),
                 Output::Media(output::Media::Cut(last)) => {
                     let answer = self.cut(last);

@@ -52,20 +52,31 @@ impl Conversation {
     }
 
     /// The caller goes elsewhere for a while: what was being said is not worth saying any more.
-    pub(crate) fn step_aside(&mut self, at: &mut Moment<'_>) {
+    /// Returns what hears them meanwhile.
+    pub(crate) fn step_aside(&mut self, at: &mut Moment<'_>) -> Hearing {
         match self.floor.take().into_turn() {
             Some(turn) => self.stop(turn, at),
             None => self.voice.cut(Stopped::Nobody, at),
         }
         self.floor = Floor::Open { since: at.now };
-        self.hold(at);
+        self.voice.wait();
+        if self.hearing.is_answered() {
+            self.hearing.finalize(at);
+        }
+        let (untold, _) = self.hearing.take();
+        std::mem::replace(&mut self.hearing, Hearing::recall(untold))
+    }
+
+    /// The caller is heard here again.
+    pub(crate) fn take_back(&mut self, hearing: Hearing) {
+        let (untold, _) = self.hearing.take();
+        self.hearing = hearing;
+        self.hearing.put_back(untold);
     }
 
     /// The caller is back from elsewhere, and is told this first. Returns how the call should end, if
     /// it should.
     pub(crate) fn come_back(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
-        self.hearing.give_up(at);
-        self.hearing.speech_lost();
         self.voice.go_on_unexcused(at);
         self.voice.say_all(Whose::Ours, text.reveal(), at);
         self.take_floor_up(at)

@@ -93,7 +93,7 @@ impl Conversation {
 
     /// Takes the sound's answer to a cut. It comes at once; if something else comes first, the
     /// last figures known must do.
-    pub(super) fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
+    pub(crate) fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
         let cut = match input {
             Input::Media(Media::Cut(cut)) => *cut,
             Input::Agent(_)

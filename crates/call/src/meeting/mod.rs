@@ -144,7 +144,12 @@ impl Meeting {
     }
 
     /// A caller is to be put through to someone, who has so long to pick up and say that they will.
-    pub fn transfer(now: Instant, phrases: Phrases, transfer: Transfer, patience: Duration) -> Self {
+    pub fn transfer(
+        now: Instant,
+        phrases: Phrases,
+        transfer: Transfer,
+        patience: Duration,
+    ) -> Self {
         let mut seats = Seats::default();
         seats.expect(transfer.caller, Kind::Person);
         seats.expect(transfer.target, Kind::Person);
@@ -276,7 +281,7 @@ impl Meeting {
             Command::Remove(party) if self.seats.knows(party) => out.push(dismiss(party)),
             Command::Remove(_) => {}
             Command::Announce(text) => out.push(Output::Say(self.seats.all(), text)),
-            Command::End => out.extend(self.seats.parties().map(dismiss)),
+            Command::End => self.let_go(&Private::from(String::new()), out),
         }
     }
 
@@ -288,14 +293,9 @@ impl Meeting {
                 out.push(stand(transfer.caller, &self.phrases.nobody));
                 self.stage = Stage::Open;
             }
-            // Whoever has an agent to go back to goes back.
             Stage::Alone { until } if until <= now => {
-                let text = &self.phrases.alone;
-                let parties = self.seats.parties();
-                out.extend(parties.map(|it| match self.seats.kind(it) {
-                    Some(Kind::Person) => stand(it, text),
-                    Some(Kind::Agent) | None => dismiss(it),
-                }));
+                let text = self.phrases.alone.clone();
+                self.let_go(&text, out);
                 // They are told once.
                 self.stage = Stage::Open;
             }
@@ -305,6 +305,14 @@ impl Meeting {
             | Stage::Together(_)
             | Stage::Over => {}
         }
+    }
+
+    /// Whoever has an agent to go back to goes back, and is told this; the others are hung up on.
+    fn let_go(&self, text: &Private<String>, out: &mut Vec<Output>) {
+        out.extend(self.seats.parties().map(|it| match self.seats.kind(it) {
+            Some(Kind::Person) => stand(it, text),
+            Some(Kind::Agent) | None => dismiss(it),
+        }));
     }
 
     /// Sees who is left, and whether that is a meeting.

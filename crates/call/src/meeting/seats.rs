@@ -136,7 +136,9 @@ impl Seats {
     /// Everyone who is there or expected.
     pub(super) fn parties(&self) -> impl Iterator<Item = PartyId> + use<> {
         let expected = self.expected;
-        (0..MOST).map(PartyId).filter(move |it| expected & bit(*it) != 0)
+        (0..MOST)
+            .map(PartyId)
+            .filter(move |it| expected & bit(*it) != 0)
     }
 
     /// How many people sit there.

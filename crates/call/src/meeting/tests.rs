@@ -169,7 +169,10 @@ fn tell(meeting: &mut Meeting, now: Instant, input: Input) -> Vec<Output> {
 
 fn heard(meeting: &Meeting, listener: PartyId) -> Vec<PartyId> {
     let audience = meeting.seats().heard_by(listener);
-    (0..MOST).map(PartyId).filter(|it| audience.has(*it)).collect()
+    (0..MOST)
+        .map(PartyId)
+        .filter(|it| audience.has(*it))
+        .collect()
 }
 
 fn hung_up() -> End {

@@ -12,6 +12,7 @@ mod journal;
 mod latency;
 mod logs;
 mod manual;
+mod meeting;
 pub mod models;
 pub mod out;
 mod reload;
@@ -79,6 +80,8 @@ enum Command {
     Logs(logs::Args),
     /// Write the pages of the manual into a folder.
     Man(manual::ManArgs),
+    /// Several people on one line, whichever carriers they are with.
+    Meeting(meeting::Args),
     /// Look at the configuration.
     Config(config::Args),
     /// Check everything a call needs, and say how to mend what is missing.
@@ -115,6 +118,7 @@ impl Command {
             | Self::Latency(_)
             | Self::Logs(_)
             | Self::Man(_)
+            | Self::Meeting(_)
             | Self::Demo(_)
             | Self::Digits(_)
             | Self::End(_)
@@ -195,6 +199,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Logs(args) => logs::run(args, out).await,
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(args, out),
+        Command::Meeting(args) => meeting::run(args, out).await,
         Command::Show(args) => calls::show(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,

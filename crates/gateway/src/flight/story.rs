@@ -285,9 +285,7 @@ fn spell(input: &Input) -> String {
         }
         Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
         Input::Command(Command::Dismiss) => ("Command", "Dismiss".to_owned()),
-        Input::Command(Command::Sit(place)) => {
-            ("Command", format!("Sit({})", spell_place(place)))
-        }
+        Input::Command(Command::Sit(place)) => ("Command", format!("Sit({})", spell_place(place))),
         Input::Command(Command::Stand(text)) => ("Command", format!("Stand({})", words(text))),
         Input::Meeting(news) => ("Meeting", format!("{news:?}")),
         Input::Media(media) => ("Media", spell_media(media)),

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use call::event::{End, Party, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
-    Digit, Direction, Event, Keys, Mode, Opening, Phrases, Policy, Private, TurnId, output,
+    Digit, Direction, Event, Keys, Mode, Opening, Phrases, Place, Policy, Private, TurnId, input,
+    output,
 };
 use media::{Cut, Edge, Progress, UtteranceId};
 use ports::code;
@@ -78,6 +79,7 @@ impl Runner {
                     Some(Input::Agent(failed))
                 }
                 Output::Media(output::Media::Press(_))
+                | Output::Meeting(_)
                 | Output::Speech(_)
                 | Output::Agent(_)
                 | Output::Carrier(_) => None,
@@ -319,6 +321,14 @@ fn only_so_many_are_kept_and_only_for_their_owner() {
     }
 }
 
+fn place() -> Place {
+    Place {
+        meeting: "0192".to_owned(),
+        name: "Anna \"A\"".into(),
+        agent: Some("host".to_owned()),
+    }
+}
+
 fn five() -> Digit {
     Digit::new('5').expect("5 is a key")
 }
@@ -346,6 +356,7 @@ impl Dice {
                 text: "Your table is ready.".into(),
             },
             1 => Mode::Loopback,
+            2 => Mode::Seat(place()),
             it => Mode::Conversation {
                 opening: match it % 3 {
                     0 => Opening::Say("Good \"morning\" to you.\n".into()),
@@ -422,7 +433,7 @@ impl Dice {
                 name: words(),
                 text: words(),
             }),
-            _ => match self.roll(12) {
+            _ => match self.roll(16) {
                 0 => Input::Carrier(Carrier::Ended(self.end())),
                 1 => Input::Carrier(Carrier::Disconnected),
                 2 => Input::Command(Command::HangUp),
@@ -433,6 +444,10 @@ impl Dice {
                 7 => Input::Carrier(Carrier::Ringing),
                 8 => Input::Media(Media::Cut(None)),
                 9 => Input::Command(Command::Press(Keys::parse("12w#").expect("they are keys"))),
+                10 => Input::Command(Command::Sit(place())),
+                11 => Input::Command(Command::Stand(words())),
+                12 => Input::Command(Command::Dismiss),
+                13 => Input::Meeting(input::Meeting::Speaking),
                 _ => Input::Timeout,
             },
         }

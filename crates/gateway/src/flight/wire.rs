@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{
-    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, TurnId, input,
+    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, TurnId,
+    input,
 };
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

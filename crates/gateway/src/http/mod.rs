@@ -6,6 +6,7 @@ mod config;
 mod events;
 mod guard;
 mod hooks;
+mod meetings;
 mod openapi;
 mod problem;
 mod streams;

@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, config, events};
+use super::{Desk, api, config, events, meetings};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -30,6 +30,13 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(api::digits))
         .routes(routes!(api::end))
         .routes(routes!(api::flight))
+        .routes(routes!(meetings::open, meetings::list))
+        .routes(routes!(meetings::show))
+        .routes(routes!(meetings::invite))
+        .routes(routes!(meetings::bring))
+        .routes(routes!(meetings::person))
+        .routes(routes!(meetings::say))
+        .routes(routes!(meetings::end))
         .routes(routes!(config::standing))
         .routes(routes!(config::reload))
         .routes(routes!(api::figures))
@@ -63,6 +70,7 @@ pub fn document() -> OpenApi {
     ),
     tags(
         (name = "calls", description = "Calls: made, looked at, spoken into, ended."),
+        (name = "meetings", description = "Several people on one line."),
         (name = "events", description = "What happens on calls, as it happens."),
         (name = "gateway", description = "The gateway itself."),
     )

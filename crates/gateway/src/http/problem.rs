@@ -55,7 +55,10 @@ impl Problem {
 
 fn status(fault: &Fault) -> StatusCode {
     match fault.code {
-        code::CALL_UNKNOWN | code::FLIGHT_NONE => return StatusCode::NOT_FOUND,
+        code::CALL_UNKNOWN | code::FLIGHT_NONE | code::MEETING_UNKNOWN => {
+            return StatusCode::NOT_FOUND;
+        }
+        code::MEETING_FULL => return StatusCode::CONFLICT,
         code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
         code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
         code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,

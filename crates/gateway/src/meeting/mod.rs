@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(crate) use self::ears::TableEars;
 pub use self::inner::InnerLine;
 pub(crate) use self::inner::{FORMAT, Inner, OuterEnd, line};
-pub use self::room::{Room, Seated, View};
+pub use self::room::{Attention, Room, Seated, View};
 pub(crate) use self::room::{Newcomer, Sits, Wanted};
 pub(crate) use self::table::{Table, serve};
 

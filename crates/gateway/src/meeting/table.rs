@@ -100,7 +100,9 @@ pub(crate) async fn serve(mut table: Table) {
 impl Table {
     async fn next(&mut self, ticks: &mut Interval, mut timer: Pin<&mut Sleep>) -> Happened {
         let due = self.meeting.deadline().map(|(at, _)| Instant::from_std(at));
-        timer.as_mut().reset(due.unwrap_or_else(|| Instant::now() + FAR));
+        timer
+            .as_mut()
+            .reset(due.unwrap_or_else(|| Instant::now() + FAR));
         tokio::select! {
             biased;
             wanted = self.wanted.recv() => Happened::Wanted(wanted),
@@ -287,7 +289,10 @@ impl Table {
             sits: Sits::Agent(line),
             here,
             ..
-        }) = self.people.get_mut(usize::from(party.0)).and_then(Option::as_mut)
+        }) = self
+            .people
+            .get_mut(usize::from(party.0))
+            .and_then(Option::as_mut)
         else {
             return;
         };
@@ -354,19 +359,23 @@ impl Table {
 
     fn view(&self) -> View {
         let seats = self.meeting.seats();
-        let people = self.people.iter().enumerate().filter_map(|(index, person)| {
-            let person = person.as_ref()?;
-            let party = PartyId(u8::try_from(index).ok()?);
-            Some(Seated {
-                seat: party.0,
-                name: person.name.clone(),
-                call: person.record.id.to_string(),
-                agent: person.kind == Kind::Agent,
-                here: seats.is_seated(party),
-                muted: seats.is_muted(party),
-                speaking: self.speaking == Some(party),
-            })
-        });
+        let people = self
+            .people
+            .iter()
+            .enumerate()
+            .filter_map(|(index, person)| {
+                let person = person.as_ref()?;
+                let party = PartyId(u8::try_from(index).ok()?);
+                Some(Seated {
+                    seat: party.0,
+                    name: person.name.clone(),
+                    call: person.record.id.to_string(),
+                    agent: person.kind == Kind::Agent,
+                    here: seats.is_seated(party),
+                    muted: seats.is_muted(party),
+                    speaking: self.speaking == Some(party),
+                })
+            });
         View {
             people: people.collect(),
             over: self.meeting.is_over(),

@@ -18,8 +18,8 @@ use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
 use crate::line::Wire;
 use crate::meeting::{
-    Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted, chair,
-    line, serve,
+    Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted,
+    chair, line, serve,
 };
 use crate::runner::{ASSUMED, Control};
 use crate::sound::Attached;
@@ -85,7 +85,9 @@ impl Switchboard {
             self.may_dial(&self.desk(), &guest.to, dialled + more)?;
         }
         let meeting = Meeting::open(Instant::now(), phrases("The other person"));
-        let room = self.open_room(MeetingId::random(), meet.agent, meeting).await?;
+        let room = self
+            .open_room(MeetingId::random(), meet.agent, meeting)
+            .await?;
         for guest in meet.guests {
             self.invite(&room, guest).await?;
         }
@@ -104,7 +106,9 @@ impl Switchboard {
         let agent = room.agent.clone();
         let agent = agent.unwrap_or_else(|| plan.numbers[&number].agent.clone());
         let party = room.number()?;
-        let name = guest.name.map_or_else(|| crate::meeting::guest(party), Private::from);
+        let name = guest
+            .name
+            .map_or_else(|| crate::meeting::guest(party), Private::from);
         let (near, far) = chair();
         let cast = Cast {
             answerer: answerer(&plan, &agent)?,
@@ -113,8 +117,11 @@ impl Switchboard {
             chair: Some(near),
         };
         let from = guest.from.as_deref();
-        let record = self.dial_as(CallId::random(), (&guest.to, from), cast).await?;
-        self.seat_at(room, party, name, record.clone(), Sits::Here(far)).await;
+        let record = self
+            .dial_as(CallId::random(), (&guest.to, from), cast)
+            .await?;
+        self.seat_at(room, party, name, record.clone(), Sits::Here(far))
+            .await;
         Ok(record)
     }
 
@@ -129,7 +136,8 @@ impl Switchboard {
         let name = name.map_or_else(|| crate::meeting::guest(party), Private::from);
         let (near, far) = chair();
         let place = place(room, &name);
-        self.seat_at(room, party, name, record.clone(), Sits::Here(far)).await;
+        self.seat_at(room, party, name, record.clone(), Sits::Here(far))
+            .await;
         record.sit(near, place);
         Ok(())
     }
@@ -156,7 +164,8 @@ impl Switchboard {
         let phrases = phrases(&target.name);
         let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
         let room = self.open_room(MeetingId::random(), None, meeting).await?;
-        self.bring(&room, caller.clone(), Some("the caller".to_owned())).await?;
+        self.bring(&room, caller.clone(), Some("the caller".to_owned()))
+            .await?;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let dialled = (target.guest.to.as_str(), Some(number.as_str()));
@@ -171,7 +180,8 @@ impl Switchboard {
             }
         };
         let name = Private::from(target.name);
-        self.seat_at(&room, party, name, record, Sits::IfTheyWill).await;
+        self.seat_at(&room, party, name, record, Sits::IfTheyWill)
+            .await;
         Ok(room)
     }
 
@@ -208,7 +218,8 @@ impl Switchboard {
             let (board, room) = (self.clone(), room.clone());
             tokio::spawn(async move {
                 // An agent does not greet an empty room.
-                room.until(|view| view.people.iter().any(|it| it.here)).await;
+                room.until(|view| view.people.iter().any(|it| it.here))
+                    .await;
                 if room.is_over() {
                     return;
                 }
@@ -260,7 +271,8 @@ impl Switchboard {
         };
         self.start_here(&record, given, near);
         let name = Private::from(agent.to_owned());
-        self.seat_at(room, party, name, record, Sits::Agent(far)).await;
+        self.seat_at(room, party, name, record, Sits::Agent(far))
+            .await;
         Ok(())
     }
 
@@ -310,14 +322,15 @@ impl Switchboard {
                 let (near, far) = chair();
                 record.give_chair(near);
                 let name = place.name.clone();
-                self.seat_at(&room, party, name, record.clone(), Sits::Here(far)).await;
+                self.seat_at(&room, party, name, record.clone(), Sits::Here(far))
+                    .await;
             }
             Err(fault) => {
                 let code = fault.code;
                 tracing::error!(call = %record.id, code, "a meeting cannot be opened again: {fault}");
-                record.pass_on(input::Input::Command(input::Command::Stand(
-                    Private::from(String::new()),
-                )));
+                record.pass_on(input::Input::Command(input::Command::Stand(Private::from(
+                    String::new(),
+                ))));
             }
         }
     }
@@ -374,7 +387,10 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
         format!(" They say: {about}.")
     };
     let again = "Shall I put them through? Please say yes or no, or press one.";
-    let question = format!("Hello {}. I have a caller{who} for you.{about} {again}", target.name);
+    let question = format!(
+        "Hello {}. I have a caller{who} for you.{about} {again}",
+        target.name
+    );
     let phrases = asking::Phrases {
         again: again.to_owned().into(),
         thanks: "Thank you. I am putting them through.".to_owned().into(),
@@ -395,7 +411,11 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
 /// A number, so that a mouth says its digits one by one.
 fn spelled(number: &str) -> String {
     let digits = number.chars().filter(char::is_ascii_digit);
-    digits.map(|it| format!("{it} ")).collect::<String>().trim_end().to_owned()
+    digits
+        .map(|it| format!("{it} "))
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 fn place(room: &Room, name: &Private<String>) -> Place {
@@ -422,7 +442,9 @@ fn phrases(name: &str) -> Phrases {
     Phrases {
         nobody: phrase(format!("I am sorry, {name} does not answer.")),
         busy: phrase(format!("I am sorry, {name} is on another call.")),
-        declined: phrase(format!("I am sorry, {name} cannot take the call right now.")),
+        declined: phrase(format!(
+            "I am sorry, {name} cannot take the call right now."
+        )),
         left: phrase(format!("{name} has hung up.")),
         alone: phrase("Nobody else is here any more.".to_owned()),
     }

@@ -169,7 +169,8 @@ impl Switchboard {
             mode,
             chair: None,
         };
-        self.dial_as(id, (&wish.to, wish.from.as_deref()), cast).await
+        self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
+            .await
     }
 
     /// Makes a call to a number, from one of ours.
@@ -300,12 +301,7 @@ impl Switchboard {
     }
 
     /// Gives a call its sound. `false`: the call is over, or this is not its leg.
-    pub async fn connect(
-        &self,
-        record: &Record,
-        leg: &Leg,
-        attached: Attached<Wire>,
-    ) -> bool {
+    pub async fn connect(&self, record: &Record, leg: &Leg, attached: Attached<Wire>) -> bool {
         if !self.bind(record, leg) {
             return false;
         }
@@ -564,7 +560,9 @@ impl Switchboard {
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
         match mode {
             Mode::Loopback => Ok(None),
-            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => self.voices.get().await.map(Some),
+            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => {
+                self.voices.get().await.map(Some)
+            }
         }
     }
 

@@ -204,7 +204,8 @@ impl World {
             orders: ordered,
             log: log.clone(),
             recording: None,
-            mode,
+            mode: Some(mode),
+            chair: None,
         };
         let running = tokio::spawn(run(flight, (now, first), parts));
         let attached = attached(FakeLine { incoming, outgoing });

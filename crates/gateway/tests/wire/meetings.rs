@@ -181,7 +181,9 @@ async fn three_carriers_meet_and_nobody_hears_themselves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_is_put_through_to_another_carriers_phone() {
-    let listens = Step::WaitForHangUp { timeout: ms(15_000) };
+    let listens = Step::WaitForHangUp {
+        timeout: ms(15_000),
+    };
     let phones = [
         PhonePlan::answers(
             ms(200),
@@ -207,19 +209,39 @@ async fn a_caller_is_put_through_to_another_carriers_phone() {
     let town = Town::new(phones).await;
     let record = town.talk(0).await;
     let target = town.target(1, "Ben");
-    let room = town.gateway.board.put_through(&record, target).await.expect("he may be called");
+    let room = town
+        .gateway
+        .board
+        .put_through(&record, target)
+        .await
+        .expect("he may be called");
     soon(room.until(|view| view.people.iter().filter(|it| it.here).count() == 2)).await;
     let caller = soon(town.sides[0].exchange.next_outcome()).await;
     let target = soon(town.sides[1].exchange.next_outcome()).await;
     let hears = |ear: &[i16], hz: f64| {
-        let windows = ear.chunks(8 * 200).filter(|it| power_at(it, hz) > 0.3).count();
+        let windows = ear
+            .chunks(8 * 200)
+            .filter(|it| power_at(it, hz) > 0.3)
+            .count();
         ms(200) * u32::try_from(windows).expect("few")
     };
-    assert!(hears(caller.ear.agent(), TONES[1]) >= ms(1_000), "the caller hears the target");
-    assert!(hears(target.ear.agent(), TONES[0]) >= ms(1_000), "the target hears the caller");
-    assert!(hears(caller.ear.agent(), TONES[0]) == ms(0), "nobody hears themselves");
+    assert!(
+        hears(caller.ear.agent(), TONES[1]) >= ms(1_000),
+        "the caller hears the target"
+    );
+    assert!(
+        hears(target.ear.agent(), TONES[0]) >= ms(1_000),
+        "the target hears the caller"
+    );
+    assert!(
+        hears(caller.ear.agent(), TONES[0]) == ms(0),
+        "nobody hears themselves"
+    );
     let told: Vec<_> = events(&record).iter().map(|it| format!("{it:?}")).collect();
-    assert!(told.iter().any(|it| it.contains("MeetingJoined")), "{told:#?}");
+    assert!(
+        told.iter().any(|it| it.contains("MeetingJoined")),
+        "{told:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,7 +254,12 @@ async fn a_caller_comes_back_to_the_agent_from_a_phone_that_is_busy() {
     let town = Town::new(phones).await;
     let record = town.talk(0).await;
     let target = town.target(1, "Ben");
-    let room = town.gateway.board.put_through(&record, target).await.expect("he may be called");
+    let room = town
+        .gateway
+        .board
+        .put_through(&record, target)
+        .await
+        .expect("he may be called");
     soon(room.until(|view| view.over)).await;
     let explained = async {
         loop {
@@ -247,7 +274,10 @@ async fn a_caller_comes_back_to_the_agent_from_a_phone_that_is_busy() {
     };
     soon(explained).await;
     let told: Vec<_> = events(&record).iter().map(|it| format!("{it:?}")).collect();
-    assert!(told.iter().any(|it| it.contains("MeetingLeft")), "{told:#?}");
+    assert!(
+        told.iter().any(|it| it.contains("MeetingLeft")),
+        "{told:#?}"
+    );
     record.hang_up().await;
 }
 
@@ -259,7 +289,12 @@ impl Town {
             from: Some(self.sides[index].ours.clone()),
             ..Wish::default()
         };
-        let record = self.gateway.board.dial(wish).await.expect("it may be dialled");
+        let record = self
+            .gateway
+            .board
+            .dial(wish)
+            .await
+            .expect("it may be dialled");
         soon(record.log.connected()).await;
         record
     }
@@ -291,7 +326,9 @@ fn power_at(samples: &[i16], hz: f64) -> f64 {
 fn tone(hz: f64, length: Duration) -> Vec<i16> {
     let step = std::f64::consts::TAU * hz / 8_000.0;
     let count = u32::try_from(length.as_millis() * 8).expect("short");
-    (0..count).map(|at| (6_000.0 * (f64::from(at) * step).sin()) as i16).collect()
+    (0..count)
+        .map(|at| (6_000.0 * (f64::from(at) * step).sin()) as i16)
+        .collect()
 }
 
 const TONES: [f64; 3] = [500.0, 750.0, 1_150.0];

@@ -72,6 +72,11 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
             | Event::AgentPressed { .. }
+            | Event::MeetingJoined { .. }
+            | Event::MeetingLeft { .. }
+            | Event::MeetingSpeaking
+            | Event::MeetingMuted
+            | Event::MeetingUnmuted
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }) => event,

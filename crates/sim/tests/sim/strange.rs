@@ -387,7 +387,7 @@ impl Strange {
                     | output::Agent::Heard { .. }
                     | output::Agent::Interrupted { .. },
                 ) => self.answering = Answering::No,
-                Output::Media(output::Media::Press(_)) => {}
+                Output::Media(output::Media::Press(_)) | Output::Meeting(_) => {}
                 Output::Media(output::Media::Cut(last)) => self.cut.push(*last),
                 Output::Speech(output::Speech::Finalize) => self.asked += 1,
                 Output::Speech(output::Speech::Synthesize(id, text)) => {
@@ -469,6 +469,7 @@ impl Seen {
             | Output::Carrier(_)
             | Output::Event(_)
             | Output::Media(_)
+            | Output::Meeting(_)
             | Output::Speech(_) => return,
         };
         *count += 1;
@@ -537,6 +538,10 @@ fn spell(input: &Input) -> String {
         Input::Speech(Speech::Partial(text)) => format!("partial {:?}", text.reveal()),
         Input::Agent(Agent::Say(turn, text)) => format!("{turn:?} says {:?}", text.reveal()),
         Input::Command(Command::Press(keys)) => format!("owner presses {}", keys.as_str()),
+        Input::Command(Command::Sit(_)) => "to a meeting".to_owned(),
+        Input::Command(Command::Stand(text)) => format!("back, {:?}", text.reveal()),
+        Input::Command(Command::Dismiss) => "dismissed".to_owned(),
+        Input::Meeting(news) => format!("at the meeting {news:?}"),
         Input::Command(Command::Say(text)) => format!("owner says {:?}", text.reveal()),
         Input::Agent(_)
         | Input::Carrier(_)
@@ -553,9 +558,11 @@ fn spell_output(output: &Output) -> String {
         Output::Speech(output::Speech::Synthesize(id, text)) => {
             format!("{id:?} {:?}", text.reveal())
         }
-        Output::Agent(_) | Output::Carrier(_) | Output::Media(_) | Output::Speech(_) => {
-            format!("{output:?}")
-        }
+        Output::Agent(_)
+        | Output::Carrier(_)
+        | Output::Media(_)
+        | Output::Meeting(_)
+        | Output::Speech(_) => format!("{output:?}"),
     }
 }
 
@@ -601,6 +608,7 @@ impl Dice {
                 text: "Your table is ready.".into(),
             },
             3 => Mode::Loopback,
+            4 => Mode::Seat(place()),
             it => Mode::Conversation {
                 opening: match it % 4 {
                     0 => Opening::Say("Good morning to you.".into()),
@@ -667,6 +675,12 @@ impl Dice {
             12 if self.percent(10) => Input::Carrier(Carrier::Ended(self.end())),
             13 if self.percent(10) => Input::Command(Command::HangUp),
             13 if self.percent(10) => Input::Command(Command::Forbid),
+            13 if self.percent(5) => Input::Command(Command::Dismiss),
+            13 if self.percent(20) => Input::Command(Command::Sit(place())),
+            13 if self.percent(30) => {
+                Input::Command(Command::Stand(format!("back {}", self.unique()).into()))
+            }
+            13 if self.percent(20) => Input::Meeting(call::input::Meeting::Speaking),
             13 if self.percent(10) => Input::Command(Command::Limit(ms(self.roll(120_000)))),
             14 => Input::Agent(Agent::HangUp(turn)),
             15 => Input::Agent(Agent::Failed(turn, "agent.refused")),
@@ -703,5 +717,13 @@ impl Dice {
             54 => Input::Media(Media::Cut(None)),
             _ => Input::Timeout,
         }
+    }
+}
+
+fn place() -> call::Place {
+    call::Place {
+        meeting: "0192".to_owned(),
+        name: "Anna".into(),
+        agent: None,
     }
 }

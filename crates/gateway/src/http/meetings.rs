@@ -1,0 +1,352 @@
+//! Meetings: opened, looked at, joined, quietened, ended.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use call::Private;
+use call::meeting::{Command, PartyId};
+use ports::{Blame, Fault, code};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::api::{Words, find};
+use super::ask::{Given, Named};
+use super::guard::Owner;
+use super::{Desk, Problem};
+use crate::meeting::{Attention, MeetingId, Room, View};
+use crate::metrics::metrics;
+use crate::switchboard::{Guest, Meet};
+
+/// A meeting to open.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeetingOrder {
+    /// Who is called to it: at least one, at most 15.
+    #[schema(min_items = 1, max_items = 15)]
+    pub people: Vec<Invitation>,
+    /// Which agent sits there too; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// Someone to call to a meeting.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Invitation {
+    /// Whom to call, in E.164 form.
+    #[schema(example = "+15551234567")]
+    pub to: String,
+    /// What the others, and the agent, call them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// From which of our numbers; absent: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+}
+
+/// Someone to bring to a meeting who talks to an agent.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bring {
+    /// Their call.
+    pub call: String,
+    /// What the others call them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A meeting as owners see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct MeetingView {
+    /// Our name for it.
+    pub id: String,
+    #[serde(flatten)]
+    view: View,
+}
+
+/// What is to become of someone at a meeting.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fate {
+    /// Nobody hears them any more.
+    Mute,
+    /// They are heard again.
+    Unmute,
+    /// They leave.
+    Remove,
+    /// Of an agent: it hears what is said, and says nothing.
+    Listen,
+    /// Of an agent: it answers again.
+    Talk,
+}
+
+/// What is to become of someone at a meeting.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seat {
+    /// What.
+    #[serde(rename = "do")]
+    pub(super) fate: Fate,
+}
+
+impl MeetingView {
+    fn of(room: &Room) -> Self {
+        Self {
+            id: room.id.to_string(),
+            view: room.view(),
+        }
+    }
+}
+
+/// Open a meeting
+///
+/// Everybody is called at once, over the lines of whichever carriers their numbers have; answered as
+/// soon as it exists. Nobody is called if one of them may not be.
+#[utoipa::path(post, path = "/v1/meetings", tag = "meetings", request_body = MeetingOrder,
+    responses(
+        (status = 201, description = "It is open.", body = MeetingView),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There are more people than a meeting has places for.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is not what a meeting is made of.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No call is made now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn open(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Given(order): Given<MeetingOrder>,
+) -> Response {
+    if order.people.is_empty() || order.people.len() > MOST {
+        let message = format!("a meeting is of 1 to {MOST} people");
+        return super::ask::senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
+    }
+    let meet = Meet {
+        guests: order.people.into_iter().map(guest).collect(),
+        agent: order.agent,
+    };
+    match desk.board.meet(meet).await {
+        Ok(room) => (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response(),
+        Err(fault) => {
+            metrics().refused("outbound", &fault);
+            Problem::answer(&fault)
+        }
+    }
+}
+
+/// The meetings there are
+///
+/// The latest first.
+#[utoipa::path(get, path = "/v1/meetings", tag = "meetings",
+    responses((status = 200, description = "The meetings.", body = [MeetingView])))]
+pub(super) async fn list(State(desk): State<Desk>, _: Extension<Owner>) -> Response {
+    let rooms = desk.board.meetings();
+    Json(
+        rooms
+            .iter()
+            .map(|it| MeetingView::of(it))
+            .collect::<Vec<_>>(),
+    )
+    .into_response()
+}
+
+/// One meeting
+#[utoipa::path(get, path = "/v1/meetings/{id}", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+    responses(
+        (status = 200, description = "The meeting.", body = MeetingView),
+        (status = 404, description = "There is no such meeting, or it is over.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+) -> Response {
+    match room(&desk, &id) {
+        Ok(room) => Json(MeetingView::of(&room)).into_response(),
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+/// Call one more to a meeting
+#[utoipa::path(post, path = "/v1/meetings/{id}/people", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+    request_body = Invitation,
+    responses(
+        (status = 202, description = "They are being called."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such meeting, or it is over.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It names nobody to call.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn invite(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+    Given(invitation): Given<Invitation>,
+) -> Response {
+    let invited = async {
+        let room = room(&desk, &id)?;
+        desk.board.invite(&room, guest(invitation)).await
+    };
+    accepted(invited.await.map(drop))
+}
+
+/// Bring someone to a meeting who talks to an agent
+///
+/// They come back to it when they leave the meeting.
+#[utoipa::path(post, path = "/v1/meetings/{id}/calls", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+    request_body = Bring,
+    responses(
+        (status = 202, description = "They are being brought."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such meeting or call.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The call has no sound, or the meeting has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It names no call.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn bring(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+    Given(bring): Given<Bring>,
+) -> Response {
+    let brought = async {
+        let room = room(&desk, &id)?;
+        let record = find(&desk, &bring.call)?;
+        if !record.log.has_sound() {
+            let message = "the call has no sound just now";
+            let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
+            return Err(fault.hint("`offhook calls --up` lists those that are up"));
+        }
+        desk.board.bring(&room, record, bring.name).await
+    };
+    accepted(brought.await)
+}
+
+/// Mute someone at a meeting, let them go, tell an agent to listen
+#[utoipa::path(post, path = "/v1/meetings/{id}/people/{who}", tag = "meetings",
+    params(("id" = String, Path, description = "The meeting."), ("who" = String, Path, description = "The number of their seat, their name, or their call.")),
+    request_body = Seat,
+    responses(
+        (status = 202, description = "It is being done."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such meeting, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It cannot be done to anyone.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn person(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    path: Result<Path<(String, String)>, axum::extract::rejection::PathRejection>,
+    Given(seat): Given<Seat>,
+) -> Response {
+    let done = async {
+        // What is not even text names nobody.
+        let Path((id, who)) = path.map_err(|_| no_such_meeting())?;
+        let room = room(&desk, &id)?;
+        let party = room.party(&who).ok_or_else(nobody)?;
+        do_to(&room, party, seat.fate).await
+    };
+    accepted(done.await)
+}
+
+/// Say something to everybody at a meeting
+#[utoipa::path(post, path = "/v1/meetings/{id}/say", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+    request_body = Words,
+    responses(
+        (status = 202, description = "It will be said."),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such meeting, or it is over.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is not what is said.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn say(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+    Given(words): Given<Words>,
+) -> Response {
+    let said = async {
+        let room = room(&desk, &id)?;
+        let text = Private::from(words.text);
+        listened(room.command(Command::Announce(text)).await)
+    };
+    accepted(said.await)
+}
+
+/// End a meeting
+///
+/// Whoever was brought from an agent goes back to it; the others are hung up on.
+#[utoipa::path(post, path = "/v1/meetings/{id}/end", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+    responses(
+        (status = 202, description = "It is being ended."),
+        (status = 404, description = "There is no such meeting, or it is over.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn end(
+    State(desk): State<Desk>,
+    _: Extension<Owner>,
+    Named(id): Named,
+) -> Response {
+    let ended = async { listened(room(&desk, &id)?.command(Command::End).await) };
+    accepted(ended.await)
+}
+
+async fn do_to(room: &Room, party: PartyId, fate: Fate) -> Result<(), Fault> {
+    listened(match fate {
+        Fate::Mute => room.command(Command::Mute(party)).await,
+        Fate::Unmute => room.command(Command::Unmute(party)).await,
+        Fate::Remove => room.command(Command::Remove(party)).await,
+        Fate::Listen => room.attend(Attention::Listen).await,
+        Fate::Talk => room.attend(Attention::Talk).await,
+    })
+}
+
+fn guest(invitation: Invitation) -> Guest {
+    let Invitation { to, name, from } = invitation;
+    Guest { name, to, from }
+}
+
+fn room(desk: &Desk, id: &str) -> Result<Arc<Room>, Fault> {
+    let found = MeetingId::parse(id).and_then(|id| desk.board.meeting(id));
+    found.ok_or_else(no_such_meeting)
+}
+
+fn listened(listened: bool) -> Result<(), Fault> {
+    listened.then_some(()).ok_or_else(no_such_meeting)
+}
+
+fn accepted(done: Result<(), Fault>) -> Response {
+    match done {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(fault) => Problem::answer(&fault),
+    }
+}
+
+fn no_such_meeting() -> Fault {
+    let message = "there is no such meeting, or it is over";
+    Fault::new(Blame::Config, code::MEETING_UNKNOWN, message)
+        .hint("`offhook meeting list` lists those there are")
+}
+
+fn nobody() -> Fault {
+    let message = "nobody of that name is at the meeting";
+    Fault::new(Blame::Config, code::MEETING_UNKNOWN, message)
+        .hint("`offhook meeting show` says who is")
+}
+
+/// So many people are called at once: a meeting has 16 places, and one may be an agent's.
+const MOST: usize = 15;
