@@ -154,9 +154,9 @@ fn consent(said: &str) -> Option<Consent> {
     };
     match verdict(&said).0 {
         Verdict::No => Some(Consent::No),
-        _ if REFUSING.iter().any(|it| has(it)) => Some(Consent::No),
+        _ if REFUSING.iter().any(has) => Some(Consent::No),
         Verdict::Yes => Some(Consent::Yes),
-        Verdict::Neither if WILLING.iter().any(|it| has(it)) => Some(Consent::Yes),
+        Verdict::Neither if WILLING.iter().any(has) => Some(Consent::Yes),
         Verdict::Neither => None,
     }
 }

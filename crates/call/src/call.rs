@@ -208,15 +208,7 @@ impl State {
             (state, Input::Command(Command::Forbid)) => {
                 state.hang_up(by(Party::Gateway, Why::Policy), at)
             }
-            (Self::Live(live), Input::Command(Command::Dismiss)) => {
-                close(live, by(Party::Gateway, Why::Completed), at)
-            }
-            (state @ Self::Away { .. }, Input::Command(Command::Dismiss)) => {
-                state.hang_up(by(Party::Gateway, Why::Completed), at)
-            }
-            (state, Input::Command(Command::Dismiss)) => {
-                state.hang_up(by(Party::Gateway, Why::Canceled), at)
-            }
+            (state, Input::Command(Command::Dismiss)) => state.dismiss(at),
             (state, Input::Timeout) if due => state.timeout(at),
 
             (Self::Live(live), Input::Carrier(Carrier::Disconnected)) => {
@@ -307,6 +299,19 @@ impl State {
             } => self.hang_up(by(Party::Carrier, Why::Fault), at),
             Self::Ending { end, last, .. } => over(end, last, at),
             Self::Ended => Self::Ended,
+        }
+    }
+
+    /// Nobody has any more use for the caller.
+    fn dismiss(self, at: &mut Moment<'_>) -> Self {
+        let completed = by(Party::Gateway, Why::Completed);
+        match self {
+            Self::Live(live) => close(live, completed, at),
+            Self::Away { .. } => self.hang_up(completed, at),
+            Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } => {
+                self.hang_up(by(Party::Gateway, Why::Canceled), at)
+            }
+            Self::Ending { .. } | Self::Ended => self,
         }
     }
 

@@ -61,7 +61,10 @@ impl Live {
                 place,
                 last,
                 thread,
-            } => Talk::Seat(Box::new(Seat::recall(place, last, thread, at))),
+            } => {
+                let thread = thread.map(|it| *it);
+                Talk::Seat(Box::new(Seat::recall(*place, last, thread, at)))
+            }
             memory::Talk::Loopback => Talk::Loopback,
         };
         if !broken.reveal().is_empty() {
@@ -88,9 +91,9 @@ impl Live {
             Talk::Seat(seat) => {
                 let (place, last, thread) = seat.memory();
                 let seat = memory::Talk::Seat {
-                    place,
+                    place: Box::new(place),
                     last,
-                    thread,
+                    thread: thread.map(Box::new),
                 };
                 Some((seat, String::new()))
             }

@@ -48,11 +48,11 @@ pub enum Talk {
     /// The caller sat at a meeting.
     Seat {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// The last utterance.
         last: UtteranceId,
         /// What they would go back to; `None`: nothing.
-        thread: Option<Thread>,
+        thread: Option<Box<Thread>>,
     },
     /// The caller's own sound came back.
     Loopback,

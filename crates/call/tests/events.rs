@@ -114,6 +114,7 @@ fn unheard() -> Timed {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_event() -> Vec<Event> {
     let text = || Private::from("words");
     let all = vec![

@@ -28,7 +28,7 @@ pub trait Line: Send + 'static {
 #[derive(Debug)]
 pub enum Wire {
     /// To a carrier.
-    Socket(SocketLine),
+    Socket(Box<SocketLine>),
     /// To a meeting in this house.
     Inner(InnerLine),
 }

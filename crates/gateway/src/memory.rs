@@ -115,7 +115,7 @@ pub(crate) enum Stage {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Saved {
-    Conversation(SavedThread),
+    Conversation(Box<SavedThread>),
     Notice {
         last: u32,
         unheard: Vec<String>,
@@ -123,7 +123,7 @@ pub(crate) enum Saved {
     Seat {
         place: SavedPlace,
         last: u32,
-        thread: Option<SavedThread>,
+        thread: Option<Box<SavedThread>>,
     },
     Loopback,
 }
@@ -295,7 +295,7 @@ impl From<Stage> for Memory {
 impl From<&Talk> for Saved {
     fn from(talk: &Talk) -> Self {
         match talk {
-            Talk::Conversation(thread) => Self::Conversation(thread.into()),
+            Talk::Conversation(thread) => Self::Conversation(Box::new(thread.into())),
             Talk::Notice { last, unheard } => Self::Notice {
                 last: last.0,
                 unheard: unheard.iter().map(plain).collect(),
@@ -305,9 +305,9 @@ impl From<&Talk> for Saved {
                 last,
                 thread,
             } => Self::Seat {
-                place: place.into(),
+                place: (&**place).into(),
                 last: last.0,
-                thread: thread.as_ref().map(SavedThread::from),
+                thread: thread.as_deref().map(|it| Box::new(it.into())),
             },
             Talk::Loopback => Self::Loopback,
         }
@@ -345,15 +345,15 @@ impl From<SavedThread> for Thread {
 impl From<Saved> for Talk {
     fn from(saved: Saved) -> Self {
         match saved {
-            Saved::Conversation(thread) => Self::Conversation(thread.into()),
+            Saved::Conversation(thread) => Self::Conversation((*thread).into()),
             Saved::Seat {
                 place,
                 last,
                 thread,
             } => Self::Seat {
-                place: place.into(),
+                place: Box::new(place.into()),
                 last: UtteranceId(last),
-                thread: thread.map(Thread::from),
+                thread: thread.map(|it| Box::new((*it).into())),
             },
             Saved::Notice { last, unheard } => Self::Notice {
                 last: UtteranceId(last),

@@ -9,6 +9,7 @@
 //! it: what a call does must not depend on anyone's manners.
 
 mod agent;
+mod before;
 mod ears;
 mod far;
 mod mouth;

@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use call::event::End;
+use call::event::{End, Timed};
 use call::input::{self, Carrier, Command, Input};
 use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output};
 use media::UtteranceId;
+
+use crate::before::{Before, Kind};
 
 /// A call that is watched: it panics when a promise is broken.
 ///
@@ -221,7 +223,7 @@ impl Watched {
     /// As [`Call::handle`].
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
         let was_over = self.call.is_over();
-        let before = Before::new(&input, &self.life);
+        let before = Before::new(&input, (self.life.connected, self.life.ended));
         self.note(now, &input);
         let barred = self.saying.barred;
         let out = self.call.handle(now, input);
@@ -401,11 +403,7 @@ impl Watched {
                 assert!(self.life.lost, "the sound was never gone");
                 self.life.lost = false;
             }
-            Event::MeetingJoined { .. } => {
-                assert!(!self.life.seated, "sits twice");
-                self.life.seated = true;
-                self.break_off();
-            }
+            Event::MeetingJoined { .. } => self.sit(),
             Event::MeetingLeft { .. } => {
                 assert!(self.life.seated, "stands up twice");
                 self.life.seated = false;
@@ -449,14 +447,7 @@ impl Watched {
                     open.clauses.retain(|it| *it != failed);
                 }
             }
-            Event::AgentTurnTimed(timed) => {
-                assert!(timed.turn > self.turns.timed, "a turn was timed twice");
-                self.turns.timed = timed.turn;
-                let told = [timed.transcribed_ms, Some(timed.told_ms)];
-                let then = [timed.first_token_ms, timed.first_clause_ms, timed.at_ear_ms];
-                let stages: Vec<_> = told.into_iter().chain(then).flatten().collect();
-                assert!(stages.is_sorted(), "a stage before its time: {timed:?}");
-            }
+            Event::AgentTurnTimed(timed) => self.check_timed(timed),
             Event::Dialed
             | Event::Offered
             | Event::Ringing
@@ -471,6 +462,21 @@ impl Watched {
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}
         }
+    }
+
+    fn sit(&mut self) {
+        assert!(!self.life.seated, "sits twice");
+        self.life.seated = true;
+        self.break_off();
+    }
+
+    fn check_timed(&mut self, timed: &Timed) {
+        assert!(timed.turn > self.turns.timed, "a turn was timed twice");
+        self.turns.timed = timed.turn;
+        let told = [timed.transcribed_ms, Some(timed.told_ms)];
+        let then = [timed.first_token_ms, timed.first_clause_ms, timed.at_ear_ms];
+        let stages: Vec<_> = told.into_iter().chain(then).flatten().collect();
+        assert!(stages.is_sorted(), "a stage before its time: {timed:?}");
     }
 
     fn check_reason(&mut self, before: &Before, end: End) {
@@ -722,55 +728,6 @@ impl Owner {
                 *since + patience > now,
                 "the owner's {text:?} was forgotten"
             );
-        }
-    }
-}
-
-/// What has to be known of an input once the call has taken it.
-#[derive(Debug)]
-struct Before {
-    kind: Kind,
-    connected: bool,
-    ended: bool,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Ended(End),
-    Final(String),
-    Say(TurnId, String),
-    /// The mouth failed in this.
-    Failed(UtteranceId),
-    Message,
-    Progress,
-    Timeout,
-    Other,
-}
-
-impl Before {
-    fn new(input: &Input, life: &Life) -> Self {
-        let kind = match input {
-            Input::Carrier(Carrier::Ended(end)) => Kind::Ended(*end),
-            Input::Speech(input::Speech::Final(text)) => Kind::Final(text.reveal().clone()),
-            Input::Agent(input::Agent::Say(turn, text)) => Kind::Say(*turn, text.reveal().clone()),
-            Input::Speech(input::Speech::MouthFailed(id, _)) => Kind::Failed(*id),
-            Input::Speech(input::Speech::Length(id, length)) if length.is_zero() => {
-                Kind::Failed(*id)
-            }
-            Input::Agent(input::Agent::Message { .. }) => Kind::Message,
-            Input::Media(input::Media::Progress(_)) => Kind::Progress,
-            Input::Timeout => Kind::Timeout,
-            Input::Agent(_)
-            | Input::Carrier(_)
-            | Input::Command(_)
-            | Input::Media(_)
-            | Input::Meeting(_)
-            | Input::Speech(_) => Kind::Other,
-        };
-        Self {
-            kind,
-            connected: life.connected,
-            ended: life.ended,
         }
     }
 }

@@ -6,8 +6,6 @@
 //! Like a call it never waits, never fails and never looks at a clock.
 
 mod seats;
-#[cfg(test)]
-mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +19,8 @@ pub struct Meeting {
     stage: Stage,
     seats: Seats,
     phrases: Phrases,
+    /// How long one person waits for company.
+    patience: Duration,
 }
 
 /// What a meeting is for, and how far it has come.
@@ -132,12 +132,13 @@ pub enum Output {
 }
 
 impl Meeting {
-    /// A meeting of whoever comes.
-    pub fn open(now: Instant, phrases: Phrases) -> Self {
+    /// A meeting of whoever comes. One person waits that long for company.
+    pub fn open(now: Instant, phrases: Phrases, patience: Duration) -> Self {
         Self {
             stage: Stage::Alone {
-                until: now + PATIENCE,
+                until: now + patience,
             },
+            patience,
             seats: Seats::default(),
             phrases,
         }
@@ -155,6 +156,7 @@ impl Meeting {
         seats.expect(transfer.target, Kind::Person);
         Self {
             stage: Stage::Fetching(transfer, now + patience),
+            patience,
             seats,
             phrases,
         }
@@ -327,7 +329,7 @@ impl Meeting {
             }
             Stage::Open if people == 1 && !self.seats.has_agent() => {
                 self.stage = Stage::Alone {
-                    until: now + PATIENCE,
+                    until: now + self.patience,
                 };
             }
             Stage::Alone { .. } if people > 1 || (people == 1 && self.seats.has_agent()) => {
@@ -350,6 +352,3 @@ fn stand(party: PartyId, text: &Private<String>) -> Output {
 fn dismiss(party: PartyId) -> Output {
     Output::Tell(party, input::Input::Command(input::Command::Dismiss))
 }
-
-/// How long one person waits for company.
-const PATIENCE: Duration = Duration::from_secs(60);

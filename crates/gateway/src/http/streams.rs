@@ -120,7 +120,7 @@ async fn meet(
         return refuse(line, &unnamed("a media socket's token is used or too old")).await;
     };
     let attached = Attached {
-        line: Wire::Socket(line),
+        line: Wire::Socket(Box::new(line)),
         protocol,
         format: started.format,
         spoken: started.spoken,

@@ -346,6 +346,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn every_event() -> Vec<Event> {
         let text = || Private::from(CANARY);
         let digit = Private::new(KEY_PRESSED);

@@ -41,6 +41,8 @@ pub(super) struct Part {
     pub(super) begin: Begin,
     /// Its place at a meeting, if it is made for one.
     pub(super) chair: Option<Chair>,
+    /// Whether another process is to take it up.
+    pub(super) kept: Kept,
 }
 
 /// How a call hears and speaks.
@@ -49,6 +51,15 @@ pub(super) enum Voiced {
     Ready(Option<Voice>),
     /// As soon as that is loaded. Its sound may come before, and waits.
     Loading,
+}
+
+/// What becomes of a call when its process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Another takes it up.
+    AcrossProcesses,
+    /// It is ended.
+    Here,
 }
 
 /// Where a call begins.
@@ -74,8 +85,7 @@ impl Switchboard {
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = desk::serve(self.clone(), record.clone(), given.plan.clone(), ordered);
-        let outlives = Some(given.part.mode.clone());
-        self.start_with(record, (given, outlives), orders, desk);
+        self.start_with(record, given, orders, desk);
     }
 
     /// The same for a call whose line ends in this house, and which ends with it.
@@ -87,13 +97,13 @@ impl Switchboard {
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = meetings::attend(record.clone(), line, ordered);
-        self.start_with(record, (given, None), orders, desk);
+        self.start_with(record, given, orders, desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
-        (given, outlives): (Given, Option<Mode>),
+        given: Given,
         orders: mpsc::Sender<output::Carrier>,
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
@@ -102,7 +112,7 @@ impl Switchboard {
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, (given, outlives), orders.clone());
+            let life = board.live(&record, given, orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(output::Carrier::HangUp).await;
@@ -122,27 +132,15 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(
-        &self,
-        record: &Record,
-        (given, outlives): (Given, Option<Mode>),
-        orders: mpsc::Sender<output::Carrier>,
-    ) {
+    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
         let Given {
             plan: began_with,
             control,
             voice,
             part,
         } = given;
-        if let Begin::Again(broken) = &part.begin {
-            // Before anything that takes time: every moment of it is one of silence.
-            match broken.memory {
-                Memory::Answered | Memory::Up { .. } => {
-                    let _ = orders.send(output::Carrier::Reconnect).await;
-                }
-                Memory::Waiting | Memory::Ending(_) | Memory::Over => {}
-            }
-        }
+        // Before anything that takes time: every moment of it is one of silence.
+        ask_for_sound(&part.begin, &orders).await;
         let voice = match voice {
             Voiced::Ready(voice) => voice,
             Voiced::Loading => match self.voices.get().await {
@@ -165,8 +163,13 @@ impl Switchboard {
             None => None,
         };
         let Part {
-            mode, begin, chair, ..
+            mode,
+            begin,
+            chair,
+            kept,
+            ..
         } = part;
+        let remembered = (kept == Kept::AcrossProcesses).then(|| mode.clone());
         let plan = call::Plan {
             direction: record.direction,
             mode,
@@ -194,7 +197,7 @@ impl Switchboard {
             orders,
             log: record.log.clone(),
             recording: recording.map(|dir| dir.join(record.recording())),
-            mode: outlives,
+            mode: remembered,
             chair,
         };
         run(flight, (now, first), parts).await;
@@ -238,6 +241,18 @@ impl Switchboard {
             Err(fault) => {
                 tracing::warn!(call = %record.id, code = fault.code, "a flight recording is lost: {fault}");
             }
+        }
+    }
+}
+
+/// A call that another process lost has none.
+async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<output::Carrier>) {
+    if let Begin::Again(broken) = begin {
+        match broken.memory {
+            Memory::Answered | Memory::Up { .. } => {
+                let _ = orders.send(output::Carrier::Reconnect).await;
+            }
+            Memory::Waiting | Memory::Ending(_) | Memory::Over => {}
         }
     }
 }
@@ -322,17 +337,13 @@ fn unheard(memory: &Memory) -> Vec<Private<String>> {
 
 /// The turn that the agent had when its process died, and that is not over.
 pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
-    let Memory::Up {
-        talk:
-            memory::Talk::Conversation(thread)
-            | memory::Talk::Seat {
-                thread: Some(thread),
-                ..
-            },
-        ..
-    } = memory
-    else {
+    let Memory::Up { talk, .. } = memory else {
         return None;
+    };
+    let thread = match talk {
+        memory::Talk::Conversation(thread) => thread,
+        memory::Talk::Seat { thread, .. } => thread.as_deref()?,
+        memory::Talk::Notice { .. } | memory::Talk::Loopback => return None,
     };
     match &thread.floor {
         memory::Holder::Agent(answering) => Some((answering.turn, answering.said.clone())),

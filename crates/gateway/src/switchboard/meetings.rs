@@ -12,7 +12,7 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
-use super::life::{Begin, Given, Part, Voiced};
+use super::life::{Begin, Given, Kept, Part, Voiced};
 use super::record::Born;
 use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
@@ -65,6 +65,7 @@ pub(super) struct Cast {
     pub(super) answerer: Answerer,
     pub(super) mode: Mode,
     pub(super) chair: Option<Chair>,
+    pub(super) kept: Kept,
 }
 
 impl Switchboard {
@@ -84,7 +85,7 @@ impl Switchboard {
             our_number(&plan, guest.from.as_deref())?;
             self.may_dial(&self.desk(), &guest.to, dialled + more)?;
         }
-        let meeting = Meeting::open(Instant::now(), phrases("The other person"));
+        let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
         let room = self
             .open_room(MeetingId::random(), meet.agent, meeting)
             .await?;
@@ -115,13 +116,19 @@ impl Switchboard {
             agent,
             mode: Mode::Seat(place(room, &name)),
             chair: Some(near),
+            kept: Kept::AcrossProcesses,
         };
         let from = guest.from.as_deref();
         let record = self
             .dial_as(CallId::random(), (&guest.to, from), cast)
             .await?;
-        self.seat_at(room, party, name, record.clone(), Sits::Here(far))
-            .await;
+        let newcomer = Newcomer {
+            party,
+            name,
+            record: record.clone(),
+            sits: Sits::Here(far),
+        };
+        self.seat_at(room, newcomer).await;
         Ok(record)
     }
 
@@ -136,8 +143,13 @@ impl Switchboard {
         let name = name.map_or_else(|| crate::meeting::guest(party), Private::from);
         let (near, far) = chair();
         let place = place(room, &name);
-        self.seat_at(room, party, name, record.clone(), Sits::Here(far))
-            .await;
+        let newcomer = Newcomer {
+            party,
+            name,
+            record: record.clone(),
+            sits: Sits::Here(far),
+        };
+        self.seat_at(room, newcomer).await;
         record.sit(near, place);
         Ok(())
     }
@@ -180,8 +192,13 @@ impl Switchboard {
             }
         };
         let name = Private::from(target.name);
-        self.seat_at(&room, party, name, record, Sits::IfTheyWill)
-            .await;
+        let newcomer = Newcomer {
+            party,
+            name,
+            record,
+            sits: Sits::IfTheyWill,
+        };
+        self.seat_at(&room, newcomer).await;
         Ok(room)
     }
 
@@ -267,30 +284,24 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Now,
                 chair: None,
+                kept: Kept::Here,
             },
         };
         self.start_here(&record, given, near);
         let name = Private::from(agent.to_owned());
-        self.seat_at(room, party, name, record, Sits::Agent(far))
-            .await;
+        let newcomer = Newcomer {
+            party,
+            name,
+            record,
+            sits: Sits::Agent(far),
+        };
+        self.seat_at(room, newcomer).await;
         Ok(())
     }
 
     /// Tells a meeting who comes, and later that they are gone.
-    async fn seat_at(
-        &self,
-        room: &Arc<Room>,
-        party: PartyId,
-        name: Private<String>,
-        record: Arc<Record>,
-        sits: Sits,
-    ) {
-        let newcomer = Newcomer {
-            party,
-            name,
-            record: record.clone(),
-            sits,
-        };
+    async fn seat_at(&self, room: &Arc<Room>, newcomer: Newcomer) {
+        let (party, record) = (newcomer.party, newcomer.record.clone());
         room.tell(Wanted::Newcomer(newcomer)).await;
         let tx = room.tx();
         tokio::spawn(async move {
@@ -312,7 +323,8 @@ impl Switchboard {
         let room = match known {
             Some(room) => Ok(room),
             None => {
-                let meeting = Meeting::open(Instant::now(), phrases("The other person"));
+                let phrases = phrases("The other person");
+                let meeting = Meeting::open(Instant::now(), phrases, COMPANY_AGAIN);
                 self.open_room(id, place.agent.clone(), meeting).await
             }
         };
@@ -322,8 +334,13 @@ impl Switchboard {
                 let (near, far) = chair();
                 record.give_chair(near);
                 let name = place.name.clone();
-                self.seat_at(&room, party, name, record.clone(), Sits::Here(far))
-                    .await;
+                let newcomer = Newcomer {
+                    party,
+                    name,
+                    record: record.clone(),
+                    sits: Sits::Here(far),
+                };
+                self.seat_at(&room, newcomer).await;
             }
             Err(fault) => {
                 let code = fault.code;
@@ -405,6 +422,8 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
             opening: Opening::Say(question.into()),
         },
         chair: None,
+        // Whoever it asks for would not know any more what it was about.
+        kept: Kept::Here,
     }
 }
 
@@ -459,6 +478,10 @@ const LEFT: End = End {
     by: Party::Gateway,
     why: Why::Completed,
 };
+
+/// How long one person waits at a meeting for company; and where everybody was there already.
+const COMPANY: Duration = Duration::from_secs(60);
+const COMPANY_AGAIN: Duration = Duration::from_secs(15);
 
 /// The line of an agent's call is no carrier's.
 const HOUSE: &str = "house";

@@ -38,7 +38,7 @@ use crate::metrics::metrics;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
-use life::{Begin, Given, Part, Voiced};
+use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Target};
 use record::Born;
@@ -168,6 +168,7 @@ impl Switchboard {
             answerer,
             mode,
             chair: None,
+            kept: Kept::AcrossProcesses,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
             .await
@@ -188,6 +189,7 @@ impl Switchboard {
             answerer,
             mode,
             chair,
+            kept,
         } = cast;
         let voice = self.voice_for(&mode).await?;
 
@@ -215,6 +217,7 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Now,
                 chair,
+                kept,
             },
         };
         self.start(&record, given);
@@ -488,6 +491,7 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Now,
                 chair: None,
+                kept: Kept::AcrossProcesses,
             },
         };
         self.start(&record, given);

@@ -13,7 +13,7 @@ use ports::{Blame, Fault, code};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::life::{Begin, Broken, Given, Part, Voiced, open_turn, spoken};
+use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn, spoken};
 use super::record::Born;
 use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
@@ -122,19 +122,10 @@ impl Switchboard {
         // While nothing happens on a call, nothing new is remembered of it.
         let alone = alive.and_then(|it| it.elapsed().ok());
         let gone = alone.map_or(old, |it| it.min(old));
-        match &mut memory {
-            Memory::Up { left, .. } => {
-                // The rules may have become stricter meanwhile.
-                let most = plan.rules.limit().saturating_sub(age(call, now));
-                *left = left.saturating_sub(old).min(most);
-            }
-            // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
-            Memory::Waiting if leg.is_none() && old > plan.patience.ring => {
-                return Err(lost("nobody asked about it"));
-            }
-            Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
-            Memory::Over => return Err(lost("it was over")),
-        }
+        // The rules may have become stricter meanwhile.
+        let most = plan.rules.limit().saturating_sub(age(call, now));
+        let asked_after = leg.is_some() || old <= plan.patience.ring;
+        grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
         let broken = Broken {
             since: began_before(gone),
@@ -169,6 +160,7 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Again(Box::new(broken)),
                 chair: None,
+                kept: Kept::AcrossProcesses,
             },
         };
         tracing::warn!(call = %record.id, ?gone, "a call of a gateway that was lost is taken up again");
@@ -299,6 +291,23 @@ impl Switchboard {
     }
 }
 
+/// Takes the time into account for which nobody had a call, which may last at most that long yet.
+fn grow_older(
+    memory: &mut Memory,
+    old: Duration,
+    most: Duration,
+    asked_after: bool,
+) -> Result<(), Fault> {
+    match memory {
+        Memory::Up { left, .. } => *left = left.saturating_sub(old).min(most),
+        // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
+        Memory::Waiting if !asked_after => return Err(lost("nobody asked about it")),
+        Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
+        Memory::Over => return Err(lost("it was over")),
+    }
+    Ok(())
+}
+
 /// Where at a meeting a call sat, or was to.
 fn seat(mode: &Mode, memory: &Memory) -> Option<Place> {
     match (mode, memory) {
@@ -308,7 +317,7 @@ fn seat(mode: &Mode, memory: &Memory) -> Option<Place> {
                 talk: Talk::Seat { place, .. },
                 ..
             },
-        ) => Some(place.clone()),
+        ) => Some((**place).clone()),
         (Mode::Seat(place), Memory::Waiting | Memory::Answered) => Some(place.clone()),
         (_, Memory::Up { .. } | Memory::Waiting | Memory::Answered)
         | (_, Memory::Ending(_) | Memory::Over) => None,

@@ -1,7 +1,12 @@
+//! Meetings: who hears whom, and what becomes of those who wait.
+
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::event::Party;
+use call::event::{End, Party, Why};
+use call::meeting::{
+    After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
+};
+use call::{Meeting, Private, input};
 
 const ANNA: PartyId = PartyId(0);
 const BEN: PartyId = PartyId(1);
@@ -113,7 +118,7 @@ fn strange_meetings_keep_their_promises() {
     for round in 0..2_000_u32 {
         let mut now = Instant::now();
         let mut meeting = match round % 2 {
-            0 => Meeting::open(now, phrases()),
+            0 => Meeting::open(now, phrases(), Duration::from_secs(60)),
             _ => transfer(After::Return).0,
         };
         for _ in 0..50 {
@@ -148,7 +153,7 @@ fn strange_meetings_keep_their_promises() {
 
 fn open() -> (Meeting, Instant) {
     let now = Instant::now();
-    (Meeting::open(now, phrases()), now)
+    (Meeting::open(now, phrases(), Duration::from_secs(60)), now)
 }
 
 fn transfer(after: After) -> (Meeting, Instant) {
@@ -190,4 +195,13 @@ fn phrases() -> Phrases {
         left: "left".to_owned().into(),
         alone: "alone".to_owned().into(),
     }
+}
+
+fn stand(party: PartyId, text: &Private<String>) -> Output {
+    let command = input::Command::Stand(text.clone());
+    Output::Tell(party, input::Input::Command(command))
+}
+
+fn dismiss(party: PartyId) -> Output {
+    Output::Tell(party, input::Input::Command(input::Command::Dismiss))
 }
