@@ -266,6 +266,7 @@ mod tests {
             regrets: phrase("Goodbye."),
         };
         let introduction = Introduction {
+            transfers: Vec::new(),
             call: "a call".to_owned(),
             direction: call::Direction::Outbound,
             caller: None,

@@ -21,6 +21,13 @@ pub(crate) struct Word {
     pause: bool,
 }
 
+impl Word {
+    /// As transcribed, with its punctuation.
+    pub(crate) fn raw(&self) -> &str {
+        &self.raw
+    }
+}
+
 /// A caller's name, and what else was said with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {

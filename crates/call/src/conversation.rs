@@ -22,7 +22,7 @@ use crate::moment::Moment;
 use crate::stages::Stages;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Voice, Whose};
-use crate::{Digit, Event, Opening, Plan, Private, TurnId, output};
+use crate::{Digit, Event, Opening, Plan, Private, Referral, TurnId, output};
 
 /// Two parties taking turns.
 #[derive(Debug)]
@@ -281,20 +281,21 @@ impl Conversation {
 
     /// All was said and heard.
     fn turn_over(&mut self, turn: Turn, at: &mut Moment<'_>) -> Option<End> {
-        let hang_up = turn.more == More::HangUp;
+        let more = turn.more.clone();
         let unheard = turn.spoke && turn.heard.is_empty();
         self.tell_heard(turn, at);
-        if unheard && !hang_up {
+        if unheard && more == More::Nothing {
             // None of it could be made into sound. Perhaps this can, or there is only dead air.
             let apology = at.plan.phrases.apology.reveal();
             self.voice.say_all(Whose::Ours, apology, at);
         }
-        if hang_up {
-            self.floor = Floor::Open { since: at.now };
-            return Some(End {
-                by: Party::Agent,
-                why: Why::HungUp,
-            });
+        match more {
+            More::HangUp => {
+                self.floor = Floor::Open { since: at.now };
+                return Some(HUNG_UP);
+            }
+            More::PutThrough(referral) => put_through(referral, at),
+            More::Words | More::Nothing => {}
         }
         // Words said into the agent's last moment answer it ("Shall I book it?" "Yeah."). Those
         // said earlier were a murmur, and wait for the caller's next turn.
@@ -433,3 +434,16 @@ const AGENT_TIMEOUT: &str = "agent.timeout";
 
 /// How often the agent or the mouth may fail in a row before we give up.
 const MOST_FAILURES: u32 = 3;
+
+/// The agent wants the caller to talk to someone else.
+fn put_through(referral: Referral, at: &mut Moment<'_>) {
+    at.event(Event::Transferring {
+        to: referral.to.clone(),
+    });
+    at.meeting(output::Meeting::PutThrough(referral));
+}
+
+const HUNG_UP: End = End {
+    by: Party::Agent,
+    why: Why::HungUp,
+};

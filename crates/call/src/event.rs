@@ -40,6 +40,12 @@ pub enum Event {
     #[serde(rename = "call.ended")]
     Ended(End),
 
+    /// The caller is to be put through to someone, and hears so.
+    #[serde(rename = "call.transferring")]
+    Transferring {
+        /// The name that the owner gave them.
+        to: String,
+    },
     /// The caller sits at a meeting.
     #[serde(rename = "meeting.joined")]
     MeetingJoined {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::{Cut, Edge, Progress, UtteranceId};
 
 use crate::event::End;
-use crate::{Digit, Keys, Place, Private, TurnId};
+use crate::{Digit, Keys, Place, Private, Referral, TurnId};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +110,9 @@ pub enum Agent {
     },
     /// A few more words of this turn. Clauses are cut here, not by the agent.
     Say(TurnId, Private<String>),
+    /// It has said all it wants to say, and wants the caller put through once that was heard. A caller
+    /// who takes the floor before it was heard takes this back too.
+    PutThrough(TurnId, Referral),
 }
 
 /// What the owner wants.

@@ -48,7 +48,7 @@ pub use meeting::Meeting;
 pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
-pub use plan::{Direction, Mode, Opening, Phrases, Place, Plan, Policy};
+pub use plan::{Direction, Mode, Opening, Phrases, Place, Plan, Policy, Referral};
 pub use private::Private;
 
 /// Names one turn of the agent's: what it was told, and its answer.

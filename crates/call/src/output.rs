@@ -2,7 +2,7 @@
 
 use media::UtteranceId;
 
-use crate::{Digit, Event, Keys, Private, TurnId};
+use crate::{Digit, Event, Keys, Private, Referral, TurnId};
 
 /// Something to do, in the order given.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,8 @@ pub enum Media {
 pub enum Meeting {
     /// The caller pressed a key.
     Pressed(Digit),
+    /// The agent wants the caller put through: open one, if the owner allows it.
+    PutThrough(Referral),
     /// The caller said this; nothing, if what sounded like speech was none.
     Said(Private<String>),
     /// The owner wants this said, to the caller alone.

@@ -54,6 +54,15 @@ pub struct Place {
     pub agent: Option<String>,
 }
 
+/// A wish to put the caller through to someone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    /// To whom: a name that the owner gave them.
+    pub to: String,
+    /// What the caller wants of them, in a few words; may be empty.
+    pub about: Private<String>,
+}
+
 /// Who speaks first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opening {

@@ -1,10 +1,10 @@
 use std::time::Instant;
 
-use crate::TurnId;
 use crate::clause::Clauses;
 use crate::stages::Stages;
 use crate::voice::Whose;
 use crate::words::join;
+use crate::{Referral, TurnId};
 
 /// A turn of ours: what is said in one go, in someone's name.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(crate) enum Speaker {
 }
 
 /// What is still to come in a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum More {
     /// More words.
     Words,
@@ -50,6 +50,8 @@ pub(crate) enum More {
     Nothing,
     /// The end of the call, once all was heard.
     HangUp,
+    /// Someone else, once all was heard.
+    PutThrough(Referral),
 }
 
 impl Turn {

@@ -29,6 +29,7 @@ fn every_event_is_written_like_this() {
         {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
         {"type":"agent.turn_timed","turn":3,"told_ms":600}
         {"type":"agent.stalled"}
+        {"type":"call.transferring","to":"ben"}
         {"type":"meeting.joined","meeting":"0192"}
         {"type":"meeting.left","meeting":"0192"}
         {"type":"meeting.speaking"}
@@ -152,6 +153,9 @@ fn every_event() -> Vec<Event> {
         Event::AgentTurnTimed(heard()),
         Event::AgentTurnTimed(unheard()),
         Event::AgentStalled,
+        Event::Transferring {
+            to: "ben".to_owned(),
+        },
         Event::MeetingJoined {
             meeting: "0192".to_owned(),
         },
@@ -190,6 +194,7 @@ fn every_event() -> Vec<Event> {
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
+            | Event::Transferring { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

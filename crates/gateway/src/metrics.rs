@@ -171,6 +171,7 @@ impl Metrics {
             | Event::Connected
             | Event::Disconnected
             | Event::Reconnected { .. }
+            | Event::Transferring { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::input::{self, Input};
-use call::{Memory, Mode, Output, Private, output};
+use call::{Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -35,7 +35,7 @@ pub struct Parts<L> {
     /// News, commands and the sound itself, when it is there.
     pub control: mpsc::Receiver<Control<L>>,
     /// What the carrier should do.
-    pub orders: mpsc::Sender<output::Carrier>,
+    pub orders: mpsc::Sender<Order>,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
@@ -59,6 +59,15 @@ pub struct Talk {
     pub language: String,
     /// What will surely or perhaps be said: made into sound while the phone rings.
     pub prepare: Vec<Private<String>>,
+}
+
+/// What a call wants done outside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By its carrier.
+    Carrier(output::Carrier),
+    /// By its switchboard: the caller is to be put through.
+    PutThrough(Referral),
 }
 
 /// What a call can be told from outside.
@@ -119,7 +128,7 @@ struct Runner<L> {
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
-    orders: mpsc::Sender<output::Carrier>,
+    orders: mpsc::Sender<Order>,
     log: CallLog,
     recording: Option<PathBuf>,
     /// The recording of a call whose socket is gone.
@@ -381,7 +390,7 @@ impl<L: Line> Runner<L> {
                     None
                 }
                 Output::Carrier(order) => {
-                    let sent = self.orders.try_send(order);
+                    let sent = self.orders.try_send(Order::Carrier(order));
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
@@ -438,6 +447,11 @@ impl<L: Line> Runner<L> {
                     // How much of the others was heard is nobody's business.
                     let _ = sound.cut(Instant::now().into_std(), id);
                 }
+                return;
+            }
+            output::Meeting::PutThrough(referral) => {
+                // A desk so busy has more urgent things to do, and the caller is still here.
+                let _ = self.orders.try_send(Order::PutThrough(referral));
                 return;
             }
             output::Meeting::Pressed(digit) => Said::Pressed(digit),
@@ -564,6 +578,7 @@ impl<L: Line> Runner<L> {
             Some(Answer::Text(turn, text)) => input::Agent::Say(turn, text),
             Some(Answer::Finish(turn)) => input::Agent::Finish(turn),
             Some(Answer::HangUp(turn)) => input::Agent::HangUp(turn),
+            Some(Answer::PutThrough(turn, referral)) => input::Agent::PutThrough(turn, referral),
             Some(Answer::Message { name, text }) => input::Agent::Message { name, text },
             Some(Answer::Failed(turn, fault)) => {
                 note(&fault);

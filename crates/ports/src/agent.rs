@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use call::{Digit, Direction, Number, Private, TurnId};
+use call::{Digit, Direction, Number, Private, Referral, TurnId};
 
 use crate::{Fault, Key, Link, Problem, Settings};
 
@@ -68,6 +68,8 @@ pub struct Introduction {
     pub caller: Option<Number>,
     /// Our number.
     pub number: Number,
+    /// Whom the caller may be put through to, by the names that the owner gave them.
+    pub transfers: Vec<String>,
     /// What was said before, if the call has been going on for a while: another process had it.
     pub past: Past,
 }
@@ -147,6 +149,8 @@ pub enum Answer {
         /// What they said.
         text: Private<String>,
     },
+    /// It has said all it wants, and the caller should be put through once that was heard.
+    PutThrough(TurnId, Referral),
     /// A few tokens. The call gathers them into clauses.
     Text(TurnId, Private<String>),
 }

@@ -449,6 +449,7 @@ impl Watched {
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
             Event::Dialed
+            | Event::Transferring { .. }
             | Event::Offered
             | Event::Ringing
             | Event::Answered

@@ -2,19 +2,21 @@
 //! back, and says goodbye.
 
 mod machine;
+mod referral;
 #[cfg(test)]
 mod stories;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use call::TurnId;
+use call::{Referral, TurnId};
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Line, Opens, Past, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
 
 use machine::{Machine, Reply, Script, Then};
+use referral::referral;
 
 /// How this kind of agent is listed.
 pub(crate) const ENTRY: Entry = Entry {
@@ -58,7 +60,7 @@ impl Agent for AnsweringService {
         let (near, far) = pair(CAPACITY);
         let mut machine = Machine::new(self.script.clone());
         let last = recall(&mut machine, call.past);
-        tokio::spawn(answer(machine, last, far));
+        tokio::spawn(answer(machine, call.transfers, last, far));
         Ok(near)
     }
 
@@ -85,11 +87,25 @@ fn recall(machine: &mut Machine, past: Past) -> Option<TurnId> {
 }
 
 /// Brings the machine's words to the call, until the call hangs up.
-async fn answer(mut machine: Machine, mut last: Option<TurnId>, mut link: Link<Answer, Tell>) {
+async fn answer(
+    mut machine: Machine,
+    transfers: Vec<String>,
+    mut last: Option<TurnId>,
+    mut link: Link<Answer, Tell>,
+) {
     while let Some(tell) = link.rx.recv().await {
         let (turn, reply) = match tell {
             Tell::Open { turn } => (turn, machine.open()),
-            Tell::Turn { turn, said } => (turn, machine.turn(said.reveal())),
+            Tell::Turn { turn, said } => match referral(said.reveal(), &transfers) {
+                Some(referral) => {
+                    // What the machine was told before still counts, should they come back.
+                    if put_through(&link.tx, turn, referral).await.is_err() {
+                        return;
+                    }
+                    continue;
+                }
+                None => (turn, machine.turn(said.reveal())),
+            },
             Tell::Opened { .. } => {
                 machine.opened();
                 continue;
@@ -116,6 +132,16 @@ async fn answer(mut machine: Machine, mut last: Option<TurnId>, mut link: Link<A
             return;
         }
     }
+}
+
+async fn put_through(
+    tx: &mpsc::Sender<Answer>,
+    turn: TurnId,
+    referral: Referral,
+) -> Result<(), SendError<Answer>> {
+    let say = format!("One moment, please. I will try to reach {}.", referral.to);
+    tx.send(Answer::Text(turn, say.into())).await?;
+    tx.send(Answer::PutThrough(turn, referral)).await
 }
 
 async fn say(
@@ -157,6 +183,7 @@ mod tests {
         let number = Number::parse("+15550001111").expect("it is a number");
         let direction = Direction::Inbound;
         let call = Introduction {
+            transfers: Vec::new(),
             call: "1".into(),
             direction,
             caller: None,
@@ -208,7 +235,7 @@ mod tests {
             greeting: None,
             owner: None,
         };
-        let machine = tokio::spawn(answer(Machine::new(script), None, far));
+        let machine = tokio::spawn(answer(Machine::new(script), Vec::new(), None, far));
         drop(near);
         machine.await.expect("it does not panic");
     }
@@ -241,6 +268,10 @@ mod tests {
                 }
                 Answer::Message { name, text } => {
                     said.push(format!("{}: {}", name.reveal(), text.reveal()));
+                }
+                Answer::PutThrough(_, referral) => {
+                    said.push(format!("puts through to {}", referral.to));
+                    return said;
                 }
                 Answer::Failed(_, fault) => panic!("{fault}"),
             }

@@ -631,6 +631,7 @@ async fn call(url: &str, patience: Patience) -> Link<Tell, Answer> {
     let number = Number::parse("+15550001111").expect("it is a number");
     let direction = Direction::Inbound;
     let call = Introduction {
+        transfers: Vec::new(),
         call: "1".into(),
         direction,
         caller: None,
@@ -678,6 +679,7 @@ async fn next(link: &mut Link<Tell, Answer>) -> String {
         Answer::Text(_, text) => text.into_revealed(),
         Answer::Finish(_) => "(finish)".to_owned(),
         Answer::HangUp(_) => "(hang up)".to_owned(),
+        Answer::PutThrough(_, referral) => format!("(to {})", referral.to),
         Answer::Failed(_, fault) => format!("({})", fault.code),
         Answer::Message { .. } => panic!("it takes no messages"),
     }

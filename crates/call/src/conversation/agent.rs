@@ -1,13 +1,13 @@
 //! What the agent does in a conversation.
 
-use super::{Conversation, MOST_FAILURES, gateway, timed};
-use crate::event::{End, Party, Why};
+use super::{Conversation, HUNG_UP, MOST_FAILURES, gateway, put_through, timed};
+use crate::event::{End, Why};
 use crate::floor::Floor;
 use crate::input::Agent;
 use crate::moment::Moment;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Whose};
-use crate::{Event, TurnId, output};
+use crate::{Event, Referral, TurnId, output};
 
 impl Conversation {
     pub(super) fn agent(&mut self, input: Agent, at: &mut Moment<'_>) -> Option<End> {
@@ -18,6 +18,7 @@ impl Conversation {
             }
             Agent::Finish(turn) => self.finish(turn, More::Nothing, at),
             Agent::HangUp(turn) => self.hang_up(turn, at),
+            Agent::PutThrough(turn, referral) => self.refer(turn, referral, at),
             // Taken down by the call itself, whatever the floor.
             Agent::Message { .. } => None,
             Agent::Say(turn, text) => {
@@ -85,10 +86,26 @@ impl Conversation {
                 .or_else(|| self.settle(at));
         }
         let said_all = self.heard == id && matches!(self.floor, Floor::Open { .. });
-        said_all.then_some(End {
-            by: Party::Agent,
-            why: Why::HungUp,
-        })
+        said_all.then_some(HUNG_UP)
+    }
+
+    fn refer(&mut self, id: TurnId, referral: Referral, at: &mut Moment<'_>) -> Option<End> {
+        // It may think of it only after it has finished, or after all was heard.
+        if let Some(turn) = self.floor.turn_mut().filter(|it| it.is(id)) {
+            return match turn.more {
+                More::Words => self.finish(id, More::PutThrough(referral), at),
+                More::Nothing => {
+                    turn.more = More::PutThrough(referral);
+                    self.settle(at)
+                }
+                // The last word counts no more than the first.
+                More::HangUp | More::PutThrough(_) => None,
+            };
+        }
+        if self.heard == id && matches!(self.floor, Floor::Open { .. }) {
+            put_through(referral, at);
+        }
+        None
     }
 
     /// The turn, if it is this one and may still be added to.

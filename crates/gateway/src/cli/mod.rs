@@ -102,6 +102,8 @@ enum Command {
     Show(calls::ShowArgs),
     /// Watch calls as they happen.
     Tail(tail::Args),
+    /// Put a caller through to someone.
+    Transfer(steer::TransferArgs),
     /// The tokens that open the control API.
     Token(token::Args),
 }
@@ -130,6 +132,7 @@ impl Command {
             | Self::Status
             | Self::Show(_)
             | Self::Tail(_)
+            | Self::Transfer(_)
             | Self::Token(_)
             | Self::Init
             | Self::Config(_)
@@ -205,6 +208,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Say(args) => steer::say(args, out).await,
         Command::Digits(args) => steer::digits(args, out).await,
         Command::End(args) => steer::end(args, out).await,
+        Command::Transfer(args) => steer::transfer(args, out).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,

@@ -32,6 +32,35 @@ pub(super) struct EndArgs {
     call: String,
 }
 
+/// Whom to put a caller through to.
+#[derive(Debug, clap::Args)]
+pub(super) struct TransferArgs {
+    /// The call: its name, or how it ends.
+    call: String,
+    /// The name of a [transfers.…] table.
+    to: String,
+    /// What the caller wants, in a few words.
+    #[arg(long, default_value = "")]
+    about: String,
+}
+
+/// Puts a caller through to someone.
+pub(super) async fn transfer(args: TransferArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let call = find(&running, &args.call).await?;
+    let wanted = json!({ "to": args.to, "about": args.about });
+    let asked = running
+        .post(&format!("/v1/calls/{call}/transfer"))
+        .json(&wanted);
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": call, "accepted": true }));
+    out.line(format_args!(
+        "{} is being called, and the caller hears music",
+        args.to
+    ));
+    Ok(Done::Well)
+}
+
 /// Says something on a call that is up.
 pub(super) async fn say(args: SayArgs, out: &mut Out) -> Result<Done, Fault> {
     let running = running().await?;

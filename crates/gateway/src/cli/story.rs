@@ -25,6 +25,7 @@ pub(crate) fn line(event: &Value) -> Option<String> {
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
         "agent.pressed" => format!("keys pressed: {}", text("digits")),
+        "call.transferring" => aside(&format!("is to be put through to {}", text("to"))),
         "meeting.joined" => aside("sits at a meeting"),
         "meeting.left" => aside("is back from the meeting"),
         "meeting.speaking" => aside("has the floor of the meeting"),

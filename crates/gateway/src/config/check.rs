@@ -17,7 +17,7 @@ use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, Marks, journal, limits, plug};
+use super::{Lists, Loaded, Marks, journal, limits, plug, transfers};
 
 /// Resolves a file, or says everything that is wrong with it.
 pub(super) fn check(
@@ -43,9 +43,16 @@ pub(super) fn check(
         &mut found,
     );
     let languages = speech.as_ref().map(|(entry, _)| entry.languages);
-    let agents = agents(&mut root, (lists, languages), &plugs, &mut found);
+    let transfers = transfers::read(&mut root, &mut found);
+    let known = Known {
+        lists,
+        languages,
+        transfers: &transfers,
+    };
+    let agents = agents(&mut root, &known, &plugs, &mut found);
     let numbers = numbers(&mut root, &carriers, &agents, &mut found);
     let rules = limits::rules(root.section("policy", &mut found), &mut found);
+    let transfers = transfers::check(transfers, &rules, &numbers, &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
@@ -64,6 +71,7 @@ pub(super) fn check(
         carriers: built(carriers),
         numbers,
         agents: built(agents),
+        transfers,
         rules,
         patience,
         phrases,
@@ -198,9 +206,16 @@ fn carriers(
     carriers
 }
 
+/// What an agent's table may name.
+struct Known<'k> {
+    lists: &'k Lists,
+    languages: Option<&'k [&'k str]>,
+    transfers: &'k transfers::Written,
+}
+
 fn agents(
     root: &mut Section<'_>,
-    (lists, languages): (&Lists, Option<&[&str]>),
+    known: &Known<'_>,
     plugs: &plug::Plugs<'_>,
     found: &mut Findings,
 ) -> Named<AgentPlan> {
@@ -210,6 +225,7 @@ fn agents(
         plug::check_name(name, &section, found);
         let before = found.count();
         let kind = section.text("kind", found);
+        let lists = known.lists;
         let kinds: Vec<&str> = lists.agents.iter().map(|entry| entry.kind).collect();
         section.require(
             "kind",
@@ -235,14 +251,18 @@ fn agents(
         };
         let opening = section.text("opening", found);
         let language = section.text("language", found);
+        let transfer_to = section.list("transfer_to", found);
         let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
         let place = section.place.clone();
         section.close(found);
         let answerer = plug::build(before, &place, &lines, found, || (entry.build)(&settings));
+        let transfer_to =
+            transfers::of_agent(answerer.as_ref(), transfer_to, known.transfers, found);
         let agent = answerer.map(|answerer| {
             check_opening(&answerer, opening, found);
-            check_language(languages, language, found);
+            check_language(known.languages, language, found);
             AgentPlan {
+                transfer_to,
                 answerer,
                 opening: opening.map(|opening| opening.value.into()),
                 language: language

@@ -21,6 +21,7 @@ mod secret;
 mod section;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use call::meeting::After;
 use call::{Number, Phrases, Policy, Private};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub numbers: BTreeMap<Number, OurNumber>,
     /// By the name of their table.
     pub agents: BTreeMap<String, AgentPlan>,
+    /// Whom callers can be put through to, by the name of their table.
+    pub transfers: BTreeMap<String, TransferPlan>,
     /// Who may be called, who may call, and how much.
     pub rules: Rules,
     /// How patient calls are.
@@ -73,6 +76,23 @@ pub struct AgentPlan {
     pub opening: Option<Private<String>>,
     /// Which voice it has, where the mouth has several.
     pub language: String,
+    /// Whom it may put callers through to: keys of [`Plan::transfers`].
+    pub transfer_to: Vec<String>,
+}
+
+/// Someone a caller can be put through to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferPlan {
+    /// Whom to call.
+    pub number: Number,
+    /// From which of our numbers; `None`: the one that the caller is on.
+    pub from: Option<Number>,
+    /// What they are called aloud.
+    pub spoken: String,
+    /// How long they may take to pick up and say that they will.
+    pub patience: Duration,
+    /// What becomes of the caller when they hang up.
+    pub after: After,
 }
 
 /// How calls hear and speak.

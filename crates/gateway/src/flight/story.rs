@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::{Direction, Input, Mode, Opening, Phrases, Place, Plan, Policy, Private};
+use call::{Direction, Input, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral};
 use media::{Cut, Edge, Progress};
 use ports::{Blame, Fault, code};
 
@@ -314,6 +314,10 @@ fn spell_agent(agent: &Agent) -> String {
         Agent::Failed(turn, code) => format!("Failed({turn:?}, {code:?})"),
         Agent::Finish(turn) => format!("Finish({turn:?})"),
         Agent::HangUp(turn) => format!("HangUp({turn:?})"),
+        Agent::PutThrough(turn, Referral { to, about }) => format!(
+            "PutThrough({turn:?}, Referral {{ to: {to:?}.to_owned(), about: {} }})",
+            words(about)
+        ),
         Agent::Message { name, text } => {
             format!("Message {{ name: {}, text: {} }}", words(name), words(text))
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{
-    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, TurnId,
-    input,
+    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
+    TurnId, input,
 };
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -257,6 +257,10 @@ enum AgentDef {
     ),
     Finish(#[serde(with = "TurnIdDef")] TurnId),
     HangUp(#[serde(with = "TurnIdDef")] TurnId),
+    PutThrough(
+        #[serde(with = "TurnIdDef")] TurnId,
+        #[serde(with = "ReferralDef")] Referral,
+    ),
     Message {
         #[serde(with = "words")]
         name: Private<String>,
@@ -280,6 +284,14 @@ enum CommandDef {
     Say(#[serde(with = "words")] Private<String>),
     Sit(#[serde(with = "PlaceDef")] Place),
     Stand(#[serde(with = "words")] Private<String>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Referral")]
+struct ReferralDef {
+    to: String,
+    #[serde(with = "words")]
+    about: Private<String>,
 }
 
 #[derive(Serialize, Deserialize)]

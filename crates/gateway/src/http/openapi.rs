@@ -28,6 +28,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(events::all_events))
         .routes(routes!(api::say))
         .routes(routes!(api::digits))
+        .routes(routes!(api::transfer))
         .routes(routes!(api::end))
         .routes(routes!(api::flight))
         .routes(routes!(meetings::open, meetings::list))

@@ -40,6 +40,7 @@ const OPEN: &[&str] = &[
     "code",
     "gap_ms",
     "meeting",
+    "to",
     "allowed_by",
     "turn",
     "transcribed_ms",

@@ -378,6 +378,9 @@ mod tests {
             },
             Event::AgentTurnTimed(timed()),
             Event::AgentStalled,
+            Event::Transferring {
+                to: "ben".to_owned(),
+            },
             Event::MeetingJoined {
                 meeting: "0192".to_owned(),
             },
@@ -416,6 +419,7 @@ mod tests {
                 | Event::AgentPressed { digits: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
+                | Event::Transferring { to: _ }
                 | Event::MeetingJoined { meeting: _ }
                 | Event::MeetingLeft { meeting: _ }
                 | Event::MeetingSpeaking

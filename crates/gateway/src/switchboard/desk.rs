@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
+use crate::runner::Order;
 
 /// Serves one call's orders until the call drops its end, and lets the carrier go on with it for
 /// another while as long as it does not.
@@ -20,7 +21,7 @@ pub(super) async fn serve(
     board: Arc<Switchboard>,
     record: Arc<Record>,
     plan: Arc<Plan>,
-    mut orders: mpsc::Receiver<output::Carrier>,
+    mut orders: mpsc::Receiver<Order>,
 ) {
     let desk = Desk {
         calls: Renewed {
@@ -77,12 +78,13 @@ impl Lease {
 }
 
 impl Desk {
-    async fn carry_out(&self, order: output::Carrier) {
+    async fn carry_out(&self, order: Order) {
         match order {
-            output::Carrier::Dial => self.dial().await,
-            output::Carrier::Answer => self.answer().await,
-            output::Carrier::HangUp => self.hang_up().await,
-            output::Carrier::Reconnect => self.reconnect().await,
+            Order::Carrier(output::Carrier::Dial) => self.dial().await,
+            Order::Carrier(output::Carrier::Answer) => self.answer().await,
+            Order::Carrier(output::Carrier::HangUp) => self.hang_up().await,
+            Order::Carrier(output::Carrier::Reconnect) => self.reconnect().await,
+            Order::PutThrough(referral) => self.board.refer_or_say(&self.record, referral).await,
         }
     }
 

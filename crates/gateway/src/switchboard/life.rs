@@ -17,7 +17,7 @@ use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
-use crate::runner::{ASSUMED, Control, Parts, Talk, run};
+use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -104,7 +104,7 @@ impl Switchboard {
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        orders: mpsc::Sender<output::Carrier>,
+        orders: mpsc::Sender<Order>,
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -115,7 +115,7 @@ impl Switchboard {
             let life = board.live(&record, given, orders.clone());
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
-                let _ = orders.send(output::Carrier::HangUp).await;
+                let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
                 let end = End {
                     by: Party::Gateway,
                     why: Why::Fault,
@@ -132,7 +132,7 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<output::Carrier>) {
+    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<Order>) {
         let Given {
             plan: began_with,
             control,
@@ -146,7 +146,7 @@ impl Switchboard {
             Voiced::Loading => match self.voices.get().await {
                 Ok(voice) => Some(voice),
                 Err(fault) => {
-                    let _ = orders.send(output::Carrier::HangUp).await;
+                    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
                     return refuse(record, &fault);
                 }
             },
@@ -156,7 +156,7 @@ impl Switchboard {
                 Ok(talk) => Some(talk),
                 Err(fault) => {
                     // An offered call was already told where its sound goes.
-                    let _ = orders.send(output::Carrier::HangUp).await;
+                    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
                     return refuse(record, &fault);
                 }
             },
@@ -246,11 +246,13 @@ impl Switchboard {
 }
 
 /// A call that another process lost has none.
-async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<output::Carrier>) {
+async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<Order>) {
     if let Begin::Again(broken) = begin {
         match broken.memory {
             Memory::Answered | Memory::Up { .. } => {
-                let _ = orders.send(output::Carrier::Reconnect).await;
+                let _ = orders
+                    .send(Order::Carrier(output::Carrier::Reconnect))
+                    .await;
             }
             Memory::Waiting | Memory::Ending(_) | Memory::Over => {}
         }
@@ -278,7 +280,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         (Mode::Conversation { .. } | Mode::Loopback | Mode::Seat(_), _) => (None, None),
     };
     let agent = match agent {
-        Some(agent) => agent.open(introduction(record, begin)).await?,
+        Some(agent) => agent.open(introduction(plan, record, begin)).await?,
         None => nobody(),
     };
     let Phrases {
@@ -354,7 +356,7 @@ pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
     }
 }
 
-fn introduction(record: &Record, begin: &Begin) -> Introduction {
+fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let past = match begin {
         Begin::Now => Past::default(),
         Begin::Again(broken) => Past {
@@ -362,8 +364,10 @@ fn introduction(record: &Record, begin: &Begin) -> Introduction {
             open: open_turn(&broken.memory),
         },
     };
+    let agent = plan.agents.get(&record.agent);
     Introduction {
         past,
+        transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
         call: record.id.to_string(),
         direction: record.direction,
         caller: record.caller.clone(),

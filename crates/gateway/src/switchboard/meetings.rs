@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{Direction, Event, Meeting, Mode, Opening, Place, Private, input, output};
+use call::{Direction, Event, Meeting, Mode, Opening, Place, Private, Referral, input, output};
 use ports::agent::{Agent, Answerer};
 use ports::speech::Voice;
 use ports::{Blame, Fault, code};
@@ -21,7 +21,7 @@ use crate::meeting::{
     Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted,
     chair, line, serve,
 };
-use crate::runner::{ASSUMED, Control};
+use crate::runner::{ASSUMED, Control, Order};
 use crate::sound::Attached;
 
 /// A meeting that someone wants.
@@ -202,6 +202,66 @@ impl Switchboard {
         Ok(room)
     }
 
+    /// Puts a caller through to someone whom the owner gave a name.
+    ///
+    /// # Errors
+    /// There is nobody of that name, they may not be called, or the caller is not there any more.
+    pub async fn refer(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Arc<Room>, Fault> {
+        let plan = self.plan();
+        let Some(named) = plan.transfers.get(&referral.to) else {
+            let names: Vec<_> = plan.transfers.keys().map(String::as_str).collect();
+            let message = format!(
+                "there is nobody called {:?} to put callers through to",
+                referral.to
+            );
+            let hint = if names.is_empty() {
+                "add them as [transfers.NAME]".to_owned()
+            } else {
+                format!("there is: {}", names.join(", "))
+            };
+            return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
+        };
+        let target = Target {
+            name: named.spoken.clone(),
+            guest: Guest {
+                name: Some(named.spoken.clone()),
+                to: named.number.as_str().to_owned(),
+                from: named.from.as_ref().map(|it| it.as_str().to_owned()),
+            },
+            about: referral.about,
+            after: named.after,
+            patience: named.patience,
+        };
+        self.put_through(caller, target).await
+    }
+
+    /// The same for an agent: what cannot be done is said to the caller.
+    pub(super) async fn refer_or_say(self: &Arc<Self>, caller: &Arc<Record>, referral: Referral) {
+        let plan = self.plan_of(caller.id);
+        let agent = plan.agents.get(&caller.agent);
+        let allowed = agent.is_some_and(|it| it.transfer_to.contains(&referral.to));
+        let referred = if allowed {
+            self.refer(caller, referral).await.map(drop)
+        } else {
+            let message = format!(
+                "the agent {:?} may not put callers through there",
+                caller.agent
+            );
+            Err(Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
+                .hint("add the name to `transfer_to` in its table"))
+        };
+        if let Err(fault) = referred {
+            let (code, hint) = (fault.code, fault.hint.as_deref());
+            tracing::warn!(call = %caller.id, code, hint, "a caller could not be put through: {fault}");
+            let sorry = "I am sorry, I cannot put you through.".to_owned();
+            let _ = caller.say(sorry.into()).await;
+        }
+    }
+
     /// A meeting by our name for it.
     pub fn meeting(&self, id: MeetingId) -> Option<Arc<Room>> {
         self.desk().meetings.get(&id).cloned()
@@ -357,12 +417,12 @@ impl Switchboard {
 pub(super) async fn attend(
     record: Arc<Record>,
     near: InnerLine,
-    mut orders: mpsc::Receiver<output::Carrier>,
+    mut orders: mpsc::Receiver<Order>,
 ) {
     let mut line = Some(near);
     while let Some(order) = orders.recv().await {
         match order {
-            output::Carrier::Answer | output::Carrier::Dial => {
+            Order::Carrier(output::Carrier::Answer | output::Carrier::Dial) => {
                 if let Some(line) = line.take() {
                     let attached = Attached {
                         line: Wire::Inner(line),
@@ -376,9 +436,11 @@ pub(super) async fn attend(
                 }
             }
             // The table is gone, and with it the line.
-            output::Carrier::HangUp | output::Carrier::Reconnect => {
+            Order::Carrier(output::Carrier::HangUp | output::Carrier::Reconnect) => {
                 record.tell(input::Carrier::Ended(LEFT)).await;
             }
+            // A whole table is put through to nobody.
+            Order::PutThrough(_) => {}
         }
     }
 }

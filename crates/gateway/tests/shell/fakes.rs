@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Direction, Mode, Phrases, Plan, Policy, input, output};
+use call::{Direction, Mode, Phrases, Plan, Policy, input};
 use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
-use gateway::runner::{Attached, Control, Parts, Talk, run};
+use gateway::runner::{Attached, Control, Order, Parts, Talk, run};
 use media::{Codec, Format, Mark, Packet, Rate};
 use ports::agent::{Answer, Tell};
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
@@ -156,7 +156,7 @@ pub(crate) struct World {
     pub(crate) transcriber: Link<Hearing, Listen>,
     pub(crate) synthesizer: Link<Spoken, Speak>,
     pub(crate) brain: Link<Answer, Tell>,
-    pub(crate) orders: mpsc::Receiver<output::Carrier>,
+    pub(crate) orders: mpsc::Receiver<Order>,
     pub(crate) control: mpsc::Sender<Control<FakeLine>>,
     pub(crate) log: CallLog,
     landing: Landing,

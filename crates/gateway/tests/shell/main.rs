@@ -8,6 +8,7 @@ use std::time::Duration;
 use call::event::{End, Event, Party, Why};
 use call::{Mode, Opening, Private, output};
 use fakes::{CALLER, Sent, World};
+use gateway::runner::Order;
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Spoken};
 
@@ -203,12 +204,21 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_line_that_breaks_and_does_not_come_back_is_hung_up() {
     let mut world = World::new(conversation()).await;
-    assert_eq!(world.orders.recv().await, Some(output::Carrier::Answer));
+    assert_eq!(
+        world.orders.recv().await,
+        Some(Order::Carrier(output::Carrier::Answer))
+    );
     world.send(5, Sent::Silence).await;
     let (gone, _) = tokio::sync::mpsc::unbounded_channel();
     world.to_call = gone;
-    assert_eq!(world.orders.recv().await, Some(output::Carrier::Reconnect));
-    assert_eq!(world.orders.recv().await, Some(output::Carrier::HangUp));
+    assert_eq!(
+        world.orders.recv().await,
+        Some(Order::Carrier(output::Carrier::Reconnect))
+    );
+    assert_eq!(
+        world.orders.recv().await,
+        Some(Order::Carrier(output::Carrier::HangUp))
+    );
     world.log.ended().await;
     let end = End {
         by: Party::Carrier,
@@ -224,10 +234,16 @@ async fn a_line_that_breaks_and_does_not_come_back_is_hung_up() {
 #[tokio::test(start_paused = true)]
 async fn a_line_that_breaks_is_asked_for_and_the_call_goes_on() {
     let mut world = World::new(Mode::Loopback).await;
-    assert_eq!(world.orders.recv().await, Some(output::Carrier::Answer));
+    assert_eq!(
+        world.orders.recv().await,
+        Some(Order::Carrier(output::Carrier::Answer))
+    );
     world.send(5, Sent::Silence).await;
     world.reconnect().await;
-    assert_eq!(world.orders.recv().await, Some(output::Carrier::Reconnect));
+    assert_eq!(
+        world.orders.recv().await,
+        Some(Order::Carrier(output::Carrier::Reconnect))
+    );
     world.send(20, Sent::Speech).await;
     let echoed = world.sent().iter().any(|it| it.starts_with("audio"));
     assert!(echoed, "the sound comes back over the new line");

@@ -48,6 +48,7 @@ impl Town {
             );
             sides.push(side);
         }
+        let (ben, from) = (sides[1].theirs.clone(), sides[1].ours.clone());
         let theirs: Vec<_> = sides.iter().map(|it| format!("{:?}", it.theirs)).collect();
         let theirs = theirs.join(", ");
         let text = format!(
@@ -59,6 +60,12 @@ public_url = "{public}"
 [agents.service]
 kind = "answering-service"
 owner = "Robert"
+transfer_to = ["ben"]
+[transfers.ben]
+number = "{ben}"
+from = "{from}"
+spoken = "Ben"
+after = "return"
 [policy]
 call = [{theirs}]
 answer = [{theirs}]

@@ -72,6 +72,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
             | Event::AgentPressed { .. }
+            | Event::Transferring { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

@@ -3,10 +3,15 @@
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
+use call::input::Agent;
 use call::meeting::{
     After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
 };
-use call::{Meeting, Private, input};
+use call::{Meeting, Private, TurnId, input};
+use expect_test::expect;
+use sim::Happening;
+
+use crate::script::{check, conversation, hang_up, speak};
 
 const ANNA: PartyId = PartyId(0);
 const BEN: PartyId = PartyId(1);
@@ -204,4 +209,53 @@ fn stand(party: PartyId, text: &Private<String>) -> Output {
 
 fn dismiss(party: PartyId) -> Output {
     Output::Tell(party, input::Input::Command(input::Command::Dismiss))
+}
+
+/// The agent puts the caller through once its words were heard; the caller comes back and is told why.
+#[test]
+fn a_caller_is_put_through_and_comes_back() {
+    let referral = call::Referral {
+        to: "ben".to_owned(),
+        about: "the order".into(),
+    };
+    let place = call::Place {
+        meeting: "0192".to_owned(),
+        name: "the caller".into(),
+        agent: None,
+    };
+    let put_through = Agent::PutThrough(TurnId(1), referral);
+    let stand = input::Command::Stand("I am sorry, Ben does not answer.".into());
+    let world = conversation(&["One moment, I will try.", "Of course."])
+        .at(1_000, speak(800, "put me through to Ben"))
+        .at(3_000, Happening::Agent(put_through))
+        .at(6_000, Happening::Command(input::Command::Sit(place)))
+        .at(7_000, speak(600, "hello"))
+        .at(20_000, Happening::Command(stand))
+        .at(24_000, speak(600, "take a message then"))
+        .at(28_000, hang_up())
+        .run(30_000);
+    check(&world, expect![[r#"
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "put me through to Ben"
+        002580  agent.turn_started "put me through to Ben"
+        002580    agent: 1 turn "put me through to Ben"
+        004280  agent.said "One moment, I will try."
+        004280    agent: 1 heard "One moment, I will try."
+        004280  call.transferring to="ben"
+        006000  meeting.joined meeting="0192"
+        007040  caller.speech_started
+        007780  caller.speech_ended
+        007980  caller.said "hello"
+        020000  meeting.left meeting="0192"
+        022140  agent.said "I am sorry, Ben does not answer."
+        024040  caller.speech_started
+        024780  caller.speech_ended
+        025380  caller.said "take a message then"
+        025380  agent.turn_started "take a message then"
+        025380    agent: 2 turn "take a message then"
+        026300  agent.said "Of course."
+        026300    agent: 2 heard "Of course."
+        028000  call.ended by="caller" why="hung_up"
+    "#]]);
 }

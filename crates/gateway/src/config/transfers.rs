@@ -1,0 +1,134 @@
+//! `[transfers.NAME]`: whom callers can be put through to. Always by name: no agent ever says digits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use call::Number;
+use call::meeting::After;
+use ports::agent::Answerer;
+
+use super::plan::{OurNumber, Rules, TransferPlan};
+use super::plug;
+use super::problem::{Findings, Place};
+use super::section::{Section, Spot, nearest};
+
+/// The tables as written: what is wrong with one is a problem, and its name is known all the same.
+pub(super) type Written = BTreeMap<String, (Place, Option<TransferPlan>)>;
+
+/// Reads the tables.
+pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
+    let mut transfers = Written::new();
+    let title = |name: &str| plug::title("transfers", name);
+    for (name, mut section) in root.sections("transfers", title, found) {
+        plug::check_name(name, &section, found);
+        let number = number("number", &mut section, found);
+        section.require(
+            "number",
+            "write whom to call: `number = \"+15551234567\"`",
+            found,
+        );
+        let from = self::number("from", &mut section, found);
+        let spoken = section.text("spoken", found);
+        let wait = section.number("wait_seconds", 10..=120, found);
+        let after = after(section.text("after", found), found);
+        let place = section.place.clone();
+        section.close(found);
+        let plan = number.map(|number| TransferPlan {
+            number,
+            from,
+            spoken: spoken.map_or_else(|| name.to_owned(), |it| it.value.to_owned()),
+            patience: wait.map_or(DEFAULT_WAIT, |it| Duration::from_secs(it.value)),
+            after,
+        });
+        transfers.insert(name.to_owned(), (place, plan));
+    }
+    transfers
+}
+
+/// Looks whether they may be called, and from where.
+pub(super) fn check(
+    written: Written,
+    rules: &Rules,
+    numbers: &BTreeMap<Number, OurNumber>,
+    found: &mut Findings,
+) -> BTreeMap<String, TransferPlan> {
+    let mut transfers = BTreeMap::new();
+    for (name, (place, plan)) in written {
+        let Some(plan) = plan else {
+            continue;
+        };
+        let title = plug::title("transfers", &name);
+        if !rules.call.value.contains(&plan.number) {
+            let message = format!("{title} names a number that may not be called");
+            found.problem(place.clone(), message, "add it to `call` in [policy]");
+        }
+        if plan
+            .from
+            .as_ref()
+            .is_some_and(|it| !numbers.contains_key(it))
+        {
+            let message = format!("`from` in {title} is not one of our numbers");
+            found.problem(place, message, "name one that has a [numbers.…] table");
+        }
+        transfers.insert(name, plan);
+    }
+    transfers
+}
+
+/// Whom an agent may put callers through to.
+pub(super) fn of_agent(
+    answerer: Option<&Answerer>,
+    listed: Option<Spot<Vec<Spot<&str>>>>,
+    written: &Written,
+    found: &mut Findings,
+) -> Vec<String> {
+    let Some(listed) = listed else {
+        return Vec::new();
+    };
+    if let Some(Answerer::Loopback) = answerer {
+        let message = "this kind of agent gives back the caller's sound and asks for nothing";
+        found.problem(listed.place(), message, "remove `transfer_to`");
+    }
+    for name in &listed.value {
+        if !written.contains_key(name.value) {
+            let message = format!(
+                "there is no [transfers.…] table `{}`",
+                plug::shown(name.value)
+            );
+            let known = written.keys().map(String::as_str);
+            found.problem(name.place(), message, nearest(name.value, known));
+        }
+    }
+    listed.value.iter().map(|it| it.value.to_owned()).collect()
+}
+
+fn number(key: &'static str, section: &mut Section<'_>, found: &mut Findings) -> Option<Number> {
+    let written = section.text(key, found)?;
+    let number = Number::parse(written.value);
+    if let Err(fault) = &number {
+        let message = format!(
+            "`{key}`{} is not a number to call: {fault}",
+            section.within()
+        );
+        let hint = "write it in E.164 form, such as \"+15551234567\"";
+        found.problem(written.place(), message, hint);
+    }
+    number.ok()
+}
+
+fn after(written: Option<Spot<&str>>, found: &mut Findings) -> After {
+    match written.as_ref().map(|it| it.value) {
+        None | Some("end") => After::End,
+        Some("return") => After::Return,
+        Some(other) => {
+            let place = written.map_or(Place::File, |it| it.place());
+            let message = format!("`after` cannot be `{}`", plug::shown(other));
+            let hint = "\"end\" hangs up on the caller when the other one does, \"return\" gives them back to the agent";
+            found.problem(place, message, hint);
+            After::End
+        }
+    }
+}
+
+/// How long someone may take to pick up and say that they will, unless it is written.
+const DEFAULT_WAIT: Duration = Duration::from_secs(45);
