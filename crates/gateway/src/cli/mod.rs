@@ -39,6 +39,7 @@ use crate::logbook::Logbook;
 use crate::state;
 use crate::switchboard::LoadVoice;
 pub use out::Out;
+pub use story::line as told;
 
 /// Give your agent a phone.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 /// One event of the public kind as a line, or nothing if it is not worth one.
-pub(crate) fn line(event: &Value) -> Option<String> {
+pub fn line(event: &Value) -> Option<String> {
     let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
     let caller = paint(AnsiColor::Cyan);
     let agent = paint(AnsiColor::Green);
