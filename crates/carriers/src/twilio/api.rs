@@ -164,9 +164,9 @@ impl Api {
     }
 
     fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        let token = self.account.token.reveal();
+        let secret = self.account.secret.reveal();
         let request = self.rest.request(method, url);
-        request.basic_auth(&self.account.sid, Some(token))
+        request.basic_auth(&self.account.user, Some(secret))
     }
 }
 
