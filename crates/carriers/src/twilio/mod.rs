@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
 //! | `account.rs` | whose account it is, and where: checked. Pure |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. The only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Transfers`](ports::carrier::Transfers): the REST requests. The only I/O here |
 //! | `refusal.rs` | Twilio's error codes, in our words |
 //! | `signature.rs` | proves that a request is Twilio's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -132,7 +132,8 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
             Ok(Carrier {
                 name: "Twilio",
                 calls: api.clone(),
-                limits: Some(api),
+                limits: Some(api.clone()),
+                transfers: Some(api),
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
                 webhooks: Arc::new(webhooks),
