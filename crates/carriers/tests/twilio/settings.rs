@@ -98,8 +98,8 @@ fn an_api_key_is_whole_and_beside_the_auth_token() {
     };
     assert!((entry().build)(&with(&[key.clone(), good.clone()])).is_ok());
     for (written, at) in [
-        (&[key.clone()] as &[_], "api_key"),
-        (&[good.clone()], "api_secret"),
+        (std::slice::from_ref(&key), "api_key"),
+        (std::slice::from_ref(&good), "api_secret"),
         (&[key.clone(), secret], "api_secret"),
         (
             &[("api_key", Value::Text(ACCOUNT.to_owned())), good.clone()],
