@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use call::event::End;
+use call::event::{End, Why};
 use call::{Digit, Number, Private};
 use media::{Codec, Format, Line, Mark, Packet};
 
@@ -30,6 +30,8 @@ pub struct Carrier {
     pub calls: Arc<dyn Calls>,
     /// Changes how long a call may last; absent: only the dial can say that.
     pub limits: Option<Arc<dyn Limits>>,
+    /// Puts calls through to someone else, by itself; absent: it cannot.
+    pub transfers: Option<Arc<dyn Transfers>>,
     /// How it is told what to do with a call it asks about.
     pub orders: Orders,
     /// How sound travels.
@@ -64,6 +66,37 @@ pub trait Limits: Send + Sync {
     /// Has the carrier end the call this long after it was answered, even if we are gone by then.
     /// A later word replaces an earlier one.
     async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault>;
+}
+
+/// Puts calls through to someone else, without us: their sound does not come here any more.
+#[async_trait]
+pub trait Transfers: Send + Sync {
+    /// Has the carrier take a call that is up out of whatever it is doing, and call someone for it.
+    /// That this worked says only that the carrier was told so: [`News::Joined`] says that they
+    /// talk, and [`News::PutBack`] that nobody came. Its socket is to be closed after this, whoever
+    /// else closes it too; where the carrier then asks at [`Door::Again`] what to do
+    /// ([`News::Adrift`]), the answer is [`Reply::Transfer`].
+    ///
+    /// Not to be repeated unless the fault says [`crate::Retry::IfNotSent`]: it makes a phone ring.
+    async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault>;
+}
+
+/// Whom a call is put through to, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer<'a> {
+    /// Whom to call.
+    pub to: &'a Number,
+    /// What is shown to them: one of our numbers.
+    pub from: &'a Number,
+    /// How long it may ring.
+    pub ring: Duration,
+    /// How long they may talk.
+    pub limit: Duration,
+    /// Where the carrier asks what to do with the call when nobody came, or when they are done
+    /// ([`Door::Again`]). Ours, and names the call.
+    pub back: &'a str,
+    /// Where the carrier reports that they talk ([`Door::Status`]). Ours, and names the call.
+    pub report: &'a str,
 }
 
 /// How a carrier is told what to do with a call it asks about.
@@ -289,6 +322,8 @@ pub enum News {
     Answered,
     /// It is over.
     Ended(End),
+    /// The call and whom it was put through to ([`Transfers`]) talk with one another.
+    Joined,
     /// Someone calls us. Numbers as the carrier wrote them: not checked, perhaps not numbers.
     Offered {
         /// Who.
@@ -298,6 +333,12 @@ pub enum News {
     },
     /// Something that means nothing to a call.
     Nothing,
+    /// Whom the call was put through to hung up, and it is still up. At [`Door::Again`], the reply
+    /// ends it.
+    Parted,
+    /// Nobody took the call that was put through, for this reason: it is up, and has no sound. At
+    /// [`Door::Again`], the reply connects it again.
+    PutBack(Why),
     /// The far end rings.
     Ringing,
 }
@@ -313,6 +354,8 @@ pub enum Reply<'a> {
     Reject,
     /// Thank you.
     Taken,
+    /// Put the call through.
+    Transfer(&'a Transfer<'a>),
 }
 
 /// An HTTP answer. Its status is 200.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Dial, Leg, Status, Stream};
+use ports::carrier::{Calls, Dial, Leg, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -76,13 +76,7 @@ impl Calls for Api {
     /// A stream that still runs has to end before the call does as it is told, by Plivo's own guide to
     /// streaming: a socket that is still open is to be closed after this, not before.
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
-        if leg.0.starts_with(REQUEST) {
-            return Err(no_such_call("a call that was never up cannot be connected"));
-        }
-        let body = json!({ "legs": "aleg", "aleg_url": stream.back, "aleg_method": "POST" });
-        let request = self.request(Method::POST, &self.leg_url(leg)?).json(&body);
-        let answer = self.rest.send(request).await;
-        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
+        self.ask_again(leg, &stream.back).await
     }
 
     async fn status(&self, leg: &Leg) -> Result<Status, Fault> {
@@ -123,7 +117,28 @@ impl Calls for Api {
     }
 }
 
+/// Plivo's own word for this is another thing: it has a call ask us what to do, and what we reply then
+/// is a [`<Dial>`](https://docs.plivo.com/docs/voice/xml/dial). It does not ask before its stream has
+/// ended.
+#[async_trait]
+impl Transfers for Api {
+    async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
+        self.ask_again(leg, transfer.back).await
+    }
+}
+
 impl Api {
+    /// Has a call that is up ask us at this address what to do.
+    async fn ask_again(&self, leg: &Leg, back: &str) -> Result<(), Fault> {
+        if leg.0.starts_with(REQUEST) {
+            return Err(no_such_call("a call that was never up cannot be connected"));
+        }
+        let body = json!({ "legs": "aleg", "aleg_url": back, "aleg_method": "POST" });
+        let request = self.request(Method::POST, &self.leg_url(leg)?).json(&body);
+        let answer = self.rest.send(request).await;
+        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
+    }
+
     /// What became of a call that is over.
     async fn record(&self, url: &str) -> Result<Status, Fault> {
         let request = self.request(Method::GET, url);
@@ -169,7 +184,6 @@ fn no_such_call(message: &str) -> Fault {
 }
 
 fn dial_body(dial: &Dial<'_>) -> Value {
-    let bare = |number: &Number| number.as_str().trim_start_matches('+').to_owned();
     json!({
         "from": bare(dial.from),
         "to": bare(dial.to),
@@ -182,6 +196,11 @@ fn dial_body(dial: &Dial<'_>) -> Value {
         "ring_timeout": seconds(dial.ring).min(MAX_RING),
         "time_limit": seconds(dial.limit).min(MAX_LIMIT),
     })
+}
+
+/// A number as Plivo writes them.
+pub(super) fn bare(number: &Number) -> &str {
+    number.as_str().trim_start_matches('+')
 }
 
 /// What dialling returns, as far as we need it.

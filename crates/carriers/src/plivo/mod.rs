@@ -101,11 +101,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     };
     let webhooks = webhook::Webhooks::new(token.clone());
     let api = api::Api::new(Account { id, token }, &url).map_err(|problem| vec![problem])?;
+    let api = Arc::new(api);
     Ok(Carrier {
         name: COMPANY.name,
-        calls: Arc::new(api),
+        calls: api.clone(),
         // A limit is said when a call is dialled, and never again.
         limits: None,
+        transfers: Some(api),
         orders: Orders::Replied,
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhooks),

@@ -1,5 +1,5 @@
 use call::Private;
-use call::event::End;
+use call::event::{End, Why};
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -44,7 +44,7 @@ impl ports::carrier::Webhooks for Webhooks {
         let form = Form::new(&fields)?;
         let news = match door {
             Door::Voice => form.voice_news()?,
-            Door::Again => form.ended().map_or(News::Adrift, News::Ended),
+            Door::Again => form.again_news(),
             Door::Status => form.status_news(),
         };
         Ok(Webhook {
@@ -71,7 +71,10 @@ struct Form<'f> {
 
 impl<'f> Form<'f> {
     fn new(fields: &'f Fields) -> Result<Self, Fault> {
-        let call = field(fields, "CallUUID").unwrap_or_default();
+        // What a `<Dial>` says is about the call that it is part of, whatever else it names.
+        let named = ["DialALegUUID", "CallUUID"];
+        let mut named = named.iter().filter_map(|it| field(fields, it));
+        let call = named.find(|it| !it.is_empty()).unwrap_or_default();
         if !is_id(call) {
             return Err(malformed("a webhook has no good `CallUUID`"));
         }
@@ -115,7 +118,29 @@ impl<'f> Form<'f> {
         })
     }
 
+    /// Asked at the end of a stream, and at that of a `<Dial>`
+    /// ([its `action`](https://docs.plivo.com/docs/voice/xml/dial)).
+    fn again_news(&self) -> News {
+        if let Some(end) = self.ended() {
+            return News::Ended(end);
+        }
+        match field(self.fields, "DialStatus") {
+            None => News::Adrift,
+            Some("completed") => News::Parted,
+            Some("busy") => News::PutBack(Why::Busy),
+            Some("no-answer" | "timeout") => News::PutBack(Why::NoAnswer),
+            // `failed`, `cancel`, and what did not exist when this was written.
+            Some(_) => News::PutBack(Why::Fault),
+        }
+    }
+
     fn status_news(&self) -> News {
+        // What a `<Dial>` reports; its end is told where it leads.
+        match field(self.fields, "DialAction") {
+            Some("answer" | "connected") => return News::Joined,
+            Some(_) => return News::Nothing,
+            None => {}
+        }
         match self.event {
             "Ring" => News::Ringing,
             "Hangup" => {
@@ -154,7 +179,11 @@ impl<'f> Form<'f> {
 
     /// Made of signed fields that Plivo repeats when it asks again; its nonce changes.
     fn notice(&self, door: Door) -> String {
-        format!("{}/{door:?}/{}/{}", self.call, self.event, self.status)
+        let dialled = field(self.fields, "DialBLegUUID").unwrap_or_default();
+        format!(
+            "{}/{door:?}/{}/{}{dialled}",
+            self.call, self.event, self.status
+        )
     }
 }
 

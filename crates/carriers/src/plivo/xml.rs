@@ -1,9 +1,11 @@
 use std::io;
 
-use ports::carrier::{Reply, Response, Stream};
+use ports::carrier::{Reply, Response, Stream, Transfer};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
+use super::api::bare;
+use crate::rest::seconds;
 use crate::xml::{document, inside, printable};
 
 /// Writes the XML for a reply.
@@ -41,6 +43,7 @@ fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
             Ok(())
         }),
         Reply::Taken => to.create_element("Response").write_empty().map(drop),
+        Reply::Transfer(transfer) => inside(to, "Response", |to| write_dial(to, transfer)),
     }
 }
 
@@ -53,6 +56,30 @@ fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
         .with_attribute(("contentType", "audio/x-mulaw;rate=8000"))
         .with_attribute(("extraHeaders", &*printable(&token)))
         .write_text_content(BytesText::new(&printable(&stream.url)))
+        .map(drop)
+}
+
+/// With `redirect` the reply to its `action` is what the call does next; without it the call would end
+/// ([`<Dial>`](https://docs.plivo.com/docs/voice/xml/dial)).
+fn write_dial(to: &mut Writer<Vec<u8>>, transfer: &Transfer<'_>) -> io::Result<()> {
+    let (action, report) = (
+        format!("{}{RETRIES}", transfer.back),
+        format!("{}{RETRIES}", transfer.report),
+    );
+    to.create_element("Dial")
+        .with_attribute(("callerId", bare(transfer.from)))
+        .with_attribute(("timeout", &*seconds(transfer.ring).to_string()))
+        .with_attribute(("timeLimit", &*seconds(transfer.limit).to_string()))
+        .with_attribute(("action", &*printable(&action)))
+        .with_attribute(("method", "POST"))
+        .with_attribute(("redirect", "true"))
+        .with_attribute(("callbackUrl", &*printable(&report)))
+        .with_attribute(("callbackMethod", "POST"))
+        .write_inner_content(|to| {
+            to.create_element("Number")
+                .write_text_content(BytesText::new(bare(transfer.to)))
+                .map(drop)
+        })
         .map(drop)
 }
 

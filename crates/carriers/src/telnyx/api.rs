@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Dial, Leg, Offers, Status, Stream};
+use ports::carrier::{Calls, Dial, Leg, Offers, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::refusal::Refusal;
-use super::webhook::{answered, dialled};
+use super::webhook::{answered, dialled, put_through};
 use super::{Account, COMPANY, is_call};
 use crate::rest::{Answer, Rest, seconds};
 
@@ -121,6 +121,32 @@ impl Offers for Api {
         let url = self.command_url(leg, "reject")?;
         let body = json!({ "cause": "CALL_REJECTED" });
         self.end(&url, &body).await
+    }
+}
+
+/// The call stays where it is until the other one is answered, and falls back to where it was if that
+/// one is not; when they have talked, the end of one is that of both.
+///
+/// Source: [transfer call](https://developers.telnyx.com/api-reference/call-commands/transfer-call).
+#[async_trait]
+impl Transfers for Api {
+    async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
+        let url = self.command_url(leg, "transfer")?;
+        let body = json!({
+            "to": transfer.to.as_str(),
+            "from": transfer.from.as_str(),
+            "timeout_secs": seconds(transfer.ring).clamp(5, 600),
+            "time_limit_secs": seconds(transfer.limit).clamp(30, 14_400),
+            // The new call's webhooks name the one that it was made for.
+            "target_leg_client_state": put_through(leg),
+            "webhook_url": transfer.report,
+            "command_id": command_id("transfer", transfer.back),
+        });
+        let request = self.request(Method::POST, &url).json(&body);
+        // The same command twice within a minute is one command, but a phone would ring for it if it
+        // were not: so this is sent once.
+        let answer = self.rest.send(request).await;
+        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
     }
 }
 

@@ -114,6 +114,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         calls: api.clone(),
         // A limit is said when a call is dialled, and never again.
         limits: None,
+        transfers: Some(api.clone()),
         orders: Orders::Requested(api),
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhook::Webhooks::new(public)),

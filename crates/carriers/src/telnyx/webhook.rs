@@ -3,12 +3,13 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::Private;
+use call::event::Why;
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
-use super::cause;
 use super::signature::{self, Doubt, Key};
+use super::{cause, is_call};
 
 /// Reads Telnyx's webhooks, which come all to one address and want no answer but a thank-you.
 ///
@@ -35,6 +36,11 @@ pub(super) fn dialled() -> String {
 /// The same for a call that we answered.
 pub(super) fn answered() -> String {
     STANDARD.encode("answered")
+}
+
+/// The same for the call that is made when this one is put through.
+pub(super) fn put_through(leg: &Leg) -> String {
+    STANDARD.encode(format!("{PUT_THROUGH}{}", leg.0))
 }
 
 impl Webhooks {
@@ -77,6 +83,14 @@ impl ports::carrier::Webhooks for Webhooks {
         if leg.is_empty() {
             // About a conference, a recording, a number: nothing of ours.
             return Err(malformed("a webhook names no call"));
+        }
+        if let Some(leg) = payload.made_for() {
+            return Ok(Webhook {
+                dialled: leg.clone(),
+                leg,
+                notice: id.into_owned(),
+                news: payload.news_of_other(&event_type),
+            });
         }
         let leg = Leg(leg.into_owned());
         Ok(Webhook {
@@ -138,6 +152,7 @@ impl Payload<'_> {
             // The nearest that Telnyx comes to saying that it rings: it has begun to call.
             ("call.initiated", Direction::Outgoing) => News::Ringing,
             ("call.answered", Direction::Outgoing) => News::Answered,
+            ("call.bridged", _) => News::Joined,
             ("call.hangup", direction) => {
                 let cause = self.hangup_cause.as_deref().unwrap_or_default();
                 News::Ended(cause::end(cause, direction))
@@ -145,6 +160,30 @@ impl Payload<'_> {
             // Keys come on the media socket; a stream that stops is noticed there too.
             _ => News::Nothing,
         })
+    }
+
+    /// The call that this one was made for, if it was: we put that one through.
+    fn made_for(&self) -> Option<Leg> {
+        let state = STANDARD.decode(self.client_state.as_deref()?).ok()?;
+        let state = String::from_utf8(state).ok()?;
+        let leg = state.strip_prefix(PUT_THROUGH)?;
+        is_call(leg).then(|| Leg(leg.to_owned()))
+    }
+
+    /// What a call that was made for another says to that one. When they have talked, the other's own
+    /// webhooks say so, and that it is over.
+    fn news_of_other(&self, event: &str) -> News {
+        match (event, self.hangup_cause.as_deref().unwrap_or_default()) {
+            ("call.bridged", _) => News::Joined,
+            ("call.hangup", "normal_clearing" | "time_limit") => News::Nothing,
+            ("call.hangup", "user_busy") => News::PutBack(Why::Busy),
+            ("call.hangup", "call_rejected") => News::PutBack(Why::Rejected),
+            ("call.hangup", "timeout" | "no_answer") => News::PutBack(Why::NoAnswer),
+            // The caller hung up while it rang: their own call says so.
+            ("call.hangup", "originator_cancel") => News::Nothing,
+            ("call.hangup", _) => News::PutBack(Why::Fault),
+            _ => News::Nothing,
+        }
     }
 
     /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.
@@ -192,6 +231,9 @@ fn forged(doubt: Doubt) -> Fault {
     };
     Fault::new(Blame::Config, code::WEBHOOK_FORGED, message).hint(hint)
 }
+
+/// What the state of a call that was made for another begins with.
+const PUT_THROUGH: &str = "put through/";
 
 /// A webhook of Telnyx's has at most a few KiB.
 const MAX_BODY: usize = 64 * 1024;

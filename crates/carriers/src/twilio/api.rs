@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Number;
-use ports::carrier::{Calls, Dial, Leg, Limits, Reply, Status, Stream};
+use ports::carrier::{Calls, Dial, Leg, Limits, Reply, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -68,10 +68,7 @@ impl Calls for Api {
     }
 
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
-        let twiml = twiml::response(Reply::Connect(stream)).body;
-        let request = self.request(Method::POST, &self.call_url(leg)?);
-        let answer = self.rest.send(request.form(&[("Twiml", twiml)])).await;
-        self.changed(&answer.map_err(|lost| self.rest.lost(lost))?)
+        self.redirect(leg, Reply::Connect(stream)).await
     }
 
     async fn status(&self, leg: &Leg) -> Result<Status, Fault> {
@@ -105,6 +102,15 @@ impl Calls for Api {
     }
 }
 
+/// Twilio's word for it is to redirect the call to
+/// [`<Dial>`](https://www.twilio.com/docs/voice/twiml/dial), which ends its stream.
+#[async_trait]
+impl Transfers for Api {
+    async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
+        self.redirect(leg, Reply::Transfer(transfer)).await
+    }
+}
+
 #[async_trait]
 impl Limits for Api {
     async fn limit(&self, leg: &Leg, length: Duration) -> Result<(), Fault> {
@@ -132,6 +138,14 @@ fn dial_form<'a>(dial: &Dial<'a>) -> Vec<(&'static str, String)> {
 }
 
 impl Api {
+    /// Has a call that is up do something else.
+    async fn redirect(&self, leg: &Leg, reply: Reply<'_>) -> Result<(), Fault> {
+        let twiml = twiml::response(reply).body;
+        let request = self.request(Method::POST, &self.call_url(leg)?);
+        let answer = self.rest.send(request.form(&[("Twiml", twiml)])).await;
+        self.changed(&answer.map_err(|lost| self.rest.lost(lost))?)
+    }
+
     /// A leg's name goes into a path, so it is looked at first.
     fn call_url(&self, leg: &Leg) -> Result<String, Fault> {
         if is_sid("CA", &leg.0) {
@@ -164,9 +178,9 @@ impl Api {
     }
 
     fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        let token = self.account.token.reveal();
+        let secret = self.account.secret.reveal();
         let request = self.rest.request(method, url);
-        request.basic_auth(&self.account.sid, Some(token))
+        request.basic_auth(&self.account.user, Some(secret))
     }
 }
 

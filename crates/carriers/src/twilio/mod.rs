@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. The only I/O here |
+//! | `account.rs` | whose account it is, and where: checked. Pure |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Transfers`](ports::carrier::Transfers): the REST requests. The only I/O here |
 //! | `refusal.rs` | Twilio's error codes, in our words |
 //! | `signature.rs` | proves that a request is Twilio's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -20,6 +21,7 @@
 //! [stream messages](https://www.twilio.com/docs/voice/media-streams/websocket-messages),
 //! [error codes](https://www.twilio.com/docs/api/errors).
 
+mod account;
 mod api;
 mod message;
 mod refusal;
@@ -33,7 +35,9 @@ use std::sync::Arc;
 
 use crate::rest::{self, Company};
 use ports::carrier::{Carrier, Entry, Orders, Sound};
-use ports::{Key, Kind, Need, Problem, Secret, Settings};
+use ports::{Key, Kind, Need, Problem, Settings};
+
+use account::{Account, is_sid};
 
 /// Twilio, for the list of carriers.
 pub const ENTRY: Entry = Entry {
@@ -53,7 +57,8 @@ const KEYS: &[Key] = &[
         name: AUTH_TOKEN,
         kind: Kind::Secret,
         need: Need::Required,
-        help: "The account's auth token, next to its SID",
+        help: "The account's auth token, next to its SID. Webhooks are signed with it, so an API key \
+               does not replace it",
     },
     Key {
         name: SECONDARY_AUTH_TOKEN,
@@ -62,16 +67,46 @@ const KEYS: &[Key] = &[
         help: "While the auth token is being replaced: the other one, also taken on webhooks",
     },
     Key {
+        name: API_KEY,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "The SID of an API key, SK and 32 hex digits, to sign in to the API with instead of \
+               the auth token",
+    },
+    Key {
+        name: API_SECRET,
+        kind: Kind::Secret,
+        need: Need::Optional,
+        help: "The secret of that API key, which is shown once, when it is made",
+    },
+    Key {
+        name: REGION,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "The region that handles the calls, such as \"ie1\" or \"au1\", if not the United \
+               States; it has credentials of its own",
+    },
+    Key {
+        name: EDGE,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "The way into that region, such as \"dublin\" or \"sydney\"",
+    },
+    Key {
         name: API_URL,
         kind: Kind::Url,
         need: Need::Optional,
-        help: "Where the API is, if not at https://api.twilio.com: a region, or a test exchange",
+        help: "Where the API is, if not at https://api.twilio.com: such as a test exchange",
     },
 ];
 
 const ACCOUNT_SID: &str = "account_sid";
 const AUTH_TOKEN: &str = "auth_token";
 const SECONDARY_AUTH_TOKEN: &str = "secondary_auth_token";
+const API_KEY: &str = "api_key";
+const API_SECRET: &str = "api_secret";
+const REGION: &str = "region";
+const EDGE: &str = "edge";
 const API_URL: &str = "api_url";
 
 const COMPANY: Company = Company {
@@ -82,41 +117,23 @@ const COMPANY: Company = Company {
     key: API_URL,
 };
 
-/// Whose account it is, and what proves it.
-#[derive(Clone, Debug)]
-struct Account {
-    sid: String,
-    token: Secret,
-}
-
 /// Makes the carrier, or says everything that is wrong with its settings.
 fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut keep = |result: Result<(), Problem>| problems.extend(result.err());
+    let account = Account::read(settings, &mut problems);
+    let url = account::address(settings);
+    let url = url.and_then(|it| rest::address(&COMPANY, it.as_deref()));
+    problems.extend(url.as_ref().err().cloned());
 
-    let sid = settings.text(ACCOUNT_SID).unwrap_or_default();
-    keep(check_account_sid(sid));
-    let token = settings.secret(AUTH_TOKEN).cloned();
-    let token = token.unwrap_or_else(|| Secret::new(""));
-    keep(check_token(AUTH_TOKEN, &token));
-    let secondary = settings.secret(SECONDARY_AUTH_TOKEN);
-    keep(secondary.map_or(Ok(()), |it| check_token(SECONDARY_AUTH_TOKEN, it)));
-    let url = rest::address(&COMPANY, settings.text(API_URL));
-    keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
-
-    let account = Account {
-        sid: sid.to_owned(),
-        token: token.clone(),
-    };
-    let tokens = [Some(&token), secondary].into_iter().flatten().cloned();
-    let webhooks = webhook::Webhooks::new(sid, tokens.collect());
+    let webhooks = webhook::Webhooks::new(&account.sid, account.tokens.clone());
     match url.and_then(|url| api::Api::new(account, url)) {
         Ok(api) if problems.is_empty() => {
             let api = Arc::new(api);
             Ok(Carrier {
                 name: "Twilio",
                 calls: api.clone(),
-                limits: Some(api),
+                limits: Some(api.clone()),
+                transfers: Some(api),
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
                 webhooks: Arc::new(webhooks),
@@ -130,45 +147,4 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
             Err(problems)
         }
     }
-}
-
-fn check_account_sid(sid: &str) -> Result<(), Problem> {
-    if is_sid("AC", sid) {
-        return Ok(());
-    }
-    let hint = if sid.starts_with("SK") {
-        "that is the SID of an API key; the account's own starts with AC, and is on the first page \
-         of console.twilio.com"
-    } else {
-        "copy it from the first page of console.twilio.com, next to the auth token"
-    };
-    Err(Problem {
-        key: ACCOUNT_SID,
-        message: "an account SID is AC and 32 hex digits".to_owned(),
-        hint: hint.to_owned(),
-    })
-}
-
-fn check_token(key: &'static str, token: &Secret) -> Result<(), Problem> {
-    let token = token.reveal();
-    let message = if token.is_empty() {
-        "the auth token is empty"
-    } else if token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    } else {
-        "an auth token has no spaces, line ends or other odd characters in it"
-    };
-    Err(Problem {
-        key,
-        message: message.to_owned(),
-        hint: "copy it from the first page of console.twilio.com, and write env:NAME or file:PATH \
-               here to keep it out of this file"
-            .to_owned(),
-    })
-}
-
-/// Whether `text` is one of Twilio's ids: two letters for what it names, and 32 hex digits.
-fn is_sid(kind: &str, text: &str) -> bool {
-    text.strip_prefix(kind)
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -1,9 +1,10 @@
 use std::io;
 
-use ports::carrier::{Reply, Response, Stream};
+use ports::carrier::{Reply, Response, Stream, Transfer};
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
+use crate::rest::seconds;
 use crate::xml::{document, inside, printable};
 
 /// Writes the TwiML for a reply.
@@ -41,6 +42,7 @@ fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
             Ok(())
         }),
         Reply::Taken => to.create_element("Response").write_empty().map(drop),
+        Reply::Transfer(transfer) => inside(to, "Response", |to| write_dial(to, transfer)),
     }
 }
 
@@ -50,6 +52,38 @@ const PATIENCE: &str = "15";
 /// Twilio's own way to say how often it should try: not part of what is asked for or signed
 /// ([connection overrides](https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)).
 const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
+
+/// The caller hears it ring until somebody picks up. Without an `action` the call would end with the
+/// dial, also when nobody came.
+fn write_dial(to: &mut Writer<Vec<u8>>, transfer: &Transfer<'_>) -> io::Result<()> {
+    let ring = seconds(transfer.ring).clamp(MIN_RING, MAX_RING);
+    let limit = seconds(transfer.limit).min(MAX_LIMIT);
+    let action = format!("{}{RETRIES}", transfer.back);
+    let report = format!("{}{RETRIES}", transfer.report);
+    to.create_element("Dial")
+        .with_attribute(("answerOnBridge", "true"))
+        .with_attribute(("callerId", transfer.from.as_str()))
+        .with_attribute(("timeout", &*ring.to_string()))
+        .with_attribute(("timeLimit", &*limit.to_string()))
+        .with_attribute(("action", &*printable(&action)))
+        .with_attribute(("method", "POST"))
+        .write_inner_content(|to| {
+            to.create_element("Number")
+                .with_attribute(("statusCallback", &*printable(&report)))
+                .with_attribute(("statusCallbackMethod", "POST"))
+                .with_attribute(("statusCallbackEvent", "answered"))
+                .write_text_content(BytesText::new(transfer.to.as_str()))
+                .map(drop)
+        })
+        .map(drop)
+}
+
+/// Twilio's own bounds to how long `<Dial>` rings, in seconds.
+const MIN_RING: u64 = 5;
+const MAX_RING: u64 = 600;
+
+/// Twilio's own bound to how long those it connected may talk, in seconds.
+const MAX_LIMIT: u64 = 86_400;
 
 fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
     let url = printable(&stream.url);

@@ -1,4 +1,5 @@
 use call::Private;
+use call::event::Why;
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -43,6 +44,14 @@ impl ports::carrier::Webhooks for Webhooks {
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
         let fields = signature::fields(&request.request().body);
         let form = Form::new(&fields, &self.account_sid)?;
+        if let (Door::Status, Some(parent)) = (door, form.parent()?) {
+            return Ok(Webhook {
+                dialled: parent.clone(),
+                leg: parent,
+                notice: form.status_notice(),
+                news: form.dialled_news(),
+            });
+        }
         Ok(match door {
             Door::Voice => Webhook {
                 leg: form.leg(),
@@ -122,10 +131,50 @@ impl<'f> Form<'f> {
         })
     }
 
+    /// Asked at the end of a stream, and at that of a `<Dial>`
+    /// ([its `action`](https://www.twilio.com/docs/voice/twiml/dial#action)).
     fn again_news(&self) -> News {
         let status = CallStatus::parse(self.status);
-        let ended = status.and_then(|it| self.ended(it));
-        ended.unwrap_or(News::Adrift)
+        if let Some(ended) = status.and_then(|it| self.ended(it)) {
+            return ended;
+        }
+        match field(self.fields, "DialCallStatus") {
+            None => News::Adrift,
+            Some("completed" | "answered") => News::Parted,
+            Some("busy") => News::PutBack(Why::Busy),
+            Some("no-answer") => News::PutBack(Why::NoAnswer),
+            // `failed`, `canceled`, and what did not exist when this was written.
+            Some(_) => News::PutBack(Why::Fault),
+        }
+    }
+
+    /// The call that this one was made for by a `<Dial>` of ours.
+    fn parent(&self) -> Result<Option<Leg>, Fault> {
+        match field(self.fields, "ParentCallSid") {
+            None | Some("") => Ok(None),
+            Some(sid) if is_sid("CA", sid) => Ok(Some(Leg(sid.to_owned()))),
+            Some(_) => Err(malformed(
+                "the `ParentCallSid` of a webhook is not CA and 32 hex digits",
+            )),
+        }
+    }
+
+    /// What a call that was made for another says to that one: its end is told by the other's own.
+    fn dialled_news(&self) -> News {
+        match CallStatus::parse(self.status) {
+            Some(CallStatus::InProgress) => News::Joined,
+            Some(
+                CallStatus::Queued
+                | CallStatus::Initiated
+                | CallStatus::Ringing
+                | CallStatus::Completed
+                | CallStatus::Busy
+                | CallStatus::NoAnswer
+                | CallStatus::Failed
+                | CallStatus::Canceled,
+            )
+            | None => News::Nothing,
+        }
     }
 
     fn status_news(&self) -> News {
@@ -153,13 +202,14 @@ impl<'f> Form<'f> {
         Ok(found.into())
     }
 
-    /// The id of a question: asked once for each state of a call.
+    /// The id of a question: asked once for each state of a call, and after each `<Dial>`.
     ///
     /// Twilio sends an id with each request (`I-Twilio-Idempotency-Token`), but in a header, which
     /// is not signed: who replays a request could give it a new one. So the id is made of signed
     /// fields, and only of those that Twilio repeats when it asks again.
     fn voice_notice(&self) -> String {
-        format!("{}/voice/{}", self.call_sid, self.status)
+        let dialled = field(self.fields, "DialCallSid").unwrap_or_default();
+        format!("{}/voice/{}{dialled}", self.call_sid, self.status)
     }
 
     /// The id of a report: its place in the call's sequence of them.

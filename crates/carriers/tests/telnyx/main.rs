@@ -5,6 +5,7 @@ mod requests;
 mod settings;
 mod signatures;
 mod stream;
+mod transfers;
 mod webhooks;
 
 use std::path::Path;

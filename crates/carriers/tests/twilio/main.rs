@@ -12,6 +12,7 @@ mod requests;
 mod settings;
 mod signatures;
 mod stream;
+mod transfers;
 mod webhooks;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ use ports::{Secret, Settings, Value};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
 const CALL: &str = "CA11111111111111111111111111111111";
+const KEY: &str = "SK22222222222222222222222222222222";
 const TOKEN: &str = "12345678901234567890123456789012";
 
 /// The carrier as it is found on the list.

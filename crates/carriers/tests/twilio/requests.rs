@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use call::Number;
 use call::event::{End, Party, Why};
 use ports::carrier::{Dial, Leg, Status, Stream};
-use ports::{Blame, Retry, Secret, code};
+use ports::{Blame, Retry, Secret, Value, code};
 use serde_json::json;
 
 use super::openapi::{Api, example};
 use super::recorder::Recorder;
-use super::{ACCOUNT, CALL, TOKEN, carrier_at, oracle};
+use super::{ACCOUNT, CALL, KEY, TOKEN, carrier_at, entry, oracle, settings, signed_post};
 
 #[tokio::test]
 async fn every_request_is_one_that_twilio_describes() {
@@ -103,6 +105,38 @@ async fn requests_are_those_of_twilios_own_library() {
     }
     println!("requests compared with those of Twilio's own library: {compared}");
     assert_eq!(compared, 3);
+}
+
+#[tokio::test]
+async fn an_api_key_signs_in_and_the_path_is_still_the_accounts() {
+    let exchange = Recorder::start(vec![
+        (201, example("Calls.json", "post", "201")),
+        (200, example("Calls/{Sid}.json", "post", "200")),
+    ])
+    .await;
+    let settings = settings()
+        .with(
+            "api_url",
+            Value::Text(format!("http://{}", exchange.address)),
+        )
+        .with("api_key", Value::Text(KEY.to_owned()))
+        .with("api_secret", Value::Secret(Secret::new("s3cret")));
+    let carrier = (entry().build)(&settings).unwrap_or_else(|them| panic!("{them:?}"));
+    let (from, to) = (number("+15551230001"), number("+15551230000"));
+    let dialled = carrier.calls.dial(dial(&from, &to)).await;
+    dialled.expect("it is dialled");
+    carrier.calls.hang_up(&leg()).await.expect("it is hung up");
+    let api = Api::read();
+    for request in exchange.requests() {
+        assert_eq!(api.check(&request), Ok(()));
+        let expected = format!("Basic {}", STANDARD.encode(format!("{KEY}:s3cret")));
+        assert_eq!(request.header("authorization"), Some(&*expected));
+        let path = format!("/2010-04-01/Accounts/{ACCOUNT}/");
+        assert!(request.path.starts_with(&path), "{}", request.path);
+    }
+    // The key signs no webhook: the account's token does.
+    let webhook = signed_post("https://e.com/twilio/status", &[("CallSid", CALL)]);
+    assert!(carrier.webhooks.verify(&webhook).is_ok());
 }
 
 #[tokio::test]

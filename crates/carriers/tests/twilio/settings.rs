@@ -1,6 +1,6 @@
 use ports::{Problem, Secret, Settings, Value};
 
-use super::{ACCOUNT, TOKEN, entry, settings};
+use super::{ACCOUNT, KEY, TOKEN, entry, settings};
 
 #[test]
 fn good_settings_make_a_carrier() {
@@ -83,6 +83,40 @@ fn account_sids_are_read_exactly() {
         let settings = settings().with("account_sid", Value::Text(sid.to_owned()));
         assert_eq!(problems(&settings)[0].key, "account_sid", "{sid}");
     }
+}
+
+#[test]
+fn an_api_key_is_whole_and_beside_the_auth_token() {
+    let key = ("api_key", Value::Text(KEY.to_owned()));
+    let secret = ("api_secret", Value::Secret(Secret::new("its secret's?")));
+    let good = ("api_secret", Value::Secret(Secret::new("s3cret")));
+    let with = |it: &[(&'static str, Value)]| {
+        let all = it.iter().cloned();
+        all.fold(settings(), |settings, (key, value)| {
+            settings.with(key, value)
+        })
+    };
+    assert!((entry().build)(&with(&[key.clone(), good.clone()])).is_ok());
+    for (written, at) in [
+        (std::slice::from_ref(&key), "api_key"),
+        (std::slice::from_ref(&good), "api_secret"),
+        (&[key.clone(), secret], "api_secret"),
+        (
+            &[("api_key", Value::Text(ACCOUNT.to_owned())), good.clone()],
+            "api_key",
+        ),
+    ] {
+        let found = problems(&with(written));
+        assert_eq!(found.iter().map(|it| it.key).collect::<Vec<_>>(), [at]);
+        assert!(!format!("{found:?}").contains("s3cret"));
+    }
+    let alone = Settings::default()
+        .with("account_sid", Value::Text(ACCOUNT.to_owned()))
+        .with(key.0, key.1)
+        .with(good.0, good.1);
+    let found = problems(&alone);
+    assert_eq!(found[0].key, "auth_token");
+    assert!(found[0].hint.contains("signs its webhooks"), "{found:?}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         name: "Pigeon Post",
         calls: Arc::new(Pigeon { whistle }),
         limits: None,
+        transfers: None,
         orders: Orders::Replied,
         sound: Sound::Stream(|| Box::new(Coo)),
         webhooks: Arc::new(Coo),

@@ -241,7 +241,13 @@ impl Switchboard {
                 // A call we do not know, or that is over: it must not go on costing money.
                 Some(_) | None => Verdict::HangUp,
             },
-            News::Adrift | News::Ended(_) | News::Ringing | News::Nothing => {
+            News::Adrift
+            | News::Ended(_)
+            | News::Joined
+            | News::Parted
+            | News::PutBack(_)
+            | News::Ringing
+            | News::Nothing => {
                 self.told(carrier, hint, webhook).await;
                 Verdict::HangUp
             }
@@ -258,7 +264,16 @@ impl Switchboard {
         webhook: &Webhook,
     ) -> Verdict {
         let record = self.told(carrier, hint, webhook).await;
-        let up = record.filter(|it| !it.is_leaving() && webhook.news == News::Adrift);
+        let up = match &webhook.news {
+            News::Adrift | News::PutBack(_) => record.filter(|it| !it.is_leaving()),
+            News::Answered
+            | News::Ended(_)
+            | News::Joined
+            | News::Nothing
+            | News::Offered { .. }
+            | News::Parted
+            | News::Ringing => None,
+        };
         match up.zip(after) {
             Some((record, after)) => {
                 let stream = record.stream_after(after, |number| self.mint(&record, number));
@@ -280,7 +295,12 @@ impl Switchboard {
             News::Answered => Some(input::Carrier::Answered),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
             News::Ringing => Some(input::Carrier::Ringing),
-            News::Adrift | News::Nothing | News::Offered { .. } => None,
+            News::Adrift
+            | News::Joined
+            | News::Nothing
+            | News::Offered { .. }
+            | News::Parted
+            | News::PutBack(_) => None,
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)

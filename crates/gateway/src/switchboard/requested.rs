@@ -21,7 +21,13 @@ impl Switchboard {
     ) {
         let verdict = match &webhook.news {
             News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
-            News::Adrift | News::Ended(_) | News::Nothing | News::Ringing => {
+            News::Adrift
+            | News::Ended(_)
+            | News::Joined
+            | News::Nothing
+            | News::Parted
+            | News::PutBack(_)
+            | News::Ringing => {
                 self.told(name, hint, webhook).await;
                 return;
             }

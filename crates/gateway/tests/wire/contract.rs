@@ -50,6 +50,7 @@ conformance! {
         a_gateway_killed_twice,
         a_gateway_stopped_and_started,
         a_recording,
+        a_second_account,
     }
     plivo, telnyx, twilio
 }
@@ -410,6 +411,50 @@ async fn not_picked_up(carrier: &str, pickup: Pickup) -> Arc<Record> {
     let outcome = house.outcome().await;
     assert_eq!(outcome.talked, ms(0));
     record
+}
+
+/// A table by another name, beside the carrier's own: webhooks of its own, and its own numbers.
+async fn a_second_account(carrier: &str) {
+    let second = |_: &std::path::Path, text: String| {
+        let (table, number) = (
+            format!("[carriers.{carrier}]"),
+            format!("carrier = \"{carrier}\""),
+        );
+        let from = text.find(&table).expect("it has a table");
+        let to = text.find("[numbers.").expect("it has a number");
+        let again = format!("[carriers.second]\nkind = \"{carrier}\"");
+        let again = text[from..to].replace(&table, &again);
+        let text = text.replace(&number, "carrier = \"second\"");
+        text.replace("[numbers.", &format!("{again}\n[numbers."))
+    };
+    let house = House::of(carrier, listener(), Mischief::default(), second).await;
+    let record = notify(&house, "Hi!").await;
+    let dialled = house.outcome().await;
+    assert_eq!(dialled.from, OURS);
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"agent.said","text":"Hi!"}
+            {"type":"call.ended","by":"agent","why":"completed"}
+        "#]],
+    )
+    .await;
+    let asked = house.exchange.deliveries();
+    let door = format!("{}/second/", house.public);
+    assert!(!asked.is_empty() && asked.iter().all(|it| it.url.starts_with(&door)));
+
+    let doors = ["voice", "status"].map(|it| format!("{door}{it}"));
+    house.exchange.set_number(OURS, &doors[0], &doors[1]);
+    let script = [Step::Wait(ms(500)), Step::HangUp];
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.status, Status::Completed);
+    let taken = house.gateway.board.calls().into_iter();
+    let taken = taken.filter(|it| it.carrier == "second").count();
+    assert_eq!(taken, 2, "the call that came in, and the one that went out");
 }
 
 async fn house(carrier: &str, phone: PhonePlan, mischief: Mischief) -> House {
