@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. The only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next, the only I/O here |
+//! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Twilio's error codes, in our words |
 //! | `signature.rs` | proves that a request is Twilio's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -20,6 +21,7 @@
 //! [stream messages](https://www.twilio.com/docs/voice/media-streams/websocket-messages),
 //! [error codes](https://www.twilio.com/docs/api/errors).
 
+mod account;
 mod api;
 mod message;
 mod refusal;
@@ -116,10 +118,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
             Ok(Carrier {
                 name: "Twilio",
                 calls: api.clone(),
-                limits: Some(api),
+                limits: Some(api.clone()),
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
+                signs: Some(Arc::new(account::Signer(token))),
                 webhooks: Arc::new(webhooks),
+                numbers: Some(api.clone()),
+                account: Some(api),
             })
         }
         Ok(_) => Err(problems),

@@ -7,6 +7,7 @@ mod flights;
 mod house;
 mod logs;
 mod meetings;
+mod numbers;
 mod owners;
 mod reload;
 mod restart;
