@@ -5,6 +5,7 @@ mod calls;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod expose;
 pub mod feed;
 mod flight;
 mod init;
@@ -68,6 +69,8 @@ enum Command {
     Digits(steer::DigitsArgs),
     /// End a call. Always allowed.
     End(steer::EndArgs),
+    /// Open a tunnel to this machine, say its address, and keep it open until stopped.
+    Expose(expose::Args),
     /// Write down all a call was told, so that it can be run again.
     Flight(flight::Args),
     /// Write a configuration in which every line is explained.
@@ -124,6 +127,7 @@ impl Command {
             | Self::Demo(_)
             | Self::Digits(_)
             | Self::End(_)
+            | Self::Expose(_)
             | Self::Flight(_)
             | Self::Journal(_)
             | Self::Reload
@@ -209,6 +213,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Digits(args) => steer::digits(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Transfer(args) => steer::transfer(args, out).await,
+        Command::Expose(args) => expose::run(args, path, out).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,

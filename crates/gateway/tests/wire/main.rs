@@ -2,7 +2,9 @@
 
 mod contract;
 mod disk;
+mod doctor;
 mod doors;
+mod expose;
 mod flights;
 mod house;
 mod logs;

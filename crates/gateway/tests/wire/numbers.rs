@@ -60,7 +60,10 @@ async fn a_number_is_found_and_pointed(carrier: &str) {
     };
     assert_eq!(at(&found.routed), "http://127.0.0.1:9/");
 
-    let (voice, status) = ("https://v.example.com/a/voice", "https://v.example.com/a/status");
+    let (voice, status) = (
+        "https://v.example.com/a/voice",
+        "https://v.example.com/a/status",
+    );
     let to = Addresses {
         voice: voice.to_owned(),
         status: status.to_owned(),
@@ -98,7 +101,10 @@ fn as_its_own_library_asks(carrier: &str, requests: &[Request]) {
             format!("{} {} {}", it.method, path.join("/"), form.join(" "))
         })
         .collect();
-    let (voice, status) = ("https://v.example.com/a/voice", "https://v.example.com/a/status");
+    let (voice, status) = (
+        "https://v.example.com/a/voice",
+        "https://v.example.com/a/status",
+    );
     let expected = match carrier {
         "twilio" => vec![format!(
             "POST /2010-04-01/Accounts/ID/ID/ID VoiceUrl={voice} VoiceMethod=POST \
@@ -180,7 +186,10 @@ async fn what_the_account_may_not_do_is_known_beforehand(carrier: &str) {
         ..Standing::default()
     });
     let found = obstacles().await;
-    assert!(found.len() == 1 && found[0].starts_with("all: "), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("all: "),
+        "{found:?}"
+    );
     exchange.set_standing(Standing {
         terms: Terms::Trial(vec![THEIRS.to_owned()]),
         closed: vec!["44".to_owned()],
