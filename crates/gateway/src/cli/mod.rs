@@ -19,6 +19,7 @@ pub mod out;
 mod reload;
 mod replay;
 pub mod serve;
+mod setup;
 mod steer;
 mod story;
 mod tail;
@@ -97,6 +98,8 @@ enum Command {
     Replay(replay::Args),
     /// Say something on a call that is up.
     Say(steer::SayArgs),
+    /// Get a number to ring here, step by step: asks for what it needs, and changes nothing unasked.
+    Setup(setup::Args),
     /// Serve carriers and owners until stopped.
     Serve,
     /// Whether a gateway runs here, and what is up on it.
@@ -128,6 +131,7 @@ impl Command {
             | Self::Digits(_)
             | Self::End(_)
             | Self::Expose(_)
+            | Self::Setup(_)
             | Self::Flight(_)
             | Self::Journal(_)
             | Self::Reload
@@ -214,6 +218,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::End(args) => steer::end(args, out).await,
         Command::Transfer(args) => steer::transfer(args, out).await,
         Command::Expose(args) => expose::run(args, path, out).await,
+        Command::Setup(args) => Box::pin(setup::run(args, path, out)).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,

@@ -13,6 +13,7 @@ mod numbers;
 mod owners;
 mod reload;
 mod restart;
+mod setup;
 mod surface;
 mod traces;
 
