@@ -5,6 +5,7 @@ use ports::Fault;
 use ports::account::{Addresses, Routed};
 
 use crate::config::Plan;
+use crate::tunnel::Exposed;
 
 /// What became of pointing a number at us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,21 @@ pub fn is_at(there: &Addresses, ours: &Addresses) -> bool {
     there.voice == ours.voice && (there.status == ours.status || there.status == ours.voice)
 }
 
+/// Whether a carrier of that name asks some gateway, perhaps this one at an earlier address.
+pub fn is_some(there: &Addresses, carrier: &str) -> bool {
+    there.voice.ends_with(&format!("/{carrier}/voice"))
+}
+
+/// Opens the tunnel that a plan asks for, if it does, and writes its address into the plan.
+pub async fn open(plan: &mut Plan) -> Result<Option<Exposed>, Fault> {
+    let Some(tunnel) = plan.expose else {
+        return Ok(None);
+    };
+    let mut exposed = Exposed::begin(tunnel, plan.listen)?;
+    plan.public_url = exposed.address(tunnel).await?;
+    Ok(Some(exposed))
+}
+
 /// Points every number of the plan's at its public address, but leaves alone what leads elsewhere than
 /// to some gateway's address for that carrier.
 pub async fn point_all(plan: &Plan) -> Vec<(Number, Result<Pointed, Fault>)> {
@@ -45,10 +61,9 @@ pub async fn point_all(plan: &Plan) -> Vec<(Number, Result<Pointed, Fault>)> {
         };
         let to = addresses(&plan.public_url, &ours.carrier);
         let done = async {
-            let end = format!("/{}/voice", ours.carrier);
             match numbers.find(number).await?.map(|it| it.routed) {
                 Some(Routed::Here(there)) if is_at(&there, &to) => return Ok(Pointed::Already),
-                Some(Routed::Here(there)) if there.voice.ends_with(&end) => {}
+                Some(Routed::Here(there)) if is_some(&there, &ours.carrier) => {}
                 Some(Routed::Here(there)) => return Ok(Pointed::Left(there.voice)),
                 Some(Routed::Elsewhere(what)) => return Ok(Pointed::Left(what)),
                 // Where it is not the account's, pointing it says so.

@@ -4,7 +4,7 @@
 //! ListDialingPermissionsCountry).
 
 use super::form::{Form, LIST_NUMBERS, UPDATE_NUMBER, known, once};
-use super::rest::{Answered, Asked, formatted, page, refusal};
+use super::rest::{Answered, Asked, Refusal, formatted, page, refusal};
 use super::{Carrier, number_sid};
 use crate::office::Number;
 use crate::standing::{Owner, Terms};
@@ -29,6 +29,20 @@ pub(super) fn describe(carrier: &Carrier) -> Value {
         "uri": format!("/2010-04-01/Accounts/{id}.json"),
         "subresource_uris": {},
     })
+}
+
+/// Whether the account may call a number.
+pub(super) fn may_call(carrier: &Carrier, to: &str) -> Result<(), Refusal> {
+    let standing = carrier.office.standing();
+    if standing.unverified(to) {
+        let text = format!("The number {to} is unverified. Trial accounts call verified numbers only");
+        return Err(refusal(400, 21219, text));
+    }
+    if standing.closes(to) {
+        let text = format!("The account is not authorized to call {to}: see its geo permissions");
+        return Err(refusal(400, 21215, text));
+    }
+    Ok(())
 }
 
 /// Which countries may be called. Every country is said to have one calling code here, and its name is that.

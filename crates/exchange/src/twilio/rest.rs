@@ -252,15 +252,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             ),
         )
     })?;
-    let standing = carrier.office.standing();
-    if standing.unverified(to) {
-        let text = format!("The number {to} is unverified. Trial accounts may only make calls to verified numbers");
-        return Err(refusal(400, 21219, text));
-    }
-    if standing.closes(to) {
-        let text = format!("Account not authorized to call {to}. Perhaps you need to enable some international permissions");
-        return Err(refusal(400, 21215, text));
-    }
+    account::may_call(carrier, to)?;
     let instructions = form
         .instructions()?
         .ok_or_else(|| refusal(400, 21205, "Url parameter is required"))?;

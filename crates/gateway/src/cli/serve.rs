@@ -23,7 +23,7 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
         Ok(loaded) => loaded,
         Err(done) => return Ok(done),
     };
-    let exposed = exposed(&mut loaded.plan).await?;
+    let exposed = pointing::open(&mut loaded.plan).await?;
     let source = Source {
         path: path.clone(),
         lists: lists(),
@@ -74,16 +74,6 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
         following.abort();
     }
     Ok(Done::Well)
-}
-
-/// Opens the tunnel that the plan asks for, and writes its address into the plan.
-async fn exposed(plan: &mut Plan) -> Result<Option<Exposed>, Fault> {
-    let Some(tunnel) = plan.expose else {
-        return Ok(None);
-    };
-    let mut exposed = Exposed::begin(tunnel, plan.listen)?;
-    plan.public_url = exposed.address(tunnel).await?;
-    Ok(Some(exposed))
 }
 
 /// Points our numbers at the tunnel, also when its address has changed. Calls that are up keep the

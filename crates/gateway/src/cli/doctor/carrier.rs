@@ -8,13 +8,14 @@ use ports::account::{Account, Numbers, Obstacle, OwnNumber, Routed, Takes};
 use ports::carrier::Carrier;
 use reqwest::redirect::Policy;
 
+use super::public::Way;
 use super::{Finding, Health, PATIENCE, ask, in_time};
 use crate::config::Plan;
 use crate::http::probe::{self, Arrived};
 use crate::pointing;
 
 /// Everything that can be asked of the carrier in this table, and of its numbers.
-pub(super) async fn examine(plan: &Plan, name: &str, carrier: &Carrier) -> Vec<Finding> {
+pub(super) async fn examine(plan: &Plan, name: &str, carrier: &Carrier, way: Way) -> Vec<Finding> {
     let what = format!("carrier {name}");
     let first = ask(what.clone(), carrier.calls.check()).await;
     let refused = first.health == Health::Fail;
@@ -30,7 +31,7 @@ pub(super) async fn examine(plan: &Plan, name: &str, carrier: &Carrier) -> Vec<F
     if let Some(numbers) = &carrier.numbers {
         let ours = plan.numbers.iter().filter(|(_, it)| it.carrier == name);
         for (number, _) in ours {
-            findings.push(routed(plan, name, number, numbers.as_ref()).await);
+            findings.push(routed((plan, way), name, number, numbers.as_ref()).await);
         }
     }
     findings
@@ -74,16 +75,21 @@ async fn time(what: &str, account: &dyn Account) -> Option<Finding> {
 }
 
 /// Whether calls to a number are asked about here.
-async fn routed(plan: &Plan, name: &str, number: &Number, numbers: &dyn Numbers) -> Finding {
+async fn routed(
+    (plan, way): (&Plan, Way),
+    name: &str,
+    number: &Number,
+    numbers: &dyn Numbers,
+) -> Finding {
     let what = format!("number {number:?}");
     let found = match in_time(numbers.find(number)).await {
         Ok(found) => found,
         Err(fault) => return Finding::of_fault(&what, Health::Fail, &fault),
     };
-    judge(plan, name, what, found)
+    judge((plan, way), name, what, found)
 }
 
-fn judge(plan: &Plan, name: &str, what: String, found: Option<OwnNumber>) -> Finding {
+fn judge((plan, way): (&Plan, Way), name: &str, what: String, found: Option<OwnNumber>) -> Finding {
     let Some(found) = found else {
         let message = format!("it is not a number of this account of carrier {name}");
         return Finding::fail(
@@ -105,6 +111,9 @@ fn judge(plan: &Plan, name: &str, what: String, found: Option<OwnNumber>) -> Fin
     match found.routed {
         Routed::Here(there) if pointing::is_at(&there, &ours) => {
             Finding::ok(what, format!("its webhooks come to {}", there.voice))
+        }
+        Routed::Here(there) if way == Way::Opened && pointing::is_some(&there, name) => {
+            Finding::ok(what, "`offhook serve` points it at the tunnel it opens")
         }
         Routed::Here(there) if there.voice == ours.voice => Finding {
             what,

@@ -15,6 +15,7 @@ use ports::{Blame, Fault, code};
 use serde::Serialize;
 
 use machine::Talking;
+use public::Way;
 
 use super::config::Summary;
 use super::{Done, Out, lists};
@@ -119,8 +120,18 @@ impl Checks<'_> {
 
 /// Tries everything that the plan names.
 async fn examine(plan: &Plan, checks: &mut Checks<'_>) {
+    let mut plan = plan.clone();
+    // The tunnel is there for as long as it is looked at.
+    let (way, _opened) = match public::place(&mut plan).await {
+        Ok(placed) => placed,
+        Err(fault) => {
+            checks.add(Finding::of_fault("expose", Health::Fail, &fault));
+            (Way::Known, None)
+        }
+    };
+    let plan = &plan;
     for (name, carrier) in &plan.carriers {
-        for finding in carrier::examine(plan, name, carrier).await {
+        for finding in carrier::examine(plan, name, carrier, way).await {
             checks.add(finding);
         }
     }
@@ -139,7 +150,7 @@ async fn examine(plan: &Plan, checks: &mut Checks<'_>) {
     if let Some(dir) = &plan.recordings {
         checks.add(machine::recordings(dir));
     }
-    for finding in public::examine(plan).await {
+    for finding in public::examine_patiently(plan).await {
         checks.add(finding);
     }
 }

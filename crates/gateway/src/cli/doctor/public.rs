@@ -17,6 +17,9 @@ use url::{Host, Url};
 use super::{Finding, Health, PATIENCE};
 use crate::config::Plan;
 use crate::http::{hooks, probe};
+use crate::pointing;
+use crate::tunnel::Exposed;
+use ports::Fault;
 
 /// Whether carriers that follow `public_url` come here, and what they send arrives as it was sent.
 pub(super) async fn examine(plan: &Plan) -> Vec<Finding> {
@@ -35,6 +38,40 @@ pub(super) async fn examine(plan: &Plan) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// How the public address came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It is written, or a gateway that runs says it: numbers should be pointed at it.
+    Known,
+    /// By a tunnel for the length of the check: numbers are pointed at the next one.
+    Opened,
+}
+
+/// Where carriers reach the gateway of this plan: as it is written, else as the gateway that runs says,
+/// else by a tunnel that is opened to see whether one can be.
+pub(super) async fn place(plan: &mut Plan) -> Result<(Way, Option<Exposed>), Fault> {
+    if plan.expose.is_none() {
+        return Ok((Way::Known, None));
+    }
+    if let Seen::Offhook(Healthz {
+        public_url: Some(url),
+        ..
+    }) = look(&here(plan.listen), PATIENCE).await
+    {
+        plan.public_url = url;
+        return Ok((Way::Known, None));
+    }
+    Ok((Way::Opened, pointing::open(plan).await?))
+}
+
+/// Where this machine reaches what listens there.
+fn here(mut listen: SocketAddr) -> String {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{listen}")
 }
 
 /// The same for an address that has only just been opened: it may take a while until everybody knows it.
@@ -70,13 +107,9 @@ impl Here {
     async fn find(plan: &Plan) -> Result<Self, Finding> {
         let listen = plan.listen;
         if TcpListener::bind(listen).await.is_err() {
-            let mut address = listen;
-            if address.ip().is_unspecified() {
-                address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-            }
-            return match look(&format!("http://{address}"), PATIENCE).await {
-                Seen::Offhook(instance) => Ok(Self {
-                    instance,
+            return match look(&here(listen), PATIENCE).await {
+                Seen::Offhook(there) => Ok(Self {
+                    instance: there.instance,
                     _standing_in: None,
                 }),
                 Seen::Refused(_) | Seen::Redirected(_) | Seen::Another(_) => Err(Finding::fail(
@@ -103,6 +136,7 @@ async fn stand_in(plan: &Plan, instance: String) -> std::io::Result<StandIn> {
     let health = Healthz {
         offhook: "ok".to_owned(),
         instance,
+        public_url: None,
     };
     let app = Router::new()
         .route("/healthz", get(async move || Json(health)))
@@ -131,17 +165,20 @@ async fn probed(
 }
 
 /// What `/healthz` answers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Healthz {
     offhook: String,
     instance: String,
+    /// Older gateways do not say it.
+    #[serde(default)]
+    public_url: Option<String>,
 }
 
 /// What is found at an address.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     /// A gateway, and which.
-    Offhook(String),
+    Offhook(Healthz),
     /// To another address, or to none that is said.
     Redirected(String),
     /// Something else; what it answered.
@@ -179,7 +216,7 @@ async fn request(address: &str) -> Seen {
     }
     let body = bounded(response).await;
     match serde_json::from_slice::<Healthz>(&body) {
-        Ok(health) if status.is_success() => Seen::Offhook(health.instance),
+        Ok(health) if status.is_success() => Seen::Offhook(health),
         Ok(_) | Err(_) => Seen::Another(format!("it answers {status}")),
     }
 }
@@ -208,7 +245,7 @@ fn judge(address: &str, listen: SocketAddr, instance: &str, seen: Seen) -> Findi
     let what = "public_url";
     let pass_on = format!("let your tunnel or proxy pass {address} on to http://{listen}");
     match seen {
-        Seen::Offhook(there) if there == instance => {
+        Seen::Offhook(there) if there.instance == instance => {
             if is_loopback(address) {
                 return Finding {
                     what: what.to_owned(),
@@ -321,6 +358,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn an_address_that_is_not_https_is_refused_by_carriers() {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8787));
+        let seen = || {
+            Seen::Offhook(Healthz {
+                offhook: "ok".to_owned(),
+                instance: "mine".to_owned(),
+                public_url: None,
+            })
+        };
+        let open = judge("http://voice.example.com", listen, "mine", seen());
+        assert!(
+            open.health == Health::Fail && open.message.contains("is not https"),
+            "{open:?}"
+        );
+        let well = judge("https://voice.example.com", listen, "mine", seen());
+        assert_eq!(well.health, Health::Ok, "{well:?}");
+    }
+
     #[tokio::test]
     async fn something_else_there_is_no_gateway() {
         install_tls();
@@ -354,6 +410,7 @@ mod tests {
         let health = Healthz {
             offhook: "ok".to_owned(),
             instance: instance.to_owned(),
+            public_url: None,
         };
         let app = Router::new().route("/healthz", get(async move || Json(health)));
         tokio::spawn(async move { axum::serve(listener, app).await });

@@ -45,6 +45,7 @@ pub(super) async fn call(
             answerer: Answerer::Loopback,
             opening: None,
             language: "en".to_owned(),
+            transfer_to: Vec::new(),
         },
     );
     plan.rules.call.value.insert(phone.clone());
