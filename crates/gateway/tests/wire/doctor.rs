@@ -362,7 +362,8 @@ async fn pass_on(to: Arc<str>, wrong: Wrong, request: Request<Body>) -> Response
     for (name, value) in &parts.headers {
         let signs = name.as_str().contains("signature");
         let ours = *name == header::HOST || *name == header::CONTENT_LENGTH;
-        if !ours && !(signs && wrong == Wrong::Header) {
+        let taken = signs && wrong == Wrong::Header;
+        if !(ours || taken) {
             onward = onward.header(name, value);
         }
     }

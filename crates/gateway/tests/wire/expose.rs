@@ -117,6 +117,7 @@ async fn numbers_follow_the_tunnel_and_calls_keep_their_sockets() {
         let text = format!(
             "[server]\ndrain_seconds = 0\nlisten = \"{here}\"\nexpose = \"{name}\"\n{}\n\
              [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
+             [numbers.\"+15550002222\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
              [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n",
             exchange.configuration()
         );
@@ -158,7 +159,10 @@ async fn numbers_follow_the_tunnel_and_calls_keep_their_sockets() {
             let (other, _) = exchange
                 .addresses("+15550002222")
                 .expect("it is the account's");
-            assert_eq!(other, "https://somebody.example.com/menu", "it is not ours");
+            assert_eq!(
+                other, "https://somebody.example.com/menu",
+                "it is left to whoever has it"
+            );
         }
         drop(serving);
     }

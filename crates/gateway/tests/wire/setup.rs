@@ -10,7 +10,7 @@ use gateway::cli::lists;
 use gateway::config;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use crate::house::{OURS, THEIRS, soon};
@@ -159,6 +159,47 @@ async fn credentials_that_are_refused_are_asked_for_again() {
     assert!(told.contains("--point changes it"), "{told}");
 }
 
+/// On a terminal, which shows what is typed unless it is told not to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_typed_is_not_shown() {
+    let desk = Desk::new("twilio", true).await;
+    let (sid, token) = (desk.keys[0].1.clone(), desk.keys[1].1.clone());
+    let line = format!(
+        "{} setup --listen {} --carrier twilio --set api_url={}",
+        env!("CARGO_BIN_EXE_offhook"),
+        desk.listen,
+        desk.exchange.base_url()
+    );
+    let mut command = Command::new("script");
+    command.args(["-qefc", &line, "/dev/null"]);
+    let mut child = desk
+        .at_home(&mut command)
+        .spawn()
+        .expect("bsdutils is installed");
+    let mut stdin = child.stdin.take().expect("it was piped");
+    let mut stdout = child.stdout.take().expect("it was piped");
+    let mut shown = String::new();
+    for (prompt, answer) in [("account_sid", &sid), ("(not shown)", &token)] {
+        soon(until(&mut stdout, &mut shown, prompt)).await;
+        let line = format!("{answer}\n");
+        stdin.write_all(line.as_bytes()).await.expect("it takes it");
+        stdin.flush().await.expect("it takes it");
+    }
+    soon(until(&mut stdout, &mut shown, "took the credentials")).await;
+    assert!(shown.contains(&sid), "what is no secret is shown: {shown}");
+    assert!(!shown.contains(&token), "{shown}");
+    child.kill().await.expect("it is ours");
+}
+
+async fn until(from: &mut (impl AsyncReadExt + Unpin), shown: &mut String, wanted: &str) {
+    let mut buffer = [0; 1_024];
+    while !shown.contains(wanted) {
+        let length = from.read(&mut buffer).await.expect("it goes on");
+        assert!(length > 0, "it ended: {shown}");
+        shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_go_on_says_what_to_do() {
     let desk = Desk::new("twilio", false).await;
@@ -273,24 +314,11 @@ impl Desk {
     }
 
     async fn setup(&self, flags: &[&str], answers: &[String]) -> Output {
-        let secret = self
-            .keys
-            .iter()
-            .find(|(key, _)| key == "auth_token" || key == "api_key");
         let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
         command
             .args(["setup", "--listen", &self.listen])
-            .args(flags)
-            .current_dir(self.folder.path())
-            .env_remove("OFFHOOK_CONFIG")
-            .env("HOME", self.folder.path())
-            .env("XDG_STATE_HOME", self.file("state"))
-            .env("OFFHOOK_LOG", "off")
-            .env("TEST_TOKEN", secret.map_or("", |(_, value)| value))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .args(flags);
+        let command = self.at_home(&mut command);
         let mut child = command.spawn().expect("it starts");
         let mut stdin = child.stdin.take().expect("it was piped");
         let lines = answers
@@ -305,6 +333,23 @@ impl Desk {
         let patience = ms(60_000);
         let done = tokio::time::timeout(patience, child.wait_with_output()).await;
         done.expect("it ends").expect("it is ours")
+    }
+
+    /// In the folder, with the secret in its environment.
+    fn at_home<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let is_secret = |key: &str| key == "auth_token" || key == "api_key";
+        let secret = self.keys.iter().find(|(key, _)| is_secret(key));
+        command
+            .current_dir(self.folder.path())
+            .env_remove("OFFHOOK_CONFIG")
+            .env("HOME", self.folder.path())
+            .env("XDG_STATE_HOME", self.file("state"))
+            .env("OFFHOOK_LOG", "off")
+            .env("TEST_TOKEN", secret.map_or("", |(_, value)| value))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
     }
 
     /// The call to the owner's phone.

@@ -35,11 +35,11 @@ impl Asker {
             };
         }
         for _ in 0..TRIES {
-            match or {
-                Some(or) if !or.is_empty() => prompt(format_args!("{question} [{or}] ")),
-                Some(_) | None => prompt(format_args!("{question} ")),
-            }
-            let answer = line(flag, Echo::Shown).await?;
+            let asked = match or {
+                Some(or) if !or.is_empty() => format!("{question} [{or}] "),
+                Some(_) | None => format!("{question} "),
+            };
+            let answer = line(flag, &asked, Echo::Shown).await?;
             let answer = match (answer.trim(), or) {
                 ("", Some(or)) => or,
                 (answer, _) => answer,
@@ -58,8 +58,8 @@ impl Asker {
             return Err(missing(flag, question));
         }
         for _ in 0..TRIES {
-            prompt(format_args!("{question} (not shown) "));
-            let answer = line(flag, Echo::Hidden).await?;
+            let asked = format!("{question} (not shown) ");
+            let answer = line(flag, &asked, Echo::Hidden).await?;
             if !answer.trim().is_empty() {
                 return Ok(Secret::new(answer.trim()));
             }
@@ -72,8 +72,7 @@ impl Asker {
         if given || self == Self::Nobody {
             return given;
         }
-        prompt(format_args!("{question} [y/N] "));
-        let answer = line(flag, Echo::Shown).await;
+        let answer = line(flag, &format!("{question} [y/N] "), Echo::Shown).await;
         answer.is_ok_and(|it| matches!(it.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
@@ -82,8 +81,7 @@ impl Asker {
         if self == Self::Nobody {
             return false;
         }
-        prompt(format_args!("{question} "));
-        line("", Echo::Shown).await.is_ok()
+        line("", &format!("{question} "), Echo::Shown).await.is_ok()
     }
 }
 
@@ -100,8 +98,10 @@ fn prompt(text: impl Display) {
     let _ = err.flush();
 }
 
-async fn line(flag: &str, echo: Echo) -> Result<String, Fault> {
+async fn line(flag: &str, asked: &str, echo: Echo) -> Result<String, Fault> {
+    // Before it is asked for, since the answer may come at once.
     let hidden = (echo == Echo::Hidden).then(Hidden::new).flatten();
+    prompt(asked);
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin()
@@ -136,7 +136,7 @@ impl Hidden {
         let before = tcgetattr(&stdin).ok()?;
         let mut without = before.clone();
         without.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&stdin, OptionalActions::Flush, &without).ok()?;
+        tcsetattr(&stdin, OptionalActions::Now, &without).ok()?;
         Some(Self(before))
     }
 }

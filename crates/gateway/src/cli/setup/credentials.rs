@@ -160,12 +160,26 @@ async fn answer(
         "{question} it is kept in a file for you alone; to keep it yourself, stop and set ${env}:"
     );
     let secret = asker.secret(&flag, &question).await?;
-    let file = format!("{SECRETS}/{name}");
+    let file = unused(folder, &name, &secret);
     Ok(Some(Answer {
         value: Value::Secret(secret.clone()),
         written: format!("file:{file}"),
         kept: Some((file, secret)),
     }))
+}
+
+/// A file for a secret. One that holds another is left to whoever may still need it.
+fn unused(folder: &Path, name: &str, secret: &Secret) -> String {
+    let named = |count: u32| match count {
+        1 => format!("{SECRETS}/{name}"),
+        count => format!("{SECRETS}/{name}.{count}"),
+    };
+    let is_free = |file: &String| match std::fs::read_to_string(folder.join(file)) {
+        Ok(kept) => secret.is(&kept),
+        Err(_) => !folder.join(file).exists(),
+    };
+    let mut names = (1..=MOST_SECRETS).map(named);
+    names.find(is_free).unwrap_or_else(|| named(MOST_SECRETS))
 }
 
 /// A secret that is kept elsewhere. On a command line everybody would see it.
@@ -212,6 +226,9 @@ fn proven(entry: &Entry, carrier: Carrier, answers: BTreeMap<&'static str, Answe
 
 /// How often it is tried with other credentials.
 const ROUNDS: usize = 5;
+
+/// So many secrets of one name may be kept.
+const MOST_SECRETS: u32 = 1_000;
 
 /// The folder of files with secrets, beside the configuration.
 const SECRETS: &str = "offhook-secrets";
