@@ -114,14 +114,7 @@ async fn numbers_follow_the_tunnel_and_calls_keep_their_sockets() {
             .start()
             .await
             .expect("the exchange starts");
-        let text = format!(
-            "[server]\ndrain_seconds = 0\nlisten = \"{here}\"\nexpose = \"{name}\"\n{}\n\
-             [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
-             [numbers.\"+15550002222\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
-             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n",
-            exchange.configuration()
-        );
-        std::fs::write(bench.folder.path().join("offhook.toml"), text).expect("the folder is ours");
+        bench.configure(&here.to_string(), &exchange);
         let serving = bench.serve();
         let points_at = async |to: &str| {
             let to = format!("{to}/{carrier}/voice");
@@ -207,6 +200,19 @@ impl Bench {
             // It may not be there yet.
             let _ = std::fs::remove_file(self.beside(what));
         }
+    }
+
+    /// Writes a configuration with two numbers, that echoes.
+    fn configure(&self, here: &str, exchange: &Exchange) {
+        let carrier = exchange.carrier();
+        let text = format!(
+            "[server]\ndrain_seconds = 0\nlisten = \"{here}\"\nexpose = \"cloudflared\"\n{}\n\
+             [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
+             [numbers.\"+15550002222\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
+             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n",
+            exchange.configuration()
+        );
+        std::fs::write(self.folder.path().join("offhook.toml"), text).expect("the folder is ours");
     }
 
     fn asked(&self) -> String {
