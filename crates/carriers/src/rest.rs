@@ -1,7 +1,7 @@
 //! REST requests to a phone company: bounded in time and size, following nobody, sent once each.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ports::{Blame, Fault, Problem, Retry, code};
 use reqwest::redirect::Policy;
@@ -35,6 +35,8 @@ pub(crate) struct Rest {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// When it was made, by the far end's clock, if it says so.
+    pub(crate) date: Option<SystemTime>,
 }
 
 /// A request without an answer.
@@ -75,6 +77,11 @@ impl Rest {
             }
         })?;
         let status = response.status().as_u16();
+        let date = response
+            .headers()
+            .get("date")
+            .and_then(|it| it.to_str().ok());
+        let date = date.and_then(|it| httpdate::parse_http_date(it).ok());
         // What is too long or breaks off is short of its end, and will not be read as JSON.
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -84,7 +91,7 @@ impl Rest {
                 break;
             }
         }
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, date })
     }
 
     /// Sends a request that may be sent twice.
@@ -189,6 +196,17 @@ impl Answer {
     /// What was asked for was done.
     pub(crate) fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// What time the far end had.
+    pub(crate) fn time(&self, company: &'static Company) -> Result<SystemTime, Fault> {
+        self.date.ok_or_else(|| {
+            let message = format!("{} did not say what time it has", company.name);
+            Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message).hint(format!(
+                "check `{}`, and whether a proxy stands in between",
+                company.key
+            ))
+        })
     }
 
     /// The far end, or something before it, did not get to an answer.

@@ -41,6 +41,7 @@ mod narrow;
 mod office;
 pub mod phone;
 mod socket;
+pub mod standing;
 pub mod stopwatch;
 pub mod wav;
 mod wire;
@@ -57,6 +58,7 @@ use axum::Router;
 use mischief::Mischief;
 use office::{Account, Anyone, Number, Office, Setup, Tunnel, fresh};
 use phone::{PhonePlan, Step};
+use standing::{Owner, Standing};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -228,6 +230,23 @@ impl Exchange {
         self.carrier.office().trouble(trouble);
     }
 
+    /// Gives a number of the account's to something else it has: its own addresses mean nothing then.
+    pub fn give_number(&self, number: &str, owner: Owner) {
+        self.carrier.office().change(number, |it| it.owner = owner);
+    }
+
+    /// Where calls to a number of the account's are asked about, and where their end is told; [`None`] if it is not the
+    /// account's, or something else has it.
+    pub fn addresses(&self, number: &str) -> Option<(String, String)> {
+        let number = self.carrier.office().called(number)?;
+        Some((number.voice_url, number.status_url))
+    }
+
+    /// How the account stands from now on.
+    pub fn set_standing(&self, standing: Standing) {
+        self.carrier.office().set_standing(standing);
+    }
+
     /// Points a number, new or known, at a voice webhook and a status callback.
     pub fn set_number(&self, number: &str, voice_url: &str, status_url: &str) {
         self.carrier
@@ -325,6 +344,11 @@ impl Builder {
         let office = Office::new(self.into_setup()).map_err(io::Error::other)?;
         let carrier = (entry.open)(account, office);
         let router = Arc::clone(&carrier).router();
+        let clock = Arc::clone(&carrier);
+        let router = router.layer(axum::middleware::map_response(move |response| {
+            let ahead = clock.office().standing().ahead;
+            async move { dated(response, ahead) }
+        }));
         let server = tokio::spawn(async move {
             // Serving ends only when the exchange is dropped.
             let _ = axum::serve(listener, router).await;
@@ -352,6 +376,7 @@ impl Builder {
                 id: fresh(""),
                 voice_url,
                 status_url: status_url.clone(),
+                owner: Owner::Itself,
             };
             (number, entry)
         };
@@ -364,6 +389,21 @@ impl Builder {
             mischief: self.mischief,
         }
     }
+}
+
+/// An answer of a carrier whose clock is so many seconds ahead.
+fn dated(mut response: axum::response::Response, ahead: i64) -> axum::response::Response {
+    let now = jiff::Timestamp::now();
+    let there = now
+        .checked_add(jiff::SignedDuration::from_secs(ahead))
+        .unwrap_or(now);
+    let text = there.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(value) = text.parse() {
+        response
+            .headers_mut()
+            .insert(axum::http::header::DATE, value);
+    }
+    response
 }
 
 /// The carrier that is played when nothing is said.

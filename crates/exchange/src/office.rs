@@ -4,6 +4,7 @@
 use crate::ledger::Ledger;
 use crate::mischief::Mischief;
 use crate::phone::{PhonePlan, Pickup};
+use crate::standing::{Owner, Standing};
 use rand::RngCore;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ pub(crate) struct Office {
     numbers: Mutex<HashMap<String, Number>>,
     mischief: Mutex<Mischief>,
     troubles: Mutex<VecDeque<Trouble>>,
+    standing: Mutex<Standing>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -47,6 +49,7 @@ pub(crate) struct Number {
     pub(crate) id: String,
     pub(crate) voice_url: String,
     pub(crate) status_url: String,
+    pub(crate) owner: Owner,
 }
 
 /// What happens at numbers nobody planned for.
@@ -99,6 +102,7 @@ impl Office {
             numbers: Mutex::new(setup.numbers),
             mischief: Mutex::new(setup.mischief),
             troubles: Mutex::default(),
+            standing: Mutex::default(),
             tasks: Mutex::default(),
         })
     }
@@ -128,8 +132,34 @@ impl Office {
                 id,
                 voice_url,
                 status_url,
+                owner: Owner::Itself,
             },
         );
+    }
+
+    /// The number as it is called: one that something else has does not ask at its own address.
+    pub(crate) fn called(&self, number: &str) -> Option<Number> {
+        self.number(number).filter(|it| it.owner == Owner::Itself)
+    }
+
+    /// Changes a number, if it is the account's.
+    pub(crate) fn change(&self, number: &str, change: impl FnOnce(&mut Number)) {
+        if let Some(known) = lock(&self.numbers).get_mut(number) {
+            change(known);
+        }
+    }
+
+    /// Changes every number.
+    pub(crate) fn change_all(&self, change: impl FnMut(&mut Number)) {
+        lock(&self.numbers).values_mut().for_each(change);
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        lock(&self.standing).clone()
+    }
+
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        *lock(&self.standing) = standing;
     }
 
     /// What happens when a number is called.

@@ -148,7 +148,14 @@ impl Rulebook {
         // What was opened with the old ones stays as it was opened.
         let (later, changed): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|it| is_for_next_start(it));
-        at_next_start.extend(later.into_iter().filter(|it| it != LISTEN));
+        at_next_start.extend(later.into_iter().filter(|it| it != LISTEN && it != EXPOSE));
+        if plan.expose != old.expose {
+            at_next_start.push(EXPOSE.to_owned());
+        }
+        if plan.expose != old.expose || plan.expose.is_some() {
+            // The tunnel that is open says where we are, not the file.
+            (plan.expose, plan.public_url) = (old.expose, old.public_url.clone());
+        }
         let lines_moved = plan.rules != old.rules;
         keep(&mut plan.carriers, &old.carriers, |name| {
             marks.agree_on(&new, "carriers", name)
@@ -316,7 +323,8 @@ impl From<&ConfigProblem> for Trouble {
 /// Cannot be changed while it is in use.
 /// Whether a key is read only when the gateway starts.
 fn is_for_next_start(key: &str) -> bool {
-    key == LISTEN || key.starts_with("journal.") || key.starts_with("telemetry.")
+    key == LISTEN || key == EXPOSE || key.starts_with("journal.") || key.starts_with("telemetry.")
 }
 
 const LISTEN: &str = "server.listen";
+const EXPOSE: &str = "server.expose";

@@ -8,6 +8,7 @@ use call::event::{End, Why};
 use call::{Digit, Number, Private};
 use media::{Codec, Format, Line, Mark, Packet};
 
+use crate::account::{Account, Numbers, Signs};
 use crate::{Fault, Key, Problem, Settings};
 
 /// One kind of carrier, as the list of carriers holds it.
@@ -38,6 +39,12 @@ pub struct Carrier {
     pub sound: Sound,
     /// Reads what the carrier tells us over HTTP.
     pub webhooks: Arc<dyn Webhooks>,
+    /// The account's numbers; absent: they are looked after elsewhere.
+    pub numbers: Option<Arc<dyn Numbers>>,
+    /// What the account may do; absent: only a call can tell.
+    pub account: Option<Arc<dyn Account>>,
+    /// Signs as the carrier does; absent: only the carrier can.
+    pub signs: Option<Arc<dyn Signs>>,
 }
 
 /// The carrier's own name for one of its calls.

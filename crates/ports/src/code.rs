@@ -90,6 +90,10 @@ pub const GATEWAY_TOKEN: &str = "gateway.token";
 pub const GATEWAY_SCOPE: &str = "gateway.scope";
 /// The request comes from a page of another site, or was sent to another name.
 pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
+/// The program that is to open a tunnel is not installed.
+pub const EXPOSE_MISSING: &str = "expose.missing";
+/// The program that is to open a tunnel does not.
+pub const EXPOSE_SHUT: &str = "expose.shut";
 /// The request makes no sense.
 pub const API_INVALID: &str = "api.invalid";
 /// There is no such address, or it cannot be asked that.

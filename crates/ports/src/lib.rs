@@ -3,6 +3,7 @@
 //! There is one file per kind of plug. A capability is a value, not a flag: what a carrier cannot
 //! do it has no value for, and nobody ever asks a carrier its name.
 
+pub mod account;
 pub mod agent;
 pub mod carrier;
 pub mod code;

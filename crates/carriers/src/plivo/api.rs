@@ -17,10 +17,10 @@ use crate::rest::{Answer, Rest, seconds};
 ///
 /// Source: [the Call API](https://docs.plivo.com/docs/voice/api/call/make-a-call).
 pub(super) struct Api {
-    account: Account,
+    pub(super) account: Account,
     /// What the address of everything in the account begins with.
-    base: String,
-    rest: Rest,
+    pub(super) base: String,
+    pub(super) rest: Rest,
 }
 
 impl Api {
@@ -162,7 +162,7 @@ impl Api {
         ))
     }
 
-    fn done(&self, answer: &Answer) -> Result<(), Fault> {
+    pub(super) fn done(&self, answer: &Answer) -> Result<(), Fault> {
         if answer.is_good() {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl Api {
         Err(Refusal::read(&answer.body).fault(answer.status))
     }
 
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let token = self.account.token.reveal();
         let request = self.rest.request(method, url);
         request.basic_auth(&self.account.id, Some(token))

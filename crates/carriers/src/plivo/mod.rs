@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. The only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next, the only I/O here |
+//! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Plivo's errors, in our words |
 //! | `signature.rs` | proves that a request is Plivo's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -21,6 +22,7 @@
 //! [audio streaming](https://plivo.com/docs/voice/audio-streaming/audio-streaming),
 //! [hangup causes](https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes).
 
+mod account;
 mod api;
 mod cause;
 mod refusal;
@@ -100,6 +102,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         return Err(problems);
     };
     let webhooks = webhook::Webhooks::new(token.clone());
+    let signer = account::Signer(token.clone());
     let api = api::Api::new(Account { id, token }, &url).map_err(|problem| vec![problem])?;
     let api = Arc::new(api);
     Ok(Carrier {
@@ -107,10 +110,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         calls: api.clone(),
         // A limit is said when a call is dialled, and never again.
         limits: None,
-        transfers: Some(api),
+        transfers: Some(api.clone()),
         orders: Orders::Replied,
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhooks),
+        numbers: Some(api.clone()),
+        account: Some(api),
+        signs: Some(Arc::new(signer)),
     })
 }
 

@@ -19,10 +19,10 @@ use crate::rest::{Answer, Rest, seconds};
 /// Every command has a `command_id` of its own: Telnyx ignores one that it has had within the last
 /// minute.
 pub(super) struct Api {
-    account: Account,
+    pub(super) account: Account,
     /// What the address of everything begins with.
-    base: String,
-    rest: Rest,
+    pub(super) base: String,
+    pub(super) rest: Rest,
 }
 
 impl Api {
@@ -194,14 +194,14 @@ impl Api {
     }
 
     /// Sends a request that changes nothing, and takes only an answer that is one.
-    async fn get(&self, url: &str) -> Result<Answer, Fault> {
+    pub(super) async fn get(&self, url: &str) -> Result<Answer, Fault> {
         let request = self.request(Method::GET, url);
         let answer = self.rest.send_harmless(request).await?;
         self.done(&answer).map(|()| answer)
     }
 
     /// Whether a command was taken. What comes of it is told by a webhook.
-    fn done(&self, answer: &Answer) -> Result<(), Fault> {
+    pub(super) fn done(&self, answer: &Answer) -> Result<(), Fault> {
         if answer.is_good() {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl Api {
         Err(Refusal::read(&answer.body).fault(answer.status))
     }
 
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let request = self.rest.request(method, url);
         request.bearer_auth(self.account.key.reveal())
     }
@@ -239,8 +239,8 @@ fn command_id(what: &str, made_from: &str) -> String {
 
 /// The envelope of every answer.
 #[derive(Deserialize)]
-struct Data<T> {
-    data: T,
+pub(super) struct Data<T> {
+    pub(super) data: T,
 }
 
 /// What dialling returns, as far as we need it.

@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls) and [`Offers`](ports::carrier::Offers): the REST requests. The only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls) and [`Offers`](ports::carrier::Offers): the REST requests. With the next, the only I/O here |
+//! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Telnyx's error codes, in our words |
 //! | `signature.rs` | proves that a webhook is Telnyx's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -20,6 +21,7 @@
 //! [webhooks](https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks),
 //! [media streaming](https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming).
 
+mod account;
 mod api;
 mod cause;
 mod refusal;
@@ -115,9 +117,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
-        orders: Orders::Requested(api),
+        orders: Orders::Requested(api.clone()),
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhook::Webhooks::new(public)),
+        numbers: Some(api.clone()),
+        account: Some(api),
+        // Only Telnyx has the key that signs.
+        signs: None,
     })
 }
 

@@ -67,7 +67,7 @@ impl Error {
 
 /// What a refusal comes down to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     Busy,
     Credentials,
     NoSuchCall,
@@ -100,7 +100,7 @@ impl Meaning {
         })
     }
 
-    fn fault(self, number: &str) -> Fault {
+    pub(super) fn fault(self, number: &str) -> Fault {
         let (blame, code, message, hint) = self.words();
         let retry = match self {
             // Refused before anything was done.

@@ -1,235 +1,312 @@
-use ports::{Problem, Secret, Settings};
+use std::time::SystemTime;
 
-use super::{
-    ACCOUNT_SID, API_KEY, API_SECRET, API_URL, AUTH_TOKEN, EDGE, REGION, SECONDARY_AUTH_TOKEN,
-};
+use async_trait::async_trait;
+use call::Number;
+use ports::account::{Account, Addresses, Numbers, Obstacle, OwnNumber, Routed, Signs, Takes};
+use ports::carrier::Request;
+use ports::{Blame, Fault, Secret, code};
+use reqwest::Method;
+use serde::Deserialize;
 
-/// Whose account it is, and what proves it to the API.
-#[derive(Clone, Debug)]
-pub(super) struct Account {
-    /// In the path of every request, whatever proves who sends it.
-    pub(super) sid: String,
-    /// The account's SID, or that of an API key.
-    pub(super) user: String,
-    /// What belongs to `user`.
-    pub(super) secret: Secret,
-    /// What webhooks are signed with. An API key signs none.
-    pub(super) tokens: Vec<Secret>,
-}
+use super::COMPANY;
+use super::api::Api;
+use super::refusal::Meaning;
+use super::signature::{self, Algorithm};
 
-impl Account {
-    /// Reads the account, and adds what is wrong with it to `problems`.
-    pub(super) fn read(settings: &Settings, problems: &mut Vec<Problem>) -> Self {
-        let sid = settings.text(ACCOUNT_SID).unwrap_or_default();
-        problems.extend(check_sid(sid).err());
-        let token = settings.secret(AUTH_TOKEN).cloned();
-        let token = token.unwrap_or_else(|| Secret::new(""));
-        problems.extend(check_secret(AUTH_TOKEN, "an auth token", TOKEN_HINT, &token).err());
-        let secondary = settings.secret(SECONDARY_AUTH_TOKEN);
-        problems.extend(secondary.and_then(|it| {
-            check_secret(SECONDARY_AUTH_TOKEN, "an auth token", TOKEN_HINT, it).err()
-        }));
-        let (user, secret) = match (settings.text(API_KEY), settings.secret(API_SECRET)) {
-            (None, None) => (sid, token.clone()),
-            (Some(key), Some(secret)) => {
-                problems.extend(check_key(key).err());
-                let checked = check_secret(API_SECRET, "an API secret", SECRET_HINT, secret);
-                problems.extend(checked.err());
-                (key, secret.clone())
-            }
-            (Some(_), None) => {
-                problems.push(half(API_KEY, "an API key needs its secret", "`api_secret`"));
-                (sid, token.clone())
-            }
-            (None, Some(_)) => {
-                problems.push(half(API_SECRET, "an API secret needs its key", "`api_key`"));
-                (sid, token.clone())
-            }
-        };
-        let tokens = [Some(&token), secondary];
-        Self {
-            sid: sid.to_owned(),
-            user: user.to_owned(),
-            secret,
-            tokens: tokens.into_iter().flatten().cloned().collect(),
-        }
-    }
-}
-
-/// Where the API is, as the settings say it: in one word, or in two.
+/// The account's numbers.
 ///
-/// Source: [regions and edges](https://www.twilio.com/docs/global-infrastructure/using-the-twilio-rest-api-in-a-non-us-region):
-/// `api.{edge}.{region}.twilio.com`, and credentials of that region's own.
-pub(super) fn address(settings: &Settings) -> Result<Option<String>, Problem> {
-    let (region, edge) = (settings.text(REGION), settings.text(EDGE));
-    let problem = |key, message: &str, hint: &str| {
-        let (message, hint) = (message.to_owned(), hint.to_owned());
-        Err(Problem { key, message, hint })
-    };
-    match (region, edge, settings.text(API_URL)) {
-        (None, None, url) => Ok(url.map(str::to_owned)),
-        (Some(region), Some(edge), None) => {
-            let example = "as in `region = \"ie1\"` and `edge = \"dublin\"`";
-            match (is_place(region), is_place(edge)) {
-                (true, true) => Ok(Some(format!("https://api.{edge}.{region}.twilio.com"))),
-                (false, true | false) => problem(REGION, "this is not a region", example),
-                (true, false) => problem(EDGE, "this is not an edge", example),
+/// Source: [the IncomingPhoneNumber resource](https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource).
+/// An application or a trunk that a number has overrides the number's own addresses.
+#[async_trait]
+impl Numbers for Api {
+    async fn list(&self) -> Result<Vec<OwnNumber>, Fault> {
+        let own = format!("{}/IncomingPhoneNumbers.json", self.base);
+        let mut next = format!("{own}?PageSize={PAGE}");
+        let mut numbers = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let page: Page = self.rest.read(&self.get(&next).await?)?;
+            let read = page.incoming_phone_numbers.iter();
+            numbers.extend(read.filter_map(Incoming::meaning));
+            // Nobody is followed to another place than this one.
+            let query = page
+                .next_page_uri
+                .as_deref()
+                .and_then(|it| it.split_once('?'));
+            match query {
+                Some((_, query)) => next = format!("{own}?{query}"),
+                None => break,
             }
         }
-        (Some(_), None, _) => problem(
-            REGION,
-            "a region is reached through an edge",
-            "name that too, as in `edge = \"dublin\"` for ie1 and `edge = \"sydney\"` for au1",
-        ),
-        (None, Some(_), _) => problem(
-            EDGE,
-            "an edge leads to a region",
-            "name that too, as in `region = \"ie1\"` for dublin and `region = \"au1\"` for sydney",
-        ),
-        (Some(_), Some(_), Some(_)) => problem(
-            API_URL,
-            "the API cannot be at an address of its own and in a region",
-            "leave out `api_url`, or `region` and `edge`",
-        ),
+        Ok(numbers)
+    }
+
+    async fn find(&self, number: &Number) -> Result<Option<OwnNumber>, Fault> {
+        Ok(self.incoming(number).await?.and_then(|it| it.meaning()))
+    }
+
+    async fn point(&self, number: &Number, to: &Addresses) -> Result<(), Fault> {
+        let known = self.incoming(number).await?;
+        let known = known.ok_or_else(|| Meaning::NotOwned.fault(0))?;
+        let mut form = vec![
+            ("VoiceUrl", to.voice.as_str()),
+            ("VoiceMethod", "POST"),
+            ("StatusCallback", &to.status),
+            ("StatusCallbackMethod", "POST"),
+        ];
+        // What has the number has to let go of it, or the addresses mean nothing.
+        if is_some(&known.voice_application_sid) {
+            form.push(("VoiceApplicationSid", ""));
+        }
+        if is_some(&known.trunk_sid) {
+            form.push(("TrunkSid", ""));
+        }
+        let url = format!("{}/IncomingPhoneNumbers/{}.json", self.base, known.sid);
+        let request = self.request(Method::POST, &url).form(&form);
+        let answer = self.rest.send_harmless(request).await?;
+        self.changed(&answer)
+    }
+
+    fn to_buy(&self) -> &'static [&'static str] {
+        &[
+            "open console.twilio.com, Phone Numbers, Manage, Buy a number",
+            "choose your country, tick Voice, and buy one",
+            "a trial account has one number for nothing, and calls only phones that it has verified",
+        ]
     }
 }
 
-/// Whether `text` is one of Twilio's ids: two letters for what it names, and 32 hex digits.
-pub(super) fn is_sid(kind: &str, text: &str) -> bool {
-    text.strip_prefix(kind)
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-/// One label of a host name, so that it cannot lead anywhere else.
-fn is_place(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (2..=30).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-')
-}
-
-fn check_sid(sid: &str) -> Result<(), Problem> {
-    if is_sid("AC", sid) {
-        return Ok(());
+impl Api {
+    async fn incoming(&self, number: &Number) -> Result<Option<Incoming>, Fault> {
+        let number = number.as_str();
+        let wanted = number.replace('+', "%2B");
+        let url = format!(
+            "{}/IncomingPhoneNumbers.json?PhoneNumber={wanted}",
+            self.base
+        );
+        let page: Page = self.rest.read(&self.get(&url).await?)?;
+        let mut found = page.incoming_phone_numbers.into_iter();
+        // It looks for what begins so, and the name goes into a path.
+        Ok(found.find(|it| it.phone_number == number && super::is_sid("PN", &it.sid)))
     }
-    let hint = if sid.starts_with("SK") {
-        "that is the SID of an API key, which goes into `api_key`; the account's own starts with \
-         AC, and is on the first page of console.twilio.com"
-    } else {
-        "copy it from the first page of console.twilio.com, next to the auth token"
-    };
-    Err(Problem {
-        key: ACCOUNT_SID,
-        message: "an account SID is AC and 32 hex digits".to_owned(),
-        hint: hint.to_owned(),
-    })
-}
 
-fn check_key(key: &str) -> Result<(), Problem> {
-    if is_sid("SK", key) {
-        return Ok(());
+    /// Whether calls to a country are allowed, by its calling code; several may share one.
+    async fn allows(&self, code: &str) -> Result<bool, Fault> {
+        // The permissions are at another host, where the API is at its own.
+        let root = self.base.split("/2010-04-01").next().unwrap_or_default();
+        let root = root.replacen("://api.", "://voice.", 1);
+        let url = format!("{root}/v1/DialingPermissions/Countries?CountryCode={code}");
+        let countries: Countries = self.rest.read(&self.get(&url).await?)?;
+        let mut countries = countries.content.into_iter();
+        Ok(countries.len() == 0 || countries.any(|it| it.low_risk_numbers_enabled))
     }
-    Err(Problem {
-        key: API_KEY,
-        message: "the SID of an API key is SK and 32 hex digits".to_owned(),
-        hint: "copy it from API keys & tokens on console.twilio.com".to_owned(),
-    })
 }
 
-fn check_secret(key: &'static str, what: &str, hint: &str, secret: &Secret) -> Result<(), Problem> {
-    let secret = secret.reveal();
-    let message = if secret.is_empty() {
-        format!("{what} is not empty")
-    } else if secret.bytes().all(|b| b.is_ascii_graphic()) {
-        return Ok(());
-    } else {
-        format!("{what} has no spaces, line ends or other odd characters in it")
-    };
-    Err(Problem {
-        key,
-        message,
-        hint: hint.to_owned(),
-    })
+/// What the account may do: [its type and state](https://www.twilio.com/docs/iam/api/account), and the
+/// [countries it may call](https://www.twilio.com/docs/voice/api/dialingpermissions-country-resource).
+#[async_trait]
+impl Account for Api {
+    async fn obstacles(&self, to: &[&Number]) -> Result<Vec<Obstacle>, Fault> {
+        let answer = self.get(&format!("{}.json", self.base)).await?;
+        let account: Known = self.rest.read(&answer)?;
+        let mut obstacles = Vec::new();
+        if account.status != "active" {
+            let message = format!("the Twilio account is {}", account.status);
+            let fault = Fault::new(Blame::Config, code::CARRIER_NOT_PERMITTED, message)
+                .hint("log in to console.twilio.com, which says why and what to do");
+            obstacles.push(Obstacle::All(fault));
+        }
+        if account.kind == "Trial" {
+            obstacles.push(Obstacle::Some(Meaning::Trial.fault(0)));
+        }
+        let mut codes: Vec<&str> = to.iter().map(|it| calling_code(it)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.truncate(MOST_COUNTRIES);
+        for code in codes {
+            if !self.allows(code).await? {
+                let mut fault = Meaning::GeoPermission.fault(0);
+                fault.message =
+                    format!("Twilio does not let this account call numbers with +{code}");
+                obstacles.push(Obstacle::Some(fault));
+            }
+        }
+        Ok(obstacles)
+    }
+
+    async fn time(&self) -> Result<SystemTime, Fault> {
+        let answer = self.get(&format!("{}.json", self.base)).await?;
+        answer.time(&COMPANY)
+    }
 }
 
-fn half(key: &'static str, message: &str, missing: &str) -> Problem {
-    let hint = format!(
-        "write {missing} too, or leave both out: the auth token is then used for requests, as it \
-         always is for the signatures of webhooks"
-    );
-    let message = message.to_owned();
-    Problem { key, message, hint }
+/// Signs as Twilio does, with the account's token.
+pub(super) struct Signer(pub(super) Secret);
+
+impl Signs for Signer {
+    fn webhook(&self, url: &str) -> Request {
+        let fields = [("CallStatus".into(), "probe".into())]
+            .into_iter()
+            .collect();
+        let signature = signature::sign(Algorithm::HmacSha1, &self.0, url, &fields);
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        Request {
+            method: "POST".to_owned(),
+            url: url.to_owned(),
+            headers: vec![
+                header(
+                    "content-type",
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
+                header("x-twilio-signature", signature),
+            ],
+            body: b"CallStatus=probe".to_vec(),
+            received: SystemTime::now(),
+        }
+    }
 }
 
-const TOKEN_HINT: &str = "copy it from the first page of console.twilio.com, and write env:NAME \
-    or file:PATH here to keep it out of this file; Twilio signs its webhooks with it, so it is \
-    needed beside an API key too";
+/// A page of the account's numbers, as far as we need it.
+#[derive(Deserialize)]
+struct Page {
+    incoming_phone_numbers: Vec<Incoming>,
+    #[serde(default)]
+    next_page_uri: Option<String>,
+}
 
-const SECRET_HINT: &str = "Twilio shows it once, when the key is made: if it is lost, make another \
-    key; write env:NAME or file:PATH here to keep it out of this file";
+#[derive(Deserialize)]
+struct Incoming {
+    #[serde(default)]
+    sid: String,
+    phone_number: String,
+    #[serde(default)]
+    capabilities: Capabilities,
+    #[serde(default)]
+    voice_url: Option<String>,
+    #[serde(default)]
+    status_callback: Option<String>,
+    #[serde(default)]
+    voice_application_sid: Option<String>,
+    #[serde(default)]
+    trunk_sid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Capabilities {
+    #[serde(default)]
+    voice: bool,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { voice: true }
+    }
+}
+
+impl Incoming {
+    /// Short codes and the like are nothing that we can be called at.
+    fn meaning(&self) -> Option<OwnNumber> {
+        let number = Number::parse(&self.phone_number).ok()?;
+        let some = |it: &Option<String>| it.clone().unwrap_or_default();
+        let routed = match (&self.trunk_sid, &self.voice_application_sid) {
+            (Some(trunk), _) if !trunk.is_empty() => {
+                Routed::Elsewhere(format!("the trunk {trunk}"))
+            }
+            (_, Some(it)) if !it.is_empty() => Routed::Elsewhere(format!("the application {it}")),
+            (_, _) if !is_some(&self.voice_url) => Routed::Nowhere,
+            (_, _) => Routed::Here(Addresses {
+                voice: some(&self.voice_url),
+                status: some(&self.status_callback),
+            }),
+        };
+        let takes = if self.capabilities.voice {
+            Takes::Calls
+        } else {
+            Takes::Messages
+        };
+        Some(OwnNumber {
+            number,
+            takes,
+            routed,
+        })
+    }
+}
+
+fn is_some(text: &Option<String>) -> bool {
+    text.as_ref().is_some_and(|it| !it.is_empty())
+}
+
+/// What asking for the account returns, as far as we need it.
+#[derive(Deserialize)]
+struct Known {
+    status: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+}
+
+/// What asking for permissions returns, as far as we need it.
+#[derive(Deserialize)]
+struct Countries {
+    content: Vec<Country>,
+}
+
+#[derive(Deserialize)]
+struct Country {
+    low_risk_numbers_enabled: bool,
+}
+
+/// The country's part of a number, without its plus
+/// ([ITU-T E.164, list of assigned codes](https://www.itu.int/pub/T-SP-E.164D)).
+fn calling_code(number: &Number) -> &str {
+    let digits = number.as_str().trim_start_matches('+');
+    let pair: u8 = digits[..2].parse().unwrap_or(0);
+    match pair {
+        10..=19 | 70..=79 => &digits[..1],
+        20
+        | 27
+        | 30..=34
+        | 36
+        | 39..=41
+        | 43..=49
+        | 51..=58
+        | 60..=66
+        | 81
+        | 82
+        | 84
+        | 86
+        | 90..=95
+        | 98 => &digits[..2],
+        _ => &digits[..3],
+    }
+}
+
+/// How many numbers are asked for at once: an answer stays within what is read of one.
+const PAGE: usize = 20;
+
+/// An account has some numbers; one with more has to name the one it means.
+const MOST_PAGES: usize = 25;
+
+/// Each is a request.
+const MOST_COUNTRIES: usize = 10;
 
 #[cfg(test)]
 mod tests {
-    use ports::{Settings, Value};
-
-    use super::address;
+    use super::*;
 
     #[test]
-    fn a_region_is_reached_through_its_edge() {
-        for (region, edge, expected) in [
-            ("ie1", "dublin", "https://api.dublin.ie1.twilio.com"),
-            ("au1", "sydney", "https://api.sydney.au1.twilio.com"),
-            ("us1", "ashburn-ix", "https://api.ashburn-ix.us1.twilio.com"),
-        ] {
-            let found = address(&settings(&[("region", region), ("edge", edge)]));
-            assert_eq!(found, Ok(Some(expected.to_owned())));
+    fn countries_are_told_from_their_numbers() {
+        let cases = [
+            ("+15551234567", "1"),
+            ("+74951234567", "7"),
+            ("+442071838750", "44"),
+            ("+4930123456", "49"),
+            ("+353861234567", "353"),
+            ("+8613912345678", "86"),
+            ("+97231234567", "972"),
+            ("+2348012345678", "234"),
+        ];
+        for (number, code) in cases {
+            let number = Number::parse(number).expect("a number");
+            assert_eq!(calling_code(&number), code, "{number:?}");
         }
-        assert_eq!(address(&settings(&[])), Ok(None));
-        let elsewhere = address(&settings(&[("api_url", "http://127.0.0.1:1")]));
-        assert_eq!(elsewhere, Ok(Some("http://127.0.0.1:1".to_owned())));
-    }
-
-    #[test]
-    fn no_region_or_edge_leads_to_another_host() {
-        for bad in [
-            "",
-            "a",
-            "ie1.example.com/",
-            "IE1",
-            "-ie1",
-            "ie1@x",
-            "ie1#",
-            "ie1 ",
-        ] {
-            let region = address(&settings(&[("region", bad), ("edge", "dublin")]));
-            assert_eq!(region.map_err(|it| it.key), Err("region"), "{bad:?}");
-            let edge = address(&settings(&[("region", "ie1"), ("edge", bad)]));
-            assert_eq!(edge.map_err(|it| it.key), Err("edge"), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_half_said_or_said_twice_is_refused() {
-        for (written, key) in [
-            (&[("region", "ie1")] as &[_], "region"),
-            (&[("edge", "dublin")], "edge"),
-            (
-                &[
-                    ("region", "ie1"),
-                    ("edge", "dublin"),
-                    ("api_url", "http://127.0.0.1:1"),
-                ],
-                "api_url",
-            ),
-        ] {
-            let problem = address(&settings(written)).expect_err("it is not whole");
-            assert_eq!(problem.key, key);
-            assert!(!problem.hint.is_empty());
-        }
-    }
-
-    fn settings(written: &[(&'static str, &str)]) -> Settings {
-        let all = written.iter();
-        all.fold(Settings::default(), |settings, &(key, value)| {
-            settings.with(key, Value::Text(value.to_owned()))
-        })
     }
 }

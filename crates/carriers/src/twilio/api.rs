@@ -18,10 +18,10 @@ use crate::rest::{Answer, Rest, seconds};
 /// Source: [the Call resource](https://www.twilio.com/docs/voice/api/call-resource). Requests are
 /// forms with names in `PascalCase`, answers are JSON with names in `snake_case`.
 pub(super) struct Api {
-    account: Account,
+    pub(super) account: Account,
     /// What the address of everything in the account begins with.
-    base: String,
-    rest: Rest,
+    pub(super) base: String,
+    pub(super) rest: Rest,
 }
 
 impl Api {
@@ -160,14 +160,14 @@ impl Api {
     }
 
     /// Sends a request that changes nothing, and takes only an answer that is one.
-    async fn get(&self, url: &str) -> Result<Answer, Fault> {
+    pub(super) async fn get(&self, url: &str) -> Result<Answer, Fault> {
         let request = self.request(Method::GET, url);
         let answer = self.rest.send_harmless(request).await?;
         self.changed(&answer).map(|()| answer)
     }
 
     /// Whether what was asked for was done.
-    fn changed(&self, answer: &Answer) -> Result<(), Fault> {
+    pub(super) fn changed(&self, answer: &Answer) -> Result<(), Fault> {
         if answer.is_good() {
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl Api {
         Err(Refusal::read(&answer.body).fault(answer.status))
     }
 
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
         let secret = self.account.secret.reveal();
         let request = self.rest.request(method, url);
         request.basic_auth(&self.account.user, Some(secret))

@@ -3,8 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `account.rs` | whose account it is, and where: checked. Pure |
+//! | `settings.rs` | whose account it is, and where: checked. Pure |
 //! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Transfers`](ports::carrier::Transfers): the REST requests. The only I/O here |
+//! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Twilio's error codes, in our words |
 //! | `signature.rs` | proves that a request is Twilio's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
@@ -25,6 +26,7 @@ mod account;
 mod api;
 mod message;
 mod refusal;
+mod settings;
 pub mod signature;
 mod status;
 mod stream;
@@ -37,7 +39,7 @@ use crate::rest::{self, Company};
 use ports::carrier::{Carrier, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Settings};
 
-use account::{Account, is_sid};
+use settings::{Account, is_sid};
 
 /// Twilio, for the list of carriers.
 pub const ENTRY: Entry = Entry {
@@ -121,10 +123,11 @@ const COMPANY: Company = Company {
 fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     let mut problems = Vec::new();
     let account = Account::read(settings, &mut problems);
-    let url = account::address(settings);
+    let url = settings::address(settings);
     let url = url.and_then(|it| rest::address(&COMPANY, it.as_deref()));
     problems.extend(url.as_ref().err().cloned());
 
+    let token = account.tokens[0].clone();
     let webhooks = webhook::Webhooks::new(&account.sid, account.tokens.clone());
     match url.and_then(|url| api::Api::new(account, url)) {
         Ok(api) if problems.is_empty() => {
@@ -133,10 +136,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 name: "Twilio",
                 calls: api.clone(),
                 limits: Some(api.clone()),
-                transfers: Some(api),
+                transfers: Some(api.clone()),
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
+                signs: Some(Arc::new(account::Signer(token))),
                 webhooks: Arc::new(webhooks),
+                numbers: Some(api.clone()),
+                account: Some(api),
             })
         }
         Ok(_) => Err(problems),

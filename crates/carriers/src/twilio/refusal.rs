@@ -49,7 +49,7 @@ impl Refusal {
 
 /// What a refusal comes down to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
+pub(super) enum Meaning {
     Busy,
     Credentials,
     GeoPermission,
@@ -87,7 +87,7 @@ impl Meaning {
     }
 
     /// `number` is Twilio's, or 0.
-    fn fault(self, number: u32) -> Fault {
+    pub(super) fn fault(self, number: u32) -> Fault {
         let (blame, code, message, hint) = self.words();
         let retry = match self {
             // "Never processed, always safe to retry": Twilio about error 20429.

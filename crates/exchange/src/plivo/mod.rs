@@ -10,6 +10,7 @@ mod cause;
 pub(crate) mod life;
 pub(crate) mod media;
 pub(crate) mod rest;
+mod numbers;
 mod told;
 pub(crate) mod webhook;
 pub(crate) mod xml;
@@ -22,7 +23,7 @@ use crate::{Entry, LONGEST_CALL, Played};
 use axum::Router;
 use cause::Hangup;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The carrier played here.
@@ -38,6 +39,8 @@ pub(crate) struct Carrier {
     pub(crate) account: Account,
     pub(crate) office: Office,
     pub(crate) calls: call::Calls<Command, Own>,
+    /// Those made through the API.
+    applications: Mutex<Vec<numbers::Application>>,
 }
 
 /// One call as the carrier keeps it.
@@ -96,6 +99,7 @@ impl Carrier {
             account,
             office,
             calls: call::Calls::new(),
+            applications: Mutex::default(),
         }
     }
 }
@@ -118,7 +122,7 @@ impl Played for Carrier {
     }
 
     fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String> {
-        let number = self.office.number(to)?;
+        let number = self.office.called(to)?;
         let post = |url: String| Notice {
             url,
             method: Method::Post,

@@ -4,12 +4,14 @@
 
 use super::body::{Body, LARGEST};
 use super::cause::status_word;
+use super::numbers;
 use super::xml::{Stream, Unstreamable};
 use super::webhook::billed;
 use super::{Call, Carrier, Command, Own, digits, life, tones, uuid};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
 use crate::office::Trouble;
+use crate::standing::Terms;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::State;
@@ -50,7 +52,7 @@ pub(super) fn refusal(status: u16, error: impl Into<String>) -> Refusal {
 }
 
 /// What a request came to. A deletion has no words.
-type Answered = Result<(u16, Option<Value>), Refusal>;
+pub(super) type Answered = Result<(u16, Option<Value>), Refusal>;
 
 async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Request) -> Response {
     let mut asked = match read(request).await {
@@ -136,13 +138,18 @@ fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
     let method = asked.method.as_str();
     match (whole, method, &parts[..]) {
         (false, _, _) => Err(not_found()),
-        (true, "GET", []) => Ok((200, Some(account(carrier)))),
-        (true, "GET", ["Number"]) => Ok((200, Some(numbers(carrier)))),
+        (true, "GET", []) => Ok((200, Some(numbers::account(carrier)))),
+        (true, "GET", ["Number"]) => Ok((200, Some(numbers::list(carrier, &asked.query)))),
         (true, "GET", ["Number", number]) => carrier
             .office
             .number(&plus(number))
-            .map(|known| (200, Some(describe_number(carrier, number, &known.id))))
+            .map(|known| (200, Some(numbers::describe(carrier, number, &known))))
             .ok_or_else(not_found),
+        (true, "POST", ["Number", number]) => numbers::change(carrier, &plus(number), &asked.body),
+        (true, "GET", ["Application"]) => Ok((200, Some(numbers::applications(carrier, &asked.query)))),
+        (true, "POST", ["Application"]) => numbers::make(carrier, &asked.body),
+        (true, "GET", ["Application", id]) => numbers::application(carrier, id),
+        (true, "POST", ["Application", id]) => numbers::change_application(carrier, id, &asked.body),
         (true, "POST", ["Call"]) => create(carrier, &mut asked.body),
         (true, "GET", ["Call"]) => list(carrier, &asked.query),
         (true, "DELETE", ["Request", request]) => cancel(carrier, request),
@@ -160,7 +167,7 @@ fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
                 _ => Err(not_found()),
             }
         }
-        (true, _, [] | ["Call" | "Number"] | ["Number" | "Request", _]) => Err(not_allowed()),
+        (true, _, [] | ["Call" | "Number" | "Application"] | ["Number" | "Application" | "Request", _]) => Err(not_allowed()),
         _ => Err(not_found()),
     }
 }
@@ -193,6 +200,10 @@ fn create(carrier: &Arc<Carrier>, body: &mut Body) -> Answered {
     }
     if !is_number(&to) && !to.starts_with("sip:") {
         return Err(refusal(400, format!("to parameter is invalid: {to}")));
+    }
+    let standing = carrier.office.standing();
+    if standing.unverified(&plus(&to)) || standing.closes(&to) || standing.terms == Terms::Spent {
+        return Err(refusal(403, "the account may not call that destination"));
     }
     let answer = body
         .notice("answer")?
@@ -466,43 +477,6 @@ fn direction(call: &Call) -> &'static str {
 
 fn zoned(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S+00:00").to_string()
-}
-
-fn account(carrier: &Carrier) -> Value {
-    json!({
-        "auth_id": carrier.account.id,
-        "account_type": "standard",
-        "name": "The exchange",
-        "timezone": "UTC",
-        "cash_credits": "100.00000",
-        "auto_recharge": false,
-        "billing_mode": "prepaid",
-        "resource_uri": format!("/v1/Account/{}/", carrier.account.id),
-    })
-}
-
-fn numbers(carrier: &Carrier) -> Value {
-    let numbers = carrier.office.numbers();
-    let described = numbers
-        .iter()
-        .take(PAGE)
-        .map(|(number, known)| describe_number(carrier, digits(number), &known.id))
-        .collect();
-    page(described, numbers.len())
-}
-
-fn describe_number(carrier: &Carrier, number: &str, id: &str) -> Value {
-    let account = &carrier.account.id;
-    json!({
-        "number": number,
-        "alias": null,
-        "active": true,
-        "number_type": "tollfree",
-        "voice_enabled": true,
-        "sms_enabled": false,
-        "application": format!("/v1/Account/{account}/Application/{id}/"),
-        "resource_uri": format!("/v1/Account/{account}/Number/{number}/"),
-    })
 }
 
 /// A number in E.164, with or without its plus.

@@ -11,6 +11,7 @@
 mod body;
 mod life;
 mod media;
+mod numbers;
 mod rest;
 mod webhook;
 
@@ -164,7 +165,7 @@ impl Played for Carrier {
     }
 
     fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String> {
-        let number = self.office.number(to)?;
+        let number = self.office.called(to)?;
         let own = Own::new(number.voice_url);
         let (call, commands) = Call::new(control_id(), Direction::Inbound, (from, to), own);
         self.calls.enter(Arc::clone(&call)).ok()?;

@@ -4,11 +4,13 @@
 //! are not.
 
 use super::body::{Body, NOT_PLAYED, known};
+use super::numbers;
 use super::webhook::flat;
 use super::{Call, Carrier, Cause, Command, Own, control_id, date, life};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
 use crate::office::Trouble;
+use crate::standing::Terms;
 use axum::Router;
 use axum::body::{Body as Bytes, to_bytes};
 use axum::extract::State;
@@ -74,7 +76,7 @@ impl Refusal {
 }
 
 /// What is answered with 200, or why it is not.
-type Answered = Result<Value, Refusal>;
+pub(super) type Answered = Result<Value, Refusal>;
 
 async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Request) -> Response {
     let asked = match read(request).await {
@@ -177,8 +179,12 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             command(carrier, &call, action, &asked.body)
         }
         ("GET", ["v2", "connections", id, "active_calls"]) => active(carrier, id),
-        ("GET", ["v2", "call_control_applications", id]) => application(carrier, id),
-        ("GET", ["v2", "phone_numbers"]) => Ok(numbers(carrier, asked)),
+        ("GET", ["v2", "call_control_applications", id]) => numbers::application(carrier, id),
+        ("PATCH", ["v2", "call_control_applications", id]) => {
+            numbers::change_application(carrier, id, &asked.body)
+        }
+        ("GET", ["v2", "phone_numbers"]) => Ok(numbers::list(carrier, &asked.query)),
+        ("PATCH", ["v2", "phone_numbers", id]) => numbers::change(carrier, id, &asked.body),
         _ => Err(not_found()),
     }
 }
@@ -187,7 +193,7 @@ fn verb(action: &str) -> &'static str {
     if action == "client_state_update" { "PUT" } else { "POST" }
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     refusal(404, 10005, "The requested resource or URL could not be found.")
 }
 
@@ -215,6 +221,10 @@ fn dial(carrier: &Arc<Carrier>, body: &Map<String, Value>) -> Answered {
     let number = carrier.office.number(from).ok_or_else(|| {
         refusal(403, 10010, format!("{from} is not a number of this account")).at("from")
     })?;
+    let standing = carrier.office.standing();
+    if standing.unverified(to) || standing.closes(to) || standing.terms == Terms::Spent {
+        return Err(refusal(403, 10010, "This account may not call that destination").at("to"));
+    }
     let timeout = body.number("timeout_secs", 5..=600)?.unwrap_or(30);
     let longest = LONGEST_CALL.as_secs();
     let time_limit = body.number("time_limit_secs", 30..=longest)?;
@@ -396,50 +406,6 @@ fn active(carrier: &Carrier, connection: &str) -> Answered {
     let calls: Vec<Value> = carrier.calls.all().iter().filter(|call| live(call)).map(|call| describe(call)).collect();
     let meta = json!({"total_items": calls.len(), "cursors": {"after": null, "before": null}});
     Ok(json!({"data": calls, "meta": meta}))
-}
-
-fn application(carrier: &Carrier, id: &str) -> Answered {
-    if id != carrier.account.id {
-        return Err(not_found());
-    }
-    let numbers = carrier.office.numbers();
-    let webhook = numbers.first().map(|(_, number)| &number.voice_url);
-    Ok(json!({"data": {
-        "record_type": "call_control_application",
-        "id": id,
-        "application_name": "exchange",
-        "active": true,
-        "webhook_event_url": webhook,
-        "webhook_event_failover_url": null,
-        "webhook_api_version": "2",
-        "webhook_timeout_secs": 2,
-    }}))
-}
-
-fn numbers(carrier: &Carrier, asked: &Asked) -> Value {
-    let wanted = asked
-        .query
-        .iter()
-        .find(|(name, _)| name == "filter[phone_number]")
-        .map(|(_, value)| value.as_str());
-    let numbers: Vec<Value> = carrier
-        .office
-        .numbers()
-        .into_iter()
-        .filter(|(phone, _)| wanted.is_none_or(|wanted| phone.contains(wanted)))
-        .map(|(phone, number)| {
-            json!({
-                "record_type": "phone_number",
-                "id": number.id,
-                "phone_number": phone,
-                "status": "active",
-                "connection_id": carrier.account.id,
-            })
-        })
-        .collect();
-    let count = numbers.len();
-    let meta = json!({"total_pages": 1, "total_results": count, "page_number": 1, "page_size": count});
-    json!({"data": numbers, "meta": meta})
 }
 
 fn title(code: u32) -> &'static str {

@@ -128,7 +128,7 @@ impl<'a> Form<'a> {
     }
 
     /// A URL the carrier would call: absolute, `http` or `https`, without an underscore in the host.
-    fn url(&self, name: &str) -> Result<Option<String>, Refusal> {
+    pub(super) fn url(&self, name: &str) -> Result<Option<String>, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
@@ -141,7 +141,7 @@ impl<'a> Form<'a> {
         Ok(Some(text.to_owned()))
     }
 
-    fn method(&self, name: &str) -> Result<Method, Refusal> {
+    pub(super) fn method(&self, name: &str) -> Result<Method, Refusal> {
         match self.get(name) {
             None | Some("POST") => Ok(Method::Post),
             Some("GET") => Ok(Method::Get),
@@ -314,6 +314,31 @@ pub(super) const LIST_NUMBERS: &[&str] = &[
     "Page",
     "PageToken",
 ];
+pub(super) const UPDATE_NUMBER: &[&str] = &[
+    "AccountSid",
+    "ApiVersion",
+    "FriendlyName",
+    "SmsApplicationSid",
+    "SmsFallbackMethod",
+    "SmsFallbackUrl",
+    "SmsMethod",
+    "SmsUrl",
+    "StatusCallback",
+    "StatusCallbackMethod",
+    "VoiceApplicationSid",
+    "VoiceCallerIdLookup",
+    "VoiceFallbackMethod",
+    "VoiceFallbackUrl",
+    "VoiceMethod",
+    "VoiceUrl",
+    "EmergencyStatus",
+    "EmergencyAddressSid",
+    "TrunkSid",
+    "VoiceReceiveMode",
+    "IdentitySid",
+    "AddressSid",
+    "BundleSid",
+];
 const EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
 const LONGEST_TWIML: usize = 4_000;
 
@@ -335,6 +360,7 @@ mod tests {
             ("UpdateCall", UPDATE),
             ("ListCall", LIST_CALLS),
             ("ListIncomingPhoneNumber", LIST_NUMBERS),
+            ("UpdateIncomingPhoneNumber", UPDATE_NUMBER),
         ] {
             let entry = table["operations"]
                 .as_array()

@@ -4,6 +4,7 @@
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
 //! `<Play>` make no sound; recording, answering-machine detection, conferences and `<Dial>` are not played.
 
+mod account;
 mod form;
 pub(crate) mod life;
 pub(crate) mod load;
@@ -108,7 +109,7 @@ impl Played for Carrier {
     }
 
     fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String> {
-        let number = self.office.number(to)?;
+        let number = self.office.called(to)?;
         let own = Own {
             number_sid: number_sid(&number.id),
             callback: Callback {

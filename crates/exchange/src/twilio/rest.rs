@@ -3,7 +3,8 @@
 //! Source: the carrier's OpenAPI description (CreateCall, UpdateCall, FetchCall, ListCall, ListIncomingPhoneNumber).
 //! The numbers of errors are the carrier's own; the texts are not.
 
-use super::form::{CREATE, Form, LIST_CALLS, LIST_NUMBERS, UPDATE, is_number, known, once};
+use super::account;
+use super::form::{CREATE, Form, LIST_CALLS, UPDATE, is_number, known, once};
 use super::{Call, Callback, Carrier, Command, Own, date, life, number_sid};
 use crate::LONGEST_CALL;
 use crate::call::CallState;
@@ -27,12 +28,12 @@ pub(crate) fn router(carrier: Arc<Carrier>) -> Router {
 }
 
 /// A request as far as it matters here.
-struct Asked {
-    method: String,
-    path: String,
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
     authorization: String,
-    query: Vec<(String, String)>,
-    form: Vec<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) form: Vec<(String, String)>,
 }
 
 /// A refusal, in the carrier's words.
@@ -50,7 +51,7 @@ pub(super) fn refusal(status: u16, code: u32, message: impl Into<String>) -> Ref
     }
 }
 
-type Answered = Result<(u16, Value), Refusal>;
+pub(super) type Answered = Result<(u16, Value), Refusal>;
 
 async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Request) -> Response {
     let asked = match read(request).await {
@@ -166,10 +167,16 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             format!("The requested resource {} was not found", asked.path),
         )
     };
+    if asked.path == "/v1/DialingPermissions/Countries" {
+        return account::countries(carrier, asked);
+    }
     let rest = asked
         .path
         .strip_prefix("/2010-04-01/Accounts/")
         .ok_or_else(not_found)?;
+    if asked.method == "GET" && rest == format!("{}.json", carrier.account.id) {
+        return Ok((200, account::describe(carrier)));
+    }
     let (account, rest) = rest.split_once('/').ok_or_else(not_found)?;
     if account != carrier.account.id {
         return Err(not_found());
@@ -177,7 +184,8 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     match (asked.method.as_str(), rest) {
         ("POST", "Calls.json") => create(carrier, asked),
         ("GET", "Calls.json") => list(carrier, asked),
-        ("GET", "IncomingPhoneNumbers.json") => numbers(carrier, asked),
+        ("GET", "IncomingPhoneNumbers.json") => account::numbers(carrier, asked),
+        (_, rest) if rest.starts_with("IncomingPhoneNumbers/") => account::number(carrier, asked, rest),
         (method, rest) => {
             let sid = rest
                 .strip_prefix("Calls/")
@@ -244,6 +252,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             ),
         )
     })?;
+    account::may_call(carrier, to)?;
     let instructions = form
         .instructions()?
         .ok_or_else(|| refusal(400, 21205, "Url parameter is required"))?;
@@ -371,51 +380,7 @@ fn in_time(query: &Form<'_>, name: &str, time: jiff::Timestamp) -> bool {
         && after.is_none_or(|after| day >= after)
 }
 
-fn numbers(carrier: &Carrier, asked: &Asked) -> Answered {
-    known(&asked.query, LIST_NUMBERS)?;
-    let query = Form(&asked.query);
-    let size = query.page_size()?;
-    let account = &carrier.account.id;
-    let numbers: Vec<Value> = carrier
-        .office
-        .numbers()
-        .into_iter()
-        .filter(|(number, _)| query.get("PhoneNumber").is_none_or(|wanted| number.contains(wanted)))
-        .take(size)
-        .map(|(phone, number)| {
-            json!({
-                "sid": number_sid(&number.id),
-                "account_sid": account,
-                "api_version": "2010-04-01",
-                "friendly_name": formatted(&phone),
-                "phone_number": phone,
-                "capabilities": {"voice": true, "sms": false, "mms": false, "fax": false},
-                "voice_url": number.voice_url,
-                "voice_method": "POST",
-                "voice_fallback_url": null,
-                "voice_fallback_method": "POST",
-                "voice_application_sid": null,
-                "status_callback": number.status_url,
-                "status_callback_method": "POST",
-                "origin": "twilio",
-                "status": "in-use",
-                "uri": format!("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{}.json", number_sid(&number.id)),
-            })
-        })
-        .collect();
-    Ok((
-        200,
-        page(
-            carrier,
-            "IncomingPhoneNumbers",
-            "incoming_phone_numbers",
-            numbers,
-            size,
-        ),
-    ))
-}
-
-fn page(carrier: &Carrier, resource: &str, key: &str, items: Vec<Value>, size: usize) -> Value {
+pub(super) fn page(carrier: &Carrier, resource: &str, key: &str, items: Vec<Value>, size: usize) -> Value {
     let uri = format!(
         "/2010-04-01/Accounts/{}/{resource}.json?PageSize={size}&Page=0",
         carrier.account.id
@@ -485,7 +450,7 @@ fn describe(carrier: &Carrier, call: &Call) -> Value {
 }
 
 /// A number as the carrier writes it for people: North American ones with brackets, others as they are.
-fn formatted(number: &str) -> String {
+pub(super) fn formatted(number: &str) -> String {
     match number.strip_prefix("+1") {
         Some(digits) if digits.len() == 10 && digits.is_ascii() => {
             format!("({}) {}-{}", &digits[..3], &digits[3..6], &digits[6..])

@@ -10,6 +10,7 @@ use super::feed::Feed;
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
 use crate::http::{Order, Problem};
+use crate::pointing;
 use crate::state::{self, Running};
 use crate::switchboard::Record;
 
@@ -49,10 +50,11 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
 
 /// Serves for the length of the call itself.
 async fn alone(order: Order, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
-    let plan = match load(config, out) {
+    let mut plan = match load(config, out) {
         Ok(plan) => plan,
         Err(done) => return Ok(done),
     };
+    let _exposed = pointing::open(&mut plan).await?;
     let voice = load_voice(&plan);
     let gateway = Gateway::start(plan, voice, state::folder()).await?;
     let record = gateway.board.dial(order.into_wish()).await?;

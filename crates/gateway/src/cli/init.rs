@@ -177,6 +177,9 @@ const SERVER: &str = r#"# What offhook may do, and with what. Every line is expl
 #listen = "127.0.0.1:8787"
 # The address that carriers reach that by. It must be https, and lead here.
 public_url = "https://voice.example.com"
+# Or have one opened, by a tunnel that is run beside the gateway: "cloudflared", "ngrok" or "tailscale".
+# Numbers are pointed at whatever address it has.
+#   expose = "cloudflared"
 # How long calls may go on when the gateway is told to stop. The next one takes them up.
 #drain_seconds = 5
 "#;

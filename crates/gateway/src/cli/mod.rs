@@ -5,6 +5,7 @@ mod calls;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+mod expose;
 pub mod feed;
 mod flight;
 mod init;
@@ -18,6 +19,7 @@ pub mod out;
 mod reload;
 mod replay;
 pub mod serve;
+mod setup;
 mod steer;
 mod story;
 mod tail;
@@ -69,6 +71,8 @@ enum Command {
     Digits(steer::DigitsArgs),
     /// End a call. Always allowed.
     End(steer::EndArgs),
+    /// Open a tunnel to this machine, say its address, and keep it open until stopped.
+    Expose(expose::Args),
     /// Write down all a call was told, so that it can be run again.
     Flight(flight::Args),
     /// Write a configuration in which every line is explained.
@@ -95,6 +99,8 @@ enum Command {
     Replay(replay::Args),
     /// Say something on a call that is up.
     Say(steer::SayArgs),
+    /// Get a number to ring here, step by step: asks for what it needs, and changes nothing unasked.
+    Setup(setup::Args),
     /// Serve carriers and owners until stopped.
     Serve,
     /// Whether a gateway runs here, and what is up on it.
@@ -125,6 +131,8 @@ impl Command {
             | Self::Demo(_)
             | Self::Digits(_)
             | Self::End(_)
+            | Self::Expose(_)
+            | Self::Setup(_)
             | Self::Flight(_)
             | Self::Journal(_)
             | Self::Reload
@@ -210,6 +218,8 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Digits(args) => steer::digits(args, out).await,
         Command::End(args) => steer::end(args, out).await,
         Command::Transfer(args) => steer::transfer(args, out).await,
+        Command::Expose(args) => expose::run(args, path, out).await,
+        Command::Setup(args) => Box::pin(setup::run(args, path, out)).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),
         Command::Status => steer::status(out).await,

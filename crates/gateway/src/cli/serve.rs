@@ -8,18 +8,22 @@ use ports::Fault;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Done, Out, lists, load_file, load_voice};
+use crate::config::Plan;
 use crate::gateway::Gateway;
+use crate::pointing;
 use crate::rulebook::{Rulebook, Source};
 use crate::state::{self, Running};
-use crate::switchboard::Lost;
+use crate::switchboard::{Lost, Switchboard};
+use crate::tunnel::Exposed;
 
 /// Serves until told to stop. Calls that are up then go on with the next gateway.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let path = crate::config::find(config.as_deref());
-    let loaded = match load_file(&path, out) {
+    let mut loaded = match load_file(&path, out) {
         Ok(loaded) => loaded,
         Err(done) => return Ok(done),
     };
+    let exposed = pointing::open(&mut loaded.plan).await?;
     let source = Source {
         path: path.clone(),
         lists: lists(),
@@ -30,6 +34,7 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
     // From here on carriers are answered, so from here on it stops politely.
     let mut signals = Signals::new();
     let running = Running::announce(&gateway, &path)?;
+    let following = exposed.map(|it| tokio::spawn(follow(it, gateway.board.clone())));
     let warm = tokio::select! {
         early = signals.next() => Ok(Some(early)),
         warm = serve(&gateway, lost, out) => warm.map(|()| None),
@@ -64,7 +69,26 @@ pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> 
         ));
     }
     running.withdraw();
+    // The tunnel stays open for as long as calls may go on.
+    if let Some(following) = following {
+        following.abort();
+    }
     Ok(Done::Well)
+}
+
+/// Points our numbers at the tunnel, also when its address has changed. Calls that are up keep the
+/// address they began with, and their sockets.
+async fn follow(mut exposed: Exposed, board: Arc<Switchboard>) {
+    loop {
+        let plan = board.plan();
+        pointing::point_and_tell(&plan).await;
+        let address = exposed.another(&plan.public_url).await;
+        tracing::info!(address, "the tunnel has another address");
+        board.adopt(Plan {
+            public_url: address,
+            ..(*board.plan()).clone()
+        });
+    }
 }
 
 async fn serve(gateway: &Gateway, lost: Lost, out: &mut Out) -> Result<(), Fault> {

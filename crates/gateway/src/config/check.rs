@@ -18,6 +18,7 @@ use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
 use super::{Lists, Loaded, Marks, journal, limits, plug, transfers};
+use crate::tunnel::Tunnel;
 
 /// Resolves a file, or says everything that is wrong with it.
 pub(super) fn check(
@@ -62,12 +63,17 @@ pub(super) fn check(
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
-    let (listen, public_url, drain) =
-        server.unwrap_or_else(|| (default_listen(), String::new(), Duration::ZERO));
+    let server = server.unwrap_or_else(|| Server {
+        listen: default_listen(),
+        public_url: String::new(),
+        expose: None,
+        drain: Duration::ZERO,
+    });
     let plan = Plan {
-        listen,
-        public_url,
-        drain,
+        listen: server.listen,
+        public_url: server.public_url,
+        expose: server.expose,
+        drain: server.drain,
         carriers: built(carriers),
         numbers,
         agents: built(agents),
@@ -110,13 +116,26 @@ fn built<T>(named: Named<T>) -> BTreeMap<String, T> {
     named.into_iter().filter_map(well).collect()
 }
 
-fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, String, Duration)> {
+/// What stands in `[server]`.
+struct Server {
+    listen: SocketAddr,
+    public_url: String,
+    expose: Option<Tunnel>,
+    drain: Duration,
+}
+
+fn server(mut server: Section<'_>, found: &mut Findings) -> Option<Server> {
     let listen = server.text("listen", found);
     let public_url = server.text("public_url", found);
+    let expose = server.text("expose", found);
     let drain = server.number("drain_seconds", 0..=3_600, found);
     let hint = "write the address that carriers reach this gateway at: \
-                `public_url = \"https://voice.example.com\"`";
-    server.require("public_url", hint, found);
+                `public_url = \"https://voice.example.com\"`, or have one opened: \
+                `expose = \"cloudflared\"`";
+    if !server.has("expose") {
+        server.require("public_url", hint, found);
+    }
+    let exposes = server.has("expose");
     let written = server.has("listen");
     server.close(found);
 
@@ -124,9 +143,41 @@ fn server(mut server: Section<'_>, found: &mut Findings) -> Option<(SocketAddr, 
         Some(listen) => address(listen, found),
         None => (!written).then(default_listen),
     };
-    let public_url = public_url.and_then(|url| public_address(url, found));
-    let drain = drain.map_or(DEFAULT_DRAIN, |it| Duration::from_secs(it.value));
-    Some((listen?, public_url?, drain))
+    if let (Some(written), Some(_)) = (&public_url, &expose) {
+        let message = "`public_url` in [server] is what the tunnel in `expose` says it is";
+        found.problem(written.place(), message, "remove one of the two");
+    }
+    let public_url = match public_url {
+        Some(url) => public_address(url, found),
+        None => listen.map(|it| format!("http://{it}")),
+    };
+    let expose = match expose {
+        Some(expose) => Some(tunnel(expose, found)?),
+        // One that is no text was complained about.
+        None if exposes => return None,
+        None => None,
+    };
+    Some(Server {
+        listen: listen?,
+        public_url: public_url?,
+        expose,
+        drain: drain.map_or(DEFAULT_DRAIN, |it| Duration::from_secs(it.value)),
+    })
+}
+
+fn tunnel(written: Spot<&str>, found: &mut Findings) -> Option<Tunnel> {
+    let tunnel = Tunnel::named(written.value);
+    if tunnel.is_none() {
+        let known = Tunnel::ALL.map(Tunnel::name);
+        unknown(
+            "tunnel",
+            written.value,
+            known.into_iter(),
+            &written.place(),
+            found,
+        );
+    }
+    tunnel
 }
 
 fn address(listen: Spot<&str>, found: &mut Findings) -> Option<SocketAddr> {

@@ -93,6 +93,9 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         orders: Orders::Replied,
         sound: Sound::Stream(|| Box::new(Coo)),
         webhooks: Arc::new(Coo),
+        numbers: None,
+        account: None,
+        signs: None,
     })
 }
 

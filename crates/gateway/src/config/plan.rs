@@ -12,6 +12,7 @@ use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
 use crate::journal::{Keep, Keys};
+use crate::tunnel::Tunnel;
 
 /// Everything the gateway was told.
 #[derive(Clone)]
@@ -20,6 +21,9 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// What carriers call us by: `http(s)://…` without a slash at the end.
     pub public_url: String,
+    /// The tunnel whose address that is; without one it is as written. Until the tunnel is open, it is
+    /// where this machine reaches us.
+    pub expose: Option<Tunnel>,
     /// How long calls may go on once the gateway is told to stop. Those that are up then are handed
     /// to the next one.
     pub drain: Duration,

@@ -11,6 +11,7 @@ use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
 use super::{ConfigProblem, Loaded, Place, check, find_among, load};
+use crate::tunnel::Tunnel;
 
 /// A configuration with nothing wrong in it. Poison is put into copies of it.
 const GOOD: &str = r#"[server]
@@ -81,6 +82,14 @@ fn a_good_file_is_resolved() {
     assert_eq!(plan.recordings, None);
     assert_eq!(plan.keep.age, Duration::from_secs(90 * 86_400));
     assert_eq!(plan.keep.room, 1 << 30);
+}
+
+#[test]
+fn a_tunnel_stands_in_the_place_of_an_address() {
+    let loaded = good("[server]\nlisten = \"127.0.0.1:9000\"\nexpose = \"tailscale\"\n");
+    assert_eq!(loaded.plan.expose, Some(Tunnel::Tailscale));
+    // Until it is open, only this machine knows the way.
+    assert_eq!(loaded.plan.public_url, "http://127.0.0.1:9000");
 }
 
 #[test]
@@ -244,6 +253,9 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("127.0.0.1:8787", "localhost:8787", 2, &["`listen`", "IP address"]),
     ("127.0.0.1:8787", "127.0.0.1", 2, &["`listen`", "a port"]),
     ("127.0.0.1:8787", "127.0.0.1:99999", 2, &["`listen`"]),
+    ("public_url = \"https://voice.example.com\"", "expose = \"cloudflare\"", 3, &["there is no tunnel `cloudflare`", "cloudflared"]),
+    ("public_url = \"https://voice.example.com\"", "expose = 1", 3, &["`expose`"]),
+    ("[carriers.pigeon]", "expose = \"ngrok\"\n[carriers.pigeon]", 3, &["`public_url`", "`expose`", "remove one"]),
     ("https://voice.example.com", "voice.example.com", 3, &["`public_url`", "not a web address"]),
     ("https://voice.example.com", "wss://voice.example.com", 3, &["`public_url`", "http:// or https://"]),
     ("https://voice.example.com", "https://voice.example.com/?a=b", 3, &["`public_url`", "`?`"]),

@@ -136,6 +136,10 @@ pub(super) struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     instance: Option<String>,
+    /// Where carriers reach it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    public_url: Option<String>,
 }
 
 /// Something to say.
@@ -150,8 +154,14 @@ pub struct Words {
 #[utoipa::path(get, path = "/healthz", tag = "gateway", security(()),
     responses((status = 200, description = "It does.", body = Health)))]
 pub(super) async fn healthz(State(desk): State<Desk>) -> Response {
+    let public_url = Some(desk.board.plan().public_url.clone());
     let (offhook, instance) = ("ok", Some(desk.instance));
-    Json(Health { offhook, instance }).into_response()
+    Json(Health {
+        offhook,
+        instance,
+        public_url,
+    })
+    .into_response()
 }
 
 /// Whether calls would be taken
@@ -165,6 +175,7 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
         Ok(()) => Json(Health {
             offhook: "ready",
             instance: None,
+            public_url: None,
         })
         .into_response(),
         Err(fault) => Problem::answer_with(StatusCode::SERVICE_UNAVAILABLE, &fault),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use ports::carrier::{Carrier, Door, News, Orders, Reply, Request, Webhook};
 use ports::{Fault, code};
 
-use super::{BODY, Desk};
+use super::{BODY, Desk, probe};
 use crate::config::Plan;
 use crate::switchboard::CallId;
 
@@ -51,6 +51,11 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
             return status.into_response();
         }
     };
+    if parts.headers.contains_key(probe::HEADER) {
+        let (webhooks, public) = (&terms[0].carrier.webhooks, &terms[0].public_url);
+        let request = gather(public, &parts.method, &parts.uri, &parts.headers, body);
+        return probe::answer(webhooks.as_ref(), &request).into_response();
+    }
     let hint = hint(&parts.uri);
     let mut request = gather("", &parts.method, &parts.uri, &parts.headers, body);
     let path = std::mem::take(&mut request.url);
@@ -191,7 +196,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, (StatusCode, &
 }
 
 /// The request as its sender saw it: at the public address we gave, whatever its headers say.
-pub(super) fn gather(
+pub(crate) fn gather(
     public: &str,
     method: &Method,
     uri: &Uri,

@@ -5,9 +5,10 @@ mod ask;
 mod config;
 mod events;
 mod guard;
-mod hooks;
+pub(crate) mod hooks;
 mod meetings;
 mod openapi;
+pub(crate) mod probe;
 mod problem;
 mod streams;
 

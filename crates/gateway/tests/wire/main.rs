@@ -2,14 +2,18 @@
 
 mod contract;
 mod disk;
+mod doctor;
 mod doors;
+mod expose;
 mod flights;
 mod house;
 mod logs;
 mod meetings;
+mod numbers;
 mod owners;
 mod reload;
 mod restart;
+mod setup;
 mod surface;
 mod traces;
 
