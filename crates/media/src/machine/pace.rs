@@ -147,6 +147,6 @@ const HIGHEST: f32 = 500.0 * 500.0;
 const WORD: u32 = 4;
 /// So much quiet is between two stretches: 60 ms.
 const BETWEEN: u32 = 3;
-/// No voice keeps within 1 dB for 240 ms.
-const UNEVEN: f32 = 1.26;
+/// No voice keeps within half a decibel for 240 ms.
+const UNEVEN: f32 = 1.12;
 const EVEN: u32 = 12;
