@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use call::event::End;
+use call::event::{End, Who};
 use call::{Digit, Number, Private};
 use media::{Codec, Format, Line, Mark, Packet};
 
@@ -32,6 +32,8 @@ pub struct Carrier {
     pub limits: Option<Arc<dyn Limits>>,
     /// How it is told what to do with a call it asks about.
     pub orders: Orders,
+    /// What it says of whoever picks up.
+    pub machines: Machines,
     /// How sound travels.
     pub sound: Sound,
     /// Reads what the carrier tells us over HTTP.
@@ -76,6 +78,26 @@ pub enum Orders {
     Requested(Arc<dyn Offers>),
 }
 
+/// What a carrier says of whoever picks up, a person or a machine, when [`Dial::detect`] asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machines {
+    /// Nothing: only the sound tells.
+    Heard,
+    /// Who it is, whoever it is: its word is waited for.
+    Told,
+    /// Only that it is a machine, so nobody waits for its word.
+    Noticed,
+}
+
+/// What a carrier should find out of whoever picks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detect {
+    /// Nothing. It costs money.
+    Nothing,
+    /// Whether it is a machine, if it was configured to ([`Machines`]). The sound is not to wait for it.
+    Machines,
+}
+
 /// Takes offered calls, or does not.
 #[async_trait]
 pub trait Offers: Send + Sync {
@@ -101,6 +123,8 @@ pub struct Dial<'a> {
     /// How long it may last, so that the carrier ends it even if we are gone. At first, where the
     /// carrier has [`Limits`]; else in all.
     pub limit: Duration,
+    /// What to find out of whoever picks up: said by [`News::AnsweredBy`].
+    pub detect: Detect,
 }
 
 /// Where a call's sound goes: a socket of ours, and the token that opens it once.
@@ -287,6 +311,8 @@ pub enum News {
     Adrift,
     /// The far end picked up a call we made. At [`Door::Voice`], the reply connects it.
     Answered,
+    /// Who that was.
+    AnsweredBy(Who),
     /// It is over.
     Ended(End),
     /// Someone calls us. Numbers as the carrier wrote them: not checked, perhaps not numbers.

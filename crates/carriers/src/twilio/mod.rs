@@ -31,8 +31,9 @@ mod webhook;
 
 use std::sync::Arc;
 
+use crate::machines;
 use crate::rest::{self, Company};
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
 /// Twilio, for the list of carriers.
@@ -61,6 +62,7 @@ const KEYS: &[Key] = &[
         need: Need::Optional,
         help: "While the auth token is being replaced: the other one, also taken on webhooks",
     },
+    machines::KEY,
     Key {
         name: API_URL,
         kind: Kind::Url,
@@ -103,6 +105,9 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(secondary.map_or(Ok(()), |it| check_token(SECONDARY_AUTH_TOKEN, it)));
     let url = rest::address(&COMPANY, settings.text(API_URL));
     keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines::read(settings, Machines::Told);
+    keep(machines.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines.unwrap_or(Machines::Heard);
 
     let account = Account {
         sid: sid.to_owned(),
@@ -110,13 +115,14 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     };
     let tokens = [Some(&token), secondary].into_iter().flatten().cloned();
     let webhooks = webhook::Webhooks::new(sid, tokens.collect());
-    match url.and_then(|url| api::Api::new(account, url)) {
+    match url.and_then(|url| api::Api::new(account, url, machines)) {
         Ok(api) if problems.is_empty() => {
             let api = Arc::new(api);
             Ok(Carrier {
                 name: "Twilio",
                 calls: api.clone(),
                 limits: Some(api),
+                machines,
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
                 webhooks: Arc::new(webhooks),

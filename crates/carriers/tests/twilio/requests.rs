@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Dial, Leg, Status, Stream};
+use ports::carrier::{Detect, Dial, Leg, Status, Stream};
 use ports::{Blame, Retry, Secret, code};
 use serde_json::json;
 
@@ -301,6 +301,7 @@ pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
         status_url: "https://e.com/s",
         ring: Duration::from_secs(25),
         limit: Duration::from_secs(600),
+        detect: Detect::Nothing,
     }
 }
 

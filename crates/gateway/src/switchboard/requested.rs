@@ -21,7 +21,7 @@ impl Switchboard {
     ) {
         let verdict = match &webhook.news {
             News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
-            News::Adrift | News::Ended(_) | News::Nothing | News::Ringing => {
+            News::Adrift | News::AnsweredBy(_) | News::Ended(_) | News::Nothing | News::Ringing => {
                 self.told(name, hint, webhook).await;
                 return;
             }
