@@ -336,25 +336,25 @@ fn numbers() -> String {
 }
 
 /// Writes down what it is asked, and gives prepared answers: the last one again and again.
-struct Recorder {
-    address: SocketAddr,
+pub(super) struct Recorder {
+    pub(super) address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Recorded {
+pub(super) struct Recorded {
     method: String,
     path: String,
     content_type: Value,
     authorization: String,
-    body: Value,
+    pub(super) body: Value,
 }
 
 type Answers = Vec<(u16, Value)>;
 type Records = (Arc<Mutex<Vec<Recorded>>>, Arc<Answers>);
 
 impl Recorder {
-    async fn start(answers: Answers) -> Self {
+    pub(super) async fn start(answers: Answers) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let state = (requests.clone(), Arc::new(answers));
         let app = Router::new().fallback(record).with_state(state);
@@ -366,7 +366,7 @@ impl Recorder {
         Self { address, requests }
     }
 
-    fn requests(&self) -> Vec<Recorded> {
+    pub(super) fn requests(&self) -> Vec<Recorded> {
         self.requests
             .lock()
             .expect("no test panics holding it")
@@ -402,7 +402,7 @@ async fn record(State((requests, answers)): State<Records>, request: Request) ->
     )
 }
 
-fn fired() -> Value {
+pub(super) fn fired() -> Value {
     json!({"message": "call fired", "request_uuid": "request-uuid", "api_id": "97ceeb52"})
 }
 

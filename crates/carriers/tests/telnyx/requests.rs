@@ -314,25 +314,25 @@ async fn a_leg_that_is_none_is_never_asked_about() {
 }
 
 /// Writes down what it is asked, and gives prepared answers: the last one again and again.
-struct Recorder {
-    address: SocketAddr,
+pub(super) struct Recorder {
+    pub(super) address: SocketAddr,
     requests: Arc<Mutex<Vec<Recorded>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Recorded {
+pub(super) struct Recorded {
     method: String,
     path: String,
     content_type: Value,
     authorization: String,
-    body: Value,
+    pub(super) body: Value,
 }
 
 type Answers = Vec<(u16, Value)>;
 type Records = (Arc<Mutex<Vec<Recorded>>>, Arc<Answers>);
 
 impl Recorder {
-    async fn start(answers: Answers) -> Self {
+    pub(super) async fn start(answers: Answers) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let state = (requests.clone(), Arc::new(answers));
         let app = Router::new().fallback(record).with_state(state);
@@ -344,7 +344,7 @@ impl Recorder {
         Self { address, requests }
     }
 
-    fn requests(&self) -> Vec<Recorded> {
+    pub(super) fn requests(&self) -> Vec<Recorded> {
         self.requests
             .lock()
             .expect("no test panics holding it")
@@ -380,7 +380,7 @@ async fn record(State((requests, answers)): State<Records>, request: Request) ->
 }
 
 /// Says what Telnyx would not understand in a request, by its own description.
-fn check(api: &Value, request: &Recorded) -> Result<(), String> {
+pub(super) fn check(api: &Value, request: &Recorded) -> Result<(), String> {
     let path = request
         .path
         .strip_prefix("/v2")
@@ -443,7 +443,7 @@ fn offers(orders: &Orders) -> &dyn Offers {
     }
 }
 
-fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
+pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
         from,
         to,
@@ -467,6 +467,6 @@ fn leg() -> Leg {
     Leg(CALL.to_owned())
 }
 
-fn number(text: &str) -> Number {
+pub(super) fn number(text: &str) -> Number {
     Number::parse(text).expect("it is a number")
 }

@@ -29,6 +29,8 @@ pub(super) struct Tone {
     pub(super) beep: Option<Beep>,
     /// Something is to be heard that is no voice.
     pub(super) is_sounding: bool,
+    /// That is, or was just now, and may yet be a beep.
+    pub(super) is_pending: bool,
 }
 
 /// Listens for beeps. Counts in frames.
@@ -105,11 +107,16 @@ impl Beeps {
             _ => None,
         };
         let is_sounding = match self.state {
-            State::Nothing => false,
+            State::Nothing | State::Over { .. } => false,
             State::Sounding { tone, .. } => tone.blocks >= SOUNDING,
-            State::Over { .. } | State::Tune { .. } => true,
+            State::Tune { .. } => pure.is_some(),
         };
-        Tone { beep, is_sounding }
+        let is_over = matches!(self.state, State::Over { .. });
+        Tone {
+            beep,
+            is_sounding,
+            is_pending: is_sounding || is_over,
+        }
     }
 
     fn next(&self, pure: Option<Pure>) -> State {
@@ -131,7 +138,7 @@ impl Beeps {
                 tone,
                 missed: missed + 1,
             },
-            (State::Sounding { tone, .. }, None) if tone.blocks >= SHORTEST => {
+            (State::Sounding { tone, .. }, None) if tone.blocks >= tone.shortest() => {
                 State::Over { tone, frames: 0 }
             }
             (State::Sounding { .. }, None) => State::Nothing,
@@ -212,6 +219,15 @@ impl Run {
         }
     }
 
+    /// How many blocks it takes: a voice can hum as low as this for a moment.
+    fn shortest(&self) -> u32 {
+        if self.hz < HUMMED {
+            SHORTEST_HUMMED
+        } else {
+            SHORTEST
+        }
+    }
+
     /// Half of Europe hears its calls ring, and be busy, in a single tone of some 425 Hz.
     fn beep(self) -> Option<Beep> {
         let rings = RINGING.contains(&self.hz) && self.blocks > RINGING_BLOCKS;
@@ -242,16 +258,19 @@ const HIGHEST: f32 = 2_005.0;
 /// In hertz: filters of 40 ms see no less.
 const STEP: f32 = 25.0;
 const BINS: usize = 69;
-/// Mean square of the faintest beep, -42 dB of full scale.
-const FAINTEST: f32 = 260.0 * 260.0;
-/// As a part of the block's power: what is left is noise and overtones, 7 dB below the tone.
-const PURE: f32 = 0.82;
+/// Mean square of the faintest beep, -49 dB of full scale.
+const FAINTEST: f32 = 110.0 * 110.0;
+/// As a part of the block's power: what is left is noise and overtones, 9 dB below the tone.
+const PURE: f32 = 0.87;
 const IN_TUNE: f32 = 0.012;
 const IN_TUNE_HZ: f32 = 8.0;
 /// 4 dB.
 const UNSTEADY: f32 = 2.5;
 /// Blocks overlap by a half: five in a row are 120 ms.
 const SHORTEST: u32 = 5;
+/// In hertz: below this it takes 180 ms.
+const HUMMED: f32 = 430.0;
+const SHORTEST_HUMMED: u32 = 8;
 /// As many are no voice any more.
 const SOUNDING: u32 = 4;
 /// Two and a half seconds: longer is no beep.

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use crate::FRAME;
 pub use beep::Beep;
-use beep::Beeps;
+use beep::{Beeps, Tone};
 use pace::Pace;
 
 /// What is found out about whoever picked up, in this order and each at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// Who it is: at most [`VERDICT`] after the sound began.
+    /// Who it is: at most [`VERDICT`] after they began to speak, or [`INITIAL_SILENCE`] after the sound did.
     Answered(Answerer, Evidence),
     /// Their first words are over: what is said now is not said into a greeting.
     GreetingEnded(Ending),
@@ -31,7 +31,7 @@ pub enum Answerer {
     Human,
     /// A machine.
     Machine,
-    /// Nobody can tell: they say nothing, or they began too late.
+    /// Nobody can tell: they say nothing.
     Unknown,
 }
 
@@ -97,7 +97,7 @@ impl Machine {
         self.pace.push(samples, tone.is_sounding || key_is_down);
         match self.stage {
             Stage::Deciding => {
-                let answerer = self.decide(tone.beep)?;
+                let answerer = self.decide(&tone)?;
                 self.stage = tone.beep.map_or(Stage::Greeting, Stage::Beeped);
                 Some(Finding::Answered(answerer, self.evidence(tone.beep)))
             }
@@ -115,30 +115,33 @@ impl Machine {
         self.stage == Stage::Done
     }
 
-    fn decide(&self, beep: Option<Beep>) -> Option<Answerer> {
-        let now = FRAME * self.frames;
-        if beep.is_some() {
+    fn decide(&self, tone: &Tone) -> Option<Answerer> {
+        if tone.beep.is_some() {
             return Some(Answerer::Machine);
         }
+        let now = FRAME * self.frames;
         let Some(began) = self.pace.began() else {
             return (now >= INITIAL_SILENCE).then_some(Answerer::Unknown);
         };
         let (greeting, quiet) = (self.pace.greeting(), self.pace.quiet());
-        let patience = if greeting <= SHORT {
-            AFTER_SHORT
+        let patience = match greeting {
+            it if it <= SHORT => AFTER_SHORT,
+            it if it <= LONG => AFTER_LONG,
+            _ => AFTER_LONGER,
+        };
+        // What sounds now may be the beep: nobody has fallen silent.
+        let quiet = if tone.is_pending {
+            Duration::ZERO
         } else {
-            AFTER_LONG
+            quiet
         };
         if quiet >= patience {
             return Some(Answerer::Human);
         }
-        if now - began >= LONGEST && quiet < PAUSE {
-            return Some(Answerer::Machine);
-        }
-        (now >= VERDICT).then(|| match (quiet >= PAUSE, greeting >= LONG) {
-            (true, _) => Answerer::Human,
-            (false, true) => Answerer::Machine,
-            (false, false) => Answerer::Unknown,
+        (now - began >= VERDICT).then_some(if quiet >= PAUSE {
+            Answerer::Human
+        } else {
+            Answerer::Machine
         })
     }
 
@@ -164,29 +167,30 @@ impl Machine {
     }
 }
 
-/// The verdict comes at most this long after the sound began, whatever is heard.
+/// The verdict comes at most this long after they began to speak, whatever is heard: in this time
+/// companies greet, and machines do not.
 pub const VERDICT: Duration = Duration::from_secs(4);
 
-/// Whoever says nothing for so long is nobody we could judge.
-const INITIAL_SILENCE: Duration = Duration::from_millis(2_500);
+/// The same where nobody speaks, from the beginning of the sound.
+pub const INITIAL_SILENCE: Duration = Duration::from_millis(2_500);
 
 /// A greeting up to this long is a person's, if they then wait.
 const SHORT: Duration = Duration::from_millis(1_300);
 
 /// So long a pause ends a short greeting: longer than between the words of "Hi, this is …".
-const AFTER_SHORT: Duration = Duration::from_millis(700);
+const AFTER_SHORT: Duration = Duration::from_millis(800);
 
-/// The same for a longer one, which has sentences.
-const AFTER_LONG: Duration = Duration::from_millis(900);
+/// A greeting of one sentence is no longer.
+const LONG: Duration = Duration::from_millis(2_200);
 
-/// Who speaks on for so long is a machine. Companies greet in a little less.
-const LONGEST: Duration = Duration::from_millis(3_300);
+/// The same pause in one that has sentences.
+const AFTER_LONG: Duration = Duration::from_millis(950);
 
-/// The same where the time for a verdict is up.
-const LONG: Duration = Duration::from_millis(2_400);
+/// The same in a longer one, behind which a beep may come as well.
+const AFTER_LONGER: Duration = Duration::from_millis(1_100);
 
-/// A pause of which it cannot be said yet what it is.
-const PAUSE: Duration = Duration::from_millis(300);
+/// A pause of which it cannot be said yet what it is, when time is up.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// After a greeting with no beep, it is over when it was quiet for so long.
 const SILENCE: Duration = Duration::from_secs(2);
