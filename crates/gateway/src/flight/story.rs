@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::{Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral};
+use call::{
+    Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
+};
 use media::machine::{Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress};
 use ports::{Blame, Fault, code};

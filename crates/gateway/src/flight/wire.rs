@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::{
-    Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
-    TurnId, input,
+    Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private,
+    Referral, TurnId, input,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, input, output};
+use call::{
+    Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, input, output,
+};
 use ports::agent::{Agent, Answerer};
 use ports::speech::Voice;
 use ports::{Blame, Fault, code};

@@ -47,18 +47,18 @@ fn a_person_hears_the_message_as_soon_as_they_wait() {
     check(
         &world.run(20_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        001180  caller.speech_ended
-        001680  call.answered_by who="human" by="gateway" judged_ms=1700 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=700 bursts=1
-        001880  caller.said "hello"
-        003100  agent.said "Your table is ready."
-        004600    carrier: HangUp
-        009600  call.ended by="agent" why="completed"
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            001180  caller.speech_ended
+            001780  call.answered_by who="human" by="gateway" judged_ms=1800 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=800 bursts=1
+            001980  caller.said "hello"
+            003200  agent.said "Your table is ready."
+            004700    carrier: HangUp
+            009700  call.ended by="agent" why="completed"
+        "#]],
     );
 }
 
@@ -68,19 +68,19 @@ fn a_machine_hears_it_when_its_greeting_is_over() {
     check(
         &world.run(30_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        003580  call.answered_by who="machine" by="gateway" judged_ms=3600 speech_ms=300 greeting_ms=3300 pause_ms=0 silence_ms=0 bursts=1
-        006480  caller.speech_ended
-        008280  call.greeting_ended beep=false
-        008480  caller.said "you have reached a machine"
-        009700  agent.said "Please call us back."
-        011200    carrier: HangUp
-        016200  call.ended by="agent" why="completed"
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            004280  call.answered_by who="machine" by="gateway" judged_ms=4300 speech_ms=300 greeting_ms=4000 pause_ms=0 silence_ms=0 bursts=1
+            006480  caller.speech_ended
+            008280  call.greeting_ended beep=false
+            008480  caller.said "you have reached a machine"
+            009700  agent.said "Please call us back."
+            011200    carrier: HangUp
+            016200  call.ended by="agent" why="completed"
+        "#]],
     );
 }
 
@@ -91,16 +91,16 @@ fn a_machine_is_hung_up_on() {
     check(
         &world.run(30_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        003580  call.answered_by who="machine" by="gateway" judged_ms=3600 speech_ms=300 greeting_ms=3300 pause_ms=0 silence_ms=0 bursts=1
-        003580    carrier: HangUp
-        003780  caller.said "you have"
-        008580  call.ended by="gateway" why="machine"
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            004280  call.answered_by who="machine" by="gateway" judged_ms=4300 speech_ms=300 greeting_ms=4000 pause_ms=0 silence_ms=0 bursts=1
+            004280    carrier: HangUp
+            004480  caller.said "you have reached"
+            009280  call.ended by="gateway" why="machine"
+        "#]],
     );
 }
 
@@ -111,19 +111,19 @@ fn what_a_person_says_first_is_answered() {
     check(
         &world.run(12_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        001180  caller.speech_ended
-        001680  call.answered_by who="human" by="gateway" judged_ms=1700 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=700 bursts=1
-        001880  caller.said "when do you open"
-        001880  agent.turn_started "when do you open"
-        001880    agent: 1 turn "when do you open"
-        003160  agent.said "We open at nine."
-        003160    agent: 1 heard "We open at nine."
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            001180  caller.speech_ended
+            001780  call.answered_by who="human" by="gateway" judged_ms=1800 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=800 bursts=1
+            001980  caller.said "when do you open"
+            001980  agent.turn_started "when do you open"
+            001980    agent: 1 turn "when do you open"
+            003260  agent.said "We open at nine."
+            003260    agent: 1 heard "We open at nine."
+        "#]],
     );
 }
 
@@ -134,16 +134,16 @@ fn the_opening_line_waits_for_a_person() {
     check(
         &world.run(8_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        001180  caller.speech_ended
-        001680  call.answered_by who="human" by="gateway" judged_ms=1700 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=700 bursts=1
-        002680  agent.said "Good morning."
-        002680    agent: opened "Good morning."
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            001180  caller.speech_ended
+            001780  call.answered_by who="human" by="gateway" judged_ms=1800 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=800 bursts=1
+            002780  agent.said "Good morning."
+            002780    agent: opened "Good morning."
+        "#]],
     );
 }
 
@@ -195,17 +195,17 @@ fn a_carrier_that_says_nothing_is_not_waited_for_any_longer() {
     check(
         &world.run(20_000),
         expect![[r#"
-        000000  call.dialed
-        000000    carrier: Dial
-        000000  call.answered
-        000000  call.connected
-        000340  caller.speech_started
-        001180  caller.speech_ended
-        006000  call.answered_by who="human" by="gateway" judged_ms=1700 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=700 bursts=1
-        006200  caller.said "hello"
-        007420  agent.said "Your table is ready."
-        008920    carrier: HangUp
-        013920  call.ended by="agent" why="completed"
-    "#]],
+            000000  call.dialed
+            000000    carrier: Dial
+            000000  call.answered
+            000000  call.connected
+            000340  caller.speech_started
+            001180  caller.speech_ended
+            006000  call.answered_by who="human" by="gateway" judged_ms=1800 speech_ms=300 greeting_ms=700 pause_ms=0 silence_ms=800 bursts=1
+            006200  caller.said "hello"
+            007420  agent.said "Your table is ready."
+            008920    carrier: HangUp
+            013920  call.ended by="agent" why="completed"
+        "#]],
     );
 }
