@@ -263,6 +263,7 @@ impl State {
             (
                 state,
                 Carrier::Answered
+                | Carrier::AnsweredBy(_)
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)

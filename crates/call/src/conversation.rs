@@ -19,6 +19,7 @@ use crate::hearing::Hearing;
 use crate::input::{Carrier, Command, Input, Media, Speech};
 use crate::last_words::LastWords;
 use crate::moment::Moment;
+use crate::screening::Heard;
 use crate::stages::Stages;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Voice, Whose};
@@ -72,6 +73,28 @@ impl Conversation {
         conversation
     }
 
+    /// The same with someone who was listened to before anything was said.
+    pub(crate) fn screened(opening: &Opening, heard: Heard, at: &mut Moment<'_>) -> Self {
+        let mut conversation = Self::start(opening, at);
+        conversation.waiting = heard.waiting.into();
+        conversation.hearing = heard.hearing;
+        if let Floor::Open { .. } = conversation.floor {
+            let hearing = &conversation.hearing;
+            let ended = hearing.ended().filter(|_| hearing.is_waiting());
+            conversation.floor = match ended {
+                _ if hearing.is_speaking() => Floor::Caller,
+                Some(ended) => Floor::Pause {
+                    ended,
+                    until: ended + at.plan.policy.endpoint,
+                },
+                None => Floor::Open { since: at.now },
+            };
+        }
+        conversation.speak_waiting(at);
+        conversation.speak_overdue(at);
+        conversation
+    }
+
     /// Handles one input. Returns how the call should end, if it should.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
         self.settle_cut(&input, at);
@@ -109,6 +132,7 @@ impl Conversation {
             // hang-up are the call's business. A cut was settled above.
             Input::Carrier(
                 Carrier::Answered
+                | Carrier::AnsweredBy(_)
                 | Carrier::Connected
                 | Carrier::Disconnected
                 | Carrier::Dropped
@@ -123,7 +147,7 @@ impl Conversation {
                 | Command::Sit(_)
                 | Command::Stand(_),
             )
-            | Input::Media(Media::Cut(_))
+            | Input::Media(Media::Answerer(_) | Media::Cut(_))
             | Input::Meeting(_) => None,
         }
     }
@@ -230,11 +254,16 @@ impl Conversation {
             | Floor::Contested { .. }
             | Floor::Closing { .. } => {}
         }
-        let overdue = |(since, _): &(Instant, String)| *since + OWNER_WAITS <= now;
+        self.speak_overdue(at);
+        None
+    }
+
+    /// What the owner wants said does not wait for the floor for ever.
+    fn speak_overdue(&mut self, at: &mut Moment<'_>) {
+        let overdue = |(since, _): &(Instant, String)| *since + OWNER_WAITS <= at.now;
         if self.waiting.front().is_some_and(overdue) {
             self.speak_all_waiting(at);
         }
-        None
     }
 
     /// Sees whether what was being said is over, and gives the floor on.

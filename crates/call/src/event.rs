@@ -4,6 +4,9 @@
 //! show exactly these. They are the only serializable types in this crate, so a change to anything
 //! else is never a breaking change.
 
+use std::time::Duration;
+
+use media::machine::{Answerer, Evidence};
 use serde::Serialize;
 
 use crate::Private;
@@ -27,6 +30,16 @@ pub enum Event {
     /// Sound flows.
     #[serde(rename = "call.connected")]
     Connected,
+    /// Who picked up a call of ours, a person or a machine. Said once, and only of calls whose owner
+    /// wants something else done with a machine than with a person.
+    #[serde(rename = "call.answered_by")]
+    AnsweredBy(Answered),
+    /// The greeting of the machine that picked up is over.
+    #[serde(rename = "call.greeting_ended")]
+    GreetingEnded {
+        /// Whether with a beep; else with silence, or not at all.
+        beep: bool,
+    },
     /// The sound is gone, and the call is perhaps still up.
     #[serde(rename = "call.disconnected")]
     Disconnected,
@@ -173,6 +186,103 @@ pub struct Timed {
     pub at_ear_ms: Option<u64>,
 }
 
+/// Who picked up, by whose judgement, and what that rests on. Milliseconds count from the beginning of
+/// the sound. What was not heard is left out, and so is everything where the carrier judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Answered {
+    /// Who.
+    pub who: Who,
+    /// By whose judgement.
+    pub by: Judge,
+    /// When it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judged_ms: Option<u64>,
+    /// When they began to speak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_ms: Option<u64>,
+    /// How long they spoke, with the pauses between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greeting_ms: Option<u64>,
+    /// The longest of those pauses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_ms: Option<u64>,
+    /// How long they had been quiet since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
+    /// How many stretches of sound that was, each as long as a word at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bursts: Option<u32>,
+    /// When the beep began that decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beep_ms: Option<u64>,
+    /// How high it was, in hertz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beep_hz: Option<u32>,
+}
+
+impl Answered {
+    /// By the carrier's word, which comes without its reasons.
+    pub(crate) fn by_carrier(who: Who) -> Self {
+        Self {
+            who,
+            by: Judge::Carrier,
+            judged_ms: None,
+            speech_ms: None,
+            greeting_ms: None,
+            pause_ms: None,
+            silence_ms: None,
+            bursts: None,
+            beep_ms: None,
+            beep_hz: None,
+        }
+    }
+
+    /// By what we heard.
+    pub(crate) fn by_us(who: Answerer, evidence: Evidence) -> Self {
+        let who = match who {
+            Answerer::Human => Who::Human,
+            Answerer::Machine => Who::Machine,
+            Answerer::Unknown => Who::Unknown,
+        };
+        let ms = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
+        let spoken = |it: Duration| evidence.speech.map(|_| ms(it));
+        Self {
+            by: Judge::Gateway,
+            judged_ms: Some(ms(evidence.at)),
+            speech_ms: evidence.speech.map(ms),
+            greeting_ms: spoken(evidence.greeting),
+            pause_ms: spoken(evidence.pause),
+            silence_ms: Some(ms(evidence.silence)),
+            bursts: evidence.speech.map(|_| evidence.bursts),
+            beep_ms: evidence.beep.map(|it| ms(it.at)),
+            beep_hz: evidence.beep.map(|it| it.hz),
+            ..Self::by_carrier(who)
+        }
+    }
+}
+
+/// Who picked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A person.
+    Human,
+    /// A machine: one that plays a greeting, or one that receives faxes.
+    Machine,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Who judges who picked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judge {
+    /// The phone company.
+    Carrier,
+    /// Us.
+    Gateway,
+}
+
 /// Who ended a call, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
@@ -218,6 +328,8 @@ pub enum Why {
     Silence,
     /// The call reached its longest allowed length.
     TimeLimit,
+    /// A machine picked up, and those are to be hung up on.
+    Machine,
     /// The owner changed the rules, and they no longer allow it.
     Policy,
     /// Something broke.

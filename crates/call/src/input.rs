@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use media::machine::Finding;
 use media::{Cut, Edge, Progress, UtteranceId};
 
-use crate::event::End;
+use crate::event::{End, Who};
 use crate::{Digit, Keys, Place, Private, Referral, TurnId};
 
 /// Something happened.
@@ -31,6 +32,8 @@ pub enum Input {
 pub enum Carrier {
     /// The far end picked up.
     Answered,
+    /// Who that was, by the carrier's judgement.
+    AnsweredBy(Who),
     /// Sound flows.
     Connected,
     /// Sound stopped, and the carrier said so: usually the call is over.
@@ -48,6 +51,9 @@ pub enum Carrier {
 /// What the sound does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Media {
+    /// Something was found out about whoever picked up, as asked by
+    /// [`crate::output::Media::JudgeAnswerer`].
+    Answerer(Finding),
     /// The agent was silenced as asked; what was heard of the utterance then playing. `None` if
     /// none was. Comes back at once for every [`crate::output::Media::Cut`].
     Cut(Option<Cut>),

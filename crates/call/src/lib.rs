@@ -33,6 +33,7 @@ mod number;
 pub mod output;
 mod plan;
 mod private;
+mod screening;
 mod seat;
 mod stages;
 mod turn;
@@ -48,7 +49,7 @@ pub use meeting::Meeting;
 pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
-pub use plan::{Direction, Mode, Opening, Phrases, Place, Plan, Policy, Referral};
+pub use plan::{Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral};
 pub use private::Private;
 
 /// Names one turn of the agent's: what it was told, and its answer.

@@ -7,8 +7,9 @@ use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::notice::Notice;
+use crate::screening::{Heard, Screened, Screening};
 use crate::seat::{Next, Seat};
-use crate::{Event, Mode, Place, Plan, Private, output};
+use crate::{Direction, Event, Machine, Mode, Place, Plan, Private, output};
 
 /// A call with sound.
 #[derive(Debug)]
@@ -23,12 +24,17 @@ enum Talk {
     Conversation(Box<Conversation>),
     Notice(Box<Notice>),
     Seat(Box<Seat>),
+    /// Nothing yet: it is not known who picked up.
+    Screening(Box<Screening>),
     Loopback,
 }
 
 impl Live {
     pub(crate) fn start(at: &mut Moment<'_>) -> Self {
         let talk = match &at.plan.mode {
+            Mode::Conversation { .. } | Mode::Notify { .. } if screens(at.plan) => {
+                Talk::Screening(Box::new(Screening::start(at)))
+            }
             Mode::Conversation { opening } => {
                 Talk::Conversation(Box::new(Conversation::start(opening, at)))
             }
@@ -71,7 +77,7 @@ impl Live {
             match &talk {
                 Talk::Conversation(talk) => talk.broke(broken, at),
                 Talk::Notice(notice) => notice.broke(broken, at),
-                Talk::Seat(_) | Talk::Loopback => {}
+                Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
             }
         }
         Self {
@@ -97,6 +103,8 @@ impl Live {
                 };
                 Some((seat, String::new()))
             }
+            // Nothing was said: whoever takes it up listens again.
+            Talk::Screening(_) => None,
             Talk::Loopback => Some((memory::Talk::Loopback, String::new())),
         };
         let left = self.limit.saturating_duration_since(now);
@@ -113,7 +121,7 @@ impl Live {
             Talk::Conversation(talk) => talk.hold(at),
             Talk::Notice(notice) => notice.hold(at),
             // The others go on without them.
-            Talk::Seat(_) | Talk::Loopback => {}
+            Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
         }
     }
 
@@ -128,6 +136,10 @@ impl Live {
             }
             Talk::Seat(seat) => {
                 seat.go_on(at);
+                None
+            }
+            Talk::Screening(screening) => {
+                screening.go_on(at);
                 None
             }
             Talk::Loopback => None,
@@ -161,6 +173,12 @@ impl Live {
                 let next = seat.handle(input, at);
                 self.rise(next)
             }
+            Talk::Screening(screening) => match screening.handle(input, at) {
+                Screened::Wait => None,
+                Screened::End(end) => Some(end),
+                Screened::Person => self.meet(at),
+                Screened::Leave(text) => self.leave_message(&text, at),
+            },
             Talk::Loopback => {
                 if let Input::Carrier(Carrier::Pressed(digit)) = input {
                     at.event(Event::CallerPressed {
@@ -174,13 +192,19 @@ impl Live {
 
     /// From a talk with an agent to a meeting. Nobody else has anything to leave for it.
     fn sit(&mut self, place: Place, at: &mut Moment<'_>) {
+        // Whoever calls someone to a table takes them for a person.
+        if let (Talk::Screening(_), Mode::Conversation { .. }) = (&self.talk, &at.plan.mode) {
+            self.meet(at);
+        }
         self.talk = match std::mem::replace(&mut self.talk, Talk::Loopback) {
             Talk::Conversation(talk) if !talk.is_closing() => {
                 Talk::Seat(Box::new(Seat::leave_agent(place, talk, at)))
             }
-            talk @ (Talk::Conversation(_) | Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback) => {
-                talk
-            }
+            talk @ (Talk::Conversation(_)
+            | Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Loopback) => talk,
         };
     }
 
@@ -205,7 +229,7 @@ impl Live {
             Talk::Conversation(talk) => talk.close(end, at),
             // A notice is no talk that could be rounded off, and an echo has no voice.
             // At a meeting others have the word.
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => Some(end),
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => Some(end),
         }
     }
 
@@ -218,7 +242,7 @@ impl Live {
     fn is_closing(&self) -> bool {
         match &self.talk {
             Talk::Conversation(talk) => talk.is_closing(),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => false,
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => false,
         }
     }
 
@@ -230,6 +254,7 @@ impl Live {
             Talk::Conversation(talk) if talk.is_closing() => (talk.deadline(plan), None),
             Talk::Conversation(talk) => (talk.deadline(plan), limit),
             Talk::Notice(notice) => (notice.deadline(&plan.policy), limit),
+            Talk::Screening(screening) => (Some(screening.deadline()), limit),
             Talk::Seat(_) | Talk::Loopback => (None, limit),
         };
         talk.into_iter().chain(limit).min()
@@ -241,7 +266,48 @@ impl Live {
             Talk::Conversation(talk) => talk.leave(at),
             Talk::Notice(notice) => notice.leave(at),
             Talk::Seat(seat) => seat.leave(at),
+            Talk::Screening(screening) => screening.leave(),
             Talk::Loopback => LastWords::None,
         }
     }
+
+    /// It is a person, or is taken for one: what was planned begins.
+    fn meet(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        let heard = self.screened();
+        self.talk = match &at.plan.mode {
+            Mode::Conversation { opening } => {
+                Talk::Conversation(Box::new(Conversation::screened(opening, heard, at)))
+            }
+            Mode::Notify { text } => Talk::Notice(Box::new(Notice::screened(text, heard, at))),
+            Mode::Seat(place) => Talk::Seat(Box::new(Seat::take(place, at))),
+            Mode::Loopback => Talk::Loopback,
+        };
+        None
+    }
+
+    /// It is a machine, and it records.
+    fn leave_message(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
+        let heard = self.screened();
+        self.talk = Talk::Notice(Box::new(Notice::left(text, heard, at)));
+        None
+    }
+
+    /// Ends the screening, and takes what was heard in it.
+    fn screened(&mut self) -> Heard {
+        match std::mem::replace(&mut self.talk, Talk::Loopback) {
+            Talk::Screening(screening) => screening.into_heard(),
+            Talk::Conversation(_) | Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => {
+                Heard::default()
+            }
+        }
+    }
+}
+
+/// Whether it matters who picks up.
+fn screens(plan: &Plan) -> bool {
+    let asked = match plan.machine {
+        Machine::Talk => false,
+        Machine::HangUp(_) | Machine::Leave(..) => true,
+    };
+    asked && plan.direction == Direction::Outbound
 }

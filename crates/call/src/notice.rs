@@ -10,6 +10,7 @@ use crate::input::{Carrier, Command, Input, Media, Speech};
 use crate::last_words::LastWords;
 use crate::memory::Talk;
 use crate::moment::Moment;
+use crate::screening::Heard;
 use crate::voice::{Rest, Stopped, Voice, Whose};
 use crate::words::has_words;
 use crate::{Event, Policy, Private};
@@ -63,6 +64,32 @@ impl Notice {
         }
     }
 
+    /// The same to someone who was listened to already: said now, or as soon as they stop speaking.
+    pub(crate) fn screened(text: &Private<String>, heard: Heard, at: &mut Moment<'_>) -> Self {
+        let mut notice = Self::start(text, at);
+        notice.hearing = heard.hearing;
+        notice.waiting = heard.waiting.into_iter().map(|(_, it)| it).collect();
+        if notice.hearing.is_speaking() && notice.waiting.is_empty() {
+            notice.stage = Stage::Hello {
+                until: at.now + LONGEST_HELLO,
+            };
+        } else {
+            notice.hearing.finalize(at);
+            notice.speak(at);
+        }
+        notice
+    }
+
+    /// The same to a machine whose greeting is over, whatever it does.
+    pub(crate) fn left(text: &Private<String>, heard: Heard, at: &mut Moment<'_>) -> Self {
+        let mut notice = Self::start(text, at);
+        notice.hearing = heard.hearing;
+        notice.waiting = heard.waiting.into_iter().map(|(_, it)| it).collect();
+        notice.hearing.finalize(at);
+        notice.speak(at);
+        notice
+    }
+
     /// Handles one input. Returns how the call should end, if it should.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
         if !matches!(input, Input::Media(Media::Cut(_))) {
@@ -103,6 +130,7 @@ impl Notice {
             Input::Agent(_)
             | Input::Carrier(
                 Carrier::Answered
+                | Carrier::AnsweredBy(_)
                 | Carrier::Connected
                 | Carrier::Disconnected
                 | Carrier::Dropped
@@ -117,6 +145,7 @@ impl Notice {
                 | Command::Sit(_)
                 | Command::Stand(_),
             )
+            | Input::Media(Media::Answerer(_))
             | Input::Meeting(_) => {}
         }
         None

@@ -39,6 +39,8 @@ pub enum Carrier {
 pub enum Media {
     /// Let the far end hear these keys, before anything else that is being said.
     Press(Keys),
+    /// Find out who picked up, and when their greeting is over: [`crate::input::Media::Answerer`].
+    JudgeAnswerer,
     /// Silence every utterance up to this one. Answered with [`crate::input::Media::Cut`].
     Cut(UtteranceId),
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::Private;
+use crate::event::Judge;
 
 /// Everything decided about a call before it starts.
 #[derive(Clone, Debug)]
@@ -9,6 +10,8 @@ pub struct Plan {
     pub direction: Direction,
     /// What it is for.
     pub mode: Mode,
+    /// What becomes of a call we make that a machine picks up.
+    pub machine: Machine,
     /// How patient it is.
     pub policy: Policy,
     /// What is said when the agent cannot.
@@ -61,6 +64,18 @@ pub struct Referral {
     pub to: String,
     /// What the caller wants of them, in a few words; may be empty.
     pub about: Private<String>,
+}
+
+/// What becomes of a call we make that a machine picks up. Where it matters, nothing is said before it
+/// is known who picked up; whose verdict that waits for stands beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// It is talked to as a person would be, and nobody asks what it is.
+    Talk,
+    /// It is hung up on.
+    HangUp(Judge),
+    /// It is left this message, once its greeting is over.
+    Leave(Judge, Private<String>),
 }
 
 /// Who speaks first.

@@ -137,6 +137,7 @@ impl Seat {
             // Nobody takes turns here, and the rest is the call's business.
             Input::Carrier(
                 Carrier::Answered
+                | Carrier::AnsweredBy(_)
                 | Carrier::Connected
                 | Carrier::Disconnected
                 | Carrier::Dropped
@@ -151,7 +152,7 @@ impl Seat {
                 | Command::Press(_)
                 | Command::Sit(_),
             )
-            | Input::Media(Media::Cut(_) | Media::Progress(_))
+            | Input::Media(Media::Answerer(_) | Media::Cut(_) | Media::Progress(_))
             | Input::Timeout => {}
         }
         Next::Sits

@@ -1,6 +1,6 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{End, Event, Party, Timed, Why};
+use call::event::{Answered, End, Event, Judge, Party, Timed, Who, Why};
 use call::{Digit, Number, Private, TurnId};
 use expect_test::expect;
 
@@ -13,6 +13,9 @@ fn every_event_is_written_like_this() {
         {"type":"call.ringing"}
         {"type":"call.answered"}
         {"type":"call.connected"}
+        {"type":"call.answered_by","who":"machine","by":"gateway","judged_ms":3900,"speech_ms":600,"greeting_ms":3300,"pause_ms":420,"silence_ms":0,"bursts":9,"beep_ms":3500,"beep_hz":1000}
+        {"type":"call.answered_by","who":"human","by":"carrier"}
+        {"type":"call.greeting_ended","beep":true}
         {"type":"call.disconnected"}
         {"type":"call.reconnected","gap_ms":1250}
         {"type":"call.ended","by":"caller","why":"hung_up"}
@@ -59,12 +62,13 @@ fn every_end_is_written_like_this() {
         Why::Canceled,
         Why::Silence,
         Why::TimeLimit,
+        Why::Machine,
         Why::Policy,
         Why::Fault,
     ];
     let lines = parties.iter().map(json).chain(whys.iter().map(json));
     expect![[r#"
-        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "policy" "fault"
+        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "machine" "policy" "fault"
     "#]].assert_eq(&(lines.collect::<Vec<_>>().join(" ") + "\n"));
 }
 
@@ -124,6 +128,31 @@ fn every_event() -> Vec<Event> {
         Event::Ringing,
         Event::Answered,
         Event::Connected,
+        Event::AnsweredBy(Answered {
+            who: Who::Machine,
+            by: Judge::Gateway,
+            judged_ms: Some(3_900),
+            speech_ms: Some(600),
+            greeting_ms: Some(3_300),
+            pause_ms: Some(420),
+            silence_ms: Some(0),
+            bursts: Some(9),
+            beep_ms: Some(3_500),
+            beep_hz: Some(1_000),
+        }),
+        Event::AnsweredBy(Answered {
+            who: Who::Human,
+            by: Judge::Carrier,
+            judged_ms: None,
+            speech_ms: None,
+            greeting_ms: None,
+            pause_ms: None,
+            silence_ms: None,
+            bursts: None,
+            beep_ms: None,
+            beep_hz: None,
+        }),
+        Event::GreetingEnded { beep: true },
         Event::Disconnected,
         Event::Reconnected { gap_ms: 1_250 },
         Event::Ended(End {
@@ -180,6 +209,8 @@ fn every_event() -> Vec<Event> {
             | Event::Ringing
             | Event::Answered
             | Event::Connected
+            | Event::AnsweredBy(_)
+            | Event::GreetingEnded { beep: _ }
             | Event::Disconnected
             | Event::Reconnected { .. }
             | Event::Ended(_)

@@ -208,6 +208,7 @@ same!(
         Canceled,
         Silence,
         TimeLimit,
+        Machine,
         Policy,
         Fault,
     }

@@ -168,6 +168,8 @@ impl Metrics {
                 count(&self.faults, &[code]);
             }
             Event::Ringing
+            | Event::AnsweredBy(_)
+            | Event::GreetingEnded { .. }
             | Event::Connected
             | Event::Disconnected
             | Event::Reconnected { .. }

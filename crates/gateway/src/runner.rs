@@ -336,6 +336,9 @@ impl<L: Line> Runner<L> {
         while !self.found.is_empty() {
             for found in std::mem::take(&mut self.found) {
                 match found {
+                    Found::Answerer(finding) => {
+                        self.tell(Input::Media(input::Media::Answerer(finding)));
+                    }
                     Found::Edge(edge) => self.tell(Input::Media(input::Media::Edge(edge))),
                     Found::Finished(progress) => {
                         self.tell(Input::Media(input::Media::Progress(progress)));
@@ -393,6 +396,12 @@ impl<L: Line> Runner<L> {
                     let sent = self.orders.try_send(Order::Carrier(order));
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
+                }
+                Output::Media(output::Media::JudgeAnswerer) => {
+                    if let Some(sound) = &mut self.sound {
+                        sound.judge_answerer();
+                    }
+                    None
                 }
                 Output::Media(output::Media::Press(keys)) => {
                     let now = Instant::now().into_std();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use call::{Digit, Keys};
+use media::machine::Finding;
 use media::{
     Codec, Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate,
     Session, Setup, UtteranceId,
@@ -46,6 +47,7 @@ pub(crate) struct Wiring {
 /// Something the call should know.
 #[derive(Debug)]
 pub(crate) enum Found {
+    Answerer(Finding),
     Edge(Edge),
     Finished(Progress),
     Pressed(Digit),
@@ -212,6 +214,11 @@ impl<L: Line> Sound<L> {
         self.speak(now, found);
     }
 
+    /// Finds out from now on who picked up.
+    pub(crate) fn judge_answerer(&mut self) {
+        self.session.judge_answerer();
+    }
+
     /// Lets the far end hear keys.
     pub(crate) fn press(&mut self, now: Instant, keys: &Keys, found: &mut Vec<Found>) {
         self.session.press(keys.as_str());
@@ -303,6 +310,7 @@ impl<L: Line> Sound<L> {
             recorder.record(tick.heard, tick.playing);
         }
         let edge = tick.edge;
+        let answerer = tick.answerer;
         found.extend(tick.finished.map(Found::Finished));
         let key = tick.key.and_then(Digit::new);
         let key = key.filter(|it| keypad.is_press(now, *it, Way::Sound));
@@ -331,6 +339,7 @@ impl<L: Line> Sound<L> {
             self.tell_ears(edge);
             found.push(Found::Edge(edge));
         }
+        found.extend(answerer.map(Found::Answerer));
     }
 
     fn speak(&mut self, now: Instant, found: &mut Vec<Found>) {

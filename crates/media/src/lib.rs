@@ -14,6 +14,7 @@ mod frame;
 mod gate;
 mod intake;
 mod jitter;
+pub mod machine;
 mod marks;
 mod mix;
 mod music;

@@ -4,6 +4,7 @@ use crate::dtmf::Keys;
 use crate::echo::Guard;
 use crate::gate::{self, Gate, Loudness};
 use crate::intake::Intake;
+use crate::machine::{Finding, Machine};
 use crate::playout::Playout;
 use crate::vad::{Sound, Vad};
 use crate::{
@@ -93,6 +94,8 @@ pub struct Tick<'a> {
     pub window: Option<(u64, &'a [i16; WINDOW])>,
     /// An utterance was heard to its end.
     pub finished: Option<Progress>,
+    /// Something was found out about whoever picked up ([`Session::judge_answerer`]).
+    pub answerer: Option<Finding>,
 }
 
 /// Something to send to the far end.
@@ -131,6 +134,7 @@ pub struct Session {
     gate: Gate,
     keys: Keys,
     vad: Vad,
+    machine: Option<Box<Machine>>,
     echo: Watch,
     playout: Playout,
     playing: Playing,
@@ -189,6 +193,7 @@ impl Session {
             gate: Gate::new(),
             keys: Keys::new(),
             vad: Vad::new(setup.detector),
+            machine: None,
             echo: Watch::new(setup),
             playout: Playout::new(setup.spoken(), setup.lead),
             playing: Playing::new(setup.format.rate),
@@ -224,7 +229,7 @@ impl Session {
     /// (time since the call's sound began).
     pub fn tick(&mut self, now: Duration, send: impl FnMut(Outgoing<'_>)) -> Tick<'_> {
         self.intake.hear(&mut self.heard, &mut self.counts);
-        let (edge, key, loudness) = self.listen();
+        let (edge, key, loudness, answerer) = self.listen();
         self.playout.send(now, send);
         self.playing
             .read(now, self.setup.format.rate, &self.playout);
@@ -242,7 +247,14 @@ impl Session {
             key,
             window: self.vad.window(),
             finished: self.playout.finished(),
+            answerer,
         }
+    }
+
+    /// Finds out from now on who picked up, a person or a machine, and when their greeting is over.
+    /// Asked for when the sound begins.
+    pub fn judge_answerer(&mut self) {
+        self.machine = Some(Box::default());
     }
 
     /// Sends what is due at `now` without waiting for a frame to be heard: called when new agent
@@ -303,8 +315,8 @@ impl Session {
         }
     }
 
-    /// Looks for speech and keys in the frame just heard.
-    fn listen(&mut self) -> (Option<Edge>, Option<char>, Loudness) {
+    /// Looks for speech, keys and answering machines in the frame just heard.
+    fn listen(&mut self) -> (Option<Edge>, Option<char>, Loudness, Option<Finding>) {
         let loudness = self.gate.push(gate::power(&self.heard));
         let gate_is_open = self.gate.is_open();
         let samples = self.narrow.of(&self.heard);
@@ -314,18 +326,19 @@ impl Session {
             self.keys.rest();
             None
         };
+        let down = self.keys.is_down();
+        let answerer = self.machine.as_mut().and_then(|it| it.push(samples, down));
+        if self.machine.as_ref().is_some_and(|it| it.is_done()) {
+            self.machine = None;
+        }
         // A key is loud, but it is not speech.
-        let loudness = if self.keys.is_down() {
-            Loudness::Quiet
-        } else {
-            loudness
-        };
+        let loudness = if down { Loudness::Quiet } else { loudness };
         let edge = self.vad.push(Sound {
             samples,
             loudness,
             gate_is_open,
         });
-        (edge, key, loudness)
+        (edge, key, loudness, answerer)
     }
 }
 

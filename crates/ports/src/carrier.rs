@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use call::event::{End, Why};
+use call::event::{End, Who, Why};
 use call::{Digit, Number, Private};
 use media::{Codec, Format, Line, Mark, Packet};
 
@@ -35,6 +35,8 @@ pub struct Carrier {
     pub transfers: Option<Arc<dyn Transfers>>,
     /// How it is told what to do with a call it asks about.
     pub orders: Orders,
+    /// What it says of whoever picks up.
+    pub machines: Machines,
     /// How sound travels.
     pub sound: Sound,
     /// Reads what the carrier tells us over HTTP.
@@ -116,6 +118,26 @@ pub enum Orders {
     Requested(Arc<dyn Offers>),
 }
 
+/// What a carrier says of whoever picks up, a person or a machine, when [`Dial::detect`] asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machines {
+    /// Nothing: only the sound tells.
+    Heard,
+    /// Who it is, whoever it is: its word is waited for.
+    Told,
+    /// Only that it is a machine, so nobody waits for its word.
+    Noticed,
+}
+
+/// What a carrier should find out of whoever picks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detect {
+    /// Nothing. It costs money.
+    Nothing,
+    /// Whether it is a machine, if it was configured to ([`Machines`]). The sound is not to wait for it.
+    Machines,
+}
+
 /// Takes offered calls, or does not.
 #[async_trait]
 pub trait Offers: Send + Sync {
@@ -141,6 +163,8 @@ pub struct Dial<'a> {
     /// How long it may last, so that the carrier ends it even if we are gone. At first, where the
     /// carrier has [`Limits`]; else in all.
     pub limit: Duration,
+    /// What to find out of whoever picks up: said by [`News::AnsweredBy`].
+    pub detect: Detect,
 }
 
 /// Where a call's sound goes: a socket of ours, and the token that opens it once.
@@ -327,6 +351,8 @@ pub enum News {
     Adrift,
     /// The far end picked up a call we made. At [`Door::Voice`], the reply connects it.
     Answered,
+    /// Who that was.
+    AnsweredBy(Who),
     /// It is over.
     Ended(End),
     /// The call and whom it was put through to ([`Transfers`]) talk with one another.

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use call::event::{End, Timed};
+use call::event::{End, Timed, Who};
 use call::input::{self, Carrier, Command, Input};
 use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output};
 use media::UtteranceId;
@@ -35,6 +35,8 @@ struct Life {
     seated: bool,
     hung_up: bool,
     ended: bool,
+    /// Somebody said who picked up.
+    judged: bool,
 }
 
 /// What the caller said.
@@ -104,6 +106,8 @@ struct Utterance {
 #[derive(Debug, Default)]
 struct Owner {
     wanted: Vec<(Instant, String)>,
+    /// A machine is greeting us, and nothing is said into that.
+    waits_for_a_machine: bool,
 }
 
 impl Watched {
@@ -366,6 +370,9 @@ impl Watched {
             Output::Media(output::Media::Press(_)) => {
                 assert!(self.life.connected, "keys that nobody can hear");
             }
+            Output::Media(output::Media::JudgeAnswerer) => {
+                assert!(self.life.connected, "there is nothing to judge");
+            }
             Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
@@ -410,6 +417,16 @@ impl Watched {
             }
             Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
                 assert!(self.life.seated, "is at no meeting");
+            }
+            Event::AnsweredBy(answered) => {
+                assert!(!self.life.hung_up, "it no longer matters");
+                assert!(!self.life.judged, "one verdict stands");
+                self.life.judged = true;
+                self.owner.waits_for_a_machine = answered.who == Who::Machine;
+            }
+            Event::GreetingEnded { .. } => {
+                assert!(self.owner.waits_for_a_machine, "nobody greeted us");
+                self.owner.waits_for_a_machine = false;
             }
             Event::Ended(end) => self.check_reason(before, *end),
             Event::CallerSaid { text } => {
@@ -723,6 +740,9 @@ impl Owner {
     }
 
     fn check(&self, now: Instant) {
+        if self.waits_for_a_machine {
+            return;
+        }
         for (since, text) in &self.wanted {
             let patience = Duration::from_secs(10);
             assert!(

@@ -258,8 +258,12 @@ impl World {
             .session
             .tick(self.now - self.start, |it| far.send(sent(it)));
         let (edge, key, finished) = (tick.edge, tick.key, tick.finished);
+        let answerer = tick.answerer;
         if let Some(progress) = finished {
             self.tell(Input::Media(Media::Progress(progress)));
+        }
+        if let Some(finding) = answerer {
+            self.tell(Input::Media(Media::Answerer(finding)));
         }
         if let Some(edge) = edge {
             self.tell(Input::Media(Media::Edge(edge)));
@@ -328,6 +332,7 @@ impl World {
                 }
                 // Nobody else is at the table.
                 Output::Meeting(_) => {}
+                Output::Media(output::Media::JudgeAnswerer) => self.session.judge_answerer(),
                 Output::Media(output::Media::Press(keys)) => self.session.press(keys.as_str()),
                 Output::Media(output::Media::Cut(last)) => {
                     let answer = self.cut(last);
@@ -368,9 +373,11 @@ impl Caller {
                 .wrapping_mul(1_664_525)
                 .wrapping_add(1_013_904_223);
             // Large, of either sign.
-            (self.noise >> 24) as u8 & 0x8f | 0x10
+            (self.noise >> 24) as u8 & 0x8f
         };
-        let sample = |_| if talks { noise() } else { 0xff };
+        // Now louder, now softer, as voices are.
+        let loudness = if self.sent / 4 % 2 == 0 { 0x10 } else { 0x20 };
+        let sample = |_| if talks { noise() | loudness } else { 0xff };
         (0..160).map(sample).collect()
     }
 }

@@ -99,7 +99,7 @@ impl Conversation {
             Input::Agent(_)
             | Input::Carrier(_)
             | Input::Command(_)
-            | Input::Media(Media::Edge(_) | Media::Progress(_))
+            | Input::Media(Media::Answerer(_) | Media::Edge(_) | Media::Progress(_))
             | Input::Meeting(_)
             | Input::Speech(_)
             | Input::Timeout => None,

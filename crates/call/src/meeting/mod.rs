@@ -228,6 +228,7 @@ impl Meeting {
                     | Why::Canceled
                     | Why::Silence
                     | Why::TimeLimit
+                    | Why::Machine
                     | Why::Policy
                     | Why::Fault => &self.phrases.nobody,
                 };

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Dial, Leg, Status, Stream, Transfer, Transfers};
+use ports::carrier::{Calls, Detect, Dial, Leg, Machines, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -18,18 +18,21 @@ use crate::rest::{Answer, Rest, seconds};
 /// Source: [the Call API](https://docs.plivo.com/docs/voice/api/call/make-a-call).
 pub(super) struct Api {
     pub(super) account: Account,
+    /// Whether it is to say who picked up.
+    machines: Machines,
     /// What the address of everything in the account begins with.
     pub(super) base: String,
     pub(super) rest: Rest,
 }
 
 impl Api {
-    pub(super) fn new(account: Account, url: &Url) -> Result<Self, Problem> {
+    pub(super) fn new(account: Account, url: &Url, machines: Machines) -> Result<Self, Problem> {
         let rest = Rest::new(&COMPANY, url)?;
         let root = url.as_str().trim_end_matches('/');
         let base = format!("{root}/v1/Account/{}", account.id);
         Ok(Self {
             account,
+            machines,
             base,
             rest,
         })
@@ -42,7 +45,10 @@ impl Calls for Api {
     /// It returns the name of the request: that of the call comes with its first webhook.
     async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault> {
         let request = self.request(Method::POST, &format!("{}/Call/", self.base));
-        let answer = self.rest.send(request.json(&dial_body(&dial))).await;
+        let answer = self
+            .rest
+            .send(request.json(&dial_body(&dial, self.machines)))
+            .await;
         let answer = answer.map_err(|lost| self.rest.lost_dial(lost))?;
         if answer.is_good() {
             let fired: Option<Fired> = serde_json::from_slice(&answer.body).ok();
@@ -183,8 +189,8 @@ fn no_such_call(message: &str) -> Fault {
     Fault::new(Blame::Gateway, code::CARRIER_NO_SUCH_CALL, message)
 }
 
-fn dial_body(dial: &Dial<'_>) -> Value {
-    json!({
+fn dial_body(dial: &Dial<'_>, machines: Machines) -> Value {
+    let mut body = json!({
         "from": bare(dial.from),
         "to": bare(dial.to),
         "answer_url": dial.voice_url,
@@ -195,7 +201,14 @@ fn dial_body(dial: &Dial<'_>) -> Value {
         "hangup_method": "POST",
         "ring_timeout": seconds(dial.ring).min(MAX_RING),
         "time_limit": seconds(dial.limit).min(MAX_LIMIT),
-    })
+    });
+    if (dial.detect, machines) == (Detect::Machines, Machines::Noticed) {
+        body["machine_detection"] = json!("true");
+        // Without this address the call, and its sound, would wait for the verdict.
+        body["machine_detection_url"] = json!(dial.status_url);
+        body["machine_detection_method"] = json!("POST");
+    }
+    body
 }
 
 /// A number as Plivo writes them.

@@ -33,9 +33,10 @@ mod xml;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
+use crate::machines;
 use crate::rest::{self, Company};
 
 /// Plivo, for the list of carriers.
@@ -58,6 +59,7 @@ const KEYS: &[Key] = &[
         need: Need::Required,
         help: "The account's Auth Token, next to its ID",
     },
+    machines::KEY,
     Key {
         name: API_URL,
         kind: Kind::Url,
@@ -97,13 +99,17 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(check_token(&token));
     let url = rest::address(&COMPANY, settings.text(API_URL));
     keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines::read(settings, Machines::Noticed);
+    keep(machines.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines.unwrap_or(Machines::Heard);
 
     let (Ok(url), []) = (url, &problems[..]) else {
         return Err(problems);
     };
     let webhooks = webhook::Webhooks::new(token.clone());
     let signer = account::Signer(token.clone());
-    let api = api::Api::new(Account { id, token }, &url).map_err(|problem| vec![problem])?;
+    let api =
+        api::Api::new(Account { id, token }, &url, machines).map_err(|problem| vec![problem])?;
     let api = Arc::new(api);
     Ok(Carrier {
         name: COMPANY.name,
@@ -111,6 +117,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        machines,
         orders: Orders::Replied,
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhooks),

@@ -1,5 +1,5 @@
 use call::Private;
-use call::event::{End, Why};
+use call::event::{End, Who, Why};
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -143,6 +143,9 @@ impl<'f> Form<'f> {
         }
         match self.event {
             "Ring" => News::Ringing,
+            "MachineDetection" if field(self.fields, "Machine") == Some("true") => {
+                News::AnsweredBy(Who::Machine)
+            }
             "Hangup" => {
                 let status = || cause::by_status(self.status, self.direction);
                 let end = self.cause().or_else(status);
@@ -150,7 +153,7 @@ impl<'f> Form<'f> {
             }
             // Not all pages say that the hangup of a call that was offered is named.
             "" => self.ended().map_or(News::Nothing, News::Ended),
-            // How a stream is doing, what a machine said.
+            // How a stream is doing.
             _ => News::Nothing,
         }
     }

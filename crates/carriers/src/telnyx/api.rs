@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Dial, Leg, Offers, Status, Stream, Transfer, Transfers};
+use ports::carrier::{Calls, Detect, Dial, Leg, Machines, Offers, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -20,17 +20,20 @@ use crate::rest::{Answer, Rest, seconds};
 /// minute.
 pub(super) struct Api {
     pub(super) account: Account,
+    /// Whether it is to say who picked up.
+    machines: Machines,
     /// What the address of everything begins with.
     pub(super) base: String,
     pub(super) rest: Rest,
 }
 
 impl Api {
-    pub(super) fn new(account: Account, url: &Url) -> Result<Self, Problem> {
+    pub(super) fn new(account: Account, url: &Url, machines: Machines) -> Result<Self, Problem> {
         let rest = Rest::new(&COMPANY, url)?;
         let base = format!("{}/v2", url.as_str().trim_end_matches('/'));
         Ok(Self {
             account,
+            machines,
             base,
             rest,
         })
@@ -152,7 +155,7 @@ impl Transfers for Api {
 
 impl Api {
     fn dial_body(&self, dial: &Dial<'_>) -> Value {
-        json!({
+        let mut body = json!({
             "connection_id": self.account.connection,
             "from": dial.from.as_str(),
             "to": dial.to.as_str(),
@@ -163,7 +166,12 @@ impl Api {
             "webhook_url": dial.voice_url,
             "client_state": dialled(),
             "command_id": command_id("dial", dial.voice_url),
-        })
+        });
+        if (dial.detect, self.machines) == (Detect::Machines, Machines::Told) {
+            // Where the greeting ends is heard in the sound.
+            body["answering_machine_detection"] = json!("detect");
+        }
+        body
     }
 
     /// A leg's name goes into a path, so it is looked at first.

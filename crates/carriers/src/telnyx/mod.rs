@@ -31,9 +31,10 @@ mod webhook;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
+use crate::machines;
 use crate::rest::{self, Company};
 
 /// Telnyx, for the list of carriers.
@@ -62,6 +63,7 @@ const KEYS: &[Key] = &[
         need: Need::Required,
         help: "The Call Control application that makes the calls: its id, from Voice, Programmable Voice",
     },
+    machines::KEY,
     Key {
         name: API_URL,
         kind: Kind::Url,
@@ -104,12 +106,15 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(check_connection(&connection));
     let url = rest::address(&COMPANY, settings.text(API_URL));
     keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines::read(settings, Machines::Told);
+    keep(machines.as_ref().map(|_| ()).map_err(Clone::clone));
+    let machines = machines.unwrap_or(Machines::Heard);
 
     let (Some(public), Ok(url), []) = (public, url, &problems[..]) else {
         return Err(problems);
     };
     let account = Account { key, connection };
-    let api = api::Api::new(account, &url).map_err(|problem| vec![problem])?;
+    let api = api::Api::new(account, &url, machines).map_err(|problem| vec![problem])?;
     let api = Arc::new(api);
     Ok(Carrier {
         name: COMPANY.name,
@@ -117,6 +122,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        machines,
         orders: Orders::Requested(api.clone()),
         sound: Sound::Stream(stream::protocol),
         webhooks: Arc::new(webhook::Webhooks::new(public)),

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::Private;
-use call::event::Why;
+use call::event::{Who, Why};
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
@@ -140,6 +140,8 @@ struct Payload<'m> {
     to: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
     hangup_cause: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    result: Option<Cow<'m, str>>,
 }
 
 impl Payload<'_> {
@@ -153,6 +155,13 @@ impl Payload<'_> {
             ("call.initiated", Direction::Outgoing) => News::Ringing,
             ("call.answered", Direction::Outgoing) => News::Answered,
             ("call.bridged", _) => News::Joined,
+            ("call.machine.detection.ended" | "call.machine.premium.detection.ended", _) => {
+                News::AnsweredBy(match self.result.as_deref().unwrap_or_default() {
+                    "human" | "human_residence" | "human_business" => Who::Human,
+                    "machine" | "fax_detected" => Who::Machine,
+                    _ => Who::Unknown,
+                })
+            }
             ("call.hangup", direction) => {
                 let cause = self.hangup_cause.as_deref().unwrap_or_default();
                 News::Ended(cause::end(cause, direction))

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Number;
-use ports::carrier::{Calls, Dial, Leg, Limits, Reply, Status, Stream, Transfer, Transfers};
+use ports::carrier::{Calls, Detect, Dial, Leg, Limits, Machines, Reply, Status, Stream, Transfer, Transfers};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -19,18 +19,21 @@ use crate::rest::{Answer, Rest, seconds};
 /// forms with names in `PascalCase`, answers are JSON with names in `snake_case`.
 pub(super) struct Api {
     pub(super) account: Account,
+    /// Whether it is to say who picked up.
+    machines: Machines,
     /// What the address of everything in the account begins with.
     pub(super) base: String,
     pub(super) rest: Rest,
 }
 
 impl Api {
-    pub(super) fn new(account: Account, url: Url) -> Result<Self, Problem> {
+    pub(super) fn new(account: Account, url: Url, machines: Machines) -> Result<Self, Problem> {
         let rest = Rest::new(&COMPANY, &url)?;
         let root = url.as_str().trim_end_matches('/');
         let base = format!("{root}/2010-04-01/Accounts/{}", account.sid);
         Ok(Self {
             account,
+            machines,
             base,
             rest,
         })
@@ -42,7 +45,10 @@ impl Calls for Api {
     /// Twilio has no key that would make a repeated dial harmless, so this sends one request, once.
     async fn dial(&self, dial: Dial<'_>) -> Result<Leg, Fault> {
         let request = self.request(Method::POST, &format!("{}/Calls.json", self.base));
-        let answer = self.rest.send(request.form(&dial_form(&dial))).await;
+        let answer = self
+            .rest
+            .send(request.form(&dial_form(&dial, self.machines)))
+            .await;
         let answer = answer.map_err(|lost| self.rest.lost_dial(lost))?;
         if answer.is_good() {
             let call: Option<Created> = serde_json::from_slice(&answer.body).ok();
@@ -121,7 +127,7 @@ impl Limits for Api {
     }
 }
 
-fn dial_form<'a>(dial: &Dial<'a>) -> Vec<(&'static str, String)> {
+fn dial_form(dial: &Dial<'_>, machines: Machines) -> Vec<(&'static str, String)> {
     let mut form = vec![
         ("To", dial.to.as_str().to_owned()),
         ("From", dial.from.as_str().to_owned()),
@@ -134,8 +140,21 @@ fn dial_form<'a>(dial: &Dial<'a>) -> Vec<(&'static str, String)> {
     ];
     let events = ["initiated", "ringing", "answered", "completed"];
     form.extend(events.map(|it| ("StatusCallbackEvent", it.to_owned())));
+    if (dial.detect, machines) == (Detect::Machines, Machines::Told) {
+        form.extend([
+            ("MachineDetection", "Enable".to_owned()),
+            ("MachineDetectionTimeout", JUDGED.to_string()),
+            // Else the call waits for the verdict, and so does its sound.
+            ("AsyncAmd", "true".to_owned()),
+            ("AsyncAmdStatusCallback", dial.status_url.to_owned()),
+            ("AsyncAmdStatusCallbackMethod", "POST".to_owned()),
+        ]);
+    }
     form
 }
+
+/// For so many seconds Twilio may think about who picked up: it is not waited for much longer.
+const JUDGED: u32 = 5;
 
 impl Api {
     /// Has a call that is up do something else.

@@ -35,8 +35,9 @@ mod webhook;
 
 use std::sync::Arc;
 
+use crate::machines;
 use crate::rest::{self, Company};
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Settings};
 
 use settings::{Account, is_sid};
@@ -68,6 +69,7 @@ const KEYS: &[Key] = &[
         need: Need::Optional,
         help: "While the auth token is being replaced: the other one, also taken on webhooks",
     },
+    machines::KEY,
     Key {
         name: API_KEY,
         kind: Kind::Text,
@@ -127,9 +129,12 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     let url = url.and_then(|it| rest::address(&COMPANY, it.as_deref()));
     problems.extend(url.as_ref().err().cloned());
 
+    let machines = machines::read(settings, Machines::Told);
+    problems.extend(machines.as_ref().err().cloned());
+    let machines = machines.unwrap_or(Machines::Heard);
     let token = account.tokens[0].clone();
     let webhooks = webhook::Webhooks::new(&account.sid, account.tokens.clone());
-    match url.and_then(|url| api::Api::new(account, url)) {
+    match url.and_then(|url| api::Api::new(account, url, machines)) {
         Ok(api) if problems.is_empty() => {
             let api = Arc::new(api);
             Ok(Carrier {
@@ -137,6 +142,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 calls: api.clone(),
                 limits: Some(api.clone()),
                 transfers: Some(api.clone()),
+                machines,
                 orders: Orders::Replied,
                 sound: Sound::Stream(stream::protocol),
                 signs: Some(Arc::new(account::Signer(token))),

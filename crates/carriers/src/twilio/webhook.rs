@@ -1,5 +1,5 @@
 use call::Private;
-use call::event::Why;
+use call::event::{Who, Why};
 use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -106,7 +106,11 @@ impl<'f> Form<'f> {
         Ok(Self {
             fields,
             call_sid,
-            status: need("CallStatus")?,
+            // What became of the detection of machines is told without it.
+            status: match field(fields, "AnsweredBy") {
+                Some(_) => field(fields, "CallStatus").unwrap_or_default(),
+                None => need("CallStatus")?,
+            },
             direction: Direction::parse(field(fields, "Direction").unwrap_or_default()),
         })
     }
@@ -181,6 +185,9 @@ impl<'f> Form<'f> {
         use CallStatus::{
             Busy, Canceled, Completed, Failed, InProgress, Initiated, NoAnswer, Queued, Ringing,
         };
+        if let ("", Some(who)) = (self.status, field(self.fields, "AnsweredBy")) {
+            return News::AnsweredBy(answered_by(who));
+        }
         match CallStatus::parse(self.status) {
             Some(Ringing) => News::Ringing,
             Some(InProgress) => News::Answered,
@@ -219,6 +226,17 @@ impl<'f> Form<'f> {
         let source = field(self.fields, "CallbackSource").unwrap_or("-");
         let number = field(self.fields, "SequenceNumber").unwrap_or("-");
         format!("{}/{source}/{number}/{}", self.call_sid, self.status)
+    }
+}
+
+/// Who picked up, as Twilio says it ([answering machine
+/// detection](https://www.twilio.com/docs/voice/answering-machine-detection)).
+fn answered_by(who: &str) -> Who {
+    match who {
+        "human" => Who::Human,
+        "fax" => Who::Machine,
+        machine if machine.starts_with("machine_") => Who::Machine,
+        _ => Who::Unknown,
     }
 }
 

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Dial, Leg, Status, Stream};
+use ports::carrier::{Detect, Dial, Leg, Status, Stream};
 use ports::{Retry, Secret, code};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -402,7 +402,7 @@ async fn record(State((requests, answers)): State<Records>, request: Request) ->
     )
 }
 
-fn fired() -> Value {
+pub(super) fn fired() -> Value {
     json!({"message": "call fired", "request_uuid": "request-uuid", "api_id": "97ceeb52"})
 }
 
@@ -414,6 +414,7 @@ pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
         status_url: "https://e.com/plivo/status?call=1",
         ring: Duration::from_secs(25),
         limit: Duration::from_secs(600),
+        detect: Detect::Nothing,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Telnyx carrier against what Telnyx publishes: its signatures, its description of the API,
 //! its messages.
 
+mod machines;
 mod requests;
 mod settings;
 mod signatures;

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Dial, Leg, Offers, Orders, Status, Stream};
+use ports::carrier::{Detect, Dial, Leg, Offers, Orders, Status, Stream};
 use ports::{Retry, Secret, code};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -443,7 +443,7 @@ fn offers(orders: &Orders) -> &dyn Offers {
     }
 }
 
-fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
+pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
         from,
         to,
@@ -451,6 +451,7 @@ fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
         status_url: "https://e.com/telnyx/status?call=1",
         ring: Duration::from_secs(25),
         limit: Duration::from_secs(600),
+        detect: Detect::Nothing,
     }
 }
 
@@ -466,6 +467,6 @@ fn leg() -> Leg {
     Leg(CALL.to_owned())
 }
 
-fn number(text: &str) -> Number {
+pub(super) fn number(text: &str) -> Number {
     Number::parse(text).expect("it is a number")
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use call::Number;
-use ports::carrier::{Dial, Leg};
+use ports::carrier::{Detect, Dial, Leg};
 use ports::{Fault, Retry, code};
 use tokio::io::AsyncWriteExt as _;
 
@@ -172,6 +172,7 @@ async fn dial(address: SocketAddr) -> Result<Leg, Fault> {
         status_url: "https://voice.example.com/twilio/status",
         ring: Duration::from_secs(25),
         limit: Duration::from_secs(600),
+        detect: Detect::Nothing,
     };
     carrier_at(address).calls.dial(dial).await
 }

@@ -4,6 +4,7 @@
 #[path = "../far/broken.rs"]
 mod broken;
 mod dial;
+mod machines;
 mod openapi;
 mod recorder;
 mod refusals;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Dial, Leg, Status, Stream};
+use ports::carrier::{Detect, Dial, Leg, Status, Stream};
 use ports::{Blame, Retry, Secret, Value, code};
 use serde_json::json;
 
@@ -335,6 +335,7 @@ pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
         status_url: "https://e.com/s",
         ring: Duration::from_secs(25),
         limit: Duration::from_secs(600),
+        detect: Detect::Nothing,
     }
 }
 

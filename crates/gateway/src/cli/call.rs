@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::feed::Feed;
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
-use crate::http::{Order, Problem};
+use crate::http::{OnMachineOrder, Order, Problem};
 use crate::pointing;
 use crate::state::{self, Running};
 use crate::switchboard::Record;
@@ -30,6 +30,12 @@ pub struct Args {
     /// Let this agent talk, instead of the number's own.
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
+    /// When a machine picks up. By itself, what is to be said is left after the beep, and agents talk.
+    #[arg(long, value_name = "WHAT")]
+    on_machine: Option<OnMachineOrder>,
+    /// What to leave a machine, if not the same.
+    #[arg(long, value_name = "TEXT")]
+    machine_message: Option<String>,
 }
 
 /// Makes a call and tells its story until it is over.
@@ -40,6 +46,8 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
         agent: args.agent,
         say: args.text,
         converse: args.converse,
+        on_machine: args.on_machine,
+        machine_message: args.machine_message,
     };
     let named = crate::config::find(config.as_deref());
     match Running::find().await.filter(|it| it.serves(&named)) {
@@ -158,7 +166,7 @@ impl Told {
     /// A call that nobody took, or that broke, failed.
     fn judge(&self) -> Done {
         match self.ended["why"].as_str() {
-            Some("hung_up" | "completed" | "silence" | "time_limit" | "policy")
+            Some("hung_up" | "completed" | "silence" | "time_limit" | "machine" | "policy")
                 if self.answered =>
             {
                 Done::Well

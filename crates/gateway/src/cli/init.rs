@@ -192,6 +192,9 @@ const NUMBERS: &str = r#"# A number of yours: whose it is, and who answers it. O
 
 const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 #   opening = "Hello, what can I do for you?"      the first words of every call
+#   on_machine = "leave"                           when it calls someone and a machine picks up:
+#                                                  "talk", "hang_up" or "leave"
+#   machine_message = "Please call us back."       what it leaves then, after the beep
 #   language = "en"                                what language is heard
 "#;
 

@@ -14,6 +14,13 @@ pub fn line(event: &Value) -> Option<String> {
         "call.ringing" => "it rings".to_owned(),
         "call.answered" => "answered".to_owned(),
         "call.connected" => "connected".to_owned(),
+        "call.answered_by" => match text("who").as_str() {
+            "human" => "a person picked up".to_owned(),
+            "machine" => "a machine picked up".to_owned(),
+            _ => "nobody can tell who picked up".to_owned(),
+        },
+        "call.greeting_ended" if event["beep"] == true => aside("its beep"),
+        "call.greeting_ended" => aside("its greeting is over, without a beep"),
         "call.ended" => format!("ended: {}", end(event)),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
@@ -61,6 +68,7 @@ pub(crate) fn end(event: &Value) -> String {
         "canceled" => "withdrew the call",
         "silence" => "ended it because nobody spoke",
         "time_limit" => "ended it because time was up",
+        "machine" => "ended it because a machine picked up",
         "policy" => "ended it because the rules no longer allow it",
         _ => "failed",
     };
@@ -72,7 +80,7 @@ pub(crate) fn verdict(end: &Value) -> &'static str {
     let word = |key: &str| end[key].as_str().unwrap_or_default();
     match (word("why"), word("by")) {
         ("hung_up" | "completed" | "silence" | "time_limit", _) => "success",
-        ("busy" | "no_answer" | "rejected" | "canceled", _) => "theirs",
+        ("busy" | "no_answer" | "rejected" | "canceled" | "machine", _) => "theirs",
         ("fault", "gateway" | "agent" | "owner") => "ours",
         ("fault", "carrier") => "theirs",
         _ => "cannot tell",

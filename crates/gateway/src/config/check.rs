@@ -13,7 +13,7 @@ use ports::carrier::Carrier;
 use url::{Host, Url};
 
 use super::file::File;
-use super::plan::{AgentPlan, OurNumber, Plan, SpeechPlan, Telemetry};
+use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
@@ -301,6 +301,7 @@ fn agents(
             continue;
         };
         let opening = section.text("opening", found);
+        let on_machine = on_machine(&mut section, found);
         let language = section.text("language", found);
         let transfer_to = section.list("transfer_to", found);
         let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
@@ -316,6 +317,7 @@ fn agents(
                 transfer_to,
                 answerer,
                 opening: opening.map(|opening| opening.value.into()),
+                on_machine,
                 language: language
                     .map_or(DEFAULT_LANGUAGE, |language| language.value)
                     .to_owned(),
@@ -324,6 +326,48 @@ fn agents(
         agents.insert(name.to_owned(), agent.map_or(Built::Badly, Built::Well));
     }
     agents
+}
+
+/// What an agent does with a machine that picks up: it talks, unless it is written otherwise.
+fn on_machine(section: &mut Section<'_>, found: &mut Findings) -> OnMachine {
+    let wanted = section.text("on_machine", found);
+    let message = section.text("machine_message", found);
+    if let Some(message) = message
+        && call::clauses(message.value).is_empty()
+    {
+        let hint = "write what is to be said to a machine";
+        found.problem(
+            message.place(),
+            "there are no words in `machine_message`",
+            hint,
+        );
+    }
+    match (wanted.map(|it| it.value), message) {
+        (Some("leave") | None, Some(message)) => OnMachine::Leave(message.value.into()),
+        (None | Some("talk"), None) => OnMachine::Talk,
+        (Some("hang_up"), None) => OnMachine::HangUp,
+        (Some("leave"), None) => {
+            let place = wanted.map_or(section.place.clone(), |it| it.place());
+            let hint = "write it: `machine_message = \"Please call us back.\"`";
+            found.problem(place, "there is no `machine_message` to leave", hint);
+            OnMachine::Talk
+        }
+        (Some("talk" | "hang_up"), Some(message)) => {
+            let said = "`machine_message` would never be said";
+            found.problem(
+                message.place(),
+                said,
+                "remove it, or write `on_machine = \"leave\"`",
+            );
+            OnMachine::Talk
+        }
+        (Some(other), _) => {
+            let place = wanted.map_or(section.place.clone(), |it| it.place());
+            let message = format!("`on_machine` cannot be `{}`", plug::shown(other));
+            found.problem(place, message, "write `talk`, `hang_up` or `leave`");
+            OnMachine::Talk
+        }
+    }
 }
 
 /// A call in a language nobody here understands would be answered only to be given up.

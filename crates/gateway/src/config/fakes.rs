@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Door, Genuine, Leg, Orders, Reply, Request, Response, Sound, Status,
-    Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
+    Calls, Carrier, Dial, Door, Genuine, Leg, Machines, Orders, Reply, Request, Response, Sound,
+    Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
@@ -86,6 +86,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     }
     let whistle = settings.secret("whistle").is_some_and(|it| it.is("tweet"));
     Ok(Carrier {
+        machines: Machines::Heard,
         name: "Pigeon Post",
         calls: Arc::new(Pigeon { whistle }),
         limits: None,

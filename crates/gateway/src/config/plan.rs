@@ -78,6 +78,8 @@ pub struct AgentPlan {
     pub answerer: Answerer,
     /// The first words of every call, if they are fixed.
     pub opening: Option<Private<String>>,
+    /// What it does when it has called someone, and a machine picks up.
+    pub on_machine: OnMachine,
     /// Which voice it has, where the mouth has several.
     pub language: String,
     /// Whom it may put callers through to: keys of [`Plan::transfers`].
@@ -97,6 +99,17 @@ pub struct TransferPlan {
     pub patience: Duration,
     /// What becomes of the caller when they hang up.
     pub after: After,
+}
+
+/// What an agent does when it has called someone, and a machine picks up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnMachine {
+    /// It talks, as to a person.
+    Talk,
+    /// It hangs up.
+    HangUp,
+    /// It leaves this message.
+    Leave(Private<String>),
 }
 
 /// How calls hear and speak.

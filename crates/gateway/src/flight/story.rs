@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::{Direction, Input, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral};
+use call::{
+    Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
+};
+use media::machine::{Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress};
 use ports::{Blame, Fault, code};
 
@@ -52,7 +55,7 @@ const HEAD: &str =
 /// What a story may have to name, from where.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("std::time", &["Duration"]),
-    ("call::event", &["End", "Party", "Why"]),
+    ("call::event", &["End", "Judge", "Party", "Who", "Why"]),
     (
         "call::input",
         &["Agent", "Carrier", "Command", "Input", "Media", "Speech"],
@@ -63,6 +66,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "Digit",
             "Direction",
             "Keys",
+            "Machine",
             "Mode",
             "Opening",
             "Phrases",
@@ -73,6 +77,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     ("expect_test", &["expect"]),
     ("media", &["Cut", "Edge", "Progress", "UtteranceId"]),
+    (
+        "media::machine",
+        &["Answerer", "Beep", "Ending", "Evidence", "Finding"],
+    ),
     ("sim", &["Recorded"]),
 ];
 
@@ -170,9 +178,15 @@ fn spell_plan(plan: &Plan) -> String {
     let Plan {
         direction,
         mode,
+        machine,
         policy,
         phrases,
     } = plan;
+    let machine = match machine {
+        Machine::Talk => "Talk".to_owned(),
+        Machine::HangUp(judge) => format!("HangUp(Judge::{judge:?})"),
+        Machine::Leave(judge, text) => format!("Leave(Judge::{judge:?}, {})", words(text)),
+    };
     let direction = match direction {
         Direction::Inbound => "Inbound",
         Direction::Outbound => "Outbound",
@@ -191,7 +205,7 @@ fn spell_plan(plan: &Plan) -> String {
         Mode::Loopback => "Loopback".to_owned(),
     };
     format!(
-        "Plan {{\n        direction: Direction::{direction},\n        mode: Mode::{mode},\n        \
+        "Plan {{\n        direction: Direction::{direction},\n        mode: Mode::{mode},\n        machine: Machine::{machine},\n        \
          policy: {},\n        phrases: {},\n    }}",
         spell_policy(policy),
         spell_phrases(phrases),
@@ -328,6 +342,7 @@ fn spell_agent(agent: &Agent) -> String {
 fn spell_carrier(news: &Carrier) -> String {
     match news {
         Carrier::Answered => "Answered".to_owned(),
+        Carrier::AnsweredBy(who) => format!("AnsweredBy(Who::{who:?})"),
         Carrier::Connected => "Connected".to_owned(),
         Carrier::Dropped => "Dropped".to_owned(),
         Carrier::Disconnected => "Disconnected".to_owned(),
@@ -344,6 +359,7 @@ fn spell_carrier(news: &Carrier) -> String {
 
 fn spell_media(media: &Media) -> String {
     match media {
+        Media::Answerer(finding) => format!("Answerer({})", spell_finding(*finding)),
         Media::Cut(None) => "Cut(None)".to_owned(),
         Media::Cut(Some(Cut { utterance, played })) => format!(
             "Cut(Some(Cut {{ utterance: {utterance:?}, played: {} }}))",
@@ -363,6 +379,46 @@ fn spell_media(media: &Media) -> String {
             "Progress(Progress {{ utterance: {utterance:?}, played: {}, done: {done} }})",
             time(*played)
         ),
+    }
+}
+
+fn spell_finding(finding: Finding) -> String {
+    let beep = |it: Beep| {
+        let Beep { at, length, hz } = it;
+        let (at, length) = (time(at), time(length));
+        format!("Beep {{ at: {at}, length: {length}, hz: {hz} }}")
+    };
+    let some = |it: Option<String>| it.map_or("None".to_owned(), |it| format!("Some({it})"));
+    match finding {
+        Finding::Answered(answerer, evidence) => {
+            let Evidence {
+                at,
+                speech,
+                greeting,
+                pause,
+                silence,
+                bursts,
+                beep: heard,
+            } = evidence;
+            format!(
+                "Finding::Answered(Answerer::{answerer:?}, Evidence {{ at: {}, speech: {}, \
+                 greeting: {}, pause: {}, silence: {}, bursts: {bursts}, beep: {} }})",
+                time(at),
+                some(speech.map(time)),
+                time(greeting),
+                time(pause),
+                time(silence),
+                some(heard.map(beep)),
+            )
+        }
+        Finding::GreetingEnded(ending) => {
+            let ending = match ending {
+                Ending::Beep(it) => format!("Beep({})", beep(it)),
+                Ending::Silence => "Silence".to_owned(),
+                Ending::Endless => "Endless".to_owned(),
+            };
+            format!("Finding::GreetingEnded(Ending::{ending})")
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use call::event::{End, Party, Why};
+use call::event::{End, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
-    Digit, Direction, Event, Keys, Mode, Opening, Phrases, Place, Policy, Private, TurnId, input,
-    output,
+    Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy, Private, TurnId,
+    input, output,
 };
+use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
 use ports::code;
 
@@ -78,7 +79,7 @@ impl Runner {
                     let failed = Agent::Failed(turn, code::AGENT_UNREACHABLE);
                     Some(Input::Agent(failed))
                 }
-                Output::Media(output::Media::Press(_))
+                Output::Media(output::Media::JudgeAnswerer | output::Media::Press(_))
                 | Output::Meeting(_)
                 | Output::Speech(_)
                 | Output::Agent(_)
@@ -283,7 +284,7 @@ fn a_recording_of_another_format_says_so() {
     let mut dice = Dice(3);
     let bytes = Runner::new(dice.plan()).0.land();
     let text = String::from_utf8(bytes).expect("it is text");
-    let other = text.replacen("\"offhook_flight\":1", "\"offhook_flight\":2", 1);
+    let other = text.replacen("\"offhook_flight\":2", "\"offhook_flight\":1", 1);
     let code = |bytes: &[u8]| Recording::read(bytes).err().map(|it| it.code);
     assert_eq!(code(other.as_bytes()), Some(code::FLIGHT_FORMAT));
     assert_eq!(code(b"RIFF"), Some(code::FLIGHT_BROKEN));
@@ -371,6 +372,11 @@ impl Dice {
                 _ => Direction::Outbound,
             },
             mode,
+            machine: match self.roll(3) {
+                0 => Machine::HangUp(Judge::Gateway),
+                1 => Machine::Leave(Judge::Carrier, "Call us \"back\".".into()),
+                _ => Machine::Talk,
+            },
             policy: Policy {
                 limit: Duration::from_secs(8 + self.roll(100)),
                 linger: self.time(2_000),
@@ -389,6 +395,27 @@ impl Dice {
         End {
             by: by[self.roll(4) as usize],
             why: why[self.roll(4) as usize],
+        }
+    }
+
+    fn finding(&mut self) -> Finding {
+        let beep = Beep {
+            at: self.time(3_000),
+            length: self.time(500),
+            hz: 1_000,
+        };
+        let evidence = Evidence {
+            at: self.time(4_000),
+            speech: (self.roll(2) == 0).then(|| self.time(900)),
+            beep: (self.roll(2) == 0).then_some(beep),
+            ..Evidence::default()
+        };
+        match self.roll(5) {
+            0 => Finding::Answered(Answerer::Human, evidence),
+            1 => Finding::Answered(Answerer::Machine, evidence),
+            2 => Finding::GreetingEnded(Ending::Silence),
+            3 => Finding::GreetingEnded(Ending::Endless),
+            _ => Finding::GreetingEnded(Ending::Beep(beep)),
         }
     }
 
@@ -433,7 +460,7 @@ impl Dice {
                 name: words(),
                 text: words(),
             }),
-            _ => match self.roll(16) {
+            _ => match self.roll(18) {
                 0 => Input::Carrier(Carrier::Ended(self.end())),
                 1 => Input::Carrier(Carrier::Disconnected),
                 2 => Input::Command(Command::HangUp),
@@ -443,6 +470,8 @@ impl Dice {
                 6 => Input::Carrier(Carrier::Answered),
                 7 => Input::Carrier(Carrier::Ringing),
                 8 => Input::Media(Media::Cut(None)),
+                14 => Input::Media(Media::Answerer(self.finding())),
+                15 => Input::Carrier(Carrier::AnsweredBy(Who::Machine)),
                 9 => Input::Command(Command::Press(Keys::parse("12w#").expect("they are keys"))),
                 10 => Input::Command(Command::Sit(place())),
                 11 => Input::Command(Command::Stand(words())),

@@ -107,6 +107,8 @@ fn input_rounded(input: Input) -> Input {
         | Input::Carrier(_)
         | Input::Command(_)
         | Input::Meeting(_)
+        // What was found is told in whole frames.
+        | Input::Media(Media::Answerer(_))
         | Input::Speech(
             Speech::Begun(_)
             | Speech::EndOfTurn { .. }

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use call::event::{End, Party, Why};
+use call::event::{End, Judge, Party, Who, Why};
 use call::{
-    Digit, Direction, Keys, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
-    TurnId, input,
+    Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private,
+    Referral, TurnId, input,
 };
+use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -200,6 +201,7 @@ enum InputDef {
 #[serde(remote = "input::Carrier", rename_all = "snake_case")]
 enum CarrierDef {
     Answered,
+    AnsweredBy(#[serde(with = "WhoDef")] Who),
     Connected,
     Disconnected,
     Dropped,
@@ -211,6 +213,7 @@ enum CarrierDef {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "input::Media", rename_all = "snake_case")]
 enum MediaDef {
+    Answerer(#[serde(with = "FindingDef")] Finding),
     Cut(#[serde(with = "cut")] Option<media::Cut>),
     Edge(#[serde(with = "EdgeDef")] Edge),
     Progress(#[serde(with = "ProgressDef")] Progress),
@@ -364,6 +367,7 @@ enum WhyDef {
     Canceled,
     Silence,
     TimeLimit,
+    Machine,
     Policy,
     Fault,
 }
@@ -375,6 +379,8 @@ struct PlanDef {
     direction: Direction,
     #[serde(with = "ModeDef")]
     mode: Mode,
+    #[serde(with = "MachineDef")]
+    machine: Machine,
     #[serde(with = "PolicyDef")]
     policy: Policy,
     #[serde(with = "PhrasesDef")]
@@ -401,6 +407,97 @@ enum ModeDef {
     },
     Seat(#[serde(with = "PlaceDef")] Place),
     Loopback,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Machine", rename_all = "snake_case")]
+enum MachineDef {
+    Talk,
+    HangUp(#[serde(with = "JudgeDef")] Judge),
+    Leave(
+        #[serde(with = "JudgeDef")] Judge,
+        #[serde(with = "words")] Private<String>,
+    ),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Judge", rename_all = "snake_case")]
+enum JudgeDef {
+    Carrier,
+    Gateway,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Who", rename_all = "snake_case")]
+enum WhoDef {
+    Human,
+    Machine,
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Finding", rename_all = "snake_case")]
+enum FindingDef {
+    Answered(
+        #[serde(with = "AnswererDef")] Answerer,
+        #[serde(with = "EvidenceDef")] Evidence,
+    ),
+    GreetingEnded(#[serde(with = "EndingDef")] Ending),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Answerer", rename_all = "snake_case")]
+enum AnswererDef {
+    Human,
+    Machine,
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Evidence")]
+struct EvidenceDef {
+    at: Duration,
+    speech: Option<Duration>,
+    greeting: Duration,
+    pause: Duration,
+    silence: Duration,
+    bursts: u32,
+    #[serde(with = "beep")]
+    beep: Option<Beep>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Ending", rename_all = "snake_case")]
+enum EndingDef {
+    Beep(#[serde(with = "BeepDef")] Beep),
+    Silence,
+    Endless,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Beep")]
+struct BeepDef {
+    at: Duration,
+    length: Duration,
+    hz: u32,
+}
+
+/// A beep, or none.
+mod beep {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Whole(#[serde(with = "BeepDef")] Beep);
+
+    pub(super) fn serialize<S: Serializer>(it: &Option<Beep>, to: S) -> Result<S::Ok, S::Error> {
+        it.map(Whole).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Beep>, D::Error> {
+        Ok(Option::<Whole>::deserialize(from)?.map(|Whole(it)| it))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use crate::access::Scope;
 use crate::claims::Once;
 use crate::journal::Summary;
 use crate::metrics::metrics;
-use crate::switchboard::{CallId, Placed, Purpose, Record, Report, Wish};
+use crate::switchboard::{CallId, OnMachine, Placed, Purpose, Record, Report, Wish};
 
 /// A call to make.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -39,6 +39,26 @@ pub struct Order {
     /// Whether to stay and talk after saying it.
     #[serde(default)]
     pub converse: bool,
+    /// What to do when a machine picks up; absent: leave it what was to be said, or to talk, do as the
+    /// agent's table in the configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_machine: Option<OnMachineOrder>,
+    /// What to leave it, if not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_message: Option<String>,
+}
+
+/// What to do when a machine picks up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum OnMachineOrder {
+    /// Hang up.
+    HangUp,
+    /// Leave a message, once its greeting is over.
+    Leave,
+    /// Treat it as a person.
+    Talk,
 }
 
 impl Order {
@@ -49,7 +69,15 @@ impl Order {
             (Some(text), true) => Purpose::ConverseFrom(text.into()),
             (Some(text), false) => Purpose::Notify(text.into()),
         };
+        let on_machine = match (self.on_machine, self.machine_message) {
+            (None | Some(OnMachineOrder::Leave), Some(text)) => OnMachine::LeaveThis(text.into()),
+            (None, None) => OnMachine::AsUsual,
+            (Some(OnMachineOrder::Leave), None) => OnMachine::Leave,
+            (Some(OnMachineOrder::HangUp), _) => OnMachine::HangUp,
+            (Some(OnMachineOrder::Talk), _) => OnMachine::Talk,
+        };
         Wish {
+            on_machine,
             to: self.to,
             from: self.from,
             agent: self.agent,

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 
 use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
-pub use api::{CallView, FlightView, Order, Words};
+pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
 pub use config::Rejected;
 pub use openapi::document;
 pub use problem::Problem;

@@ -307,7 +307,7 @@ mod tests {
     use std::path::Path;
 
     use call::Private;
-    use call::event::{Party, Timed, Why};
+    use call::event::{Answered, Judge, Party, Timed, Who, Why};
     use jiff::SignedDuration;
     use serde_json::Value;
 
@@ -346,6 +346,21 @@ mod tests {
         }
     }
 
+    fn answered() -> Answered {
+        Answered {
+            who: Who::Machine,
+            by: Judge::Gateway,
+            judged_ms: Some(1),
+            speech_ms: Some(1),
+            greeting_ms: Some(1),
+            pause_ms: Some(1),
+            silence_ms: Some(1),
+            bursts: Some(1),
+            beep_ms: Some(1),
+            beep_hz: Some(1),
+        }
+    }
+
     #[expect(clippy::too_many_lines, reason = "a table")]
     fn every_event() -> Vec<Event> {
         let text = || Private::from(CANARY);
@@ -358,6 +373,8 @@ mod tests {
             Event::Ringing,
             Event::Answered,
             Event::Connected,
+            Event::AnsweredBy(answered()),
+            Event::GreetingEnded { beep: true },
             Event::Disconnected,
             Event::Reconnected { gap_ms: 1 },
             Event::CallerSpeechStarted,
@@ -402,6 +419,8 @@ mod tests {
                 | Event::Ringing
                 | Event::Answered
                 | Event::Connected
+                | Event::AnsweredBy(_)
+                | Event::GreetingEnded { beep: _ }
                 | Event::Disconnected
                 | Event::Reconnected { gap_ms: _ }
                 | Event::Ended(End { by: _, why: _ })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{input, output};
-use ports::carrier::{Calls, Dial, Limits, Offers, Status};
+use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
 use ports::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -20,7 +20,7 @@ use crate::runner::Order;
 pub(super) async fn serve(
     board: Arc<Switchboard>,
     record: Arc<Record>,
-    plan: Arc<Plan>,
+    (plan, detect): (Arc<Plan>, Detect),
     mut orders: mpsc::Receiver<Order>,
 ) {
     let desk = Desk {
@@ -30,6 +30,7 @@ pub(super) async fn serve(
             board: board.clone(),
         },
         limit: plan.rules.limit() + GOODBYE,
+        detect,
         plan,
         board,
         record,
@@ -54,6 +55,8 @@ struct Desk {
     calls: Renewed,
     /// How long the call may last in all, with a goodbye.
     limit: Duration,
+    /// What the carrier should find out of who picks up.
+    detect: Detect,
 }
 
 /// Until when the carrier lets the call go on without another word from us: if we are gone by then,
@@ -101,6 +104,7 @@ impl Desk {
             status_url: &format!("{base}/status?call={}", record.id),
             ring: plan.patience.ring,
             limit: self.first_limit(),
+            detect: self.detect,
         };
         match self.calls.dial(dial).await {
             // A leg that is another call's already is refused where its webhooks come in.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::event::{End, Party, Why};
-use call::{Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
+use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
+use ports::carrier::Detect;
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
@@ -35,6 +36,8 @@ pub(super) struct Given {
 pub(super) struct Part {
     /// What it is for.
     pub(super) mode: Mode,
+    /// What becomes of it if a machine picks up.
+    pub(super) machine: Machine,
     /// Who answers.
     pub(super) answerer: Answerer,
     /// Where it begins.
@@ -84,7 +87,12 @@ impl Switchboard {
     /// Starts a call's task, and the desk that carries its orders.
     pub(super) fn start(self: &Arc<Self>, record: &Arc<Record>, given: Given) {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let desk = desk::serve(self.clone(), record.clone(), given.plan.clone(), ordered);
+        let detect = match given.part.machine {
+            Machine::Talk => Detect::Nothing,
+            Machine::HangUp(_) | Machine::Leave(..) => Detect::Machines,
+        };
+        let plan = given.plan.clone();
+        let desk = desk::serve(self.clone(), record.clone(), (plan, detect), ordered);
         self.start_with(record, given, orders, desk);
     }
 
@@ -164,6 +172,7 @@ impl Switchboard {
         };
         let Part {
             mode,
+            machine,
             begin,
             chair,
             kept,
@@ -173,6 +182,7 @@ impl Switchboard {
         let plan = call::Plan {
             direction: record.direction,
             mode,
+            machine,
             policy: call::Policy {
                 // The rules may have become stricter while it was being prepared.
                 limit: began_with.rules.limit().min(self.plan().rules.limit()),
@@ -263,6 +273,7 @@ async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<Order>) {
 async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result<Talk, Fault> {
     let Part {
         mode,
+        machine,
         answerer,
         begin,
         ..
@@ -293,8 +304,13 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
     let back = spoken(back);
     let prepare: Vec<_> = match begin {
         Begin::Now => {
+            let first_text = first;
             let first = first.into_iter().flat_map(spoken);
-            first.chain(back).chain(others).collect()
+            let message = match machine {
+                Machine::Leave(_, text) if Some(text) != first_text => spoken(text),
+                Machine::Leave(..) | Machine::HangUp(_) | Machine::Talk => Vec::new(),
+            };
+            first.chain(message).chain(back).chain(others).collect()
         }
         // Everyone who waits may have to hear why, before what is left to say can be made.
         Begin::Again(broken) => {

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{Direction, Event, Meeting, Mode, Opening, Place, Private, Referral, input, output};
+use call::{
+    Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, input, output,
+};
 use ports::agent::{Agent, Answerer};
 use ports::speech::Voice;
 use ports::{Blame, Fault, code};
@@ -64,6 +66,7 @@ pub(super) struct Cast {
     pub(super) agent: String,
     pub(super) answerer: Answerer,
     pub(super) mode: Mode,
+    pub(super) machine: Machine,
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
 }
@@ -115,6 +118,7 @@ impl Switchboard {
             answerer: answerer(&plan, &agent)?,
             agent,
             mode: Mode::Seat(place(room, &name)),
+            machine: Machine::Talk,
             chair: Some(near),
             kept: Kept::AcrossProcesses,
         };
@@ -341,6 +345,7 @@ impl Switchboard {
             })),
             part: Part {
                 mode,
+                machine: Machine::Talk,
                 answerer,
                 begin: Begin::Now,
                 chair: None,
@@ -483,6 +488,7 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
         mode: Mode::Conversation {
             opening: Opening::Say(question.into()),
         },
+        machine: Machine::Talk,
         chair: None,
         // Whoever it asks for would not know any more what it was about.
         kept: Kept::Here,

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use call::{Direction, Mode, Number, input};
+use call::{Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
 use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, Webhook};
@@ -46,8 +46,8 @@ pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use tokens::Tokens;
 use voices::Voices;
-pub use wish::{Purpose, Verdict, Wish};
-use wish::{answerer, mode, our_number};
+pub use wish::{OnMachine, Purpose, Verdict, Wish};
+use wish::{answerer, machine, mode, our_number};
 
 /// Everything that knows about more than one call.
 pub struct Switchboard {
@@ -153,7 +153,8 @@ impl Switchboard {
         self.is_open()?;
         let dialled = self.dialled().await?.count();
         self.may_dial(&self.desk(), &wish.to, dialled)?;
-        wish.purpose.check()
+        wish.purpose.check()?;
+        wish.on_machine.check()
     }
 
     async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
@@ -163,10 +164,12 @@ impl Switchboard {
         let agent = wish.agent.unwrap_or_else(|| ours.agent.clone());
         let answerer = answerer(&plan, &agent)?;
         let mode = mode(&plan, &agent, &answerer, wish.purpose)?;
+        let machine = machine(&plan, (&agent, &ours.carrier), &mode, wish.on_machine)?;
         let cast = Cast {
             agent,
             answerer,
             mode,
+            machine,
             chair: None,
             kept: Kept::AcrossProcesses,
         };
@@ -188,6 +191,7 @@ impl Switchboard {
             agent,
             answerer,
             mode,
+            machine,
             chair,
             kept,
         } = cast;
@@ -214,6 +218,7 @@ impl Switchboard {
             voice: Voiced::Ready(voice),
             part: Part {
                 mode,
+                machine,
                 answerer,
                 begin: Begin::Now,
                 chair,
@@ -242,6 +247,7 @@ impl Switchboard {
                 Some(_) | None => Verdict::HangUp,
             },
             News::Adrift
+            | News::AnsweredBy(_)
             | News::Ended(_)
             | News::Joined
             | News::Parted
@@ -267,6 +273,7 @@ impl Switchboard {
         let up = match &webhook.news {
             News::Adrift | News::PutBack(_) => record.filter(|it| !it.is_leaving()),
             News::Answered
+            | News::AnsweredBy(_)
             | News::Ended(_)
             | News::Joined
             | News::Nothing
@@ -293,6 +300,7 @@ impl Switchboard {
         let record = self.find(carrier, hint, (&webhook.leg, &webhook.dialled))?;
         let news = match &webhook.news {
             News::Answered => Some(input::Carrier::Answered),
+            News::AnsweredBy(who) => Some(input::Carrier::AnsweredBy(*who)),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
             News::Ringing => Some(input::Carrier::Ringing),
             News::Adrift
@@ -508,6 +516,7 @@ impl Switchboard {
             voice: Voiced::Ready(voice),
             part: Part {
                 mode,
+                machine: Machine::Talk,
                 answerer,
                 begin: Begin::Now,
                 chair: None,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::Talk;
-use call::{Direction, Memory, Mode, Number, Place, Private, input};
+use call::{Direction, Machine, Memory, Mode, Number, Place, Private, input};
 use jiff::Timestamp;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
@@ -157,6 +157,7 @@ impl Switchboard {
             voice,
             part: Part {
                 mode,
+                machine: Machine::Talk,
                 answerer,
                 begin: Begin::Again(Box::new(broken)),
                 chair: None,

@@ -22,6 +22,7 @@ impl Switchboard {
         let verdict = match &webhook.news {
             News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
             News::Adrift
+            | News::AnsweredBy(_)
             | News::Ended(_)
             | News::Joined
             | News::Nothing

@@ -1,11 +1,12 @@
 //! What someone wants of a call, and what it comes to.
 
-use call::{Mode, Number, Opening, Private};
+use call::event::Judge;
+use call::{Machine, Mode, Number, Opening, Private};
 use ports::agent::{Answerer, Opens};
-use ports::carrier::{Reply, Stream};
+use ports::carrier::{Machines, Reply, Stream};
 use ports::{Blame, Fault, code};
 
-use crate::config::Plan;
+use crate::config::{self, Plan};
 
 /// A call that someone wants made.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Wish {
     pub agent: Option<String>,
     /// What to do when they pick up.
     pub purpose: Purpose,
+    /// What to do if a machine does.
+    pub on_machine: OnMachine,
 }
 
 /// What to do when they pick up.
@@ -32,6 +35,32 @@ pub enum Purpose {
     Notify(Private<String>),
 }
 
+/// What to do when a machine picks up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnMachine {
+    /// Leave it what was to be said; to talk, do as the agent's table says.
+    #[default]
+    AsUsual,
+    /// Hang up.
+    HangUp,
+    /// Leave it what was to be said, or the agent's own message for machines.
+    Leave,
+    /// Leave it this.
+    LeaveThis(Private<String>),
+    /// Treat it as a person.
+    Talk,
+}
+
+impl OnMachine {
+    /// No machine is left nothing.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::LeaveThis(text) if call::clauses(text.reveal()).is_empty() => Err(wordless()),
+            Self::AsUsual | Self::HangUp | Self::Leave | Self::LeaveThis(_) | Self::Talk => Ok(()),
+        }
+    }
+}
+
 impl Purpose {
     /// Nobody is called to be told nothing.
     pub(super) fn check(&self) -> Result<(), Fault> {
@@ -39,13 +68,16 @@ impl Purpose {
             Self::ConverseFrom(text) | Self::Notify(text)
                 if call::clauses(text.reveal()).is_empty() =>
             {
-                let message = "there is nothing to say in that text";
-                let fault = Fault::new(Blame::Caller, code::CALL_WORDLESS, message);
-                Err(fault.hint("give it words"))
+                Err(wordless())
             }
             Self::Converse | Self::ConverseFrom(_) | Self::Notify(_) => Ok(()),
         }
     }
+}
+
+fn wordless() -> Fault {
+    let message = "there is nothing to say in that text";
+    Fault::new(Blame::Caller, code::CALL_WORDLESS, message).hint("give it words")
 }
 
 /// What to tell a carrier that asked what to do with a call.
@@ -99,6 +131,41 @@ pub(super) fn answerer(plan: &Plan, agent: &str) -> Result<Answerer, Fault> {
             format!("there is no agent {agent:?}"),
         )
         .hint(format!("the agents are: {}", names.join(", ")))
+    })
+}
+
+/// What becomes of a call with that agent, over that carrier, if a machine picks up.
+pub(super) fn machine(
+    plan: &Plan,
+    (agent, carrier): (&str, &str),
+    mode: &Mode,
+    wanted: OnMachine,
+) -> Result<Machine, Fault> {
+    let judge = match plan.carriers.get(carrier).map(|it| it.machines) {
+        Some(Machines::Told) => Judge::Carrier,
+        Some(Machines::Heard | Machines::Noticed) | None => Judge::Gateway,
+    };
+    let usual = plan.agents.get(agent).map(|it| &it.on_machine);
+    let wanted_message = wanted == OnMachine::Leave;
+    Ok(match (wanted, mode) {
+        (_, Mode::Loopback | Mode::Seat(_)) | (OnMachine::Talk, _) => Machine::Talk,
+        (OnMachine::HangUp, _) => Machine::HangUp(judge),
+        (OnMachine::LeaveThis(text), _) => Machine::Leave(judge, text),
+        (OnMachine::AsUsual | OnMachine::Leave, Mode::Notify { text }) => {
+            Machine::Leave(judge, text.clone())
+        }
+        (OnMachine::AsUsual | OnMachine::Leave, Mode::Conversation { .. }) => {
+            match usual {
+                Some(config::OnMachine::Leave(text)) => Machine::Leave(judge, text.clone()),
+                Some(_) | None if wanted_message => {
+                    let message = format!("the agent {agent:?} has no message for machines");
+                    return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                    .hint("give the message with the call, or write `machine_message` in its table"));
+                }
+                Some(config::OnMachine::HangUp) => Machine::HangUp(judge),
+                Some(config::OnMachine::Talk) | None => Machine::Talk,
+            }
+        }
     })
 }
 

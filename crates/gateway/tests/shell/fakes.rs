@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Direction, Mode, Phrases, Plan, Policy, input};
+use call::{Direction, Machine, Mode, Phrases, Plan, Policy, input};
 use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
@@ -194,6 +194,7 @@ impl World {
             direction: Direction::Inbound,
             mode: mode.clone(),
             policy: Policy::default(),
+            machine: Machine::Talk,
             phrases: Phrases::default(),
         };
         let (now, landing) = (Instant::now().into_std(), Landing::default());

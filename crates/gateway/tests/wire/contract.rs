@@ -7,7 +7,7 @@ use exchange::mischief::{Abrupt, Callbacks, Mischief, Order, Socket, Wire};
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{Answer, EndedBy, Kind, Request, Status};
 use expect_test::{Expect, expect};
-use gateway::switchboard::Record;
+use gateway::switchboard::{OnMachine, Purpose, Record, Wish};
 use serde_json::Value;
 
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
@@ -51,6 +51,9 @@ conformance! {
         a_gateway_stopped_and_started,
         a_recording,
         a_second_account,
+        a_machine_is_left_a_message,
+        a_machine_is_hung_up_on,
+        a_human_is_not_kept_waiting,
     }
     plivo, telnyx, twilio
 }
@@ -400,6 +403,119 @@ async fn a_recording(carrier: &str) {
         }
     };
     assert_eq!(soon(written).await, 2, "each party on a side");
+}
+
+async fn a_machine_is_left_a_message(carrier: &str) {
+    let house = house(carrier, machine(), Mischief::default()).await;
+    let record = dial(&house, OnMachine::AsUsual).await;
+    let outcome = house.outcome().await;
+    let ear = &outcome.ear;
+    // The greeting begins with the sound, which is up a moment after the answer.
+    let beep_ends = samples_until_quiet(ear.caller());
+    let message = ear.agent().iter().position(|it| it.unsigned_abs() > 500);
+    let message = message.expect("a message was left");
+    assert!(message > beep_ends, "{message} is before {beep_ends}");
+    assert!(
+        message < beep_ends + 8 * 1_500,
+        "{message} is long after {beep_ends}"
+    );
+    let story = told(&record).await;
+    let of = |what: &str| {
+        story
+            .lines()
+            .find(|it| it.contains(what))
+            .map(str::to_owned)
+    };
+    let answered = of("call.answered_by").expect("somebody judged");
+    assert!(
+        answered.contains(r#""who":"machine","by":"gateway""#),
+        "{answered}"
+    );
+    let ended = of("call.greeting_ended");
+    assert_eq!(
+        ended.as_deref(),
+        Some(r#"{"type":"call.greeting_ended","beep":true}"#)
+    );
+    assert!(story.ends_with("{\"type\":\"agent.said\",\"text\":\"Your table is ready.\"}\n{\"type\":\"call.ended\",\"by\":\"agent\",\"why\":\"completed\"}\n"), "{story}");
+}
+
+async fn a_machine_is_hung_up_on(carrier: &str) {
+    let house = house(carrier, machine(), Mischief::default()).await;
+    let record = dial(&house, OnMachine::HangUp).await;
+    let outcome = house.outcome().await;
+    assert!(
+        outcome.ear.agent().iter().all(|it| it.unsigned_abs() < 200),
+        "it hears nothing"
+    );
+    let story = told(&record).await;
+    let end = "{\"type\":\"call.ended\",\"by\":\"gateway\",\"why\":\"machine\"}\n";
+    assert!(story.ends_with(end), "{story}");
+}
+
+async fn a_human_is_not_kept_waiting(carrier: &str) {
+    let script = [Step::Wait(ms(400)), Step::Say(talk(500))];
+    let phone = PhonePlan::answers(ms(50), script);
+    let house = house(carrier, phone, Mischief::default()).await;
+    let record = dial(&house, OnMachine::AsUsual).await;
+    let outcome = house.outcome().await;
+    let [turn] = &outcome.report.turns[..] else {
+        panic!("they said one thing: {:?}", outcome.report);
+    };
+    let exchange::stopwatch::Reply::After { gap } = turn.reply else {
+        panic!("they were spoken to: {:?}", outcome.report);
+    };
+    assert!(gap < ms(1_300), "{gap:?}");
+    let story = told(&record).await;
+    assert!(story.contains(r#""who":"human","by":"gateway""#), "{story}");
+    assert!(!story.contains("greeting_ended"), "{story}");
+}
+
+async fn dial(house: &House, on_machine: OnMachine) -> Arc<Record> {
+    let wish = Wish {
+        to: THEIRS.into(),
+        purpose: Purpose::Notify("Your table is ready.".into()),
+        on_machine,
+        ..Wish::default()
+    };
+    house
+        .gateway
+        .board
+        .dial(wish)
+        .await
+        .expect("it may be dialled")
+}
+
+/// A machine: a greeting of five seconds, a beep, and a tape that runs.
+fn machine() -> PhonePlan {
+    let beep = |at: i32| (6_000.0 * (f64::from(at) * std::f64::consts::TAU / 8.0).sin()) as i16;
+    let mut greeting = talk(5_000);
+    greeting.extend(vec![0; 4_800]);
+    greeting.extend((0..3_200).map(beep));
+    PhonePlan::answers(ms(50), [Step::Wait(ms(300)), Step::Say(greeting)])
+}
+
+/// Something with the pace of speech.
+fn talk(length: u32) -> Vec<i16> {
+    let mut phase = 0.0;
+    let sample = |at: u32| {
+        let time = f64::from(at) / 8_000.0;
+        phase += (120.0 + 30.0 * (time * 6.0).sin()) / 8_000.0;
+        let overtones = 1..18;
+        let voice: f64 = overtones
+            .map(|k| (phase * f64::from(k) * std::f64::consts::TAU).sin() / f64::from(k))
+            .sum();
+        let syllable = (time * 5.0 * std::f64::consts::TAU).sin().max(0.0);
+        (voice * syllable * 5_000.0) as i16
+    };
+    (0..length * 8).map(sample).collect()
+}
+
+/// Where the last sound of a track ends.
+fn samples_until_quiet(track: &[i16]) -> usize {
+    track
+        .iter()
+        .rposition(|it| it.unsigned_abs() > 200)
+        .map_or(0, |it| it + 1)
 }
 
 async fn not_picked_up(carrier: &str, pickup: Pickup) -> Arc<Record> {

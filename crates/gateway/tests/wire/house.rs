@@ -12,7 +12,7 @@ use gateway::cli::lists;
 use gateway::config;
 use gateway::gateway::Gateway;
 use gateway::rulebook::Source;
-use gateway::switchboard::{LoadVoice, Purpose, Record, Wish};
+use gateway::switchboard::{LoadVoice, OnMachine, Purpose, Record, Wish};
 use media::{Rate, UtteranceId};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
 use ports::{Fault, Link, pair};
@@ -139,6 +139,7 @@ linger_ms = 300
         let wish = Wish {
             to: to.into(),
             purpose: Purpose::Notify(text.into()),
+            on_machine: OnMachine::Talk,
             ..Wish::default()
         };
         self.gateway.board.dial(wish).await

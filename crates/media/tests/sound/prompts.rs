@@ -26,7 +26,7 @@ const SENTENCES: [&str; 12] = [
 ];
 
 /// One prompt at 8 kHz. `None` where it is not installed.
-fn prompt(name: &str) -> Option<Vec<i16>> {
+pub(crate) fn prompt(name: &str) -> Option<Vec<i16>> {
     let path = Path::new(FOLDER).join(name).with_extension("wav");
     let file = hound::WavReader::open(&path);
     let samples = file
@@ -37,7 +37,7 @@ fn prompt(name: &str) -> Option<Vec<i16>> {
 }
 
 /// Speech-like sound of nobody: voiced bursts with a gliding pitch and moving formants.
-fn babble(seed: u32, length: Duration) -> Vec<i16> {
+pub(crate) fn babble(seed: u32, length: Duration) -> Vec<i16> {
     let mut phase = 0.0f32;
     let glide = seed as f32 * 1.7;
     (0..length.as_millis() as usize * 8)
@@ -77,7 +77,7 @@ fn starts(call: &Call) -> Vec<Duration> {
     call.edges.iter().filter_map(began).collect()
 }
 
-fn scaled(samples: &[i16], db: f32) -> Vec<i16> {
+pub(crate) fn scaled(samples: &[i16], db: f32) -> Vec<i16> {
     let by = 10f32.powf(db / 20.0);
     samples
         .iter()

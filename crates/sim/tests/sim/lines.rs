@@ -59,6 +59,8 @@ fn story(network: Network) -> Vec<Event> {
             | Event::Ringing
             | Event::Answered
             | Event::Connected
+            | Event::AnsweredBy(_)
+            | Event::GreetingEnded { .. }
             | Event::Disconnected
             | Event::Reconnected { .. }
             | Event::Ended(_)

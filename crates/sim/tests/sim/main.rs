@@ -6,6 +6,7 @@ mod ears;
 mod interruptions;
 mod lines;
 mod lives;
+mod machines;
 mod meetings;
 mod notices;
 mod owners;

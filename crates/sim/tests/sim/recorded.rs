@@ -2,7 +2,7 @@
 
 use call::event::{End, Party, Why};
 use call::input::{Agent, Carrier, Input, Media, Speech};
-use call::{Direction, Mode, Opening, Phrases, Plan, Policy, TurnId};
+use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy, TurnId};
 use expect_test::expect;
 use media::{Cut, Edge, Progress, UtteranceId};
 use sim::Recorded;
@@ -15,6 +15,7 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
     let plan = Plan {
         direction: Direction::Outbound,
         mode: Mode::Conversation { opening: Opening::Say("Hello, this is the answering service. Nobody can come to the phone right now, but I can take a message. May I have your name, please?".into()) },
+        machine: Machine::Talk,
         policy: Policy::default(),
         phrases: Phrases::default(),
     };

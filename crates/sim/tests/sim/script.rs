@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::input::{Carrier, Command};
-use call::{Digit, Direction, Mode, Opening, Phrases, Plan, Policy};
+use call::{Digit, Direction, Machine, Mode, Opening, Phrases, Plan, Policy};
 use expect_test::Expect;
 use sim::{Happening, Reply, World};
 
@@ -13,6 +13,7 @@ pub(crate) fn plan(direction: Direction, opening: Opening) -> Plan {
     Plan {
         direction,
         mode: Mode::Conversation { opening },
+        machine: Machine::Talk,
         policy: Policy::default(),
         phrases: Phrases {
             filler: "One moment, please.".into(),

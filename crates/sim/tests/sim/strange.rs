@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use call::event::{End, Event, Party, Why};
+use call::event::{End, Event, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Input, Media, Speech};
-use call::{Digit, Direction, Keys, Mode, Opening, Output, Phrases, Plan, Policy, TurnId, output};
+use call::{
+    Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases, Plan, Policy, TurnId, output,
+};
+use media::machine::{Answerer, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
 use sim::Watched;
 
@@ -387,7 +390,8 @@ impl Strange {
                     | output::Agent::Heard { .. }
                     | output::Agent::Interrupted { .. },
                 ) => self.answering = Answering::No,
-                Output::Media(output::Media::Press(_)) | Output::Meeting(_) => {}
+                Output::Media(output::Media::JudgeAnswerer | output::Media::Press(_))
+                | Output::Meeting(_) => {}
                 Output::Media(output::Media::Cut(last)) => self.cut.push(*last),
                 Output::Speech(output::Speech::Finalize) => self.asked += 1,
                 Output::Speech(output::Speech::Synthesize(id, text)) => {
@@ -625,6 +629,12 @@ impl Dice {
                 Direction::Outbound
             },
             mode,
+            machine: match self.roll(4) {
+                0 => Machine::HangUp(Judge::Gateway),
+                1 => Machine::Leave(Judge::Gateway, "Please call us back.".into()),
+                2 => Machine::Leave(Judge::Carrier, "Call us. Any time.".into()),
+                _ => Machine::Talk,
+            },
             policy: Policy {
                 limit: Duration::from_secs(limit),
                 ..Policy::default()
@@ -658,6 +668,23 @@ impl Dice {
         End {
             by: Party::Caller,
             why: why[self.roll(4) as usize],
+        }
+    }
+
+    fn who(&mut self) -> Who {
+        [Who::Human, Who::Machine, Who::Unknown][self.roll(3) as usize]
+    }
+
+    fn finding(&mut self) -> Finding {
+        let evidence = Evidence {
+            at: ms(self.roll(4_000)),
+            ..Evidence::default()
+        };
+        match self.roll(4) {
+            0 => Finding::Answered(Answerer::Human, evidence),
+            1 => Finding::Answered(Answerer::Machine, evidence),
+            2 => Finding::Answered(Answerer::Unknown, evidence),
+            _ => Finding::GreetingEnded(Ending::Silence),
         }
     }
 
@@ -715,6 +742,8 @@ impl Dice {
                 played: ms(self.roll(3_000)),
             }))),
             54 => Input::Media(Media::Cut(None)),
+            56 => Input::Carrier(Carrier::AnsweredBy(self.who())),
+            57 => Input::Media(Media::Answerer(self.finding())),
             _ => Input::Timeout,
         }
     }

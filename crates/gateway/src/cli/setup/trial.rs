@@ -9,10 +9,10 @@ use ports::agent::Answerer;
 use ports::{Blame, Fault, code};
 
 use crate::cli::{Out, load_voice, story};
-use crate::config::Plan;
+use crate::config::{self, Plan};
 use crate::config::plan::AgentPlan;
 use crate::gateway::Gateway;
-use crate::switchboard::{Purpose, Record, Wish};
+use crate::switchboard::{OnMachine, Purpose, Record, Wish};
 
 /// How the call went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub(super) async fn call(
             opening: None,
             language: "en".to_owned(),
             transfer_to: Vec::new(),
+            on_machine: config::OnMachine::Talk,
         },
     );
     plan.rules.call.value.insert(phone.clone());
@@ -60,6 +61,7 @@ pub(super) async fn call(
         from: Some(number.as_str().to_owned()),
         agent: Some(AGENT.to_owned()),
         purpose: Purpose::Converse,
+        on_machine: OnMachine::Talk,
     };
     let went = match gateway.board.dial(wish).await {
         Ok(record) => follow(&record, out).await,
