@@ -10,6 +10,7 @@
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
 //! | `cause.rs` | how calls end, as Plivo writes it |
 //! | `xml.rs` | what a webhook is answered with. Pure |
+//! | `sound.rs` | which sound is asked for, and which can be read |
 //! | `stream.rs` | [`StreamProtocol`](ports::carrier::StreamProtocol): the media socket. Pure |
 //!
 //! A call that is made has two names: the request's, which the dial returns, and its own, which its
@@ -25,15 +26,17 @@ mod api;
 mod cause;
 mod refusal;
 pub mod signature;
+mod sound;
 mod stream;
 mod webhook;
 mod xml;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use ports::carrier::{Carrier, Dialect, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
+use self::sound::SOUND;
 use crate::rest::{self, Company};
 
 /// Plivo, for the list of carriers.
@@ -55,6 +58,12 @@ const KEYS: &[Key] = &[
         kind: Kind::Secret,
         need: Need::Required,
         help: "The account's Auth Token, next to its ID",
+    },
+    Key {
+        name: SOUND,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "How sound travels: \"narrow\" as on every telephone (8 kHz, the default), or wide (16 kHz) as \"l16\"",
     },
     Key {
         name: API_URL,
@@ -96,10 +105,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     let url = rest::address(&COMPANY, settings.text(API_URL));
     keep(url.as_ref().map(|_| ()).map_err(Clone::clone));
 
-    let (Ok(url), []) = (url, &problems[..]) else {
+    let spoken = sound::Sound::read(settings);
+    problems.extend(spoken.clone().err());
+
+    let (Ok(url), Ok(spoken), []) = (url, spoken, &problems[..]) else {
         return Err(problems);
     };
-    let webhooks = webhook::Webhooks::new(token.clone());
+    let webhooks = webhook::Webhooks::new(token.clone(), spoken);
     let api = api::Api::new(Account { id, token }, &url).map_err(|problem| vec![problem])?;
     Ok(Carrier {
         name: COMPANY.name,
@@ -107,7 +119,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         orders: Orders::Replied,
-        sound: Sound::Stream(stream::protocol),
+        sound: Sound::Stream(Dialect::new(spoken.rate(), stream::protocol)),
         webhooks: Arc::new(webhooks),
     })
 }

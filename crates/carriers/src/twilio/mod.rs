@@ -32,7 +32,8 @@ mod webhook;
 use std::sync::Arc;
 
 use crate::rest::{self, Company};
-use ports::carrier::{Carrier, Entry, Orders, Sound};
+use media::Rate;
+use ports::carrier::{Carrier, Dialect, Entry, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
 /// Twilio, for the list of carriers.
@@ -118,7 +119,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 calls: api.clone(),
                 limits: Some(api),
                 orders: Orders::Replied,
-                sound: Sound::Stream(stream::protocol),
+                sound: Sound::Stream(Dialect::new(Rate::Hz8000, stream::protocol)),
                 webhooks: Arc::new(webhooks),
             })
         }

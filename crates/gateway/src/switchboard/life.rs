@@ -9,6 +9,7 @@ use call::{Event, Memory, Mode, Opening, Phrases, Private, TurnId, memory, outpu
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
+use ports::carrier::Sound;
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
@@ -17,7 +18,7 @@ use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
-use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
+use crate::runner::{Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -302,8 +303,11 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
             back.into_iter().chain(next).chain(others).collect()
         }
     };
+    let Sound::Stream(dialect) = &plan.carriers[&record.carrier].sound;
+    let rate = dialect.rate();
     Ok(Talk {
-        mouth: voice.mouth.open(ASSUMED).await?,
+        mouth: voice.mouth.open(rate).await?,
+        rate,
         agent,
         language: plan.agents[&record.agent].language.clone(),
         prepare,
