@@ -12,6 +12,7 @@ mod reload;
 mod restart;
 mod surface;
 mod traces;
+mod wide;
 
 use std::time::Duration;
 
