@@ -97,6 +97,9 @@ impl<L> std::fmt::Debug for Attached<L> {
     }
 }
 
+/// The rate of a telephone line: what a mouth is made ready for where no carrier says another.
+pub const ASSUMED: Rate = Rate::Hz8000;
+
 /// Runs a call to its end, from what it asked for `first` when it started at `began`.
 pub async fn run<L: Line>(
     flight: Flight,
@@ -171,7 +174,7 @@ enum Happened<L> {
 impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
-        let mut rate = Rate::Hz8000;
+        let mut rate = ASSUMED;
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.

@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use media::{
-    Codec, Detector, FRAME, Format, Law, Line, Mixer, Music, Outgoing, Packet, Rate, Session, Setup,
-    UtteranceId,
+    Codec, Detector, FRAME, Format, Law, Line, Mixer, Music, Outgoing, Packet, Rate, Session,
+    Setup, UtteranceId,
 };
 
 fn main() {

@@ -18,7 +18,7 @@ use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
-use crate::runner::{Control, Order, Parts, Talk, run};
+use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -303,8 +303,11 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
             back.into_iter().chain(next).chain(others).collect()
         }
     };
-    let Sound::Stream(dialect) = &plan.carriers[&record.carrier].sound;
-    let rate = dialect.rate();
+    // An agent at a meeting has no carrier.
+    let carrier = plan.carriers.get(&record.carrier);
+    let rate = carrier.map_or(ASSUMED, |it| match &it.sound {
+        Sound::Stream(dialect) => dialect.rate(),
+    });
     Ok(Talk {
         mouth: voice.mouth.open(rate).await?,
         rate,

@@ -234,7 +234,9 @@ fn a_caller_is_put_through_and_comes_back() {
         .at(24_000, speak(600, "take a message then"))
         .at(28_000, hang_up())
         .run(30_000);
-    check(&world, expect![[r#"
+    check(
+        &world,
+        expect![[r#"
         001040  caller.speech_started
         001980  caller.speech_ended
         002580  caller.said "put me through to Ben"
@@ -257,5 +259,6 @@ fn a_caller_is_put_through_and_comes_back() {
         026300  agent.said "Of course."
         026300    agent: 2 heard "Of course."
         028000  call.ended by="caller" why="hung_up"
-    "#]]);
+    "#]],
+    );
 }
