@@ -1,6 +1,6 @@
 //! Voices from WAV files: any rate, any number of channels, to the telephone's 8 kHz mono.
 
-use crate::ear::RATE;
+use crate::ear::{RATE, WIDE_RATE};
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -42,6 +42,11 @@ pub fn to_line_rate(samples: &[i16], rate: u32) -> Vec<i16> {
         return samples.to_vec();
     }
     convert(samples, rate, RATE)
+}
+
+/// The same to the rate of a wideband line, 16 kHz.
+pub fn to_wide_rate(samples: &[i16], rate: u32) -> Vec<i16> {
+    convert(samples, rate, WIDE_RATE)
 }
 
 /// Brings a whole piece of 16-bit mono samples from one rate to another.

@@ -207,7 +207,7 @@ impl Encoder {
                 softer.extend(
                     frame
                         .iter()
-                        .map(|it| (i32::from(*it) * SOFTER >> 15) as i16),
+                        .map(|it| ((i32::from(*it) * SOFTER) >> 15) as i16),
                 );
                 fill(bytes, frame.len() / 2, |room| {
                     encoder.encode_into(softer, room).ok()
