@@ -178,8 +178,8 @@ fn begun(dialect: Dialect) -> Box<dyn StreamProtocol> {
     let Ok(carrier) = (dialect.build)(&(dialect.settings)()) else {
         panic!("the settings are good");
     };
-    let Sound::Stream(protocol) = carrier.sound;
-    let mut stream = protocol();
+    let Sound::Stream(spoken) = carrier.sound;
+    let mut stream = spoken.open();
     let start = (dialect.start)();
     stream.decode(&start).expect("the stream starts");
     stream

@@ -10,13 +10,20 @@ pub const RATE: u32 = 8_000;
 /// Samples in one 20 ms frame.
 pub const FRAME: usize = 160;
 
+/// Samples a second on a line that carries wideband sound.
+pub const WIDE_RATE: u32 = 16_000;
+
+/// Samples in one 20 ms frame of that.
+pub(crate) const WIDE_FRAME: usize = 320;
+
 /// The time of one frame.
 pub const FRAME_TIME: Duration = Duration::from_millis(20);
 
 /// One 20 ms frame of 8 kHz sound.
 pub type Frame = [i16; FRAME];
 
-/// What was heard at the phone, from the moment it was answered: two tracks of 8 kHz samples on one clock.
+/// What was heard at the phone, from the moment it was answered: two tracks of 8 kHz samples on one clock, and where the
+/// line carries more than those hold, the same two at 16 kHz.
 ///
 /// A sample's index is its time since the answer (index / 8000 s). What the carrier had nothing to play for is digital
 /// silence, as a person would hear it.
@@ -24,6 +31,8 @@ pub type Frame = [i16; FRAME];
 pub struct Ear {
     caller: Vec<i16>,
     agent: Vec<i16>,
+    /// Both once more at 16 kHz, if the line carries that.
+    wide: [Vec<i16>; 2],
     fed: Vec<u8>,
     utterances: Vec<Span>,
     notes: Vec<Note>,
@@ -69,6 +78,16 @@ impl Ear {
         &self.agent[..self.agent.len().min(self.caller.len())]
     }
 
+    /// What the person said, at 16 kHz; empty where the line is narrow.
+    pub fn wide_caller(&self) -> &[i16] {
+        &self.wide[0]
+    }
+
+    /// What the person heard, at 16 kHz; empty where the line is narrow.
+    pub fn wide_agent(&self) -> &[i16] {
+        &self.wide[1][..self.wide[1].len().min(self.wide[0].len())]
+    }
+
     /// When the person spoke according to the script, each stretch including the silence its samples start and end with.
     pub fn utterances(&self) -> &[Span] {
         &self.utterances
@@ -84,19 +103,24 @@ impl Ear {
         time(self.caller.len())
     }
 
-    /// Writes both tracks as a 16-bit stereo WAV file at 8 kHz: the caller left, the agent right.
+    /// Writes both tracks as a 16-bit stereo WAV file, at 16 kHz if the line carries that and else at 8 kHz: the caller
+    /// left, the agent right.
     ///
     /// # Errors
     /// What `hound` says when the file cannot be written.
     pub fn write_wav(&self, path: impl AsRef<Path>) -> Result<(), hound::Error> {
+        let (caller, agent, sample_rate) = match self.wide_caller() {
+            [] => (self.caller(), self.agent(), RATE),
+            wide => (wide, self.wide_agent(), WIDE_RATE),
+        };
         let spec = hound::WavSpec {
             channels: 2,
-            sample_rate: RATE,
+            sample_rate,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
         let mut writer = hound::WavWriter::create(path, spec)?;
-        for (caller, agent) in self.caller.iter().zip(self.agent()) {
+        for (caller, agent) in caller.iter().zip(agent) {
             writer.write_sample(*caller)?;
             writer.write_sample(*agent)?;
         }
@@ -116,6 +140,19 @@ impl Ear {
         self.caller.extend_from_slice(caller);
         self.agent.extend_from_slice(agent);
         self.fed.push(fed);
+    }
+
+    /// The same tick once more, at 16 kHz.
+    pub(crate) fn push_wide(&mut self, caller: &[i16], agent: &[i16]) {
+        if self.length() >= LONGEST {
+            return;
+        }
+        let [said, heard] = &mut self.wide;
+        if heard.is_empty() {
+            heard.resize(WIDE_FRAME, 0);
+        }
+        said.extend_from_slice(caller);
+        heard.extend_from_slice(agent);
     }
 
     pub(crate) fn said(&mut self, utterance: Span) {

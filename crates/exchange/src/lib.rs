@@ -55,6 +55,7 @@ pub use office::Trouble;
 pub use phone::Missed;
 
 use axum::Router;
+use line::Band;
 use mischief::Mischief;
 use office::{Account, Anyone, Number, Office, Setup, Tunnel, fresh};
 use phone::{PhonePlan, Step};
@@ -130,6 +131,7 @@ pub struct Builder {
     anyone: Option<PhonePlan>,
     tunnels: Vec<(String, String)>,
     mischief: Mischief,
+    band: Band,
 }
 
 /// The number called is not one of the account's.
@@ -319,6 +321,12 @@ impl Builder {
         self
     }
 
+    /// Its phones carry wideband sound (16 kHz), and so do its lines where the carrier can send that on.
+    pub fn wideband(mut self) -> Self {
+        self.band = Band::Wide;
+        self
+    }
+
     /// What goes wrong from the start.
     pub fn mischief(mut self, mischief: Mischief) -> Self {
         self.mischief = mischief;
@@ -387,6 +395,7 @@ impl Builder {
             anyone: self.anyone.map_or(Anyone::Unreachable, Anyone::Follows),
             tunnels: self.tunnels.into_iter().map(dug).collect(),
             mischief: self.mischief,
+            band: self.band,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The line of one answered call: the person at one end, the carrier's playout buffer at the other, the ear on both.
 
-use crate::ear::{Ear, FRAME, FRAME_TIME, Frame, Noted, Span, time};
-use crate::phone::{Deed, Missed, Person};
+use crate::ear::{Ear, FRAME, FRAME_TIME, Frame, Noted, RATE, Span, WIDE_FRAME, WIDE_RATE, time};
+use crate::narrow::{Narrower, Widener};
+use crate::phone::{Deed, Missed, Person, Step};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,12 +16,50 @@ pub(crate) struct Line {
     answered: Instant,
     ticks: u32,
     speaking_since: Duration,
+    breadth: Breadth,
+}
+
+/// How much of a voice a line carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Band {
+    /// What telephones always have: 8 kHz.
+    #[default]
+    Narrow,
+    /// 16 kHz.
+    Wide,
+}
+
+impl Band {
+    /// What a gateway's configuration says to have it.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Narrow => "",
+            Self::Wide => "sound = \"l16\"\n",
+        }
+    }
+}
+
+/// A line's band, and what goes between the two.
+enum Breadth {
+    /// Wide sound from the far end is made narrow.
+    Narrow(Narrower),
+    Wide(Box<Both>),
+}
+
+/// Narrow sound from the far end, made wide; and what a narrow ear would have heard of each side.
+#[derive(Default)]
+struct Both {
+    played: Widener,
+    said: Narrower,
+    heard: Narrower,
 }
 
 /// What a tick brings for the far end.
 pub(crate) struct Tick {
     /// What the person said in the 20 ms before the tick.
     pub(crate) sound: Frame,
+    /// The same at 16 kHz; empty where the line is narrow.
+    pub(crate) wide: Vec<i16>,
     /// What they hear in the 20 ms after it.
     pub(crate) played: Frame,
     /// The key they pressed or the hang-up, if any.
@@ -32,7 +71,23 @@ pub(crate) struct Tick {
 impl Line {
     /// A line that has just been answered. Its first tick is due 20 ms later, as [`Line::next_tick`] says.
     pub(crate) fn new(person: Person, answered: Instant) -> Self {
+        Self::with(person, Breadth::Narrow(Narrower::default()), answered)
+    }
+
+    /// A line of this band, and on it a person with this script.
+    pub(crate) fn of(band: Band, script: Vec<Step>, answered: Instant) -> Self {
+        match band {
+            Band::Narrow => Self::new(Person::new(script), answered),
+            Band::Wide => {
+                let person = Person::at(WIDE_RATE, script);
+                Self::with(person, Breadth::Wide(Box::default()), answered)
+            }
+        }
+    }
+
+    fn with(person: Person, breadth: Breadth, answered: Instant) -> Self {
         Self {
+            breadth,
             playout: Playout::new(),
             person,
             heard: [0; FRAME],
@@ -52,10 +107,25 @@ impl Line {
     pub(crate) fn tick(&mut self) -> Tick {
         self.ticks += 1;
         let spoke = self.person.live(&self.heard);
-        let mut agent = [0; FRAME];
-        let (fed, marks) = self.playout.pull(&mut agent);
+        let (sound, agent, wide, marks) = match &mut self.breadth {
+            Breadth::Narrow(_) => {
+                let mut agent = [0; FRAME];
+                let (fed, marks) = self.playout.pull(&mut agent);
+                let sound = frame(&spoke.sound);
+                self.ear.push(&sound, &agent, narrow_count(fed));
+                (sound, agent, Vec::new(), marks)
+            }
+            Breadth::Wide(both) => {
+                let mut wide = [0; WIDE_FRAME];
+                let (fed, marks) = self.playout.pull(&mut wide);
+                let sound = frame(&both.said.narrow(spoke.sound.iter().copied()));
+                let agent = frame(&both.heard.narrow(wide.iter().copied()));
+                self.ear.push(&sound, &agent, narrow_count(fed / 2));
+                self.ear.push_wide(&spoke.sound, &wide);
+                (sound, agent, spoke.sound, marks)
+            }
+        };
         self.heard = agent;
-        self.ear.push(&spoke.sound, &agent, fed);
         let now = FRAME_TIME * self.ticks;
         match spoke.deed {
             Deed::Starts => self.speaking_since = now - FRAME_TIME,
@@ -67,15 +137,29 @@ impl Line {
             Deed::Nothing | Deed::HangsUp => {}
         }
         Tick {
-            sound: spoke.sound,
+            sound,
+            wide,
             played: agent,
             deed: spoke.deed,
             marks,
         }
     }
 
-    /// Sound from the far end, to be played after all that came before it.
+    /// Sound from the far end at 8 kHz, to be played after all that came before it.
     pub(crate) fn play(&mut self, sound: Vec<i16>) -> Fit {
+        let sound = match &mut self.breadth {
+            Breadth::Narrow(_) => sound,
+            Breadth::Wide(both) => both.played.widen(&sound),
+        };
+        self.playout.play(sound)
+    }
+
+    /// The same at 16 kHz.
+    pub(crate) fn play_wide(&mut self, sound: Vec<i16>) -> Fit {
+        let sound = match &mut self.breadth {
+            Breadth::Narrow(narrower) => narrower.narrow(sound.into_iter()),
+            Breadth::Wide(_) => sound,
+        };
         self.playout.play(sound)
     }
 
@@ -190,7 +274,7 @@ impl Playout {
     }
 
     /// Fills the next frame. The marks are those up to which everything was played by the end of the frame before.
-    fn pull(&mut self, frame: &mut Frame) -> (u8, Vec<String>) {
+    fn pull(&mut self, frame: &mut [i16]) -> (usize, Vec<String>) {
         let mut due = std::mem::take(&mut self.passed);
         let mut filled = 0;
         while let Some(entry) = self.queue.front_mut() {
@@ -205,9 +289,9 @@ impl Playout {
                     self.marks -= 1;
                     self.queue.pop_front();
                 }
-                Entry::Sound { .. } if filled == FRAME => break,
+                Entry::Sound { .. } if filled == frame.len() => break,
                 Entry::Sound { sound, at } => {
-                    let count = (sound.len() - *at).min(FRAME - filled);
+                    let count = (sound.len() - *at).min(frame.len() - filled);
                     frame[filled..filled + count].copy_from_slice(&sound[*at..*at + count]);
                     filled += count;
                     *at += count;
@@ -219,19 +303,27 @@ impl Playout {
             }
         }
         self.sounding = filled > 0;
-        (u8::try_from(filled).expect("a frame has 160 samples"), due)
+        (filled, due)
     }
 }
 
-/// Ten minutes of sound. The carrier's true bound is not documented; this one keeps a runaway far end harmless.
-const MOST_SAMPLES: usize = 10 * 60 * 8_000;
+fn narrow_count(samples: usize) -> u8 {
+    u8::try_from(samples).expect("a narrow frame has 160 samples")
+}
+
+fn frame(samples: &[i16]) -> Frame {
+    samples.try_into().expect("20 ms are a frame")
+}
+
+/// Ten minutes of narrow sound, five of wide. The carrier's true bound is not documented; this one keeps a runaway far end harmless.
+const MOST_SAMPLES: usize = 10 * 60 * RATE as usize;
 const MOST_MARKS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pull(playout: &mut Playout) -> (u8, Vec<String>) {
+    fn pull(playout: &mut Playout) -> (usize, Vec<String>) {
         playout.pull(&mut [0; FRAME])
     }
 

@@ -2,6 +2,7 @@
 //! its ledger, and what is to go wrong.
 
 use crate::ledger::Ledger;
+use crate::line::Band;
 use crate::mischief::Mischief;
 use crate::phone::{PhonePlan, Pickup};
 use crate::standing::{Owner, Standing};
@@ -15,6 +16,8 @@ use tokio::task::JoinSet;
 pub(crate) struct Office {
     pub(crate) http: reqwest::Client,
     pub(crate) ledger: Ledger,
+    /// How much of a voice its lines carry, where the carrier can send that on.
+    pub(crate) band: Band,
     phones: HashMap<String, PhonePlan>,
     anyone: Anyone,
     tunnels: Vec<Tunnel>,
@@ -33,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) anyone: Anyone,
     pub(crate) tunnels: Vec<Tunnel>,
     pub(crate) mischief: Mischief,
+    pub(crate) band: Band,
 }
 
 /// The application's account, as the carrier names and knows it.
@@ -96,6 +100,7 @@ impl Office {
         Ok(Self {
             http,
             ledger: Ledger::new(),
+            band: setup.band,
             phones: setup.phones,
             anyone: setup.anyone,
             tunnels: setup.tunnels,

@@ -1,6 +1,7 @@
 //! The phone: a person who picks up, or does not, and then follows a script.
 
-use crate::ear::{FRAME, FRAME_TIME, Frame, RATE, loudness, millis, samples};
+use crate::ear::{FRAME_TIME, Frame, RATE, WIDE_RATE, loudness, millis, samples};
+use crate::wav::convert;
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -71,6 +72,8 @@ impl Pickup {
 pub enum Step {
     /// Says these samples (8 kHz, mono). [`crate::wav`] reads them from files.
     Say(Vec<i16>),
+    /// The same at 16 kHz. What a narrow line does not carry of it is lost.
+    SayWide(Vec<i16>),
     /// Waits.
     Wait(Duration),
     /// Waits until the far end has spoken and has then been silent for `quiet`, at most for `timeout`.
@@ -129,7 +132,8 @@ pub struct Missed {
 
 /// What the person does in one 20 ms frame.
 pub(crate) struct Spoke {
-    pub(crate) sound: Frame,
+    /// At the rate of the person's line.
+    pub(crate) sound: Vec<i16>,
     pub(crate) deed: Deed,
 }
 
@@ -144,6 +148,7 @@ pub(crate) enum Deed {
 
 /// A person on the line. [`Person::live`] is called once per 20 ms.
 pub(crate) struct Person {
+    rate: u32,
     steps: VecDeque<Step>,
     doing: Doing,
     lived: Duration,
@@ -185,7 +190,13 @@ enum Silence {
 
 impl Person {
     pub(crate) fn new(script: Vec<Step>) -> Self {
+        Self::at(RATE, script)
+    }
+
+    /// A person on a line of this rate.
+    pub(crate) fn at(rate: u32, script: Vec<Step>) -> Self {
         Self {
+            rate,
             steps: script.into(),
             doing: Doing::Nothing,
             lived: Duration::ZERO,
@@ -227,7 +238,14 @@ impl Person {
     fn begin(&mut self, step: Step) -> Deed {
         let now = self.lived;
         let (doing, deed) = match step {
-            Step::Say(sound) => (Doing::Saying { sound, at: 0 }, Deed::Starts),
+            Step::Say(sound) => {
+                let sound = convert(&sound, RATE, self.rate);
+                (Doing::Saying { sound, at: 0 }, Deed::Starts)
+            }
+            Step::SayWide(sound) => {
+                let sound = convert(&sound, WIDE_RATE, self.rate);
+                (Doing::Saying { sound, at: 0 }, Deed::Starts)
+            }
             Step::Wait(time) => (Doing::Waiting { until: now + time }, Deed::Nothing),
             Step::WaitForAgent { quiet, timeout } => {
                 let silence = Silence::NotYetSpoken;
@@ -249,7 +267,7 @@ impl Person {
             ),
             Step::Press(key) => (
                 Doing::Pressing {
-                    sound: key_tone(key, TONE),
+                    sound: convert(&key_tone(key, TONE), RATE, self.rate),
                     at: 0,
                 },
                 Deed::Presses(key),
@@ -266,14 +284,15 @@ impl Person {
         deed
     }
 
-    fn sound(&mut self) -> Frame {
-        let mut frame = [0; FRAME];
+    fn sound(&mut self) -> Vec<i16> {
+        let samples = (self.rate / 50) as usize;
+        let mut frame = vec![0; samples];
         match &mut self.doing {
             Doing::Saying { sound, at } | Doing::Pressing { sound, at } => {
                 let rest = &sound[(*at).min(sound.len())..];
-                let count = rest.len().min(FRAME);
+                let count = rest.len().min(samples);
                 frame[..count].copy_from_slice(&rest[..count]);
-                *at += FRAME;
+                *at += samples;
             }
             Doing::Nothing
             | Doing::Waiting { .. }
@@ -366,6 +385,7 @@ const PAUSE: Duration = Duration::from_millis(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ear::FRAME;
 
     const LOUD: Frame = [3_000; FRAME];
     const QUIET: Frame = [0; FRAME];

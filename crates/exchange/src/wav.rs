@@ -1,6 +1,6 @@
 //! Voices from WAV files: any rate, any number of channels, to the telephone's 8 kHz mono.
 
-use crate::ear::RATE;
+use crate::ear::{RATE, WIDE_RATE};
 use std::f64::consts::PI;
 use std::path::Path;
 
@@ -41,8 +41,18 @@ pub fn to_line_rate(samples: &[i16], rate: u32) -> Vec<i16> {
     if rate == RATE {
         return samples.to_vec();
     }
-    let wide: Vec<f64> = samples.iter().map(|sample| f64::from(*sample)).collect();
-    resample(&wide, rate, RATE)
+    convert(samples, rate, RATE)
+}
+
+/// The same to the rate of a wideband line, 16 kHz.
+pub fn to_wide_rate(samples: &[i16], rate: u32) -> Vec<i16> {
+    convert(samples, rate, WIDE_RATE)
+}
+
+/// Brings a whole piece of 16-bit mono samples from one rate to another.
+pub(crate) fn convert(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
+    let input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample)).collect();
+    resample(&input, from, to)
         .into_iter()
         .map(|sample| sample.round().clamp(-32_768.0, 32_767.0) as i16)
         .collect()

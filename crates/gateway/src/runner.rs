@@ -51,8 +51,10 @@ pub struct Parts<L> {
 pub struct Talk {
     /// How the call hears and speaks.
     pub voice: Voice,
-    /// The voice's mouth, opened for [`ASSUMED`] while the phone rings.
+    /// The voice's mouth, opened while the phone rings.
     pub mouth: Link<Speak, Spoken>,
+    /// What it was opened for. A leg that speaks another rate gets a new mouth when it connects.
+    pub rate: Rate,
     /// Who answers.
     pub agent: Link<Tell, Answer>,
     /// What language is heard.
@@ -95,7 +97,7 @@ impl<L> std::fmt::Debug for Attached<L> {
     }
 }
 
-/// The rate of a telephone line. A leg that speaks another gets a new mouth when it connects.
+/// The rate of a telephone line: what a mouth is made ready for where no carrier says another.
 pub const ASSUMED: Rate = Rate::Hz8000;
 
 /// Runs a call to its end, from what it asked for `first` when it started at `began`.
@@ -124,6 +126,8 @@ struct Runner<L> {
     /// Each of these is there until its other end goes away.
     ears: Option<Link<Listen, Hearing>>,
     mouth: Option<Link<Speak, Spoken>>,
+    /// What the mouth speaks.
+    rate: Rate,
     agent: Option<Link<Tell, Answer>>,
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
@@ -170,6 +174,7 @@ enum Happened<L> {
 impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
+        let mut rate = ASSUMED;
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.
@@ -177,6 +182,7 @@ impl<L: Line> Runner<L> {
             }
             voice = Some((talk.voice, talk.language));
             mouth = Some(talk.mouth);
+            rate = talk.rate;
             agent = Some(talk.agent);
         }
         Self {
@@ -185,6 +191,7 @@ impl<L: Line> Runner<L> {
             voice,
             ears: None,
             mouth,
+            rate,
             agent,
             verdicts: None,
             control: parts.control,
@@ -608,7 +615,7 @@ impl<L: Line> Runner<L> {
             // A newer socket: the carrier has given the old one up, whatever we still hear of it.
             self.lose(input::Carrier::Disconnected);
         }
-        let rate = attached.format.rate;
+        let rate = attached.rate();
         let opened = self.open_voice(rate).await;
         let wiring = Wiring {
             loopback: self.voice.is_none(),
@@ -632,8 +639,9 @@ impl<L: Line> Runner<L> {
         let Some((voice, language)) = &self.voice else {
             return Ok(());
         };
-        if rate != ASSUMED {
+        if rate != self.rate {
             self.mouth = Some(voice.mouth.open(rate).await?);
+            self.rate = rate;
         }
         self.ears = Some(voice.ears.open(language, rate).await?);
         Ok(())

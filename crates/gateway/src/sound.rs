@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use call::{Digit, Keys};
 use media::machine::Finding;
 use media::{
-    Codec, Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate,
-    Session, Setup, UtteranceId,
+    Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
+    Setup, UtteranceId,
 };
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};
@@ -27,9 +27,16 @@ pub struct Attached<L> {
     /// What the caller's sound is written in.
     pub format: Format,
     /// What ours is written in.
-    pub spoken: Codec,
+    pub spoken: Format,
     /// Whether packets may overtake one another.
     pub order: media::Line,
+}
+
+impl<L> Attached<L> {
+    /// The rate that the call runs at: of its recording, its ears and its mouth.
+    pub(crate) fn rate(&self) -> Rate {
+        self.format.rate.max(self.spoken.rate)
+    }
 }
 
 /// What the sound is for.
@@ -129,7 +136,7 @@ impl<L: Line> Sound<L> {
             line: attached.line,
             protocol: attached.protocol,
             session: Session::new(setup),
-            rate: attached.format.rate,
+            rate: setup.rate(),
             wiring,
             began: now,
             step_in,
@@ -139,7 +146,7 @@ impl<L: Line> Sound<L> {
             oddities: Oddities::default(),
             arrived: None,
             message: String::with_capacity(512),
-            frame: Vec::with_capacity(attached.format.rate.samples_per_frame()),
+            frame: Vec::with_capacity(setup.rate().samples_per_frame()),
         }
     }
 

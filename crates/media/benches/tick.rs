@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use media::{
-    Codec, Detector, FRAME, Format, Line, Mixer, Music, Outgoing, Packet, Rate, Session, Setup,
-    UtteranceId,
+    Codec, Detector, FRAME, Format, Law, Line, Mixer, Music, Outgoing, Packet, Rate, Session,
+    Setup, UtteranceId,
 };
 
 fn main() {
@@ -125,8 +125,8 @@ fn bare() -> impl FnMut(usize) {
     move |i| {
         samples.clear();
         bytes.clear();
-        Codec::Ulaw.decode_into(&packets[i % packets.len()], &mut samples);
-        Codec::Ulaw.encode_into(black_box(&samples), &mut bytes);
+        Law::Mu.decode_into(&packets[i % packets.len()], &mut samples);
+        Law::Mu.encode_into(black_box(&samples), &mut bytes);
         black_box(&bytes);
     }
 }
@@ -136,11 +136,8 @@ fn call(caller: Caller, agent: Agent, detector: Detector) -> impl Fn() -> Box<dy
         let packets = packets(caller);
         let speech = speech();
         let mut session = Session::new(Setup {
-            format: Format {
-                codec: Codec::Ulaw,
-                rate: Rate::Hz8000,
-            },
-            spoken: Codec::Ulaw,
+            format: ULAW,
+            spoken: ULAW,
             line: Line::Ordered,
             detector,
             lead: Duration::from_millis(100),
@@ -177,8 +174,8 @@ fn packets(caller: Caller) -> Vec<Vec<u8>> {
     let encoded = speech.chunks(160).map(|frame| {
         let mut packet = Vec::new();
         match caller {
-            Caller::Silent => packet.resize(160, Codec::Ulaw.silence()),
-            Caller::Speaks => Codec::Ulaw.encode_into(frame, &mut packet),
+            Caller::Silent => packet.resize(160, Law::Mu.silence()),
+            Caller::Speaks => Law::Mu.encode_into(frame, &mut packet),
         }
         packet
     });
@@ -194,4 +191,8 @@ fn speech() -> Vec<i16> {
         .collect()
 }
 
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};
 const TICKS: usize = 3_000;

@@ -1,6 +1,10 @@
-use std::time::Duration;
+use std::fmt;
 
-use crate::Rate;
+use audio_codec::Encoder as _;
+use audio_codec::g722::{G722Decoder, G722Encoder};
+use ropus::{Application, Bitrate, Channels, DecodeMode};
+
+use crate::{Converter, Law, Rate};
 
 /// How samples are written on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,9 +13,25 @@ pub enum Codec {
     Ulaw,
     /// G.711 A-law, one byte a sample.
     Alaw,
+    /// The samples themselves, two bytes each.
+    L16(Endian),
+    /// ITU-T G.722 at 64 kbit/s: one byte for two samples, always at 16 kHz.
+    G722,
+    /// Opus (RFC 6716), one channel: a packet for each frame, of no fixed length. Its sound has no
+    /// rate of its own; a format's is the one it is decoded to.
+    Opus,
 }
 
-/// What one leg of a call carries: mono sound, in this codec, at this rate.
+/// Which of a sample's two bytes comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endian {
+    /// The high one, as RFC 3551 has it.
+    Big,
+    /// The low one.
+    Little,
+}
+
+/// What one direction of a leg carries: mono sound, in this codec, at this rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
     /// How a sample is written.
@@ -21,230 +41,226 @@ pub struct Format {
 }
 
 impl Format {
-    /// How many bytes one [`crate::FRAME`] takes.
+    /// How many bytes one [`crate::FRAME`] takes; for a codec of no fixed length, at most.
     pub const fn bytes_per_frame(self) -> usize {
-        self.rate.samples_per_frame() * self.codec.bytes_per_sample()
-    }
-
-    /// How long `bytes` of encoded sound last.
-    pub fn duration_of(self, bytes: usize) -> Duration {
-        self.rate.duration_of(bytes / self.codec.bytes_per_sample())
+        let samples = self.rate.samples_per_frame();
+        match self.codec {
+            Codec::Ulaw | Codec::Alaw => samples,
+            Codec::L16(_) => 2 * samples,
+            Codec::G722 => samples / 2,
+            Codec::Opus => LONGEST_PACKET,
+        }
     }
 }
 
-impl Codec {
-    /// How many bytes a sample takes.
-    pub const fn bytes_per_sample(self) -> usize {
-        match self {
-            Self::Ulaw | Self::Alaw => 1,
-        }
-    }
+/// Reads the sound of one stream, which must come to it in order and without a gap in a packet.
+pub struct Decoder {
+    reading: Reading,
+    /// To the rate it is wanted at, where that is another.
+    conversion: Option<Conversion>,
+}
 
-    /// The byte that stands for silence.
-    pub const fn silence(self) -> u8 {
-        match self {
-            Self::Ulaw => 0xff,
-            Self::Alaw => 0xd5,
-        }
-    }
+enum Reading {
+    G711(Law),
+    L16(Endian),
+    G722(Box<G722Decoder>),
+    Opus {
+        decoder: Box<ropus::Decoder>,
+        /// The samples of the longest packet there can be.
+        longest: usize,
+    },
+}
 
-    /// One sample from its byte (ITU-T G.711, scaled to 16 bits).
-    pub const fn decode(self, byte: u8) -> i16 {
-        match self {
-            Self::Ulaw => ULAW_DECODE[byte as usize],
-            Self::Alaw => ALAW_DECODE[byte as usize],
-        }
-    }
+/// Writes the sound of one stream.
+pub struct Encoder {
+    writing: Writing,
+    conversion: Option<Conversion>,
+    /// A frame that is a little quieter. Kept to be used again.
+    softer: Vec<i16>,
+}
 
-    /// One sample as its byte. Rounds as the ITU's own reference (G.191) does: µ-law drops the two
-    /// lowest bits of a sample and A-law the four lowest, before looking for the nearest step.
-    pub const fn encode(self, sample: i16) -> u8 {
-        match self {
-            Self::Ulaw => ULAW_ENCODE[ulaw_row(sample)],
-            Self::Alaw => ALAW_ENCODE[alaw_row(sample)],
-        }
-    }
+enum Writing {
+    G711(Law),
+    L16(Endian),
+    G722(Box<G722Encoder>),
+    Opus(Box<ropus::Encoder>),
+}
 
-    /// Decodes `bytes` onto the end of `samples`.
-    pub fn decode_into(self, bytes: &[u8], samples: &mut Vec<i16>) {
-        let table = match self {
-            Self::Ulaw => &ULAW_DECODE,
-            Self::Alaw => &ALAW_DECODE,
+struct Conversion {
+    converter: Converter,
+    samples: Vec<i16>,
+}
+
+impl Conversion {
+    fn between(from: Rate, to: Rate) -> Option<Self> {
+        (from != to).then(|| Self {
+            converter: Converter::new(from, to),
+            samples: Vec::new(),
+        })
+    }
+}
+
+impl Decoder {
+    /// Reads what is written in `format`, and gives samples at `rate`.
+    pub fn new(format: Format, rate: Rate) -> Self {
+        let reading = match format.codec {
+            Codec::Ulaw => Reading::G711(Law::Mu),
+            Codec::Alaw => Reading::G711(Law::A),
+            Codec::L16(endian) => Reading::L16(endian),
+            Codec::G722 => Reading::G722(Box::default()),
+            Codec::Opus => Reading::Opus {
+                decoder: ropus::Decoder::new(format.rate.hz(), Channels::Mono)
+                    .map(Box::new)
+                    .expect("Opus has each of our rates"),
+                longest: LONGEST_FRAMES * format.rate.samples_per_frame(),
+            },
         };
-        samples.extend(bytes.iter().map(|&byte| table[usize::from(byte)]));
-    }
-
-    /// Encodes `samples` onto the end of `bytes`.
-    pub fn encode_into(self, samples: &[i16], bytes: &mut Vec<u8>) {
-        match self {
-            Self::Ulaw => bytes.extend(samples.iter().map(|&it| ULAW_ENCODE[ulaw_row(it)])),
-            Self::Alaw => bytes.extend(samples.iter().map(|&it| ALAW_ENCODE[alaw_row(it)])),
-        }
-    }
-}
-
-const fn ulaw_row(sample: i16) -> usize {
-    (sample as u16 >> 2) as usize
-}
-
-const fn alaw_row(sample: i16) -> usize {
-    (sample as u16 >> 4) as usize
-}
-
-static ULAW_DECODE: [i16; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = ulaw_decode(byte as u8);
-        byte += 1;
-    }
-    table
-};
-
-static ALAW_DECODE: [i16; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = alaw_decode(byte as u8);
-        byte += 1;
-    }
-    table
-};
-
-static ULAW_ENCODE: [u8; 1 << 14] = {
-    let mut table = [0; 1 << 14];
-    let mut row = 0;
-    while row < table.len() {
-        table[row] = ulaw_encode((row << 2) as u16 as i16);
-        row += 1;
-    }
-    table
-};
-
-static ALAW_ENCODE: [u8; 1 << 12] = {
-    let mut table = [0; 1 << 12];
-    let mut row = 0;
-    while row < table.len() {
-        table[row] = alaw_encode((row << 4) as u16 as i16);
-        row += 1;
-    }
-    table
-};
-
-const fn ulaw_decode(byte: u8) -> i16 {
-    let byte = !byte;
-    let exponent = (byte >> 4) & 7;
-    let magnitude = ((((byte & 15) as i32) << 3) + ULAW_BIAS) << exponent;
-    let magnitude = (magnitude - ULAW_BIAS) as i16;
-    if byte & 0x80 == 0 {
-        magnitude
-    } else {
-        -magnitude
-    }
-}
-
-const fn ulaw_encode(sample: i16) -> u8 {
-    // Negative samples are mirrored by complement, not by sign: that is the reference's rounding.
-    let magnitude = if sample < 0 { !sample } else { sample };
-    let magnitude = (magnitude >> 2) as i32 + (ULAW_BIAS >> 2);
-    let magnitude = if magnitude > 0x1fff {
-        0x1fff
-    } else {
-        magnitude
-    };
-    let exponent = 26 - magnitude.leading_zeros() as i32;
-    let mantissa = (magnitude >> (exponent + 1)) & 15;
-    let sign = if sample < 0 { 0x80 } else { 0 };
-    !(sign | (exponent << 4) | mantissa) as u8
-}
-
-const fn alaw_decode(byte: u8) -> i16 {
-    let byte = byte ^ 0x55;
-    let exponent = (byte >> 4) & 7;
-    let mantissa = ((byte & 15) as i16) << 4;
-    let magnitude = if exponent == 0 {
-        mantissa + 8
-    } else {
-        (mantissa + 0x108) << (exponent - 1)
-    };
-    if byte & 0x80 == 0 {
-        -magnitude
-    } else {
-        magnitude
-    }
-}
-
-const fn alaw_encode(sample: i16) -> u8 {
-    let magnitude = (if sample < 0 { !sample } else { sample }) >> 4;
-    let code = if magnitude < 32 {
-        magnitude
-    } else {
-        let exponent = 12 - magnitude.leading_zeros() as i16;
-        (exponent << 4) | ((magnitude >> (exponent - 1)) & 15)
-    };
-    let sign = if sample < 0 { 0 } else { 0x80 };
-    (code as u8 | sign) ^ 0x55
-}
-
-/// Added to a magnitude so that every µ-law segment starts at a power of two.
-const ULAW_BIAS: i32 = 132;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn oracle(name: &str) -> Vec<u8> {
-        let path = format!(
-            "{}/../../../shared/oracles/g711/{name}",
-            env!("CARGO_MANIFEST_DIR")
-        );
-        std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-    }
-
-    fn decoded(name: &str) -> Vec<i16> {
-        let text = String::from_utf8(oracle(name)).unwrap();
-        let numbers = text.split(|it: char| !(it.is_ascii_digit() || it == '-'));
-        numbers
-            .filter(|it| !it.is_empty())
-            .map(|it| it.parse().unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn every_byte_decodes_as_everyone_decodes_it() {
-        for (codec, name) in [
-            (Codec::Ulaw, "ulaw-decode.json"),
-            (Codec::Alaw, "alaw-decode.json"),
-        ] {
-            let ours: Vec<i16> = (0..=255).map(|byte| codec.decode(byte)).collect();
-            assert_eq!(ours, decoded(name), "{codec:?}");
+        Self {
+            reading,
+            conversion: Conversion::between(format.rate, rate),
         }
     }
 
-    #[test]
-    fn every_sample_encodes_as_the_itu_encodes_it() {
-        for (codec, name) in [
-            (Codec::Ulaw, "itu-ulaw-encode.bin"),
-            (Codec::Alaw, "itu-alaw-encode.bin"),
-        ] {
-            let theirs = oracle(name);
-            assert_eq!(theirs.len(), 1 << 16);
-            let wrong = (i16::MIN..=i16::MAX)
-                .filter(|&it| codec.encode(it) != theirs[(i32::from(it) + 32_768) as usize]);
-            assert_eq!(wrong.count(), 0, "{codec:?}");
-        }
-    }
-
-    #[test]
-    fn every_byte_survives_a_round_trip() {
-        for codec in [Codec::Ulaw, Codec::Alaw] {
-            for byte in 0..=255 {
-                // In µ-law 0x7f is "minus zero": it decodes to the same sample as 0xff.
-                if (codec, byte) != (Codec::Ulaw, 0x7f) {
-                    assert_eq!(codec.encode(codec.decode(byte)), byte, "{codec:?}");
-                }
+    /// Decodes one packet onto the end of `samples`. One that cannot be read gives nothing, as if it
+    /// had been lost.
+    pub fn decode_into(&mut self, bytes: &[u8], samples: &mut Vec<i16>) {
+        match &mut self.conversion {
+            None => self.reading.read(bytes, samples),
+            Some(Conversion {
+                converter,
+                samples: before,
+            }) => {
+                before.clear();
+                self.reading.read(bytes, before);
+                converter.convert(before, samples);
             }
-            assert!(codec.decode(codec.silence()).abs() <= 8);
         }
     }
 }
+
+impl Reading {
+    fn read(&mut self, bytes: &[u8], samples: &mut Vec<i16>) {
+        match self {
+            Self::G711(law) => law.decode_into(bytes, samples),
+            Self::L16(Endian::Big) => {
+                samples.extend(bytes.as_chunks().0.iter().copied().map(i16::from_be_bytes));
+            }
+            Self::L16(Endian::Little) => {
+                samples.extend(bytes.as_chunks().0.iter().copied().map(i16::from_le_bytes));
+            }
+            Self::G722(decoder) => {
+                fill(samples, 2 * bytes.len(), |room| {
+                    decoder.decode_frame_into(bytes, room).ok()
+                });
+            }
+            // Nothing would be read as a request to make something up.
+            Self::Opus { .. } if bytes.is_empty() => {}
+            Self::Opus { decoder, longest } => {
+                fill(samples, *longest, |room| {
+                    decoder.decode(bytes, room, DecodeMode::Normal).ok()
+                });
+            }
+        }
+    }
+}
+
+impl Encoder {
+    /// Takes samples at `rate`, and writes them in `format`.
+    pub fn new(format: Format, rate: Rate) -> Self {
+        let writing = match format.codec {
+            Codec::Ulaw => Writing::G711(Law::Mu),
+            Codec::Alaw => Writing::G711(Law::A),
+            Codec::L16(endian) => Writing::L16(endian),
+            Codec::G722 => Writing::G722(Box::default()),
+            Codec::Opus => Writing::Opus(Box::new(opus(format.rate))),
+        };
+        Self {
+            writing,
+            conversion: Conversion::between(rate, format.rate),
+            softer: Vec::new(),
+        }
+    }
+
+    /// Encodes one [`crate::FRAME`], which must be whole, onto the end of `bytes`.
+    pub fn encode_into(&mut self, frame: &[i16], bytes: &mut Vec<u8>) {
+        let Self {
+            writing,
+            conversion,
+            softer,
+        } = self;
+        let frame = match conversion {
+            None => frame,
+            Some(Conversion { converter, samples }) => {
+                samples.clear();
+                converter.convert(frame, samples);
+                samples
+            }
+        };
+        match writing {
+            Writing::G711(law) => law.encode_into(frame, bytes),
+            Writing::L16(Endian::Big) => bytes.extend(frame.iter().flat_map(|it| it.to_be_bytes())),
+            Writing::L16(Endian::Little) => {
+                bytes.extend(frame.iter().flat_map(|it| it.to_le_bytes()));
+            }
+            Writing::G722(encoder) => {
+                softer.clear();
+                softer.extend(
+                    frame
+                        .iter()
+                        .map(|it| ((i32::from(*it) * SOFTER) >> 15) as i16),
+                );
+                fill(bytes, frame.len() / 2, |room| {
+                    encoder.encode_into(softer, room).ok()
+                });
+            }
+            Writing::Opus(encoder) => {
+                fill(bytes, LONGEST_PACKET, |room| {
+                    encoder.encode(frame, room).ok()
+                });
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").finish_non_exhaustive()
+    }
+}
+
+fn opus(rate: Rate) -> ropus::Encoder {
+    ropus::Encoder::builder(rate.hz(), Channels::Mono, Application::Voip)
+        .bitrate(Bitrate::Bits(BITS_PER_SECOND))
+        .complexity(COMPLEXITY)
+        .build()
+        .expect("Opus has each of our rates, and these settings")
+}
+
+/// Makes room at the end of `list`, and keeps as much of it as was filled.
+fn fill<T: Copy + Default>(
+    list: &mut Vec<T>,
+    room: usize,
+    filled: impl FnOnce(&mut [T]) -> Option<usize>,
+) {
+    let before = list.len();
+    list.resize(before + room, T::default());
+    let filled = filled(&mut list[before..]).unwrap_or(0);
+    list.truncate(before + filled.min(room));
+}
+
+/// One Opus frame is never longer (RFC 6716, 3.2.1).
+const LONGEST_PACKET: usize = 1_275;
+/// One Opus packet has at most 120 ms of sound in it.
+const LONGEST_FRAMES: usize = 6;
+/// Where speech at 16 kHz leaves little to be wished for.
+const BITS_PER_SECOND: u32 = 32_000;
+/// Of 10: more takes longer than it is worth on the telephone.
+const COMPLEXITY: u8 = 5;
+/// One decibel less, of 32768: the loudest sound there is makes some decoders of G.722 overflow.
+const SOFTER: i32 = 29_204;

@@ -275,7 +275,7 @@ const MISSED: u32 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Codec;
+    use crate::Law;
 
     /// A random number from -1 to 1, the same every time.
     struct Noise(u64);
@@ -324,9 +324,7 @@ mod tests {
     /// What is heard of this, over a µ-law line.
     fn heard(sound: &[f32]) -> String {
         let mut keys = Keys::new();
-        let line = |&it: &f32| {
-            Codec::Ulaw.decode(Codec::Ulaw.encode(it.clamp(-32_768.0, 32_767.0) as i16))
-        };
+        let line = |&it: &f32| Law::Mu.decode(Law::Mu.encode(it.clamp(-32_768.0, 32_767.0) as i16));
         let samples: Vec<i16> = sound.iter().map(line).collect();
         samples.chunks(160).filter_map(|it| keys.push(it)).collect()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 pub const FRAME: Duration = Duration::from_millis(20);
 
 /// The sample rates a call can run at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rate {
     /// Narrow band: what G.711 carries.
     Hz8000,

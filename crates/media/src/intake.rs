@@ -3,12 +3,15 @@ use std::collections::VecDeque;
 use crate::conceal::Concealer;
 use crate::jitter::{FAR, Insert, Jitter, Pop};
 use crate::shuffle::{Place, Shuffle, Turn};
-use crate::{Counts, Format, Line, Packet};
+use crate::{Codec, Counts, Decoder, Format, Line, Packet, Rate, Setup};
 
 /// The caller's sound on its way in: packets of any size become frames.
 #[derive(Debug)]
 pub(crate) struct Intake {
+    /// On the wire, and the rate that samples are wanted at.
     format: Format,
+    rate: Rate,
+    decoder: Decoder,
     order: Order,
     concealer: Concealer,
     pcm: VecDeque<i16>,
@@ -28,20 +31,23 @@ enum Order {
 }
 
 impl Intake {
-    pub(crate) fn new(format: Format, line: Line) -> Self {
-        let room = format.rate.hz() as usize * format.codec.bytes_per_sample();
-        let order = match line {
+    pub(crate) fn new(setup: Setup) -> Self {
+        let (format, rate) = (setup.format, setup.rate());
+        let room = format.bytes_per_frame() * FRAMES_KEPT;
+        let order = match setup.line {
             Line::Ordered => Order::AsSent(None),
             Line::Shuffled { depth } => Order::Sorted(Shuffle::new(depth)),
             Line::Jittery { depth } => Order::Restored(Jitter::new(depth, room)),
         };
         Self {
             format,
+            rate,
+            decoder: Decoder::new(format, rate),
             order,
-            concealer: Concealer::new(format.rate),
+            concealer: Concealer::new(rate),
             pcm: VecDeque::new(),
             scratch: Vec::new(),
-            packet: format.rate.samples_per_frame(),
+            packet: rate.samples_per_frame(),
             idle: 0,
         }
     }
@@ -85,9 +91,15 @@ impl Intake {
     pub(crate) fn ready(&self) -> bool {
         let waiting = match &self.order {
             Order::AsSent(_) | Order::Sorted(_) => 0,
-            Order::Restored(jitter) => jitter.in_hand() / self.format.codec.bytes_per_sample(),
+            Order::Restored(jitter) => match self.format.codec {
+                // Of packets that are as long as they like, each is about a frame.
+                Codec::Opus => jitter.packets_in_hand() * self.rate.samples_per_frame(),
+                Codec::Ulaw | Codec::Alaw | Codec::L16(_) | Codec::G722 => {
+                    jitter.in_hand() * self.rate.samples_per_frame() / self.format.bytes_per_frame()
+                }
+            },
         };
-        self.pcm.len() + waiting >= self.format.rate.samples_per_frame()
+        self.pcm.len() + waiting >= self.rate.samples_per_frame()
     }
 
     /// Hears one frame into `out`, and makes up what is not there.
@@ -129,7 +141,7 @@ impl Intake {
             Pop::Payload { payload, skipped } => {
                 counts.lost += skipped;
                 self.scratch.clear();
-                self.format.codec.decode_into(payload, &mut self.scratch);
+                self.decoder.decode_into(payload, &mut self.scratch);
                 self.keep(counts);
                 true
             }
@@ -144,7 +156,7 @@ impl Intake {
 
     fn accept(&mut self, payload: &[u8], counts: &mut Counts) {
         self.scratch.clear();
-        self.format.codec.decode_into(payload, &mut self.scratch);
+        self.decoder.decode_into(payload, &mut self.scratch);
         self.keep(counts);
     }
 
@@ -161,7 +173,7 @@ impl Intake {
 
     /// Fills the hole that `lost` packets left, for a few frames and less what was filled already.
     fn conceal(&mut self, lost: u64, counts: &mut Counts) {
-        let frame = self.format.rate.samples_per_frame();
+        let frame = self.rate.samples_per_frame();
         let most = CONCEALED * frame;
         let hole = (lost.min(most as u64) as usize * self.packet).min(most);
         let fill = hole.saturating_sub(self.idle);
@@ -178,9 +190,9 @@ impl Intake {
 
     /// Never more than a second waits to be heard: what is older is not worth hearing any more.
     fn bound(&mut self, counts: &mut Counts) {
-        let most = self.format.rate.hz() as usize;
+        let most = self.rate.hz() as usize;
         if let Some(surplus) = self.pcm.len().checked_sub(most + 1) {
-            let frame = self.format.rate.samples_per_frame();
+            let frame = self.rate.samples_per_frame();
             let drop = (surplus + 1).div_ceil(frame) * frame;
             self.pcm.drain(..drop.min(self.pcm.len()));
             counts.dropped += (drop / frame) as u64;
@@ -188,7 +200,7 @@ impl Intake {
     }
 
     fn newest_second<'p>(&self, payload: &'p [u8], counts: &mut Counts) -> &'p [u8] {
-        let most = self.format.bytes_per_frame() * 50;
+        let most = self.format.bytes_per_frame() * FRAMES_KEPT;
         let surplus = payload.len().saturating_sub(most);
         counts.dropped += surplus.div_ceil(self.format.bytes_per_frame()) as u64;
         &payload[surplus..]
@@ -197,3 +209,5 @@ impl Intake {
 
 /// A hole is filled for this many frames at most; what comes after it moves up.
 const CONCEALED: usize = 3;
+/// Of encoded sound, no more than a second is kept.
+const FRAMES_KEPT: usize = 50;

@@ -138,6 +138,14 @@ impl Jitter {
         }
     }
 
+    /// How many packets could be had now.
+    pub(crate) fn packets_in_hand(&self) -> usize {
+        match self.flow {
+            Flow::Filling if self.waiting < self.depth => 0,
+            Flow::Filling | Flow::Giving => self.waiting,
+        }
+    }
+
     /// After a burst, or when the far end's clock is faster than ours, packets wait longer than
     /// they have to: one is given up each second until it is right.
     fn relieve(&mut self) -> u64 {

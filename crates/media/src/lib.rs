@@ -8,9 +8,11 @@
 
 mod codec;
 mod conceal;
+mod convert;
 mod dtmf;
 mod echo;
 mod frame;
+mod g711;
 mod gate;
 mod intake;
 mod jitter;
@@ -29,8 +31,10 @@ mod tones;
 mod vad;
 mod windows;
 
-pub use codec::{Codec, Format};
+pub use codec::{Codec, Decoder, Encoder, Endian, Format};
+pub use convert::Converter;
 pub use frame::{FRAME, Frame, Rate};
+pub use g711::Law;
 pub use marks::Mark;
 pub use mix::{Mixer, SEATS};
 pub use music::Music;

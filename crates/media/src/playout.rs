@@ -5,7 +5,7 @@ use crate::marks::{Mark, Marks};
 use crate::speech::{Speech, Stage};
 use crate::timeline::Timeline;
 use crate::tones::Tones;
-use crate::{Codec, Format, Outgoing, Rate};
+use crate::{Encoder, Format, Outgoing, Rate};
 
 /// Names one stretch of agent speech. Later utterances have greater ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,14 +87,13 @@ enum Supply {
 /// Writes frames in the caller's codec.
 #[derive(Debug)]
 struct Wire {
-    codec: Codec,
+    encoder: Encoder,
     frame: Box<[i16]>,
     bytes: Vec<u8>,
 }
 
 impl Playout {
-    pub(crate) fn new(format: Format, lead: Duration) -> Self {
-        let rate = format.rate;
+    pub(crate) fn new(format: Format, rate: Rate, lead: Duration) -> Self {
         let frame = rate.samples_per_frame();
         let lead = rate.samples_in(lead.min(LONGEST_LEAD));
         Self {
@@ -112,7 +111,7 @@ impl Playout {
             finished: VecDeque::new(),
             line: Timeline::new(lead + rate.samples_in(REMEMBERED)),
             wire: Wire {
-                codec: format.codec,
+                encoder: Encoder::new(format, rate),
                 frame: vec![0; frame].into(),
                 bytes: Vec::with_capacity(format.bytes_per_frame()),
             },
@@ -541,7 +540,7 @@ impl Playout {
 impl Wire {
     fn encode(&mut self) -> &[u8] {
         self.bytes.clear();
-        self.codec.encode_into(&self.frame, &mut self.bytes);
+        self.encoder.encode_into(&self.frame, &mut self.bytes);
         &self.bytes
     }
 }

@@ -7,9 +7,7 @@ use crate::intake::Intake;
 use crate::machine::{Finding, Machine};
 use crate::playout::Playout;
 use crate::vad::{Sound, Vad};
-use crate::{
-    Codec, Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW,
-};
+use crate::{Cut, Detector, Edge, Format, Mark, Progress, Rate, Resampler, UtteranceId, WINDOW};
 
 /// One packet of encoded audio as it came off the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +42,8 @@ pub enum Line {
 pub struct Setup {
     /// What the caller's sound is written in.
     pub format: Format,
-    /// What ours is written in, at the same rate.
-    pub spoken: Codec,
+    /// What ours is written in.
+    pub spoken: Format,
     /// How packets arrive.
     pub line: Line,
     /// What tells speech from noise.
@@ -59,11 +57,10 @@ pub struct Setup {
 }
 
 impl Setup {
-    fn spoken(&self) -> Format {
-        Format {
-            codec: self.spoken,
-            ..self.format
-        }
+    /// The rate of the call itself: of every frame, each way, that is not on the wire. That of the
+    /// better direction, where they differ.
+    pub fn rate(&self) -> Rate {
+        self.format.rate.max(self.spoken.rate)
     }
 }
 
@@ -184,19 +181,19 @@ enum Pace {
 impl Session {
     /// Sets up the sound of one call.
     pub fn new(setup: Setup) -> Self {
-        let samples = setup.format.rate.samples_per_frame();
+        let samples = setup.rate().samples_per_frame();
         Self {
             setup,
-            intake: Intake::new(setup.format, setup.line),
+            intake: Intake::new(setup),
             heard: vec![0; samples].into(),
-            narrow: Narrow::new(setup.format.rate),
+            narrow: Narrow::new(setup.rate()),
             gate: Gate::new(),
             keys: Keys::new(),
             vad: Vad::new(setup.detector),
             machine: None,
             echo: Watch::new(setup),
-            playout: Playout::new(setup.spoken(), setup.lead),
-            playing: Playing::new(setup.format.rate),
+            playout: Playout::new(setup.spoken, setup.rate(), setup.lead),
+            playing: Playing::new(setup.rate()),
             counts: Counts::default(),
         }
     }
@@ -231,8 +228,7 @@ impl Session {
         self.intake.hear(&mut self.heard, &mut self.counts);
         let (edge, key, loudness, answerer) = self.listen();
         self.playout.send(now, send);
-        self.playing
-            .read(now, self.setup.format.rate, &self.playout);
+        self.playing.read(now, self.setup.rate(), &self.playout);
         let edge = match &mut self.echo {
             Watch::Guard(guard) => {
                 let released = guard.push(&self.heard, loudness, &self.playing.current);
@@ -345,7 +341,7 @@ impl Session {
 impl Watch {
     fn new(setup: Setup) -> Self {
         match setup.echo {
-            Echo::Guarded => Self::Guard(Guard::new(setup.format.rate)),
+            Echo::Guarded => Self::Guard(Guard::new(setup.rate())),
             Echo::Expected => Self::Nothing,
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use call::event::{End, Who, Why};
 use call::{Digit, Number, Private};
-use media::{Codec, Format, Line, Mark, Packet};
+use media::{Format, Line, Mark, Packet, Rate};
 
 use crate::account::{Account, Numbers, Signs};
 use crate::{Fault, Key, Problem, Settings};
@@ -191,10 +191,39 @@ pub enum Status {
 }
 
 /// How sound travels between the carrier and us.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Sound {
-    /// Messages on a websocket that the carrier opens. Makes one socket's dialect.
-    Stream(fn() -> Box<dyn StreamProtocol>),
+    /// Messages on a websocket that the carrier opens.
+    Stream(Dialect),
+}
+
+/// What is spoken on a carrier's websockets.
+#[derive(Clone)]
+pub struct Dialect {
+    rate: Rate,
+    open: Arc<dyn Fn() -> Box<dyn StreamProtocol> + Send + Sync>,
+}
+
+impl Dialect {
+    /// Calls run at `rate` when all goes as it was asked for; `open` makes one socket's dialect.
+    pub fn new(
+        rate: Rate,
+        open: impl Fn() -> Box<dyn StreamProtocol> + Send + Sync + 'static,
+    ) -> Self {
+        let open = Arc::new(open);
+        Self { rate, open }
+    }
+
+    /// What to make a voice ready for while the phone rings. Each stream says for itself what it
+    /// carries.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// One socket's dialect.
+    pub fn open(&self) -> Box<dyn StreamProtocol> {
+        (self.open)()
+    }
 }
 
 /// One carrier's websocket dialect, for one socket. Pure: text in, meaning out.
@@ -238,8 +267,8 @@ pub struct Started {
     pub token: Repeated,
     /// What the caller's sound is written in.
     pub format: Format,
-    /// What ours is written in, at the same rate.
-    pub spoken: Codec,
+    /// What ours is written in. The call runs at the better of the two rates.
+    pub spoken: Format,
     /// Whether its packets may overtake one another.
     pub line: Line,
 }

@@ -384,11 +384,8 @@ impl Caller {
 
 fn session(network: Network) -> Session {
     Session::new(Setup {
-        format: Format {
-            codec: Codec::Ulaw,
-            rate: Rate::Hz8000,
-        },
-        spoken: Codec::Ulaw,
+        format: ULAW,
+        spoken: ULAW,
         line: if network.is_ordered() {
             Line::Ordered
         } else {
@@ -434,3 +431,8 @@ fn spell(told: &output::Agent) -> String {
         output::Agent::Turn { turn, said } => format!("{} turn {:?}", turn.0, said.reveal()),
     }
 }
+
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};

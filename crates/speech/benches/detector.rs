@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use media::{Codec, Detector as Kind, FRAME, Format, Line, Packet, Rate, Session, Setup};
+use media::{Codec, Detector as Kind, FRAME, Format, Law, Line, Packet, Rate, Session, Setup};
 use ports::speech::{SpeechDetector, Verdict, Windows};
 use speech::local::Detector;
 use speech::models::Store;
@@ -72,11 +72,8 @@ impl OneLine {
         let (judged, verdicts) = mpsc::channel(8);
         Self {
             session: Session::new(Setup {
-                format: Format {
-                    codec: Codec::Ulaw,
-                    rate: Rate::Hz8000,
-                },
-                spoken: Codec::Ulaw,
+                format: ULAW,
+                spoken: ULAW,
                 line: Line::Ordered,
                 detector: Kind::Model,
                 lead: Duration::from_millis(100),
@@ -129,7 +126,7 @@ fn voice() -> Result<Vec<u8>, Box<dyn Error>> {
     let loud = frames.filter(|frame| frame.iter().any(|it| it.unsigned_abs() > PAUSE));
     let mut voice = Vec::new();
     for frame in loud {
-        Codec::Ulaw.encode_into(frame, &mut voice);
+        Law::Mu.encode_into(frame, &mut voice);
     }
     Ok(voice)
 }
@@ -143,3 +140,8 @@ const SECONDS: usize = 10;
 const PER_SECOND: usize = 50;
 const WINDOW_TIME: f64 = 0.032;
 const TARGET: usize = 300;
+
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};

@@ -130,27 +130,41 @@ fn sources<'t>(tree: &'t Tree, pure: &Pure) -> Vec<&'t File> {
 const PURE: &[Pure] = &[
     Pure {
         name: "media",
-        // A resampler, and the arithmetic it is made of.
+        // A resampler, two codecs, and the arithmetic they are made of. The lock file names what
+        // `audio-codec` could bring too, which is never built: g729-sys, opus-rs. `ropus` runs a
+        // compiler only where its authors' own sources lie beside it.
         may_hold: &[
+            "audio-codec",
             "audio-codec-algorithms",
             "audioadapter",
             "audioadapter-buffers",
             "audioadapter-sample",
             "autocfg",
+            "bytemuck",
+            "cc",
+            "fearless_simd",
+            "find-msvc-tools",
+            "g729-sys",
+            "libm",
             "num-complex",
             "num-integer",
             "num-traits",
+            "opus-rs",
             "primal-check",
             "proc-macro2",
             "quote",
             "realfft",
+            "ropus",
             "rubato",
             "rustfft",
+            "safe_arch",
+            "shlex",
             "strength_reduce",
             "syn",
             "transpose",
             "unicode-ident",
             "visibility",
+            "wide",
             "windowfunctions",
         ],
     },

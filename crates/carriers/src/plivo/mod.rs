@@ -11,6 +11,7 @@
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
 //! | `cause.rs` | how calls end, as Plivo writes it |
 //! | `xml.rs` | what a webhook is answered with. Pure |
+//! | `sound.rs` | which sound is asked for, and which can be read |
 //! | `stream.rs` | [`StreamProtocol`](ports::carrier::StreamProtocol): the media socket. Pure |
 //!
 //! A call that is made has two names: the request's, which the dial returns, and its own, which its
@@ -27,15 +28,17 @@ mod api;
 mod cause;
 mod refusal;
 pub mod signature;
+mod sound;
 mod stream;
 mod webhook;
 mod xml;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
+use ports::carrier::{Carrier, Dialect, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
+use self::sound::SOUND;
 use crate::machines;
 use crate::rest::{self, Company};
 
@@ -60,6 +63,12 @@ const KEYS: &[Key] = &[
         help: "The account's Auth Token, next to its ID",
     },
     machines::KEY,
+    Key {
+        name: SOUND,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "How sound travels: \"narrow\" as on every telephone (8 kHz, the default), or wide (16 kHz) as \"l16\"",
+    },
     Key {
         name: API_URL,
         kind: Kind::Url,
@@ -103,10 +112,13 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(machines.as_ref().map(|_| ()).map_err(Clone::clone));
     let machines = machines.unwrap_or(Machines::Heard);
 
-    let (Ok(url), []) = (url, &problems[..]) else {
+    let spoken = sound::Sound::read(settings);
+    problems.extend(spoken.clone().err());
+
+    let (Ok(url), Ok(spoken), []) = (url, spoken, &problems[..]) else {
         return Err(problems);
     };
-    let webhooks = webhook::Webhooks::new(token.clone());
+    let webhooks = webhook::Webhooks::new(token.clone(), spoken);
     let signer = account::Signer(token.clone());
     let api =
         api::Api::new(Account { id, token }, &url, machines).map_err(|problem| vec![problem])?;
@@ -119,7 +131,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         transfers: Some(api.clone()),
         machines,
         orders: Orders::Replied,
-        sound: Sound::Stream(stream::protocol),
+        sound: Sound::Stream(Dialect::new(spoken.rate(), stream::protocol)),
         webhooks: Arc::new(webhooks),
         numbers: Some(api.clone()),
         account: Some(api),

@@ -9,12 +9,13 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::Private;
-use media::{Codec, Format, Line, Mark, Packet, Rate};
+use media::{Format, Line, Mark, Packet};
 use ports::carrier::{Leg, Repeated, Started, StreamCommand, StreamEvent, StreamProtocol};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
 use super::is_id;
+use super::sound::heard;
 use crate::socket::{
     BASE64, Media, Named, Text, WithMedia, compact_media, digit, malformed, mark, number, read,
 };
@@ -30,6 +31,8 @@ enum Stream {
     Waiting,
     Started {
         id: String,
+        /// What a message with sound of ours begins with.
+        before_sound: &'static str,
         /// The last message's sound, decoded. Kept only so as not to be allocated again.
         sound: Vec<u8>,
     },
@@ -75,12 +78,15 @@ impl StreamProtocol for Stream {
     }
 
     fn encode(&mut self, command: StreamCommand<'_>, out: &mut String) {
-        let Self::Started { id, .. } = self else {
+        let Self::Started {
+            id, before_sound, ..
+        } = self
+        else {
             return;
         };
         match command {
             StreamCommand::Audio(sound) => {
-                out.push_str(BEFORE_SOUND);
+                out.push_str(before_sound);
                 STANDARD.encode_string(sound, out);
                 out.push_str(r#""}}"#);
             }
@@ -112,17 +118,18 @@ impl Stream {
         if !is_id(&start.call_id) {
             return Err(malformed("the `callId` of a stream is not an id"));
         }
-        let format = start.media_format.read()?;
+        let (format, before_sound) = start.media_format.read()?;
         let token = message.extra_headers.as_deref().and_then(token);
         *self = Self::Started {
             id: start.stream_id.0.into_owned(),
+            before_sound,
             sound: Vec::new(),
         };
         Ok(Started {
             leg: Leg(start.call_id.0.into_owned()),
             token: Repeated::Token(Private::from(token.unwrap_or_default())),
             format,
-            spoken: format.codec,
+            spoken: format,
             line: Line::Ordered,
         })
     }
@@ -189,19 +196,15 @@ struct MediaFormat<'m> {
 }
 
 impl MediaFormat<'_> {
-    /// What the sound is written in, if we can read it.
-    fn read(&self) -> Result<Format, Fault> {
-        if (&*self.encoding, self.sample_rate) == ("audio/x-mulaw", 8000) {
-            return Ok(Format {
-                codec: Codec::Ulaw,
-                rate: Rate::Hz8000,
-            });
-        }
-        let encoding: String = self.encoding.chars().take(40).collect();
-        let rate = self.sample_rate;
-        let message = format!("a stream carries {encoding:?} at {rate} Hz");
-        let fault = Fault::new(Blame::Carrier, code::STREAM_FORMAT, message);
-        Err(fault.hint("offhook asks for µ-law at 8000 Hz: was the stream started by it?"))
+    /// What the sound is written in, if we can read it, and what ours begins with.
+    fn read(&self) -> Result<(Format, &'static str), Fault> {
+        heard(&self.encoding, self.sample_rate).ok_or_else(|| {
+            let encoding: String = self.encoding.chars().take(40).collect();
+            let rate = self.sample_rate;
+            let message = format!("a stream carries {encoding:?} at {rate} Hz");
+            let fault = Fault::new(Blame::Carrier, code::STREAM_FORMAT, message);
+            fault.hint("offhook asks for one that it reads: was the stream started by it?")
+        })
     }
 }
 
@@ -222,9 +225,6 @@ struct Dtmf<'m> {
     #[serde(borrow)]
     digit: Text<'m>,
 }
-
-const BEFORE_SOUND: &str =
-    r#"{"event":"playAudio","media":{"contentType":"audio/x-mulaw","sampleRate":8000,"payload":""#;
 
 /// Twenty milliseconds of sound are less than 500 bytes of JSON.
 const MAX_MESSAGE: usize = 64 * 1024;

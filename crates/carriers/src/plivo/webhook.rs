@@ -5,6 +5,7 @@ use ports::{Blame, Fault, Secret, code};
 
 use super::cause::{self, Direction};
 use super::signature::{self, Doubt, Fields};
+use super::sound::Sound;
 use super::{REQUEST, is_id, xml};
 
 /// Reads Plivo's webhooks.
@@ -13,11 +14,12 @@ use super::{REQUEST, is_id, xml};
 #[derive(Debug)]
 pub(super) struct Webhooks {
     token: Secret,
+    sound: Sound,
 }
 
 impl Webhooks {
-    pub(super) fn new(token: Secret) -> Self {
-        Self { token }
+    pub(super) fn new(token: Secret, sound: Sound) -> Self {
+        Self { token, sound }
     }
 }
 
@@ -56,7 +58,7 @@ impl ports::carrier::Webhooks for Webhooks {
     }
 
     fn reply(&self, reply: Reply<'_>) -> Response {
-        xml::response(reply)
+        xml::response(reply, self.sound)
     }
 }
 

@@ -5,6 +5,7 @@ use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
 use super::api::bare;
+use super::sound::Sound;
 use crate::rest::seconds;
 use crate::xml::{document, inside, printable};
 
@@ -15,14 +16,14 @@ use crate::xml::{document, inside, printable};
 /// ([`<Stream>`](https://docs.plivo.com/docs/voice/xml/audiostream)): the caller waits in silence for
 /// as long as it takes to start a gateway, and then we are asked again. If nobody answers, the call
 /// ends there.
-pub(super) fn response(reply: Reply<'_>) -> Response {
-    document("application/xml", |to| write(to, reply))
+pub(super) fn response(reply: Reply<'_>, sound: Sound) -> Response {
+    document("application/xml", |to| write(to, reply, sound))
 }
 
-fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
+fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>, sound: Sound) -> io::Result<()> {
     match reply {
         Reply::Connect(stream) => inside(to, "Response", |to| {
-            write_stream(to, stream)?;
+            write_stream(to, stream, sound)?;
             to.create_element("Wait")
                 .with_attribute(("length", PATIENCE))
                 .write_empty()?;
@@ -47,13 +48,13 @@ fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
     }
 }
 
-fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream) -> io::Result<()> {
+fn write_stream(to: &mut Writer<Vec<u8>>, stream: &Stream, sound: Sound) -> io::Result<()> {
     let token = format!("token={}", stream.token.reveal());
     to.create_element("Stream")
         .with_attribute(("bidirectional", "true"))
         .with_attribute(("audioTrack", "inbound"))
         .with_attribute(("keepCallAlive", "true"))
-        .with_attribute(("contentType", "audio/x-mulaw;rate=8000"))
+        .with_attribute(("contentType", sound.content_type()))
         .with_attribute(("extraHeaders", &*printable(&token)))
         .write_text_content(BytesText::new(&printable(&stream.url)))
         .map(drop)

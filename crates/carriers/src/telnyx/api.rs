@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Detect, Dial, Leg, Machines, Offers, Status, Stream, Transfer, Transfers};
+use ports::carrier::{
+    Calls, Detect, Dial, Leg, Machines, Offers, Status, Stream, Transfer, Transfers,
+};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -9,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::refusal::Refusal;
+use super::sound::Sound;
 use super::webhook::{answered, dialled, put_through};
 use super::{Account, COMPANY, is_call};
 use crate::rest::{Answer, Rest, seconds};
@@ -22,18 +27,25 @@ pub(super) struct Api {
     pub(super) account: Account,
     /// Whether it is to say who picked up.
     machines: Machines,
+    sound: Sound,
     /// What the address of everything begins with.
     pub(super) base: String,
     pub(super) rest: Rest,
 }
 
 impl Api {
-    pub(super) fn new(account: Account, url: &Url, machines: Machines) -> Result<Self, Problem> {
+    pub(super) fn new(
+        account: Account,
+        sound: Sound,
+        machines: Machines,
+        url: &Url,
+    ) -> Result<Self, Problem> {
         let rest = Rest::new(&COMPANY, url)?;
         let base = format!("{}/v2", url.as_str().trim_end_matches('/'));
         Ok(Self {
             account,
             machines,
+            sound,
             base,
             rest,
         })
@@ -68,14 +80,7 @@ impl Calls for Api {
     }
 
     async fn reconnect(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
-        let url = self.command_url(leg, "streaming_start")?;
-        let mut body = streaming(stream);
-        body["stream_bidirectional_sampling_rate"] = json!(8000);
-        body["stream_auth_token"] = json!(stream.token.reveal());
-        body["command_id"] = json!(command_id("stream", stream.token.reveal()));
-        // The same command twice within a minute is one command.
-        let request = self.request(Method::POST, &url).json(&body);
-        let answer = self.rest.send_harmless(request).await?;
+        let answer = self.start_stream(leg, stream, "stream").await?;
         self.done(&answer)
     }
 
@@ -112,12 +117,22 @@ impl Calls for Api {
 impl Offers for Api {
     async fn answer(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
         let url = self.command_url(leg, "answer")?;
-        let mut body = streaming(stream);
+        let with_sound = self.sound.is_at_the_default_rate();
+        let mut body = if with_sound {
+            self.streaming(stream)
+        } else {
+            json!({})
+        };
         body["client_state"] = json!(answered());
         body["command_id"] = json!(command_id("answer", stream.token.reveal()));
         let request = self.request(Method::POST, &url).json(&body);
         let answer = self.rest.send_harmless(request).await?;
-        self.done(&answer)
+        self.done(&answer)?;
+        if with_sound {
+            return Ok(());
+        }
+        // Only a command for the stream alone can say how fast our samples go.
+        self.stream_once_answered(leg, stream).await
     }
 
     async fn reject(&self, leg: &Leg) -> Result<(), Fault> {
@@ -154,6 +169,45 @@ impl Transfers for Api {
 }
 
 impl Api {
+    /// Starts a call's stream. The same command (`what`) twice within a minute is one command.
+    async fn start_stream(&self, leg: &Leg, stream: &Stream, what: &str) -> Result<Answer, Fault> {
+        let url = self.command_url(leg, "streaming_start")?;
+        let mut body = self.streaming(stream);
+        let rate = self.sound.spoken().rate.hz();
+        body["stream_bidirectional_sampling_rate"] = json!(rate);
+        body["stream_auth_token"] = json!(stream.token.reveal());
+        body["command_id"] = json!(command_id(what, stream.token.reveal()));
+        let request = self.request(Method::POST, &url).json(&body);
+        self.rest.send_harmless(request).await
+    }
+
+    /// Starts the stream of a call that is being answered: Telnyx takes the answer at once, and has
+    /// answered a little later.
+    async fn stream_once_answered(&self, leg: &Leg, stream: &Stream) -> Result<(), Fault> {
+        for attempt in 0..STREAM_ATTEMPTS {
+            // One that was refused may count as had.
+            let what = format!("stream-{attempt}");
+            let answer = self.start_stream(leg, stream, &what).await?;
+            let refusal = Refusal::read(&answer.body);
+            if refusal.is_streaming() {
+                return Ok(());
+            }
+            if !refusal.is_unanswered() {
+                return self.done(&answer);
+            }
+            tokio::time::sleep(STREAM_PAUSE).await;
+        }
+        let message = "Telnyx has not answered a call that it was told to answer";
+        Err(Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message))
+    }
+
+    /// What sound is asked for, and where it goes.
+    fn streaming(&self, stream: &Stream) -> Value {
+        let mut body = self.sound.ask();
+        body["stream_url"] = json!(stream.url);
+        body
+    }
+
     fn dial_body(&self, dial: &Dial<'_>) -> Value {
         let mut body = json!({
             "connection_id": self.account.connection,
@@ -225,19 +279,6 @@ impl Api {
     }
 }
 
-/// How sound is to go, both ways, in so many words: Telnyx's own defaults are MP3, to a leg that
-/// this one is bridged with, and whatever the caller speaks.
-fn streaming(stream: &Stream) -> Value {
-    json!({
-        "stream_url": stream.url,
-        "stream_track": "inbound_track",
-        "stream_codec": "PCMU",
-        "stream_bidirectional_mode": "rtp",
-        "stream_bidirectional_codec": "PCMU",
-        "stream_bidirectional_target_legs": "self",
-    })
-}
-
 /// The same for the same command, and different for another. Says nothing of what it is made from.
 fn command_id(what: &str, made_from: &str) -> String {
     let digest = Sha256::digest(format!("{what}/{made_from}"));
@@ -272,6 +313,10 @@ struct Application {
     #[serde(default)]
     webhook_event_url: Option<String>,
 }
+
+/// For about five seconds: the caller waits meanwhile, and nobody hears anything.
+const STREAM_ATTEMPTS: u32 = 50;
+const STREAM_PAUSE: Duration = Duration::from_millis(100);
 
 /// Telnyx says that a call is over, and not why.
 const OVER: End = End {

@@ -10,11 +10,12 @@
 //! | `signature.rs` | proves that a webhook is Telnyx's. Pure |
 //! | `webhook.rs` | [`Webhooks`](ports::carrier::Webhooks): what a webhook says. Pure |
 //! | `cause.rs` | how calls end, as Telnyx writes it |
+//! | `sound.rs` | which sound is asked for, and which can be read |
 //! | `stream.rs` | [`StreamProtocol`](ports::carrier::StreamProtocol): the media socket. Pure |
 //!
 //! Telnyx asks nothing: it reports what happens to a call, and is told by commands what to do with
-//! it. What its defaults would break is said in every command: sound both ways as PCMU rather than
-//! MP3, to the leg itself rather than to one it may be bridged with.
+//! it. What its defaults would break is said in every command: sound both ways in one codec, which
+//! can be chosen, rather than MP3, to the leg itself rather than to one it may be bridged with.
 //!
 //! Sources: [Call Control](https://developers.telnyx.com/docs/voice/programmable-voice/voice-api-fundamentals)
 //! and its [OpenAPI description](https://github.com/team-telnyx/openapi),
@@ -26,14 +27,16 @@ mod api;
 mod cause;
 mod refusal;
 mod signature;
+mod sound;
 mod stream;
 mod webhook;
 
 use std::sync::Arc;
 
-use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
+use ports::carrier::{Carrier, Dialect, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Secret, Settings};
 
+use self::sound::{L16_ORDER, SOUND};
 use crate::machines;
 use crate::rest::{self, Company};
 
@@ -64,6 +67,18 @@ const KEYS: &[Key] = &[
         help: "The Call Control application that makes the calls: its id, from Voice, Programmable Voice",
     },
     machines::KEY,
+    Key {
+        name: SOUND,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "How sound travels: \"narrow\" as on every telephone (8 kHz, the default), or wide (16 kHz) as \"l16\", \"g722\" or \"opus\"",
+    },
+    Key {
+        name: L16_ORDER,
+        kind: Kind::Text,
+        need: Need::Optional,
+        help: "Which byte of an L16 sample comes first: \"big-endian\" (the default) or \"little-endian\". The wrong one is loud noise",
+    },
     Key {
         name: API_URL,
         kind: Kind::Url,
@@ -110,11 +125,14 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
     keep(machines.as_ref().map(|_| ()).map_err(Clone::clone));
     let machines = machines.unwrap_or(Machines::Heard);
 
-    let (Some(public), Ok(url), []) = (public, url, &problems[..]) else {
+    let spoken = sound::Sound::read(settings);
+    problems.extend(spoken.clone().err().unwrap_or_default());
+
+    let (Some(public), Ok(url), Ok(spoken), []) = (public, url, spoken, &problems[..]) else {
         return Err(problems);
     };
     let account = Account { key, connection };
-    let api = api::Api::new(account, &url, machines).map_err(|problem| vec![problem])?;
+    let api = api::Api::new(account, spoken, machines, &url).map_err(|problem| vec![problem])?;
     let api = Arc::new(api);
     Ok(Carrier {
         name: COMPANY.name,
@@ -124,7 +142,9 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         transfers: Some(api.clone()),
         machines,
         orders: Orders::Requested(api.clone()),
-        sound: Sound::Stream(stream::protocol),
+        sound: Sound::Stream(Dialect::new(spoken.spoken().rate, move || {
+            stream::protocol(spoken)
+        })),
         webhooks: Arc::new(webhook::Webhooks::new(public)),
         numbers: Some(api.clone()),
         account: Some(api),

@@ -30,6 +30,16 @@ impl Refusal {
         status == 404 || self.has("90018") || self.has("90015")
     }
 
+    /// Telnyx has not answered the call yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.has("90034")
+    }
+
+    /// The call's sound goes where it was told to go already.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.has("90045")
+    }
+
     /// The same in our words. `status` is the HTTP status, below 500.
     pub(super) fn fault(&self, status: u16) -> Fault {
         let mut meanings = self.errors.iter().filter_map(|it| Meaning::of(&it.code));

@@ -8,25 +8,26 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use media::{Codec, Format, Line, Mark, Packet, Rate};
+use media::{Format, Line, Mark, Packet};
 use ports::carrier::{Leg, Repeated, Started, StreamCommand, StreamEvent, StreamProtocol};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
 use super::is_call;
+use super::sound::Sound;
 use crate::socket::{
     BASE64, Media, Named, Text, WithMedia, compact_media, digit, malformed, mark, number, read,
 };
 
 /// The dialect of one socket.
-pub(super) fn protocol() -> Box<dyn StreamProtocol> {
-    Box::new(Stream::Waiting)
+pub(super) fn protocol(sound: Sound) -> Box<dyn StreamProtocol> {
+    Box::new(Stream::Waiting(sound))
 }
 
 /// What is known of the stream.
 enum Stream {
-    /// Nothing: it has not started.
-    Waiting,
+    /// Only what was asked for: it has not started.
+    Waiting(Sound),
     Started {
         /// The last message's sound, decoded. Kept only so as not to be allocated again.
         sound: Vec<u8>,
@@ -94,7 +95,7 @@ impl StreamProtocol for Stream {
 
 impl Stream {
     fn start(&mut self, message: WithStart<'_>) -> Result<Started, Fault> {
-        let Self::Waiting = self else {
+        let Self::Waiting(asked) = *self else {
             return Err(malformed("a stream started twice"));
         };
         let start = message.start;
@@ -103,14 +104,14 @@ impl Stream {
                 "the `call_control_id` of a stream is not like those of calls",
             ));
         }
-        let format = start.media_format.read()?;
+        let format = start.media_format.read(asked)?;
         *self = Self::Started { sound: Vec::new() };
         Ok(Started {
             leg: Leg(start.call_control_id.0.into_owned()),
             token: Repeated::Nothing,
             format,
             // What we ask for; what we hear may be what the far end speaks.
-            spoken: Codec::Ulaw,
+            spoken: asked.spoken(),
             line: Line::Shuffled { depth: DEPTH },
         })
     }
@@ -164,25 +165,17 @@ struct MediaFormat<'m> {
 
 impl MediaFormat<'_> {
     /// What the caller's sound is written in, if we can read it.
-    fn read(&self) -> Result<Format, Fault> {
-        let codec = match &*self.encoding {
-            "PCMU" => Some(Codec::Ulaw),
-            "PCMA" => Some(Codec::Alaw),
-            _ => None,
-        };
-        match (codec, self.sample_rate, self.channels) {
-            (Some(codec), 8000, 1) => Ok(Format {
-                codec,
-                rate: Rate::Hz8000,
-            }),
-            (_, rate, channels) => {
-                let encoding: String = self.encoding.chars().take(40).collect();
-                let message =
-                    format!("a stream carries {encoding:?} at {rate} Hz in {channels} channels");
-                let fault = Fault::new(Blame::Carrier, code::STREAM_FORMAT, message);
-                Err(fault.hint("offhook asks for PCMU at 8000 Hz: was the stream started by it?"))
-            }
-        }
+    fn read(&self, asked: Sound) -> Result<Format, Fault> {
+        let (rate, channels) = (self.sample_rate, self.channels);
+        asked.heard(&self.encoding, rate, channels).ok_or_else(|| {
+            let encoding: String = self.encoding.chars().take(40).collect();
+            let message =
+                format!("a stream carries {encoding:?} at {rate} Hz in {channels} channels");
+            Fault::new(Blame::Carrier, code::STREAM_FORMAT, message).hint(
+                "offhook reads PCMU, PCMA, G722, OPUS and L16: choose codecs among these for \
+                     the connection, on portal.telnyx.com",
+            )
+        })
     }
 }
 

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Number;
-use ports::carrier::{Calls, Detect, Dial, Leg, Limits, Machines, Reply, Status, Stream, Transfer, Transfers};
+use ports::carrier::{
+    Calls, Detect, Dial, Leg, Limits, Machines, Reply, Status, Stream, Transfer, Transfers,
+};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;

@@ -37,7 +37,8 @@ use std::sync::Arc;
 
 use crate::machines;
 use crate::rest::{self, Company};
-use ports::carrier::{Carrier, Entry, Machines, Orders, Sound};
+use media::Rate;
+use ports::carrier::{Carrier, Dialect, Entry, Machines, Orders, Sound};
 use ports::{Key, Kind, Need, Problem, Settings};
 
 use settings::{Account, is_sid};
@@ -144,7 +145,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 transfers: Some(api.clone()),
                 machines,
                 orders: Orders::Replied,
-                sound: Sound::Stream(stream::protocol),
+                sound: Sound::Stream(Dialect::new(Rate::Hz8000, stream::protocol)),
                 signs: Some(Arc::new(account::Signer(token))),
                 webhooks: Arc::new(webhooks),
                 numbers: Some(api.clone()),

@@ -137,7 +137,7 @@ impl Stream {
                     .map_or_else(String::new, |it| it.0.into_owned()),
             )),
             format,
-            spoken: format.codec,
+            spoken: format,
             line: Line::Ordered,
         })
     }

@@ -1,5 +1,6 @@
-use ports::Secret;
-use ports::carrier::{Reply, Stream};
+use media::Rate;
+use ports::carrier::{Reply, Sound, Stream};
+use ports::{Secret, Value};
 use proptest::prelude::*;
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
@@ -27,6 +28,21 @@ fn replies_are_what_plivo_documents() {
         assert_eq!(response.content_type, "application/xml");
         assert_eq!(response.body, body);
     }
+}
+
+#[test]
+fn a_wide_stream_is_asked_for_by_its_name_and_rate() {
+    let wide = super::settings().with("sound", Value::Text("l16".to_owned()));
+    let carrier = (super::entry().build)(&wide).unwrap_or_else(|them| panic!("{them:?}"));
+    let stream = stream("wss://a.example/plivo/media/t", "t");
+    let (attributes, _) = read_stream(&carrier.webhooks.reply(Reply::Connect(&stream)).body);
+    let content_type = attributes.iter().find(|it| it.0 == "contentType");
+    assert_eq!(
+        content_type.expect("it is there").1,
+        "audio/x-l16;rate=16000"
+    );
+    let Sound::Stream(dialect) = carrier.sound;
+    assert_eq!(dialect.rate(), Rate::Hz16000);
 }
 
 proptest! {

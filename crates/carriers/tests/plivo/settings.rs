@@ -22,6 +22,7 @@ fn each_key_is_looked_at() {
         ("auth_id", Value::Text("ACZZZZZZZZZZZZZZZZZZ".to_owned())),
         ("auth_id", Value::Text("MAZZZZZZZZZZZZZZZZ/Z".to_owned())),
         ("auth_token", Value::Secret(Secret::new("hush hush"))),
+        ("sound", Value::Text("wide".to_owned())),
         ("api_url", Value::Text("http://api.plivo.com".to_owned())),
     ] {
         assert_eq!(problems(settings().with(key, value)), [key]);

@@ -1,5 +1,5 @@
 use call::{Digit, Private};
-use media::{Codec, Format, Line, Mark, Packet, Rate};
+use media::{Codec, Endian, Format, Line, Mark, Packet, Rate};
 use ports::carrier::{Leg, Repeated, Sound, Started, StreamCommand, StreamEvent, StreamProtocol};
 use ports::code;
 use proptest::prelude::*;
@@ -151,18 +151,41 @@ fn a_stream_starts_once() {
 
 #[test]
 fn sound_that_cannot_be_decoded_is_refused_by_name() {
-    for (encoding, rate) in [
-        ("audio/x-l16", 8000),
-        ("audio/x-l16", 16_000),
-        ("audio/x-mulaw", 16_000),
-        ("", 0),
-    ] {
+    for (encoding, rate) in [("audio/x-l16", 24_000), ("audio/x-mulaw", 16_000), ("", 0)] {
         let mut start = start();
         start["start"]["mediaFormat"] = json!({"encoding": encoding, "sampleRate": rate});
         let fault = protocol().decode(&start.to_string()).map(|_| ());
         let fault = fault.expect_err("not a format of ours");
         assert_eq!(fault.code, code::STREAM_FORMAT, "{encoding}");
         assert!(fault.message.contains(&rate.to_string()) && fault.hint.is_some());
+    }
+}
+
+#[test]
+fn what_a_stream_says_it_carries_decides_both_ways() {
+    for (encoding, rate, l16) in [
+        ("audio/x-l16", 8_000, Rate::Hz8000),
+        ("audio/x-l16", 16_000, Rate::Hz16000),
+        ("audio/x-l16;rate=16000", 16_000, Rate::Hz16000),
+    ] {
+        let mut start = start();
+        start["start"]["mediaFormat"] = json!({"encoding": encoding, "sampleRate": rate});
+        let (mut stream, start) = (protocol(), start.to_string());
+        let Ok(StreamEvent::Started(started)) = stream.decode(&start) else {
+            panic!("it starts");
+        };
+        let codec = Codec::L16(Endian::Little);
+        assert_eq!(started.format, Format { codec, rate: l16 });
+        assert_eq!(started.spoken, started.format);
+        let mut out = String::new();
+        stream.encode(StreamCommand::Audio(&[0x34, 0x12]), &mut out);
+        // The rate is a field, and no part of the name.
+        assert_eq!(
+            serde_json::from_str::<Value>(&out).expect("it is JSON"),
+            json!({"event": "playAudio", "media": {
+                "contentType": "audio/x-l16", "sampleRate": rate, "payload": "NBI=",
+            }})
+        );
     }
 }
 
@@ -286,8 +309,8 @@ fn refuse(message: &str) {
 }
 
 fn protocol() -> Box<dyn StreamProtocol> {
-    let Sound::Stream(protocol) = carrier().sound;
-    protocol()
+    let Sound::Stream(dialect) = carrier().sound;
+    dialect.open()
 }
 
 /// A stream that has started.
@@ -306,11 +329,8 @@ fn started(token: &str) -> Started {
     Started {
         leg: Leg(CALL.to_owned()),
         token: Repeated::Token(Private::from(token)),
-        format: Format {
-            codec: Codec::Ulaw,
-            rate: Rate::Hz8000,
-        },
-        spoken: Codec::Ulaw,
+        format: ULAW,
+        spoken: ULAW,
         line: Line::Ordered,
     }
 }
@@ -322,3 +342,8 @@ fn mark(generation: u32, index: u32) -> Mark {
 fn audio(index: u64, payload: &[u8]) -> StreamEvent<'_> {
     StreamEvent::Audio(Packet { index, payload })
 }
+
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};

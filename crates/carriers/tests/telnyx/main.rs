@@ -58,6 +58,14 @@ fn carrier_at(address: std::net::SocketAddr) -> Carrier {
     (entry().build)(&settings).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
+/// The same, and told this.
+fn carrier_with(address: std::net::SocketAddr, key: &'static str, value: &str) -> Carrier {
+    let settings = settings()
+        .with("api_url", Value::Text(format!("http://{address}")))
+        .with(key, Value::Text(value.to_owned()));
+    (entry().build)(&settings).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
 /// A webhook as the gateway hands it on, signed as if by Telnyx.
 fn signed(body: &str) -> Request {
     let timestamp = NOW.to_string();

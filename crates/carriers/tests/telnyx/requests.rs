@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use ports::{Retry, Secret, code};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{CALL, carrier_at, oracle};
+use super::{CALL, carrier_at, carrier_with, oracle};
 
 #[tokio::test]
 async fn every_request_is_one_that_telnyx_describes() {
@@ -311,6 +312,55 @@ async fn a_leg_that_is_none_is_never_asked_about() {
         assert_eq!(fault.code, code::CARRIER_NO_SUCH_CALL);
     }
     assert_eq!(exchange.requests().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wide_sound_is_asked_for_both_ways_as_soon_as_a_call_is_answered() {
+    for (sound, codec) in [("l16", "L16"), ("g722", "G722"), ("opus", "OPUS")] {
+        let unanswered = (422, json!({"errors": [{"code": "90034"}]}));
+        let done = (200, json!({"data": {"result": "ok"}}));
+        let answers = vec![done.clone(), unanswered.clone(), unanswered, done];
+        let exchange = Recorder::start(answers).await;
+        let carrier = carrier_with(exchange.address, "sound", sound);
+        offers(&carrier.orders)
+            .answer(&leg(), &stream())
+            .await
+            .expect("it is answered");
+        let requests = exchange.requests();
+        let api = oracle("telnyx/telnyx-voice.openapi.json");
+        for request in &requests {
+            assert_eq!(check(&api, request), Ok(()), "{request:?}");
+        }
+        // An answer has no word for the rate, so it says nothing of a stream.
+        assert!(requests[0].body.get("stream_url").is_none());
+        let [.., last] = &requests[..] else {
+            panic!("there are some");
+        };
+        assert_eq!(last.body["stream_codec"], codec);
+        assert_eq!(last.body["stream_bidirectional_codec"], codec);
+        assert_eq!(last.body["stream_bidirectional_sampling_rate"], 16_000);
+        let ids: BTreeSet<String> = requests
+            .iter()
+            .map(|it| it.body["command_id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), 4, "one that was refused may count as had");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_streams_already_is_not_asked_again() {
+    let streaming = (422, json!({"errors": [{"code": "90045"}]}));
+    let done = (200, json!({"data": {"result": "ok"}}));
+    let exchange = Recorder::start(vec![done, streaming]).await;
+    let carrier = carrier_with(exchange.address, "sound", "l16");
+    let answered = offers(&carrier.orders).answer(&leg(), &stream()).await;
+    assert!(answered.is_ok(), "{answered:?}");
+    assert_eq!(exchange.requests().len(), 2);
+    let unanswered = (422, json!({"errors": [{"code": "90034"}]}));
+    let exchange = Recorder::start(vec![(200, json!({})), unanswered]).await;
+    let carrier = carrier_with(exchange.address, "sound", "l16");
+    let answered = offers(&carrier.orders).answer(&leg(), &stream()).await;
+    assert!(answered.is_err(), "it is not tried for ever");
 }
 
 /// Writes down what it is asked, and gives prepared answers: the last one again and again.

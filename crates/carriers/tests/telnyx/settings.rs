@@ -22,6 +22,8 @@ fn each_key_is_looked_at() {
         ("public_key", Value::Text("KEY0123".to_owned())),
         ("public_key", Value::Text("AAAA".to_owned())),
         ("connection_id", Value::Text("my app".to_owned())),
+        ("sound", Value::Text("L16".to_owned())),
+        ("l16_order", Value::Text("middle-endian".to_owned())),
         ("api_url", Value::Text("http://api.telnyx.com".to_owned())),
         (
             "api_url",

@@ -1,11 +1,11 @@
 use call::Digit;
-use media::{Codec, Format, Line, Mark, Packet, Rate};
+use media::{Codec, Endian, Format, Line, Mark, Packet, Rate};
 use ports::carrier::{Leg, Repeated, Sound, Started, StreamCommand, StreamEvent, StreamProtocol};
-use ports::code;
+use ports::{Value as Setting, code};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{CALL, carrier};
+use super::{CALL, carrier, entry, settings};
 
 #[test]
 fn a_stream_as_telnyx_documents_it() {
@@ -20,11 +20,8 @@ fn a_stream_as_telnyx_documents_it() {
         Some(StreamEvent::Started(Started {
             leg: Leg(CALL.to_owned()),
             token: Repeated::Nothing,
-            format: Format {
-                codec: Codec::Ulaw,
-                rate: Rate::Hz8000,
-            },
-            spoken: Codec::Ulaw,
+            format: ULAW,
+            spoken: ULAW,
             line: Line::Shuffled { depth: 3 },
         }))
     );
@@ -70,15 +67,77 @@ fn a_far_end_that_speaks_a_law_is_understood_and_spoken_to_in_mu_law() {
     let Some(StreamEvent::Started(started)) = heard(&mut *stream, &start) else {
         panic!("it starts");
     };
-    assert_eq!(
-        (started.format.codec, started.spoken),
-        (Codec::Alaw, Codec::Ulaw)
-    );
+    assert_eq!((started.format.codec, started.spoken), (Codec::Alaw, ULAW));
+}
+
+#[test]
+fn what_a_stream_says_it_carries_is_what_is_read() {
+    let little = settings().with("l16_order", Setting::Text("little-endian".to_owned()));
+    for (settings, encoding, rate, codec, hears) in [
+        (
+            settings(),
+            "L16",
+            16_000,
+            Codec::L16(Endian::Big),
+            Rate::Hz16000,
+        ),
+        (
+            little,
+            "L16",
+            16_000,
+            Codec::L16(Endian::Little),
+            Rate::Hz16000,
+        ),
+        (
+            settings(),
+            "L16",
+            8_000,
+            Codec::L16(Endian::Big),
+            Rate::Hz8000,
+        ),
+        (settings(), "G722", 8_000, Codec::G722, Rate::Hz16000),
+        (settings(), "G722", 16_000, Codec::G722, Rate::Hz16000),
+        (settings(), "OPUS", 48_000, Codec::Opus, Rate::Hz16000),
+        (settings(), "PCMA", 8_000, Codec::Alaw, Rate::Hz8000),
+    ] {
+        let carrier = (entry().build)(&settings).unwrap_or_else(|them| panic!("{them:?}"));
+        let Sound::Stream(dialect) = carrier.sound;
+        let (mut stream, start) = (dialect.open(), start(encoding, rate));
+        let Some(StreamEvent::Started(started)) = heard(&mut *stream, &start) else {
+            panic!("{encoding} is read");
+        };
+        assert_eq!(started.format, Format { codec, rate: hears }, "{encoding}");
+        // What ours is written in is what was asked for, whatever comes.
+        assert_eq!(started.spoken, ULAW);
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_what_is_spoken() {
+    for (sound, codec) in [
+        ("l16", Codec::L16(Endian::Big)),
+        ("g722", Codec::G722),
+        ("opus", Codec::Opus),
+    ] {
+        let settings = settings().with("sound", Setting::Text(sound.to_owned()));
+        let carrier = (entry().build)(&settings).unwrap_or_else(|them| panic!("{them:?}"));
+        let Sound::Stream(dialect) = carrier.sound;
+        assert_eq!(dialect.rate(), Rate::Hz16000);
+        let (mut stream, start) = (dialect.open(), start("PCMU", 8_000));
+        let Some(StreamEvent::Started(started)) = heard(&mut *stream, &start) else {
+            panic!("it starts");
+        };
+        let rate = Rate::Hz16000;
+        assert_eq!(
+            (started.format, started.spoken),
+            (ULAW, Format { codec, rate })
+        );
+    }
 }
 
 #[test]
 fn sound_that_cannot_be_decoded_is_refused_by_name() {
-    for (encoding, rate) in [("OPUS", 16_000), ("G722", 8000), ("PCMU", 16_000)] {
+    for (encoding, rate) in [("AMR-WB", 16_000), ("L16", 22_050), ("PCMU", 16_000)] {
         let mut stream = protocol();
         let fault = stream
             .decode(&start(encoding, rate))
@@ -141,7 +200,7 @@ fn heard<'m>(stream: &'m mut dyn StreamProtocol, message: &'m str) -> Option<Str
 
 fn protocol() -> Box<dyn StreamProtocol> {
     let Sound::Stream(dialect) = carrier().sound;
-    dialect()
+    dialect.open()
 }
 
 fn start(encoding: &str, rate: u32) -> String {
@@ -160,3 +219,8 @@ fn start(encoding: &str, rate: u32) -> String {
 fn audio(index: u64, payload: &[u8]) -> StreamEvent<'_> {
     StreamEvent::Audio(Packet { index, payload })
 }
+
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};

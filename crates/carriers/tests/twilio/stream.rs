@@ -287,8 +287,8 @@ fn refuse(message: &str) {
 }
 
 fn protocol() -> Box<dyn StreamProtocol> {
-    let Sound::Stream(protocol) = carrier().sound;
-    protocol()
+    let Sound::Stream(dialect) = carrier().sound;
+    dialect.open()
 }
 
 /// A stream that has started.
@@ -304,14 +304,13 @@ fn start() -> Value {
 }
 
 fn started(codec: Codec, token: &str) -> Started {
+    let rate = Rate::Hz8000;
+    let format = Format { codec, rate };
     Started {
         leg: Leg("CA00000000000000000000000000000002".to_owned()),
         token: Repeated::Token(Private::from(token)),
-        format: Format {
-            codec,
-            rate: Rate::Hz8000,
-        },
-        spoken: codec,
+        format,
+        spoken: format,
         line: Line::Ordered,
     }
 }

@@ -11,7 +11,7 @@ use crate::ear::time;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
 use crate::line::Line;
 use crate::mischief::Socket;
-use crate::phone::{Deed, Person, PhonePlan, Rung, Step};
+use crate::phone::{Deed, PhonePlan, Rung, Step};
 use crate::socket::{MediaSocket, Said, Unopened};
 use std::sync::Arc;
 use std::time::Duration;
@@ -283,7 +283,7 @@ impl Conversation {
         Self {
             carrier: Arc::clone(carrier),
             call: Arc::clone(call),
-            line: Line::new(Person::new(script), answered),
+            line: Line::of(carrier.office.band, script, answered),
             marks: Vec::new(),
             socket,
             streaming: Streaming::Idle,

@@ -9,10 +9,11 @@ use super::webhook::{self, WRONG_TOKEN, Webhook, nonce, sign, sign_v2};
 use super::told::{Told, read};
 use super::xml::{Codec, Stream};
 use super::{Carrier, Method, date};
-use crate::ear::{FRAME_TIME, Frame, RATE};
+use crate::ear::FRAME_TIME;
 use crate::g711::Law;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Returned};
 use crate::line::{Fit, Marked, Tick};
+use crate::narrow::Widener;
 use crate::mischief::{Abrupt, Format, Signature, Socket};
 use crate::office::authority;
 use crate::phone::Deed;
@@ -249,7 +250,11 @@ impl Conversation {
             Told::Sound(sound) => match sound.samples(media.stream.codec) {
                 Err(why) => self.complain(media, "sound", &why),
                 Ok(sound) => {
-                    if self.line.play(sound) == Fit::Overflows {
+                    let fit = match media.stream.codec {
+                        Codec::Mulaw | Codec::Linear => self.line.play(sound),
+                        Codec::Wide => self.line.play_wide(sound),
+                    };
+                    if fit == Fit::Overflows {
                         self.complain(media, "buffer", "the buffer is full; sound is dropped");
                     }
                 }
@@ -297,11 +302,11 @@ impl Conversation {
     }
 
     /// Sends what a tick brings: checkpoints, keys, and sound, which is always there.
-    pub(crate) fn speak(&mut self, tick: Tick) {
+    pub(crate) fn speak(&mut self, mut tick: Tick) {
         let Some(mut media) = self.take_media() else {
             return;
         };
-        for name in tick.marks {
+        for name in std::mem::take(&mut tick.marks) {
             self.pass(&mut media, name, Returned::Played);
         }
         if let Deed::Presses(key) = tick.deed {
@@ -309,7 +314,7 @@ impl Conversation {
             let dtmf = json!({"track": "inbound", "digit": key.to_string(), "timestamp": timestamp});
             media.send(json!({"event": "dtmf", "dtmf": dtmf}));
         }
-        if media.send_sound(&tick.sound) == Sent::TooSlow && !media.slow {
+        if media.send_sound(&tick) == Sent::TooSlow && !media.slow {
             media.slow = true;
             self.warn("the application reads too slowly; sound is dropped");
             self.tell_stream(&media.stream, &media.id, "DegradedStream");
@@ -370,12 +375,14 @@ pub(crate) struct Media {
     chunk: u64,
     complained: Vec<&'static str>,
     slow: bool,
+    /// For a wide stream of a narrow line.
+    widener: Widener,
 }
 
 impl Media {
     fn new(socket: MediaSocket, stream: Stream, id: String, format: &Format) -> Self {
         let claimed = if *format == Format::default() {
-            (stream.codec.content_type().to_owned(), RATE)
+            (stream.codec.content_type().to_owned(), stream.codec.rate())
         } else {
             (format.encoding.clone(), format.sample_rate)
         };
@@ -390,6 +397,7 @@ impl Media {
             chunk: 0,
             complained: Vec::new(),
             slow: false,
+            widener: Widener::default(),
             id,
             stream,
             socket,
@@ -425,13 +433,17 @@ impl Media {
         self.socket.send(message.to_string());
     }
 
-    fn send_sound(&mut self, sound: &Frame) -> Sent {
+    fn send_sound(&mut self, tick: &Tick) -> Sent {
+        let linear = |sound: &[i16]| -> Vec<u8> {
+            sound.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+        };
         let payload = match self.stream.codec {
-            Codec::Mulaw => STANDARD.encode(sound.map(|sample| Law::Mu.encode(sample))),
-            Codec::Linear => {
-                let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                STANDARD.encode(bytes)
+            Codec::Mulaw => STANDARD.encode(tick.sound.map(|sample| Law::Mu.encode(sample))),
+            Codec::Linear => STANDARD.encode(linear(&tick.sound)),
+            Codec::Wide if tick.wide.is_empty() => {
+                STANDARD.encode(linear(&self.widener.widen(&tick.sound)))
             }
+            Codec::Wide => STANDARD.encode(linear(&tick.wide)),
         };
         let timestamp = self.timestamp();
         self.sequence += 1;

@@ -111,8 +111,9 @@ impl Played for Carrier {
 
     fn configuration(&self, api: &str) -> String {
         let Account { id, secret } = &self.account;
+        let sound = self.office.band.setting();
         format!(
-            "[carriers.{}]\nauth_id = \"{id}\"\nauth_token = \"{secret}\"\napi_url = \"{api}\"\n",
+            "[carriers.{}]\nauth_id = \"{id}\"\nauth_token = \"{secret}\"\napi_url = \"{api}\"\n{sound}",
             ENTRY.name
         )
     }

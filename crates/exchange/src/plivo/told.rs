@@ -4,7 +4,6 @@
 
 use super::tones;
 use super::xml::Codec;
-use crate::ear::RATE;
 use crate::g711::Law;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,19 +34,19 @@ impl Sound {
             rate,
             bytes,
         } = self;
-        let expected = codec.content_type();
-        if content_type != expected || rate != RATE {
+        let (expected, its_rate) = (codec.content_type(), codec.rate());
+        if content_type != expected || rate != its_rate {
             return Err(format!(
-                "playAudio: {content_type} at {rate} is not the stream's {expected} at {RATE}; the sound is dropped"
+                "playAudio: {content_type} at {rate} is not the stream's {expected} at {its_rate}; the sound is dropped"
             ));
         }
         match codec {
             Codec::Mulaw => Ok(bytes.iter().map(|code| Law::Mu.decode(*code)).collect()),
-            Codec::Linear if bytes.len().is_multiple_of(2) => Ok(bytes
+            Codec::Linear | Codec::Wide if bytes.len().is_multiple_of(2) => Ok(bytes
                 .chunks_exact(2)
                 .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
                 .collect()),
-            Codec::Linear => Err("playAudio: half a sample at the end; the sound is dropped".to_owned()),
+            Codec::Linear | Codec::Wide => Err("playAudio: half a sample at the end; the sound is dropped".to_owned()),
         }
     }
 }
@@ -182,6 +181,8 @@ mod tests {
             bytes: vec![0x34, 0x12],
         };
         assert_eq!(sound("audio/x-l16", 8_000).samples(Codec::Linear), Ok(vec![0x1234]));
+        assert_eq!(sound("audio/x-l16", 16_000).samples(Codec::Wide), Ok(vec![0x1234]));
+        assert!(sound("audio/x-l16", 8_000).samples(Codec::Wide).is_err());
         assert!(sound("audio/x-mulaw", 8_000).samples(Codec::Mulaw).is_ok());
         for (content_type, rate) in [
             ("audio/x-l16", 8_000),

@@ -4,6 +4,7 @@
 //! an attribute that cannot mean anything, cannot be performed; an unknown element or attribute is warned of and passed over.
 
 use super::{Method, Notice, tones};
+use crate::ear::{RATE, WIDE_RATE};
 use crate::xml::{Element, Unreadable, tree};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -56,6 +57,8 @@ pub(crate) enum Codec {
     Mulaw,
     /// 16 bits, little-endian.
     Linear,
+    /// The same at 16 kHz.
+    Wide,
 }
 
 impl Codec {
@@ -63,7 +66,15 @@ impl Codec {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Mulaw => "audio/x-mulaw",
-            Self::Linear => "audio/x-l16",
+            Self::Linear | Self::Wide => "audio/x-l16",
+        }
+    }
+
+    /// Samples a second.
+    pub(crate) fn rate(self) -> u32 {
+        match self {
+            Self::Mulaw | Self::Linear => RATE,
+            Self::Wide => WIDE_RATE,
         }
     }
 }
@@ -265,7 +276,7 @@ fn codec(content_type: Option<&str>) -> Result<Codec, Unstreamable> {
     match content_type {
         None | Some("audio/x-l16;rate=8000") => Ok(Codec::Linear),
         Some("audio/x-mulaw;rate=8000") => Ok(Codec::Mulaw),
-        Some("audio/x-l16;rate=16000") => Err(Unstreamable::NotPlayed("16 kHz".to_owned())),
+        Some("audio/x-l16;rate=16000") => Ok(Codec::Wide),
         Some(other) => Err(Unstreamable::Bad(format!("there is no contentType {other:?}"))),
     }
 }

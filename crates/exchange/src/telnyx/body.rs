@@ -53,6 +53,10 @@ pub(super) enum Spoken {
     Linear8,
     /// The same at 16 kHz.
     Linear16,
+    /// At 16 kHz, by whatever clock.
+    G722,
+    /// Played at 16 kHz.
+    Opus,
 }
 
 impl<'a> Body<'a> {
@@ -192,6 +196,8 @@ impl<'a> Body<'a> {
             ("PCMA", 8_000) => Spoken::Pcma,
             ("L16", 8_000) => Spoken::Linear8,
             ("L16", 16_000) => Spoken::Linear16,
+            ("G722", 8_000 | 16_000) => Spoken::G722,
+            ("OPUS", 8_000 | 16_000 | 24_000 | 48_000) => Spoken::Opus,
             (codec, rate) => {
                 let text = format!("{codec} at {rate} Hz is not played by this exchange");
                 return Err(invalid("stream_bidirectional_codec", text));
@@ -481,7 +487,7 @@ mod tests {
             (json!({"stream_track": "inbound"}), 10032),
             (json!({"stream_bidirectional_codec": "pcmu"}), 10032),
             (json!({"stream_bidirectional_sampling_rate": 11_025}), 10032),
-            (json!({"stream_bidirectional_mode": "rtp", "stream_bidirectional_codec": "OPUS"}), 10015),
+            (json!({"stream_bidirectional_mode": "rtp", "stream_bidirectional_codec": "AMR-WB"}), 10015),
             (json!({"custom_parameters": {"a": "b"}}), 10015),
             (json!({"stream_auth_token": "x".repeat(4_001)}), 10015),
             (json!({"stream_url": 7}), 10015),

@@ -9,7 +9,7 @@ use crate::ledger::{Direction, EndedBy, Happening, Mark, Status};
 use crate::line::Line;
 use crate::mischief::{Abrupt, Socket};
 use crate::office::authority;
-use crate::phone::{Deed, Person, PhonePlan, Rung, Step};
+use crate::phone::{Deed, PhonePlan, Rung, Step};
 use crate::socket::{Breach, Broken, Said};
 use serde_json::json;
 use std::sync::Arc;
@@ -216,7 +216,7 @@ impl<'a> Leg<'a> {
             carrier,
             call,
             events,
-            line: Line::new(Person::new(script), answered),
+            line: Line::of(carrier.office.band, script, answered),
             marks: Vec::new(),
             answered,
         }

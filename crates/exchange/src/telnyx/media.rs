@@ -3,14 +3,14 @@
 //! Source: the carrier's media streaming documents and the AsyncAPI description of its socket.
 
 use super::body::{Back, Spoken, StreamOrder, Track};
+use super::codec::{Decoder, Encoder};
 use super::life::Leg;
 use super::{Carrier, date};
-use crate::ear::{FRAME_TIME, Frame};
+use crate::ear::{FRAME_TIME, Frame, RATE};
 use crate::g711::Law;
 use crate::ledger::{Happening, Mark, Returned};
 use crate::line::{Fit, Marked, Tick};
 use crate::mischief::{Format, Signature, Socket};
-use crate::narrow::Narrower;
 use crate::phone::Deed;
 use crate::socket::{MediaSocket, Said, Sent, Unopened};
 use base64::Engine;
@@ -72,7 +72,7 @@ pub(super) struct Media {
     pub(super) socket: MediaSocket,
     pub(super) order: StreamOrder,
     format: Value,
-    law: Law,
+    encoder: Encoder,
     back: Decoder,
     sequence: u64,
     ticks: u64,
@@ -114,16 +114,16 @@ fn read(text: &str) -> Result<Told, Fault> {
 
 impl Media {
     fn new(socket: MediaSocket, order: StreamOrder, format: &Format) -> Self {
-        let (encoding, law) = heard(&order, format);
+        let (encoding, sample_rate, encoder) = heard(&order, format);
         Self {
             socket,
             format: json!({
                 "encoding": encoding,
-                "sample_rate": format.sample_rate,
+                "sample_rate": sample_rate,
                 "channels": format.channels,
             }),
-            law,
-            back: Decoder::new(order.back),
+            encoder,
+            back: decoder(order.back),
             order,
             sequence: 0,
             ticks: 0,
@@ -185,10 +185,10 @@ impl Media {
         };
         let mut sent = Sent::Sent;
         if inbound {
-            sent = self.send_sound("inbound", &tick.sound);
+            sent = self.send_sound("inbound", &tick.sound, &tick.wide);
         }
         if outbound {
-            sent = self.send_sound("outbound", &tick.played);
+            sent = self.send_sound("outbound", &tick.played, &[]);
         }
         if sent == Sent::TooSlow && !self.warned_of_slowness {
             self.warned_of_slowness = true;
@@ -196,8 +196,8 @@ impl Media {
         }
     }
 
-    fn send_sound(&mut self, track: &str, sound: &Frame) -> Sent {
-        let codes = sound.map(|sample| self.law.encode(sample));
+    fn send_sound(&mut self, track: &str, sound: &Frame, wide: &[i16]) -> Sent {
+        let codes = self.encoder.encode(sound, wide);
         let (sequence, chunk) = (self.next_sequence(), self.ticks);
         let timestamp = (chunk - 1) * FRAME_TIME.as_millis() as u64;
         let id = &self.order.id;
@@ -230,7 +230,7 @@ impl Media {
                 for name in leg.line.clear() {
                     self.give_back(leg, name, Returned::Cleared);
                 }
-                self.back = Decoder::new(self.order.back);
+                self.back = decoder(self.order.back);
                 let call = leg.call.id.clone();
                 leg.carrier.office.ledger.tell(Happening::Cleared { call, at });
             }
@@ -253,7 +253,7 @@ impl Media {
             Ok(sound) => sound,
             Err(why) => return self.refuse(leg, INVALID_MEDIA, why),
         };
-        if leg.line.play(sound) == Fit::Overflows {
+        if sound.play(&mut leg.line) == Fit::Overflows {
             self.refuse(leg, RATE_LIMIT, "the buffer is full; sound is dropped");
         }
     }
@@ -334,59 +334,30 @@ impl Track {
     }
 }
 
-/// What the application hears: what it asked for if that is G.711 and the call is too, and what the call speaks otherwise.
-/// The carrier transcodes nothing else.
-fn heard(order: &StreamOrder, format: &Format) -> (String, Law) {
+/// What the application hears: what it asked for if the call is one that the carrier can transcode, and what the call speaks
+/// otherwise. How fast its samples come if they are plain ones is as fast as those that it sends.
+fn heard(order: &StreamOrder, format: &Format) -> (String, u32, Encoder) {
     let spoken = match format.encoding.as_str() {
         "audio/x-mulaw" => "PCMU",
         "audio/x-alaw" => "PCMA",
         other => other,
     };
-    let is_g711 = |codec: &str| matches!(codec, "PCMU" | "PCMA");
-    let asked = order.codec.as_deref().filter(|codec| is_g711(codec) && is_g711(spoken));
-    let codec = asked.unwrap_or(spoken);
-    let law = if codec == "PCMA" { Law::A } else { Law::Mu };
-    (codec.to_owned(), law)
+    let wide = order.back == Back::Plays(Spoken::Linear16);
+    let encoder = |name: &str| Encoder::named(name, wide).map(|it| (name.to_owned(), it));
+    let asked = encoder(spoken).and_then(|own| order.codec.as_deref().and_then(encoder).or(Some(own)));
+    match asked {
+        Some((name, (encoder, rate))) if format.sample_rate == RATE => (name, rate, encoder),
+        // Only claimed.
+        Some((name, (encoder, _))) => (name, format.sample_rate, encoder),
+        None => (spoken.to_owned(), format.sample_rate, Encoder::Law(Law::Mu)),
+    }
 }
 
-/// Makes samples for the phone of what the application sends.
-struct Decoder {
-    spoken: Spoken,
-    narrower: Narrower,
-}
-
-impl Decoder {
-    fn new(back: Back) -> Self {
-        Self {
-            spoken: match back {
-                Back::Plays(spoken) => spoken,
-                Back::Mp3 | Back::ToNobody => Spoken::Pcmu,
-            },
-            narrower: Narrower::default(),
-        }
-    }
-
-    fn decode(&mut self, codes: &[u8]) -> Result<Vec<i16>, &'static str> {
-        let (width, rate) = match self.spoken {
-            Spoken::Pcmu | Spoken::Pcma => (1, 8_000),
-            Spoken::Linear8 => (2, 8_000),
-            Spoken::Linear16 => (2, 16_000),
-        };
-        if !codes.len().is_multiple_of(width) {
-            return Err("half a sample is left over");
-        }
-        let samples = codes.len() / width;
-        if samples * 50 < rate || samples > 30 * rate {
-            return Err("a message holds from 20 milliseconds to 30 seconds of sound");
-        }
-        let linear = || codes.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]));
-        Ok(match self.spoken {
-            Spoken::Pcmu => codes.iter().map(|code| Law::Mu.decode(*code)).collect(),
-            Spoken::Pcma => codes.iter().map(|code| Law::A.decode(*code)).collect(),
-            Spoken::Linear8 => linear().collect(),
-            Spoken::Linear16 => self.narrower.narrow(linear()),
-        })
-    }
+fn decoder(back: Back) -> Decoder {
+    Decoder::new(match back {
+        Back::Plays(spoken) => spoken,
+        Back::Mp3 | Back::ToNobody => Spoken::Pcmu,
+    })
 }
 
 const MALFORMED: u32 = 100_003;
@@ -422,30 +393,5 @@ mod tests {
         ] {
             assert_eq!(read(text).map_err(|(code, _)| code), Err(code), "{text}");
         }
-    }
-
-    #[test]
-    fn sound_is_from_20_milliseconds_to_30_seconds_of_whole_samples() {
-        let decoded = |spoken, bytes: usize| {
-            Decoder::new(Back::Plays(spoken)).decode(&vec![0; bytes]).map(|sound| sound.len())
-        };
-        assert_eq!(decoded(Spoken::Pcmu, 160), Ok(160));
-        assert_eq!(decoded(Spoken::Pcma, 240_000), Ok(240_000));
-        assert_eq!(decoded(Spoken::Linear8, 320), Ok(160));
-        assert_eq!(decoded(Spoken::Linear16, 640), Ok(160));
-        for (spoken, bytes) in [
-            (Spoken::Pcmu, 159),
-            (Spoken::Pcmu, 240_001),
-            (Spoken::Linear8, 321),
-            (Spoken::Linear16, 638),
-        ] {
-            assert!(decoded(spoken, bytes).is_err(), "{spoken:?} {bytes}");
-        }
-    }
-
-    #[test]
-    fn linear_samples_have_their_high_byte_first() {
-        let mut decoder = Decoder::new(Back::Plays(Spoken::Linear8));
-        assert_eq!(decoder.decode(&[1, 2].repeat(160)), Ok(vec![258; 160]));
     }
 }

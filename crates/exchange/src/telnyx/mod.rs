@@ -9,6 +9,7 @@
 //! The carrier numbers what its API and its socket refuse. What only its debugger would show has the number 0.
 
 mod body;
+mod codec;
 mod life;
 mod media;
 mod numbers;
@@ -154,8 +155,9 @@ impl Played for Carrier {
     fn configuration(&self, api: &str) -> String {
         let Account { id, secret } = &self.account;
         let key = self.signer.public_key();
+        let sound = self.office.band.setting();
         format!(
-            "[carriers.{}]\napi_key = \"{secret}\"\npublic_key = \"{key}\"\nconnection_id = \"{id}\"\napi_url = \"{api}\"\n",
+            "[carriers.{}]\napi_key = \"{secret}\"\npublic_key = \"{key}\"\nconnection_id = \"{id}\"\napi_url = \"{api}\"\n{sound}",
             ENTRY.name
         )
     }

@@ -91,8 +91,15 @@ async fn the_two_directions_may_speak_different_codecs() {
     assert_eq!(encoding(&heard), "PCMA");
     let (heard, _) = streamed(json!({"stream_codec": "PCMU"}), alaw()).await;
     assert_eq!(encoding(&heard), "PCMU", "transcoded");
-    let (heard, _) = streamed(json!({"stream_codec": "L16"}), Socket::default()).await;
-    assert_eq!(encoding(&heard), "PCMU", "nothing else is transcoded");
+    for (codec, heard_as) in [
+        ("L16", "L16"),
+        ("G722", "G722"),
+        ("OPUS", "OPUS"),
+        ("AMR-WB", "PCMU"),
+    ] {
+        let (heard, _) = streamed(json!({"stream_codec": codec}), Socket::default()).await;
+        assert_eq!(encoding(&heard), heard_as, "AMR-WB is not transcoded");
+    }
 }
 
 #[tokio::test]

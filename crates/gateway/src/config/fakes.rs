@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Door, Genuine, Leg, Machines, Orders, Reply, Request, Response, Sound,
-    Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
+    Calls, Carrier, Dial, Dialect, Door, Genuine, Leg, Machines, Orders, Reply, Request, Response,
+    Sound, Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
@@ -92,7 +92,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: None,
         orders: Orders::Replied,
-        sound: Sound::Stream(|| Box::new(Coo)),
+        sound: Sound::Stream(Dialect::new(media::Rate::Hz8000, || Box::new(Coo))),
         webhooks: Arc::new(Coo),
         numbers: None,
         account: None,

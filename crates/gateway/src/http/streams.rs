@@ -89,8 +89,8 @@ async fn meet(
     (socket, place): (WebSocket, OwnedSemaphorePermit),
 ) {
     let mut line = SocketLine::new(socket);
-    let Sound::Stream(dialect) = carrier.sound;
-    let mut protocol = dialect();
+    let Sound::Stream(dialect) = &carrier.sound;
+    let mut protocol = dialect.open();
     let introduced =
         tokio::time::timeout(INTRODUCTION, introduction(&mut line, &mut *protocol)).await;
     drop(place);

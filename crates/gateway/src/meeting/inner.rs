@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::extract::ws::Utf8Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use media::{Codec, Format, Mark, Packet, Rate};
+use media::{Codec, Format, Law, Mark, Packet, Rate};
 use ports::Fault;
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use tokio::sync::mpsc;
@@ -17,6 +17,9 @@ pub(crate) const FORMAT: Format = Format {
     codec: Codec::Ulaw,
     rate: Rate::Hz8000,
 };
+
+/// The law of that codec.
+pub(crate) const LAW: Law = Law::Mu;
 
 /// The agent's end of it.
 #[derive(Debug)]

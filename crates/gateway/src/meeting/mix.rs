@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use call::meeting::{Audience, MOST, PartyId, Seats};
 use media::{Frame, Mixer, Music, Rate, Resampler, SEATS};
 
-use super::inner::{FORMAT, FromAgent, OuterEnd};
+use super::inner::{FORMAT, FromAgent, LAW, OuterEnd};
 
 /// Everybody's sound, on its way to everybody else: at the rate of the best line there is.
 pub(super) struct Mix {
@@ -110,7 +110,7 @@ impl Mix {
             match news {
                 FromAgent::Sound(bytes) => {
                     let mut samples = Vec::with_capacity(bytes.len());
-                    FORMAT.codec.decode_into(&bytes, &mut samples);
+                    LAW.decode_into(&bytes, &mut samples);
                     part.said.extend(samples.into_iter().map(Piece::Sample));
                 }
                 FromAgent::Mark(mark) => part.said.push_back(Piece::Mark(mark)),
@@ -179,7 +179,7 @@ impl Mix {
     pub(super) fn play_to(&mut self, party: PartyId, line: &OuterEnd) {
         if let Some(frame) = self.take(party) {
             let mut bytes = Vec::with_capacity(FORMAT.bytes_per_frame());
-            FORMAT.codec.encode_into(frame.samples(), &mut bytes);
+            LAW.encode_into(frame.samples(), &mut bytes);
             line.play(&bytes);
         }
     }

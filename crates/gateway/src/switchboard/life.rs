@@ -9,7 +9,7 @@ use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memo
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
-use ports::carrier::Detect;
+use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
@@ -318,8 +318,14 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
             back.into_iter().chain(next).chain(others).collect()
         }
     };
+    // An agent at a meeting has no carrier.
+    let carrier = plan.carriers.get(&record.carrier);
+    let rate = carrier.map_or(ASSUMED, |it| match &it.sound {
+        Sound::Stream(dialect) => dialect.rate(),
+    });
     Ok(Talk {
-        mouth: voice.mouth.open(ASSUMED).await?,
+        mouth: voice.mouth.open(rate).await?,
+        rate,
         agent,
         language: plan.agents[&record.agent].language.clone(),
         prepare,

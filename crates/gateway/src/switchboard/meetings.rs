@@ -433,7 +433,7 @@ pub(super) async fn attend(
                         line: Wire::Inner(line),
                         protocol: Box::new(Inner::default()),
                         format: FORMAT,
-                        spoken: FORMAT.codec,
+                        spoken: FORMAT,
                         order: media::Line::Ordered,
                     };
                     let sound = Control::Sound(Box::new(attached));

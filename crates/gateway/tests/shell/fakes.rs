@@ -140,11 +140,8 @@ fn attached(line: FakeLine) -> Attached<FakeLine> {
         protocol: Box::new(Plain {
             payload: Vec::new(),
         }),
-        format: Format {
-            codec: Codec::Ulaw,
-            rate: Rate::Hz8000,
-        },
-        spoken: Codec::Ulaw,
+        format: ULAW,
+        spoken: ULAW,
         order: media::Line::Ordered,
     }
 }
@@ -181,6 +178,7 @@ impl World {
                 detector: None,
             },
             mouth,
+            rate: Rate::Hz8000,
             agent,
             language: "en".into(),
             prepare: Vec::new(),
@@ -389,3 +387,8 @@ fn parties() -> Parties {
         allowed_by: "a rule".into(),
     }
 }
+
+const ULAW: Format = Format {
+    codec: Codec::Ulaw,
+    rate: Rate::Hz8000,
+};

@@ -55,7 +55,7 @@ conformance! {
         a_machine_is_hung_up_on,
         a_human_is_not_kept_waiting,
     }
-    plivo, telnyx, twilio
+    plivo, plivo_wide, telnyx, telnyx_wide, twilio
 }
 
 async fn an_answered_call(carrier: &str) {
@@ -264,7 +264,9 @@ async fn hung_up_by_us_in_mid_sentence(carrier: &str) {
 }
 
 async fn hung_up_by_them_in_mid_sentence(carrier: &str) {
-    let phone = PhonePlan::answers(ms(100), [Step::Wait(ms(700)), Step::HangUp]);
+    let (speech, timeout) = (ms(400), ms(8_000));
+    let script = [Step::InterruptAfter { speech, timeout }, Step::HangUp];
+    let phone = PhonePlan::answers(ms(100), script);
     let house = house(carrier, phone, Mischief::default()).await;
     let record = notify(
         &house,

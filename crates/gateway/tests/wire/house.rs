@@ -45,7 +45,7 @@ impl House {
         mischief: Mischief,
         other: impl FnOnce(&Path, String) -> String,
     ) -> Self {
-        let exchange = Exchange::builder().carrier(carrier);
+        let exchange = exchange_of(carrier);
         Self::beside(exchange, phone, mischief, other).await
     }
 
@@ -59,7 +59,7 @@ impl House {
         Self::beside(exchange, phone, mischief, other).await
     }
 
-    async fn beside(
+    pub(crate) async fn beside(
         exchange: Builder,
         phone: PhonePlan,
         mischief: Mischief,
@@ -148,6 +148,14 @@ linger_ms = 300
     /// The only call there has been, once it is over.
     pub(crate) async fn outcome(&self) -> Arc<Outcome> {
         soon(self.exchange.next_outcome()).await
+    }
+}
+
+/// An exchange of this carrier; `…_wide`: one whose phones carry wideband sound.
+pub(crate) fn exchange_of(carrier: &str) -> Builder {
+    match carrier.strip_suffix("_wide") {
+        Some(name) => Exchange::builder().carrier(name).wideband(),
+        None => Exchange::builder().carrier(carrier),
     }
 }
 

@@ -16,6 +16,7 @@ mod restart;
 mod setup;
 mod surface;
 mod traces;
+mod wide;
 
 use std::time::Duration;
 

@@ -198,9 +198,10 @@ async fn keys_are_heard_at_the_far_end_while_something_is_said() {
 /// The keys that can be heard in some sound of 8 kHz.
 pub(crate) fn keys(sound: &[i16]) -> String {
     let (codec, rate) = (media::Codec::Ulaw, media::Rate::Hz8000);
+    let format = media::Format { codec, rate };
     let mut ear = media::Session::new(media::Setup {
-        format: media::Format { codec, rate },
-        spoken: codec,
+        format,
+        spoken: format,
         line: media::Line::Ordered,
         detector: media::Detector::Energy,
         lead: media::FRAME,
@@ -210,7 +211,7 @@ pub(crate) fn keys(sound: &[i16]) -> String {
     let mut payload = Vec::new();
     for (index, frame) in (0..).zip(sound.chunks_exact(160)) {
         payload.clear();
-        codec.encode_into(frame, &mut payload);
+        media::Law::Mu.encode_into(frame, &mut payload);
         let payload = &payload;
         ear.receive(media::Packet { index, payload });
         heard.extend(ear.tick(media::FRAME * index as u32, |_| {}).key);

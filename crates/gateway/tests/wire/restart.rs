@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::contract::is_dial;
-use crate::house::{OURS, THEIRS, soon};
+use crate::house::{OURS, THEIRS, exchange_of, soon};
 use crate::ms;
 
 /// A gateway in a process of its own, whose calls echo.
@@ -67,8 +67,7 @@ impl Scene {
             socket,
             ..Mischief::default()
         };
-        let exchange = Exchange::builder()
-            .carrier(carrier)
+        let exchange = exchange_of(carrier)
             .number(OURS, "http://127.0.0.1:9/")
             .mischief(mischief)
             .start()

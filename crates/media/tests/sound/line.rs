@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use media::{
-    Codec, Counts, Cut, Detector, Edge, Format, Line, Mark, Outgoing, Packet, Progress, Rate,
-    Session, Setup, Stereo, UtteranceId,
+    Codec, Counts, Cut, Decoder, Detector, Edge, Encoder, Format, Law, Line, Mark, Outgoing,
+    Packet, Progress, Rate, Session, Setup, Stereo, UtteranceId,
 };
 
 pub(crate) const ULAW: Format = Format {
@@ -15,7 +15,7 @@ pub(crate) const ULAW: Format = Format {
 pub(crate) fn setup() -> Setup {
     Setup {
         format: ULAW,
-        spoken: ULAW.codec,
+        spoken: ULAW,
         line: Line::Ordered,
         detector: Detector::Energy,
         lead: ms(100),
@@ -37,6 +37,8 @@ pub(crate) fn tone(rate: Rate, hz: f64, amplitude: f64, length: Duration) -> Vec
 /// One call and its far end.
 pub(crate) struct Call {
     pub(crate) session: Session,
+    caller: Encoder,
+    far: Decoder,
     pub(crate) now: Duration,
     packets: u64,
     /// When each frame was sent, and what it was.
@@ -53,6 +55,8 @@ impl Call {
     pub(crate) fn new(setup: Setup) -> Self {
         Self {
             session: Session::new(setup),
+            caller: Encoder::new(setup.format, setup.rate()),
+            far: Decoder::new(setup.spoken, setup.rate()),
             now: Duration::ZERO,
             packets: 0,
             sent: Vec::new(),
@@ -67,11 +71,11 @@ impl Call {
 
     /// The caller says this, frame by frame, and the call moves on in step.
     pub(crate) fn hears(&mut self, samples: &[i16]) -> &mut Self {
-        let format = self.session.setup().format;
-        for frame in samples.chunks(format.rate.samples_per_frame()) {
+        let rate = self.session.setup().rate();
+        for frame in samples.chunks(rate.samples_per_frame()) {
             self.wait_for_frame();
             let mut payload = Vec::new();
-            format.codec.encode_into(frame, &mut payload);
+            self.caller.encode_into(frame, &mut payload);
             self.session.receive(Packet {
                 index: self.packets,
                 payload: &payload,
@@ -93,16 +97,15 @@ impl Call {
     }
 
     pub(crate) fn silence(&mut self, length: Duration) -> &mut Self {
-        let samples = self.session.setup().format.rate.samples_in(length);
+        let samples = self.session.setup().rate().samples_in(length);
         self.hears(&vec![0; samples])
     }
 
     pub(crate) fn tick(&mut self) {
-        let codec = self.session.setup().format.codec;
-        let (now, sent, marks) = (self.now, &mut self.sent, &mut self.marks);
+        let (now, far, sent, marks) = (self.now, &mut self.far, &mut self.sent, &mut self.marks);
         let tick = self
             .session
-            .tick(now, |out| write(out, codec, now, sent, marks));
+            .tick(now, |out| write(out, far, now, sent, marks));
         self.heard.extend(tick.heard);
         self.playing.extend(tick.playing);
         self.edges.extend(tick.edge.map(|it| (now, it)));
@@ -111,20 +114,18 @@ impl Call {
     }
 
     pub(crate) fn speak(&mut self) -> &mut Self {
-        let codec = self.session.setup().format.codec;
-        let (now, sent, marks) = (self.now, &mut self.sent, &mut self.marks);
+        let (now, far, sent, marks) = (self.now, &mut self.far, &mut self.sent, &mut self.marks);
         let finished = self
             .session
-            .speak(now, |out| write(out, codec, now, sent, marks));
+            .speak(now, |out| write(out, far, now, sent, marks));
         self.finished.extend(finished.map(|it| (now, it)));
         self
     }
 
     pub(crate) fn cut(&mut self, last: u32) -> Option<Cut> {
-        let codec = self.session.setup().format.codec;
-        let (now, sent, marks) = (self.now, &mut self.sent, &mut self.marks);
+        let (now, far, sent, marks) = (self.now, &mut self.far, &mut self.sent, &mut self.marks);
         self.session.cut(now, UtteranceId(last), |out| {
-            write(out, codec, now, sent, marks)
+            write(out, far, now, sent, marks)
         })
     }
 
@@ -144,7 +145,7 @@ impl Call {
 
 fn write(
     out: Outgoing<'_>,
-    codec: Codec,
+    far: &mut Decoder,
     now: Duration,
     sent: &mut Vec<(Duration, Vec<i16>)>,
     marks: &mut Vec<(Duration, Mark)>,
@@ -152,7 +153,7 @@ fn write(
     match out {
         Outgoing::Audio(bytes) => {
             let mut samples = Vec::new();
-            codec.decode_into(bytes, &mut samples);
+            far.decode_into(bytes, &mut samples);
             sent.push((now, samples));
         }
         Outgoing::Mark(mark) => marks.push((now, mark)),
@@ -172,7 +173,7 @@ fn what_arrives_is_heard_at_once() {
     assert!(!call.session.ready());
     assert_eq!(
         call.heard[20..],
-        [Codec::Ulaw.decode(0x80); 140],
+        [Law::Mu.decode(0x80); 140],
         "after a millisecond's fading in"
     );
 }
@@ -299,7 +300,7 @@ fn payload(value: u8) -> [u8; 160] {
 fn packets_of_any_size_make_whole_frames() {
     let sound = tone(Rate::Hz8000, 400.0, 8_000.0, ms(600));
     let mut bytes = Vec::new();
-    Codec::Ulaw.encode_into(&sound, &mut bytes);
+    Law::Mu.encode_into(&sound, &mut bytes);
     for size in [1, 33, 80, 160, 240, 400, 4_800] {
         let mut call = Call::new(setup());
         for (index, payload) in bytes.chunks(size).enumerate() {
@@ -311,7 +312,7 @@ fn packets_of_any_size_make_whole_frames() {
                 call.tick();
             }
         }
-        let heard: Vec<i16> = bytes.iter().map(|&it| Codec::Ulaw.decode(it)).collect();
+        let heard: Vec<i16> = bytes.iter().map(|&it| Law::Mu.decode(it)).collect();
         assert_eq!(call.heard[8..], heard[8..], "{size}");
         assert_eq!(call.session.counts(), Counts::default(), "{size}");
     }
@@ -323,7 +324,7 @@ fn on_a_socket_doubles_are_dropped_and_holes_are_filled_and_noted() {
     let sound = tone(Rate::Hz8000, 200.0, 8_000.0, ms(400));
     call.hears(&sound);
     let mut next = Vec::new();
-    Codec::Ulaw.encode_into(&sound[..160], &mut next);
+    Law::Mu.encode_into(&sound[..160], &mut next);
     for index in [19, 3, 20, 23, 22] {
         call.session.receive(Packet {
             index,
@@ -412,7 +413,7 @@ fn a_flood_is_bounded_and_the_newest_is_kept() {
         assert_eq!(call.session.counts().dropped, 10_000 - frames, "{line:?}");
         assert_eq!(
             call.heard.last(),
-            Some(&Codec::Ulaw.decode(9_999u64 as u8)),
+            Some(&Law::Mu.decode(9_999u64 as u8)),
             "{line:?}"
         );
         call.session.receive(Packet {
@@ -444,7 +445,7 @@ fn a_jittery_line_is_put_in_order() {
     call.tick();
     call.tick();
     let heard: Vec<i16> = call.heard.chunks(160).map(|it| it[159]).collect();
-    let sent: Vec<i16> = (4..14).map(|it| Codec::Ulaw.decode(0x80 + it)).collect();
+    let sent: Vec<i16> = (4..14).map(|it| Law::Mu.decode(0x80 + it)).collect();
     assert_eq!(heard, sent);
     assert_eq!(call.session.counts(), Counts::default());
     call.tick();
@@ -463,7 +464,7 @@ fn utterances_follow_one_another_without_a_gap() {
     assert_eq!(sent.len(), 8_000);
     let wire: Vec<i16> = sound
         .iter()
-        .map(|&it| Codec::Ulaw.decode(Codec::Ulaw.encode(it)))
+        .map(|&it| Law::Mu.decode(Law::Mu.encode(it)))
         .collect();
     assert_eq!(sent, wire);
     let ended: Vec<u32> = call.finished.iter().map(|it| it.1.utterance.0).collect();
@@ -550,7 +551,7 @@ fn the_recording_holds_what_was_heard_when_it_was_heard() {
     assert_eq!(stereo.len(), 320);
     assert_eq!(
         stereo[200..202],
-        [Codec::Ulaw.decode(0x80), 0],
+        [Law::Mu.decode(0x80), 0],
         "the caller left, the agent right"
     );
 }

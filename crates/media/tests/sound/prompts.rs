@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use media::{Codec, Echo, Edge, Setup};
+use media::{Echo, Edge, Law, Setup};
 
 use crate::line::{Call, ms, setup};
 
@@ -103,7 +103,7 @@ fn echo(said: &[i16], delay: Duration, db: f32) -> Vec<i16> {
             .sum();
         let at = delay.as_millis() as usize * 8 + i;
         if at < back.len() {
-            back[at] = Codec::Ulaw.decode(Codec::Ulaw.encode((sum * by) as i16));
+            back[at] = Law::Mu.decode(Law::Mu.encode((sum * by) as i16));
         }
     }
     back

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use media::{
-    Codec, Detector, FRAME, Format, Line, Mark, Outgoing, Packet, Rate, Session, Setup, UtteranceId,
+    Codec, Detector, Endian, FRAME, Format, Line, Mark, Outgoing, Packet, Rate, Session, Setup,
+    UtteranceId,
 };
 
 /// Random numbers, the same for the same seed (splitmix64).
@@ -57,10 +58,16 @@ struct Out {
 }
 
 impl Out {
-    fn take(&mut self, now: Duration, frame: usize, out: Outgoing<'_>) {
+    fn take(&mut self, now: Duration, spoken: Format, out: Outgoing<'_>) {
         match out {
             Outgoing::Audio(bytes) => {
-                assert_eq!(bytes.len(), frame, "frames are whole");
+                let whole = spoken.bytes_per_frame();
+                match spoken.codec {
+                    Codec::Opus => assert!((1..=whole).contains(&bytes.len())),
+                    Codec::Ulaw | Codec::Alaw | Codec::L16(_) | Codec::G722 => {
+                        assert_eq!(bytes.len(), whole, "frames are whole");
+                    }
+                }
                 self.buffered_until = self.buffered_until.max(now) + FRAME;
                 self.most_ahead = self.most_ahead.max(self.buffered_until - now);
                 self.frames += 1;
@@ -76,22 +83,42 @@ impl Out {
     }
 }
 
+/// Mostly what calls are, and now and then anything.
+fn format(dice: &mut Dice) -> Format {
+    let rate = dice.pick(&[
+        Rate::Hz8000,
+        Rate::Hz8000,
+        Rate::Hz8000,
+        Rate::Hz16000,
+        Rate::Hz24000,
+    ]);
+    let codec = dice.pick(&[
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Ulaw,
+        Codec::Alaw,
+        Codec::Alaw,
+        Codec::Alaw,
+        Codec::Alaw,
+        Codec::L16(Endian::Big),
+        Codec::L16(Endian::Little),
+        Codec::G722,
+        Codec::Opus,
+    ]);
+    Format { codec, rate }
+}
+
 impl Walk {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let rates = [
-            Rate::Hz8000,
-            Rate::Hz8000,
-            Rate::Hz8000,
-            Rate::Hz16000,
-            Rate::Hz24000,
-        ];
         let setup = Setup {
-            format: Format {
-                codec: dice.pick(&[Codec::Ulaw, Codec::Alaw]),
-                rate: dice.pick(&rates),
-            },
-            spoken: dice.pick(&[Codec::Ulaw, Codec::Alaw]),
+            format: format(&mut dice),
+            spoken: format(&mut dice),
             line: dice.pick(&[
                 Line::Ordered,
                 Line::Shuffled { depth: 3 },
@@ -149,15 +176,13 @@ impl Walk {
     }
 
     fn tick(&mut self) {
-        let format = self.setup.format;
-        let (now, out) = (self.now, &mut self.out);
+        let frame = self.setup.rate().samples_per_frame();
+        let (now, out, spoken) = (self.now, &mut self.out, self.setup.spoken);
         let ready = self.session.ready();
         let made_up = self.session.counts().concealed;
-        let tick = self
-            .session
-            .tick(now, |it| out.take(now, format.bytes_per_frame(), it));
-        assert_eq!(tick.heard.len(), format.rate.samples_per_frame());
-        assert_eq!(tick.playing.len(), format.rate.samples_per_frame());
+        let tick = self.session.tick(now, |it| out.take(now, spoken, it));
+        assert_eq!(tick.heard.len(), frame);
+        assert_eq!(tick.playing.len(), frame);
         self.windows.extend(tick.window.map(|it| it.0));
         let finished = tick.finished;
         self.note(finished);
@@ -177,8 +202,8 @@ impl Walk {
     }
 
     fn speak(&mut self) {
-        let (now, out, frame) = (self.now, &mut self.out, self.setup.format.bytes_per_frame());
-        let finished = self.session.speak(now, |it| out.take(now, frame, it));
+        let (now, out, spoken) = (self.now, &mut self.out, self.setup.spoken);
+        let finished = self.session.speak(now, |it| out.take(now, spoken, it));
         self.note(finished);
     }
 
@@ -223,10 +248,10 @@ impl Walk {
         let before = self.out.frames;
         self.out.buffered_until = self.now;
         self.out.marks.clear();
-        let (now, out, frame) = (self.now, &mut self.out, self.setup.format.bytes_per_frame());
-        let cut = self
-            .session
-            .cut(now, UtteranceId(last as u32), |it| out.take(now, frame, it));
+        let (now, out, spoken) = (self.now, &mut self.out, self.setup.spoken);
+        let cut = self.session.cut(now, UtteranceId(last as u32), |it| {
+            out.take(now, spoken, it)
+        });
         assert!(
             self.out.frames <= before + 1,
             "a cut sends a fade and nothing else"
@@ -237,7 +262,7 @@ impl Walk {
         if let Some(cut) = cut {
             let given = self.given[cut.utterance.0 as usize];
             assert!(cut.utterance.0 as usize <= last);
-            assert!(cut.played <= self.setup.format.rate.duration_of(given.samples as usize));
+            assert!(cut.played <= self.setup.rate().duration_of(given.samples as usize));
         }
         // Nothing but what was not cut may follow.
         if self.given.len() == last + 1 {
@@ -303,7 +328,7 @@ impl Walk {
         );
         assert!(!given.finished, "seed {}: {id} ended twice", self.seed);
         given.finished = true;
-        let length = self.setup.format.rate.duration_of(given.samples as usize);
+        let length = self.setup.rate().duration_of(given.samples as usize);
         assert!(finished.played <= length, "seed {}: {id}", self.seed);
         if !given.cut {
             assert_eq!(
@@ -327,7 +352,7 @@ impl Walk {
         if let Some(progress) = self.session.progress(self.now) {
             let given = self.given[progress.utterance.0 as usize];
             assert!(!given.finished && !progress.done);
-            assert!(progress.played <= self.setup.format.rate.duration_of(given.samples as usize));
+            assert!(progress.played <= self.setup.rate().duration_of(given.samples as usize));
         }
     }
 

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use media::{Codec, Rate};
+use media::{Law, Rate};
 use speech::local::Scribe;
 use speech::models::{State, Store};
 use speech::words;
@@ -31,10 +31,9 @@ pub(crate) fn scribe() -> &'static Scribe {
 
 /// What sound becomes on its way through a telephone network.
 pub(crate) fn over_the_line(samples: &[i16]) -> Vec<i16> {
-    let codec = Codec::Ulaw;
     samples
         .iter()
-        .map(|it| codec.decode(codec.encode(*it)))
+        .map(|it| Law::Mu.decode(Law::Mu.encode(*it)))
         .collect()
 }
 

@@ -20,7 +20,7 @@ use crate::blocking::blocking;
 use crate::gateway::Gateway;
 use crate::switchboard::{Record, Wish};
 use crate::{config, flight};
-use phone::Caller;
+use phone::{Band, Caller};
 use told::Files;
 
 /// Where to put what the demo leaves behind, and who calls.
@@ -32,6 +32,9 @@ pub struct Args {
     /// Over this carrier's wire.
     #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(exchange::CARRIERS))]
     carrier: Option<String>,
+    /// In wideband sound (16 kHz), where the carrier has it.
+    #[arg(long)]
+    wide: bool,
     /// Let this recorded voice be the caller, one file a turn (WAV, mono).
     #[arg(long = "caller", value_name = "WAV")]
     recorded: Vec<PathBuf>,
@@ -42,8 +45,9 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
     let dir = fs::create_dir_all(&args.out).and_then(|()| fs::canonicalize(&args.out));
     let dir = dir.map_err(|error| cannot_write(&args.out, error))?;
     let store = Store::of_user();
-    let caller = prepare(&store, &args.recorded, out).await?;
-    let exchange = exchange(&caller, args.carrier.as_deref()).await?;
+    let band = if args.wide { Band::Wide } else { Band::Narrow };
+    let caller = prepare(&store, &args.recorded, band, out).await?;
+    let exchange = exchange(&caller, args.carrier.as_deref(), band).await?;
     let gateway = gateway(&exchange, &dir).await?;
     out.line("a phone rings, and a person picks up. No account, no key, no network.\n");
 
@@ -81,13 +85,18 @@ pub async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
 }
 
 /// Fetches what is missing, and readies the caller's side.
-async fn prepare(store: &Store, recorded: &[PathBuf], out: &mut Out) -> Result<Caller, Fault> {
+async fn prepare(
+    store: &Store,
+    recorded: &[PathBuf],
+    band: Band,
+    out: &mut Out,
+) -> Result<Caller, Fault> {
     out.line("loading ears and voices …");
     let (store, recorded) = (store.clone(), recorded.to_vec());
     blocking("the demo", move || {
         store.fetch(Progress::detect())?;
         match recorded.as_slice() {
-            [] => Caller::spoken(&store),
+            [] => Caller::spoken(&store, band),
             files => Caller::recorded(files),
         }
     })
@@ -95,13 +104,17 @@ async fn prepare(store: &Store, recorded: &[PathBuf], out: &mut Out) -> Result<C
 }
 
 /// The other end of the wire, with a phone that is picked up.
-async fn exchange(caller: &Caller, carrier: Option<&str>) -> Result<Exchange, Fault> {
+async fn exchange(caller: &Caller, carrier: Option<&str>, band: Band) -> Result<Exchange, Fault> {
     let exchange = Exchange::builder()
         .number(OURS, "http://127.0.0.1:9/not-used")
         .phone(THEIRS, caller.plan());
     let exchange = match carrier {
         Some(name) => exchange.carrier(name),
         None => exchange,
+    };
+    let exchange = match band {
+        Band::Narrow => exchange,
+        Band::Wide => exchange.wideband(),
     };
     let built = exchange.start().await;
     built.map_err(|error| broken("the exchange cannot start").because(error))
@@ -198,11 +211,16 @@ async fn outcome(exchange: &Exchange) -> Result<Arc<Outcome>, Fault> {
 
 /// Both sides of what the phone heard, written down again by the ears.
 async fn transcribe(store: Store, outcome: &Outcome) -> Result<(String, String), Fault> {
-    let (agent, caller) = (outcome.ear.agent().to_vec(), outcome.ear.caller().to_vec());
+    let ear = &outcome.ear;
+    let (agent, caller, rate) = match ear.wide_agent() {
+        [] => (ear.agent(), ear.caller(), Rate::Hz8000),
+        wide => (wide, ear.wide_caller(), Rate::Hz16000),
+    };
+    let (agent, caller) = (agent.to_vec(), caller.to_vec());
     blocking("the demo", move || {
         let scribe = Scribe::open(&store)?;
-        let agent = scribe.transcribe(&agent, Rate::Hz8000)?;
-        Ok((agent, scribe.transcribe(&caller, Rate::Hz8000)?))
+        let agent = scribe.transcribe(&agent, rate)?;
+        Ok((agent, scribe.transcribe(&caller, rate)?))
     })
     .await
 }

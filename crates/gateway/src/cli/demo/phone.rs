@@ -17,7 +17,7 @@ pub(super) struct Caller {
 
 struct Turn {
     manner: Manner,
-    sound: Vec<i16>,
+    sound: Step,
 }
 
 #[derive(Clone, Copy)]
@@ -43,12 +43,28 @@ const SCRIPT: &[(Manner, &str)] = &[
     (Manner::Polite, "Yes, that is right."),
 ];
 
+/// How much of a voice the line carries.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Band {
+    Narrow,
+    Wide,
+}
+
 impl Caller {
     /// Speaks with the best voice of this machine, raised so that nobody takes it for the agent's.
-    pub(super) fn spoken(store: &Store) -> Result<Self, Fault> {
+    pub(super) fn spoken(store: &Store, band: Band) -> Result<Self, Fault> {
         let reader = Reader::best(store)?;
         let turn = |(manner, text): &(Manner, &str)| {
-            let sound = wav::to_line_rate(&reader.speak(text, Rate::Hz8000)?, RAISED);
+            let sound = match band {
+                Band::Narrow => {
+                    let sound = reader.speak(text, Rate::Hz8000)?;
+                    Step::Say(wav::to_line_rate(&sound, RAISED))
+                }
+                Band::Wide => {
+                    let sound = reader.speak(text, Rate::Hz16000)?;
+                    Step::SayWide(wav::to_wide_rate(&sound, 2 * RAISED))
+                }
+            };
             Ok(Turn {
                 manner: *manner,
                 sound,
@@ -73,6 +89,7 @@ impl Caller {
             } else {
                 Manner::Polite
             };
+            let sound = Step::Say(sound);
             Ok(Turn { manner, sound })
         };
         Ok(Self {
@@ -98,7 +115,7 @@ impl Caller {
                     timeout: PATIENCE,
                 },
             });
-            steps.push(Step::Say(turn.sound.clone()));
+            steps.push(turn.sound.clone());
         }
         steps.push(Step::WaitForHangUp { timeout: PATIENCE });
         steps.push(Step::HangUp);

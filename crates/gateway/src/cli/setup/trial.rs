@@ -9,8 +9,8 @@ use ports::agent::Answerer;
 use ports::{Blame, Fault, code};
 
 use crate::cli::{Out, load_voice, story};
-use crate::config::{self, Plan};
 use crate::config::plan::AgentPlan;
+use crate::config::{self, Plan};
 use crate::gateway::Gateway;
 use crate::switchboard::{OnMachine, Purpose, Record, Wish};
 
