@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use corpus::{Greeting, Kind};
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding, VERDICT};
-use media::{Codec, Detector, Echo, Format, Line, Packet, Rate, Session, Setup};
+use media::{Codec, Detector, Echo, Format, Law, Line, Packet, Rate, Session, Setup};
 
 fn main() -> ExitCode {
     let greetings = corpus::greetings();
@@ -199,12 +199,13 @@ fn beeps(speech: &[i16]) -> usize {
 }
 
 fn session() -> Session {
+    let format = Format {
+        codec: Codec::Ulaw,
+        rate: Rate::Hz8000,
+    };
     Session::new(Setup {
-        format: Format {
-            codec: Codec::Ulaw,
-            rate: Rate::Hz8000,
-        },
-        spoken: Codec::Ulaw,
+        format,
+        spoken: format,
         line: Line::Ordered,
         detector: Detector::Energy,
         lead: Duration::from_millis(100),
@@ -219,7 +220,7 @@ fn listen(session: &mut Session, sound: &[i16], mut found: impl FnMut(&mut Sessi
         if dice.roll(200) == 0 {
             continue;
         }
-        let payload: Vec<u8> = frame.iter().map(|it| Codec::Ulaw.encode(*it)).collect();
+        let payload: Vec<u8> = frame.iter().map(|it| Law::Mu.encode(*it)).collect();
         let payload = &payload[..];
         session.receive(Packet {
             index: index as u64,

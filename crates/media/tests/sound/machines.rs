@@ -1,7 +1,7 @@
 //! People and answering machines, told apart over a line: a small part of `cargo xtask bench machines`.
 
 use media::machine::{Answerer, Ending, Finding};
-use media::{Codec, Packet, Session};
+use media::{Law, Packet, Session};
 
 use crate::line::{ms, setup, tone};
 use crate::prompts::{babble, prompt, scaled};
@@ -32,7 +32,7 @@ fn findings(sound: &[i16]) -> Vec<Finding> {
         if index % 97 == 31 {
             continue;
         }
-        let payload: Vec<u8> = frame.iter().map(|it| Codec::Ulaw.encode(*it)).collect();
+        let payload: Vec<u8> = frame.iter().map(|it| Law::Mu.encode(*it)).collect();
         session.receive(Packet {
             index: index as u64,
             payload: &payload,
