@@ -68,7 +68,7 @@ impl People {
         outcome: &Outcome,
         dir: &Path,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        outcome.ear.write_wav(&dir.join(format!("{who}.wav")))?;
+        outcome.ear.write_wav(dir.join(format!("{who}.wav")))?;
         let mut told = Vec::new();
         for part in parts(outcome.ear.agent()) {
             let text = self.scribe.transcribe(part, Rate::Hz8000)?;

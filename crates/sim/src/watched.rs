@@ -429,21 +429,7 @@ impl Watched {
                 self.owner.waits_for_a_machine = false;
             }
             Event::Ended(end) => self.check_reason(before, *end),
-            Event::CallerSaid { text } => {
-                let text = text.reveal().clone();
-                if !matches!(before.kind, Kind::Final(_)) {
-                    let mut partials = self.hearing.partials.iter();
-                    let last = self.hearing.partial == text;
-                    let known = self.hearing.guessed && partials.any(|it| it.ends_with(&text));
-                    assert!(last || known, "{text:?} comes from nowhere");
-                    self.hearing.guessed = true;
-                    self.hearing.partial.clear();
-                }
-                // What is said at a meeting is said to the meeting.
-                if !self.life.seated {
-                    self.hearing.untold.push(text);
-                }
-            }
+            Event::CallerSaid { text } => self.check_said(before, text.reveal().clone()),
             Event::AgentSaid { text } => {
                 self.saying.said(text.reveal());
                 if let Some(open) = &mut self.turns.open {
@@ -479,6 +465,21 @@ impl Watched {
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}
+        }
+    }
+
+    fn check_said(&mut self, before: &Before, text: String) {
+        if !matches!(before.kind, Kind::Final(_)) {
+            let mut partials = self.hearing.partials.iter();
+            let last = self.hearing.partial == text;
+            let known = self.hearing.guessed && partials.any(|it| it.ends_with(&text));
+            assert!(last || known, "{text:?} comes from nowhere");
+            self.hearing.guessed = true;
+            self.hearing.partial.clear();
+        }
+        // What is said at a meeting is said to the meeting.
+        if !self.life.seated {
+            self.hearing.untold.push(text);
         }
     }
 

@@ -376,7 +376,11 @@ impl Caller {
             (self.noise >> 24) as u8 & 0x8f
         };
         // Now louder, now softer, as voices are.
-        let loudness = if self.sent / 4 % 2 == 0 { 0x10 } else { 0x20 };
+        let loudness = if (self.sent / 4).is_multiple_of(2) {
+            0x10
+        } else {
+            0x20
+        };
         let sample = |_| if talks { noise() | loudness } else { 0xff };
         (0..160).map(sample).collect()
     }
