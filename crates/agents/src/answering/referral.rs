@@ -14,7 +14,7 @@ pub(super) fn referral(said: &str, names: &[String]) -> Option<Referral> {
         .max_by_key(|it| it.len())?;
     let found = names.iter().find_map(|name| {
         let spoken = name.replace(['-', '_'], " ").to_lowercase();
-        after(asked, &spoken).map(|rest| (name, rest))
+        after_name(asked, &spoken).map(|rest| (name, rest))
     });
     let (to, rest) = found?;
     let about = after(rest, "about").or_else(|| after(rest, "regarding"));
@@ -39,6 +39,20 @@ fn after<'w>(said: &'w [Word], phrase: &str) -> Option<&'w [Word]> {
             .eq(phrase.iter().copied())
     })?;
     Some(&said[at + phrase.len()..])
+}
+
+/// The same for a name, of which each word may have been heard a letter wrong: “been” is Ben.
+fn after_name<'w>(said: &'w [Word], name: &str) -> Option<&'w [Word]> {
+    let name: Vec<_> = name.split_whitespace().collect();
+    let alike = |heard: &str, meant: &str| {
+        heard == meant || (meant.len() >= 3 && strsim::damerau_levenshtein(heard, meant) <= 1)
+    };
+    let at = said.windows(name.len()).position(|it| {
+        it.iter()
+            .zip(&name)
+            .all(|(word, meant)| alike(&word.low, meant))
+    })?;
+    Some(&said[at + name.len()..])
 }
 
 const ASKING: &[&str] = &[
@@ -74,6 +88,7 @@ mod tests {
                 Some(("ben", "my bill")),
             ),
             ("Please tell Ben to call me back.", None),
+            ("Put me through to been, please.", Some(("ben", ""))),
             ("I want to speak to somebody.", None),
             ("My name is Ben.", None),
         ] {
