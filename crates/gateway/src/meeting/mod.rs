@@ -1,7 +1,7 @@
 //! Meetings: several calls whose sound is mixed here, so that their lines may be different carriers'.
 //!
 //! Each person's call goes on by itself, and while they sit here it is joined to the meeting by a
-//! [`Chair`]. One task, [`table`], owns the meeting and its mixer; nothing is shared with it but
+//! [`Chair`]. One task, `table`, owns the meeting and its mixer; nothing is shared with it but
 //! channels. An agent that sits here has a call of its own too, whose line ends in this house.
 
 mod ears;
