@@ -1,10 +1,12 @@
 use std::time::{Duration, Instant};
 
+use crate::Private;
+use crate::away::{self, Away};
 use crate::event::{End, Event, Party, Why};
-use crate::input::{Agent, Carrier, Command, Input, Speech};
+use crate::input::{Agent, Carrier, Command, Input};
 use crate::last_words::LastWords;
 use crate::live::Live;
-use crate::memory::Memory;
+use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::plan::{Direction, Plan};
@@ -31,14 +33,8 @@ enum State {
     Answered { until: Instant },
     /// There is sound.
     Live(Box<Live>),
-    /// The sound is gone, since then. Usually the carrier says in a moment that the call is over;
-    /// if it does not, it is asked for the sound.
-    Away {
-        live: Box<Live>,
-        since: Instant,
-        wait: Wait,
-        until: Instant,
-    },
+    /// The sound is gone.
+    Away(Away),
     /// We hung up and wait for the carrier to say so too.
     Ending {
         end: End,
@@ -47,15 +43,6 @@ enum State {
     },
     /// Over.
     Ended,
-}
-
-/// What a call without its sound waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    /// The carrier says why.
-    Word,
-    /// The sound comes back.
-    Sound,
 }
 
 impl Call {
@@ -85,12 +72,18 @@ impl Call {
             },
             Memory::Up { left, broken, talk } => {
                 at.event(Event::Disconnected);
-                State::Away {
-                    live: Box::new(Live::recall(left, broken, talk, &mut at)),
-                    since: at.before(gone),
-                    wait: Wait::Sound,
-                    until: now + plan.policy.regain,
-                }
+                let live = Live::recall(left, broken, talk, &mut at);
+                State::Away(Away::resumed(Box::new(live), gone, &mut at))
+            }
+            Memory::Elsewhere {
+                left,
+                thread,
+                to,
+                stage,
+            } => {
+                let talk = memory::Talk::Conversation(*thread);
+                let live = Live::recall(left, Private::new(String::new()), talk, &mut at);
+                State::Away(Away::elsewhere(Box::new(live), (to, stage), gone, &at))
             }
             Memory::Ending(end) => {
                 at.carrier(output::Carrier::HangUp);
@@ -111,7 +104,8 @@ impl Call {
         match &self.state {
             State::Setup { .. } | State::Ringing { .. } => Memory::Waiting,
             State::Answered { .. } => Memory::Answered,
-            State::Live(live) | State::Away { live, .. } => live.memory(now),
+            State::Live(live) => live.memory(now),
+            State::Away(away) => away.memory(now),
             State::Ending { end, .. } => Memory::Ending(*end),
             State::Ended => Memory::Over,
         }
@@ -133,8 +127,14 @@ impl Call {
     fn shorten(&mut self, limit: Duration, now: Instant) {
         let less = self.plan.policy.limit.saturating_sub(limit);
         self.plan.policy.limit -= less;
-        if let State::Live(live) | State::Away { live, .. } = &mut self.state {
-            live.shorten(less, now);
+        match &mut self.state {
+            State::Live(live) => live.shorten(less, now),
+            State::Away(away) => away.shorten(less, now),
+            State::Setup { .. }
+            | State::Ringing { .. }
+            | State::Answered { .. }
+            | State::Ending { .. }
+            | State::Ended => {}
         }
     }
 
@@ -156,10 +156,7 @@ impl State {
             Self::Setup { until } | Self::Ringing { until } => Some((*until, "ringing")),
             Self::Answered { until } => Some((*until, "waiting for sound")),
             Self::Live(live) => live.deadline(plan),
-            Self::Away { wait, until, .. } => Some(match wait {
-                Wait::Word => (*until, "waiting for the carrier to say why"),
-                Wait::Sound => (*until, "waiting for the sound to come back"),
-            }),
+            Self::Away(away) => Some(away.deadline()),
             Self::Ending { until, .. } => Some((*until, "waiting for the carrier to hang up")),
             Self::Ended => None,
         }
@@ -212,23 +209,16 @@ impl State {
             (state, Input::Timeout) if due => state.timeout(at),
 
             (Self::Live(live), Input::Carrier(Carrier::Disconnected)) => {
-                let until = at.now + at.plan.policy.release;
-                away(live, at.now, Wait::Word, until, at)
+                Self::Away(Away::stopped(live, at))
             }
             (Self::Live(live), Input::Carrier(Carrier::Dropped)) => {
-                at.event(Event::Disconnected);
-                reconnect(live, at.now, at)
+                Self::Away(Away::dropped(live, at))
+            }
+            (Self::Live(live), Input::Command(Command::Transfer(to))) if live.may_wait() => {
+                Self::Away(Away::hand_over(live, to, at))
             }
             (Self::Live(live), input) => live_on(live, input, at),
-            (
-                Self::Away {
-                    live,
-                    since,
-                    wait,
-                    until,
-                },
-                input,
-            ) => waiting(live, (since, wait, until), input, at),
+            (Self::Away(away), input) => away_on(away.handle(input, at), at),
 
             // Only the carrier means anything before there is sound.
             (
@@ -267,7 +257,10 @@ impl State {
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)
+                | Carrier::Joined
+                | Carrier::Parted
                 | Carrier::Pressed(_)
+                | Carrier::PutBack(_)
                 | Carrier::Ringing
                 | Carrier::Connected,
             ) => state,
@@ -286,18 +279,7 @@ impl State {
             }
             Self::Answered { .. } => self.hang_up(by(Party::Gateway, Why::Fault), at),
             Self::Live(live) => live_on(live, Input::Timeout, at),
-            Self::Away {
-                live,
-                since,
-                wait: Wait::Word,
-                ..
-            } => {
-                at.event(Event::Disconnected);
-                reconnect(live, since, at)
-            }
-            Self::Away {
-                wait: Wait::Sound, ..
-            } => self.hang_up(by(Party::Carrier, Why::Fault), at),
+            Self::Away(away) => away_on(away.timeout(at), at),
             Self::Ending { end, last, .. } => over(end, last, at),
             Self::Ended => Self::Ended,
         }
@@ -308,7 +290,7 @@ impl State {
         let completed = by(Party::Gateway, Why::Completed);
         match self {
             Self::Live(live) => close(live, completed, at),
-            Self::Away { .. } => self.hang_up(completed, at),
+            Self::Away(_) => self.hang_up(completed, at),
             Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } => {
                 self.hang_up(by(Party::Gateway, Why::Canceled), at)
             }
@@ -329,7 +311,8 @@ impl State {
     /// Stops whatever is being said.
     fn leave(self, at: &mut Moment<'_>) -> LastWords {
         match self {
-            Self::Live(live) | Self::Away { live, .. } => live.leave(at),
+            Self::Live(live) => live.leave(at),
+            Self::Away(away) => away.leave(at),
             Self::Ending { last, .. } => last.settled(at),
             Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. } | Self::Ended => {
                 LastWords::None
@@ -343,67 +326,14 @@ fn connected(at: &mut Moment<'_>) -> State {
     State::Live(Box::new(Live::start(at)))
 }
 
-/// The sound is gone: what was being said waits.
-fn away(
-    mut live: Box<Live>,
-    since: Instant,
-    wait: Wait,
-    until: Instant,
-    at: &mut Moment<'_>,
-) -> State {
-    live.hold(at);
-    State::Away {
-        live,
-        since,
-        wait,
-        until,
-    }
-}
-
-/// Something happens while there is no sound.
-fn waiting(
-    mut live: Box<Live>,
-    (since, wait, until): (Instant, Wait, Instant),
-    input: Input,
-    at: &mut Moment<'_>,
-) -> State {
-    let end = match input {
-        Input::Carrier(Carrier::Connected) => return come_back(live, since, at),
-        // Its ears went with its sound, its deadlines wait, and nobody would hear a key.
-        Input::Timeout
-        | Input::Media(_)
-        | Input::Speech(Speech::EarsFailed(_))
-        | Input::Command(Command::Press(_)) => None,
-        Input::Agent(_)
-        | Input::Carrier(_)
-        | Input::Command(_)
-        | Input::Meeting(_)
-        | Input::Speech(_) => live.handle(input, at),
-    };
-    match end {
-        Some(end) => State::Live(live).hang_up(end, at),
-        None => State::Away {
-            live,
-            since,
-            wait,
-            until,
-        },
-    }
-}
-
-fn reconnect(live: Box<Live>, since: Instant, at: &mut Moment<'_>) -> State {
-    at.carrier(output::Carrier::Reconnect);
-    let until = at.now + at.plan.policy.regain;
-    away(live, since, Wait::Sound, until, at)
-}
-
-fn come_back(mut live: Box<Live>, since: Instant, at: &mut Moment<'_>) -> State {
-    let gone = at.now.saturating_duration_since(since);
-    let gap_ms = u64::try_from(gone.as_millis()).unwrap_or(u64::MAX);
-    at.event(Event::Reconnected { gap_ms });
-    match live.go_on(gone, at) {
-        Some(end) => State::Live(live).hang_up(end, at),
-        None => State::Live(live),
+/// What becomes of a call without its sound.
+fn away_on(next: away::Next, at: &mut Moment<'_>) -> State {
+    match next {
+        away::Next::Waits(away) => State::Away(away),
+        away::Next::Goes(live, None) => State::Live(live),
+        away::Next::Goes(live, Some(end)) | away::Next::Ends(live, end) => {
+            State::Live(live).hang_up(end, at)
+        }
     }
 }
 

@@ -137,6 +137,9 @@ impl Conversation {
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)
+                | Carrier::Joined
+                | Carrier::Parted
+                | Carrier::PutBack(_)
                 | Carrier::Ringing,
             )
             | Input::Command(
@@ -145,7 +148,8 @@ impl Conversation {
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Sit(_)
-                | Command::Stand(_),
+                | Command::Stand(_)
+                | Command::Transfer(_),
             )
             | Input::Media(Media::Answerer(_) | Media::Cut(_))
             | Input::Meeting(_) => None,

@@ -59,6 +59,27 @@ pub enum Event {
         /// The name that the owner gave them.
         to: String,
     },
+    /// The carrier was told to put the caller through by itself: meanwhile we neither hear them nor
+    /// are heard.
+    #[serde(rename = "call.handed_over")]
+    HandedOver {
+        /// The name that the owner gave whom it calls.
+        to: String,
+    },
+    /// The caller talks to them. We are not on the line any more.
+    #[serde(rename = "call.transferred")]
+    Transferred {
+        /// The name that the owner gave them.
+        to: String,
+    },
+    /// They did not take the call. The caller comes back and hears so.
+    #[serde(rename = "call.transfer_failed")]
+    TransferFailed {
+        /// The name that the owner gave them.
+        to: String,
+        /// Why.
+        why: Why,
+    },
     /// The caller sits at a meeting.
     #[serde(rename = "meeting.joined")]
     MeetingJoined {

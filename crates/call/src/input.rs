@@ -5,8 +5,8 @@ use std::time::Duration;
 use media::machine::Finding;
 use media::{Cut, Edge, Progress, UtteranceId};
 
-use crate::event::{End, Who};
-use crate::{Digit, Keys, Place, Private, Referral, TurnId};
+use crate::event::{End, Who, Why};
+use crate::{BlindTransfer, Digit, Keys, Place, Private, Referral, TurnId};
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,13 @@ pub enum Carrier {
     Ended(End),
     /// A key was pressed.
     Pressed(Digit),
+    /// The caller talks to whom the carrier put them through to.
+    Joined,
+    /// They do not any more, and the caller is still there.
+    Parted,
+    /// Nobody took the caller whom the carrier was to put through, for this reason: they are still
+    /// there, and will have sound in a moment.
+    PutBack(Why),
     /// The far end rings.
     Ringing,
 }
@@ -145,4 +152,6 @@ pub enum Command {
     /// The caller is told this, and comes back from a meeting to the agent; or, having come for the
     /// meeting alone, is done.
     Stand(Private<String>),
+    /// The carrier is to put the caller through by itself. Only from a conversation.
+    Transfer(BlindTransfer),
 }

@@ -14,6 +14,7 @@
 //! It never waits, never fails and never looks at a clock. The caller of [`Call::handle`] performs
 //! the outputs in order, and calls again with [`Input::Timeout`] once [`Call::deadline`] has come.
 
+mod away;
 mod call;
 mod clause;
 mod conversation;
@@ -49,7 +50,10 @@ pub use meeting::Meeting;
 pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
-pub use plan::{Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral};
+pub use plan::{
+    BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral,
+    Regrets,
+};
 pub use private::Private;
 
 /// Names one turn of the agent's: what it was told, and its answer.

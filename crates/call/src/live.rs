@@ -146,6 +146,57 @@ impl Live {
         }
     }
 
+    /// Whether there is a conversation that can wait for a caller who is taken elsewhere.
+    pub(crate) fn may_wait(&self) -> bool {
+        match &self.talk {
+            Talk::Conversation(talk) => !talk.is_closing(),
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => false,
+        }
+    }
+
+    /// The caller is taken elsewhere.
+    pub(crate) fn step_aside(&mut self, at: &mut Moment<'_>) {
+        match &mut self.talk {
+            Talk::Conversation(talk) => {
+                let hearing = talk.step_aside(at);
+                talk.take_back(hearing);
+            }
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+        }
+    }
+
+    /// The caller is back from elsewhere, and is told this. Returns how the call should end, if it
+    /// should.
+    pub(crate) fn come_back(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
+        match &mut self.talk {
+            Talk::Conversation(talk) => talk.return_to(text, at),
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {
+                self.go_on(Duration::ZERO, at)
+            }
+        }
+    }
+
+    /// Takes the sound's answer to a cut.
+    pub(crate) fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
+        match &mut self.talk {
+            Talk::Conversation(talk) => talk.settle_cut(input, at),
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+        }
+    }
+
+    /// When it has lasted as long as it may.
+    pub(crate) fn limit(&self) -> Instant {
+        self.limit
+    }
+
+    /// The conversation as it must be remembered, if it is one.
+    pub(crate) fn thread(&self) -> Option<memory::Thread> {
+        match &self.talk {
+            Talk::Conversation(talk) => Some(talk.thread().0),
+            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => None,
+        }
+    }
+
     /// Handles one input. Returns how the call should end, if it should.
     pub(crate) fn handle(&mut self, input: Input, at: &mut Moment<'_>) -> Option<End> {
         let too_long = matches!(input, Input::Timeout) && self.limit <= at.now;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::UtteranceId;
 
 use crate::event::End;
-use crate::{Place, Private, TurnId};
+use crate::{BlindTransfer, Place, Private, TurnId};
 
 /// What must be remembered of a call, so that another process can take it up where it broke off.
 ///
@@ -27,10 +27,30 @@ pub enum Memory {
         /// What was going on.
         talk: Talk,
     },
+    /// Its carrier was to put it through, or has.
+    Elsewhere {
+        /// How much longer the call may last.
+        left: Duration,
+        /// What it would come back to.
+        thread: Box<Thread>,
+        /// To whom.
+        to: BlindTransfer,
+        /// How far that has come.
+        stage: Elsewhere,
+    },
     /// It was being hung up.
     Ending(End),
     /// It is over.
     Over,
+}
+
+/// How far a call has come that its carrier puts through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// They are being called.
+    Rings,
+    /// They talk.
+    Talks,
 }
 
 /// What was going on in a call with sound.

@@ -135,6 +135,9 @@ impl Notice {
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)
+                | Carrier::Joined
+                | Carrier::Parted
+                | Carrier::PutBack(_)
                 | Carrier::Ringing,
             )
             | Input::Command(
@@ -143,7 +146,8 @@ impl Notice {
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Sit(_)
-                | Command::Stand(_),
+                | Command::Stand(_)
+                | Command::Transfer(_),
             )
             | Input::Media(Media::Answerer(_))
             | Input::Meeting(_) => {}

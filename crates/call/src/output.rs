@@ -22,7 +22,7 @@ pub enum Output {
 }
 
 /// What to tell a carrier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carrier {
     /// Take the call that is offered.
     Answer,
@@ -32,6 +32,9 @@ pub enum Carrier {
     HangUp,
     /// The call is perhaps still up, and its sound is gone: bring it back, or say that it is over.
     Reconnect,
+    /// Put the caller through to this one, whom the owner gave that name. Said to have been done by
+    /// [`crate::input::Carrier::Joined`], or not by [`crate::input::Carrier::PutBack`].
+    Transfer(String),
 }
 
 /// What to do to the sound.

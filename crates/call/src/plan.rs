@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::Private;
-use crate::event::Judge;
+use crate::event::{Judge, Why};
 
 /// Everything decided about a call before it starts.
 #[derive(Clone, Debug)]
@@ -64,6 +64,45 @@ pub struct Referral {
     pub to: String,
     /// What the caller wants of them, in a few words; may be empty.
     pub about: Private<String>,
+}
+
+/// Someone whom the carrier puts a call through to, without us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlindTransfer {
+    /// A name that the owner gave them.
+    pub to: String,
+    /// How long it may take until they talk, or the carrier says that they will not.
+    pub patience: Duration,
+    /// What the caller is told who could not be put through.
+    pub regrets: Regrets,
+}
+
+/// What a caller is told who could not be put through. Complete sentences, with the name in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Regrets {
+    /// Nobody picked up.
+    pub nobody: Private<String>,
+    /// They are on another call.
+    pub busy: Private<String>,
+    /// They do not want to, or cannot.
+    pub declined: Private<String>,
+}
+
+impl Regrets {
+    /// What to say when a call to them ended for this reason.
+    pub(crate) fn of(&self, why: Why) -> &Private<String> {
+        match why {
+            Why::Busy => &self.busy,
+            Why::Rejected | Why::HungUp | Why::Completed => &self.declined,
+            Why::NoAnswer
+            | Why::Canceled
+            | Why::Silence
+            | Why::TimeLimit
+            | Why::Machine
+            | Why::Policy
+            | Why::Fault => &self.nobody,
+        }
+    }
 }
 
 /// What becomes of a call we make that a machine picks up. Where it matters, nothing is said before it

@@ -101,6 +101,9 @@ impl Screening {
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)
+                | Carrier::Joined
+                | Carrier::Parted
+                | Carrier::PutBack(_)
                 | Carrier::Ringing,
             )
             | Input::Command(
@@ -110,7 +113,8 @@ impl Screening {
                 | Command::Limit(_)
                 | Command::Press(_)
                 | Command::Sit(_)
-                | Command::Stand(_),
+                | Command::Stand(_)
+                | Command::Transfer(_),
             )
             | Input::Meeting(_)
             | Input::Media(Media::Cut(_) | Media::Progress(_)) => {}

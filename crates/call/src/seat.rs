@@ -142,6 +142,9 @@ impl Seat {
                 | Carrier::Disconnected
                 | Carrier::Dropped
                 | Carrier::Ended(_)
+                | Carrier::Joined
+                | Carrier::Parted
+                | Carrier::PutBack(_)
                 | Carrier::Ringing,
             )
             | Input::Command(
@@ -150,7 +153,8 @@ impl Seat {
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Press(_)
-                | Command::Sit(_),
+                | Command::Sit(_)
+                | Command::Transfer(_),
             )
             | Input::Media(Media::Answerer(_) | Media::Cut(_) | Media::Progress(_))
             | Input::Timeout => {}

@@ -33,6 +33,9 @@ fn every_event_is_written_like_this() {
         {"type":"agent.turn_timed","turn":3,"told_ms":600}
         {"type":"agent.stalled"}
         {"type":"call.transferring","to":"ben"}
+        {"type":"call.handed_over","to":"ben"}
+        {"type":"call.transferred","to":"ben"}
+        {"type":"call.transfer_failed","to":"ben","why":"busy"}
         {"type":"meeting.joined","meeting":"0192"}
         {"type":"meeting.left","meeting":"0192"}
         {"type":"meeting.speaking"}
@@ -185,6 +188,16 @@ fn every_event() -> Vec<Event> {
         Event::Transferring {
             to: "ben".to_owned(),
         },
+        Event::HandedOver {
+            to: "ben".to_owned(),
+        },
+        Event::Transferred {
+            to: "ben".to_owned(),
+        },
+        Event::TransferFailed {
+            to: "ben".to_owned(),
+            why: Why::Busy,
+        },
         Event::MeetingJoined {
             meeting: "0192".to_owned(),
         },
@@ -226,6 +239,9 @@ fn every_event() -> Vec<Event> {
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
             | Event::Transferring { .. }
+            | Event::HandedOver { .. }
+            | Event::Transferred { .. }
+            | Event::TransferFailed { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

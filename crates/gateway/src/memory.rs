@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
-use call::memory::{Answering, Holder, Memory, Name, Talk, Thread, Unheard};
-use call::{Mode, Opening, Place, Private, TurnId};
+use call::memory::{Answering, Elsewhere, Holder, Memory, Name, Talk, Thread, Unheard};
+use call::{BlindTransfer, Mode, Opening, Place, Private, Regrets, TurnId};
 use media::UtteranceId;
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -108,8 +108,51 @@ pub(crate) enum Stage {
         broken: String,
         talk: Saved,
     },
+    Elsewhere {
+        left: Duration,
+        thread: Box<SavedThread>,
+        to: SavedTransfer,
+        stage: Far,
+    },
     Ending(Reason),
     Over,
+}
+
+/// Whom a call's carrier puts it through to.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedTransfer {
+    to: String,
+    patience: Duration,
+    nobody: String,
+    busy: String,
+    declined: String,
+}
+
+impl From<&BlindTransfer> for SavedTransfer {
+    fn from(transfer: &BlindTransfer) -> Self {
+        let regrets = &transfer.regrets;
+        Self {
+            to: transfer.to.clone(),
+            patience: transfer.patience,
+            nobody: plain(&regrets.nobody),
+            busy: plain(&regrets.busy),
+            declined: plain(&regrets.declined),
+        }
+    }
+}
+
+impl From<SavedTransfer> for BlindTransfer {
+    fn from(saved: SavedTransfer) -> Self {
+        Self {
+            to: saved.to,
+            patience: saved.patience,
+            regrets: Regrets {
+                nobody: saved.nobody.into(),
+                busy: saved.busy.into(),
+                declined: saved.declined.into(),
+            },
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -189,6 +232,7 @@ macro_rules! same {
     };
 }
 
+same!(Far = Elsewhere { Rings, Talks });
 same!(
     By = Party {
         Caller,
@@ -271,6 +315,17 @@ impl From<&Memory> for Stage {
                 broken: plain(broken),
                 talk: talk.into(),
             },
+            Memory::Elsewhere {
+                left,
+                thread,
+                to,
+                stage,
+            } => Self::Elsewhere {
+                left: *left,
+                thread: Box::new((&**thread).into()),
+                to: to.into(),
+                stage: (*stage).into(),
+            },
             Memory::Ending(end) => Self::Ending((*end).into()),
             Memory::Over => Self::Over,
         }
@@ -286,6 +341,17 @@ impl From<Stage> for Memory {
                 left,
                 broken: broken.into(),
                 talk: talk.into(),
+            },
+            Stage::Elsewhere {
+                left,
+                thread,
+                to,
+                stage,
+            } => Self::Elsewhere {
+                left,
+                thread: Box::new((*thread).into()),
+                to: to.into(),
+                stage: stage.into(),
             },
             Stage::Ending(reason) => Self::Ending(reason.into()),
             Stage::Over => Self::Over,
@@ -442,19 +508,7 @@ mod tests {
         let thread = |floor| Memory::Up {
             left: Duration::from_millis(90_500),
             broken: "We open".into(),
-            talk: Talk::Conversation(Thread {
-                turn: TurnId(3),
-                heard: TurnId(2),
-                last: UtteranceId(9),
-                untold: "and then".into(),
-                waiting: vec!["dinner is ready".into()],
-                unheard: vec![
-                    clause((Whose::Agent, "at nine.".to_owned())),
-                    clause((Whose::Ours, "Sorry.".to_owned())),
-                    clause((Whose::Owner, "Now.".to_owned())),
-                ],
-                floor,
-            }),
+            talk: Talk::Conversation(said(floor)),
         };
         let answering = Answering {
             turn: TurnId(3),
@@ -483,6 +537,8 @@ mod tests {
                 broken: "".into(),
                 talk: Talk::Loopback,
             },
+            elsewhere(Elsewhere::Rings),
+            elsewhere(Elsewhere::Talks),
             Memory::Ending(end),
             Memory::Over,
         ];
@@ -505,5 +561,38 @@ mod tests {
             assert_eq!(Remembered::read(&remembered.write()).ok(), Some(remembered));
         }
         assert!(Remembered::read("{}").is_err());
+    }
+
+    fn said(floor: Holder) -> Thread {
+        Thread {
+            turn: TurnId(3),
+            heard: TurnId(2),
+            last: UtteranceId(9),
+            untold: "and then".into(),
+            waiting: vec!["dinner is ready".into()],
+            unheard: vec![
+                clause((Whose::Agent, "at nine.".to_owned())),
+                clause((Whose::Ours, "Sorry.".to_owned())),
+                clause((Whose::Owner, "Now.".to_owned())),
+            ],
+            floor,
+        }
+    }
+
+    fn elsewhere(stage: Elsewhere) -> Memory {
+        Memory::Elsewhere {
+            left: Duration::from_secs(600),
+            thread: Box::new(said(Holder::Nobody)),
+            to: BlindTransfer {
+                to: "ben".to_owned(),
+                patience: Duration::from_secs(45),
+                regrets: Regrets {
+                    nobody: "Ben does not answer.".into(),
+                    busy: "Ben is busy.".into(),
+                    declined: "Ben does not want to.".into(),
+                },
+            },
+            stage,
+        }
     }
 }

@@ -174,6 +174,9 @@ impl Metrics {
             | Event::Disconnected
             | Event::Reconnected { .. }
             | Event::Transferring { .. }
+            | Event::HandedOver { .. }
+            | Event::Transferred { .. }
+            | Event::TransferFailed { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

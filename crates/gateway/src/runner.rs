@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use call::event::Why;
 use call::input::{self, Input};
 use call::{Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
@@ -81,6 +82,10 @@ pub enum Control<L> {
     Chair(Chair),
     /// By its owner, or its meeting.
     Command(input::Command),
+    /// Its carrier has taken the caller away to put them through: the sound there was then goes.
+    LetGo,
+    /// Its carrier has not, for this reason: the sound there was then is still there.
+    Kept(Why),
     /// Let go of the call, and of this when that is done: another process takes it up.
     Leave(mpsc::Sender<()>),
     /// Something happened at its meeting.
@@ -143,6 +148,10 @@ struct Runner<L> {
     chair: Option<Chair>,
     /// What a meeting's sound is played as, while the caller sits there.
     seated: Option<UtteranceId>,
+    /// How many sockets the call has had.
+    sockets: u64,
+    /// Which of them it had when its carrier was told to put the caller through.
+    handed: u64,
     /// The call goes on without this process; whoever wanted that waits until this is dropped.
     left: Option<mpsc::Sender<()>>,
     found: Vec<Found>,
@@ -207,6 +216,8 @@ impl<L: Line> Runner<L> {
             }),
             chair: parts.chair,
             seated: None,
+            sockets: 0,
+            handed: 0,
             left: None,
             found: Vec::new(),
             begun: None,
@@ -259,6 +270,17 @@ impl<L: Line> Runner<L> {
             Happened::Timer => self.wake(),
             Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
             Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
+            Happened::Control(Control::LetGo) => {
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.lose(input::Carrier::Disconnected);
+                }
+            }
+            Happened::Control(Control::Kept(why)) => {
+                self.tell(Input::Carrier(input::Carrier::PutBack(why)));
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.tell(Input::Carrier(input::Carrier::Connected));
+                }
+            }
             Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
             Happened::Control(Control::Chair(chair)) => self.seat(chair),
             Happened::Control(Control::Leave(left)) => {
@@ -400,6 +422,9 @@ impl<L: Line> Runner<L> {
                     None
                 }
                 Output::Carrier(order) => {
+                    if let output::Carrier::Transfer(_) = order {
+                        self.handed = self.sockets;
+                    }
                     let sent = self.orders.try_send(Order::Carrier(order));
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
@@ -627,6 +652,7 @@ impl<L: Line> Runner<L> {
             }),
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
+        self.sockets += 1;
         self.tell(Input::Carrier(input::Carrier::Connected));
         if let Err(fault) = opened {
             note(&fault);

@@ -12,6 +12,7 @@ mod agent;
 mod before;
 mod ears;
 mod far;
+mod life;
 mod mouth;
 mod network;
 mod recorded;

@@ -7,6 +7,7 @@ use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, me
 use media::UtteranceId;
 
 use crate::before::{Before, Kind};
+use crate::life::{Handed, Life};
 
 /// A call that is watched: it panics when a promise is broken.
 ///
@@ -23,20 +24,6 @@ pub struct Watched {
     owner: Owner,
     /// How often in a row something that was due was still due afterwards.
     in_vain: u32,
-}
-
-/// How it begins and ends.
-#[derive(Debug, Default)]
-struct Life {
-    connected: bool,
-    /// The sound is gone.
-    lost: bool,
-    /// The caller is at a meeting.
-    seated: bool,
-    hung_up: bool,
-    ended: bool,
-    /// Somebody said who picked up.
-    judged: bool,
 }
 
 /// What the caller said.
@@ -157,7 +144,7 @@ impl Watched {
         let (mut watched, _) = Self::start(now, plan.clone());
         let (hung_up, lost) = match &memory {
             Memory::Waiting => (false, false),
-            Memory::Answered | Memory::Up { .. } => (false, true),
+            Memory::Answered | Memory::Up { .. } | Memory::Elsewhere { .. } => (false, true),
             Memory::Ending(_) | Memory::Over => (true, true),
         };
         watched.life.connected = !matches!(memory, Memory::Waiting | Memory::Answered);
@@ -169,6 +156,7 @@ impl Watched {
                 ..
             }
         );
+        watched.life.handed = Handed::of(&memory);
         watched.life.ended = matches!(memory, Memory::Over);
         watched.hearing.has_ears &= !hung_up;
         watched.remember(&memory);
@@ -186,12 +174,17 @@ impl Watched {
     }
 
     fn remember(&mut self, memory: &Memory) {
-        let Memory::Up {
-            talk: memory::Talk::Conversation(thread),
-            ..
-        } = memory
-        else {
-            return;
+        let thread = match memory {
+            Memory::Up {
+                talk: memory::Talk::Conversation(thread),
+                ..
+            } => thread,
+            Memory::Elsewhere { thread, .. } => thread,
+            Memory::Up { .. }
+            | Memory::Waiting
+            | Memory::Answered
+            | Memory::Ending(_)
+            | Memory::Over => return,
         };
         self.turns.last = Some(thread.turn);
         self.saying.last = thread.last;
@@ -361,6 +354,11 @@ impl Watched {
             Output::Carrier(output::Carrier::Reconnect) => {
                 assert!(!self.life.hung_up, "wants sound after hanging up");
                 assert!(self.life.lost, "wants sound that is there");
+                assert_eq!(self.life.handed, Handed::No, "takes a caller back");
+            }
+            Output::Carrier(output::Carrier::Transfer(_)) => {
+                assert!(!self.life.hung_up, "puts through whom it hung up on");
+                assert_eq!(self.life.handed, Handed::Rings, "the world does not know");
             }
             Output::Event(event) => self.check_event(before, event),
             Output::Meeting(output::Meeting::Sit(_)) => {
@@ -377,6 +375,7 @@ impl Watched {
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
+                assert_eq!(self.life.handed, Handed::No, "spoke to nobody");
                 assert!(
                     !matches!(&before.kind, Kind::Say(turn, said)
                         if self.turns.closed.contains(turn) && said.contains(text.as_str())),
@@ -401,32 +400,34 @@ impl Watched {
 
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
-            Event::Connected => {
-                assert!(!self.life.connected, "connected twice");
-                self.life.connected = true;
-            }
+            Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
             Event::Reconnected { .. } => {
                 assert!(self.life.lost, "the sound was never gone");
                 self.life.lost = false;
+                self.life.handed = Handed::No;
             }
+            Event::HandedOver { .. } => {
+                self.life.hand_over();
+                self.lose();
+            }
+            Event::Transferred { .. } => self.life.called(Handed::Talks),
+            Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
             Event::MeetingLeft { .. } => {
-                assert!(self.life.seated, "stands up twice");
-                self.life.seated = false;
+                let seated = std::mem::take(&mut self.life.seated);
+                assert!(seated, "stands up twice");
             }
             Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
                 assert!(self.life.seated, "is at no meeting");
             }
             Event::AnsweredBy(answered) => {
-                assert!(!self.life.hung_up, "it no longer matters");
-                assert!(!self.life.judged, "one verdict stands");
-                self.life.judged = true;
+                self.life.judge();
                 self.owner.waits_for_a_machine = answered.who == Who::Machine;
             }
             Event::GreetingEnded { .. } => {
-                assert!(self.owner.waits_for_a_machine, "nobody greeted us");
-                self.owner.waits_for_a_machine = false;
+                let waited = std::mem::take(&mut self.owner.waits_for_a_machine);
+                assert!(waited, "nobody greeted us");
             }
             Event::Ended(end) => self.check_reason(before, *end),
             Event::CallerSaid { text } => self.check_said(before, text.reveal().clone()),

@@ -82,6 +82,13 @@ impl Conversation {
         self.take_floor_up(at)
     }
 
+    /// The same where they had no line meanwhile.
+    pub(crate) fn return_to(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
+        self.hearing.give_up(at);
+        self.hearing.speech_lost();
+        self.come_back(text, at)
+    }
+
     /// A name for sound that is not ours to say.
     pub(crate) fn reserve(&mut self) -> UtteranceId {
         self.voice.reserve()
@@ -117,6 +124,14 @@ impl Conversation {
     /// What must be remembered, and what was heard of the clause that is being said. `None`:
     /// nothing yet.
     pub(crate) fn memory(&self) -> Option<(Thread, String)> {
+        let (thread, heard) = self.thread();
+        let untold = !thread.untold.reveal().is_empty();
+        let heard_any = self.voice.sounded() || self.heard.0 > 0 || untold;
+        heard_any.then_some((thread, heard))
+    }
+
+    /// The same, however little has been said.
+    pub(crate) fn thread(&self) -> (Thread, String) {
         let voice = self.voice.rest(SOON);
         let mut of_turn = "";
         if voice.of == Whose::Turn {
@@ -145,7 +160,6 @@ impl Conversation {
                 }
             }
         };
-        let heard_any = self.voice.sounded() || self.heard.0 > 0 || !untold.is_empty();
         let waiting = self.waiting.iter();
         let thread = Thread {
             turn: self.last,
@@ -156,7 +170,7 @@ impl Conversation {
             unheard: voice.rest.into_iter().map(unheard).collect(),
             floor,
         };
-        heard_any.then_some((thread, voice.heard))
+        (thread, voice.heard)
     }
 
     /// Tells what of the clause was heard that broke off in another process.

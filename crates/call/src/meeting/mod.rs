@@ -10,8 +10,8 @@ mod seats;
 use std::time::{Duration, Instant};
 
 pub use self::seats::{Audience, Kind, MOST, PartyId, Seats};
-use crate::event::{End, Why};
-use crate::{Private, input};
+use crate::event::End;
+use crate::{Private, Regrets, input};
 
 /// Several people, and perhaps an agent.
 #[derive(Debug)]
@@ -61,12 +61,8 @@ pub enum After {
 /// What people are told. Complete sentences, with the names in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phrases {
-    /// To the caller: nobody picked up.
-    pub nobody: Private<String>,
-    /// To the caller: they are on another call.
-    pub busy: Private<String>,
-    /// To the caller: they do not want to, or cannot.
-    pub declined: Private<String>,
+    /// To the caller: it came to nothing.
+    pub regrets: Regrets,
     /// To the caller, who is back: the other one has hung up.
     pub left: Private<String>,
     /// To someone who has nobody to talk to any more.
@@ -221,17 +217,7 @@ impl Meeting {
         self.seats.leave(party);
         match self.stage {
             Stage::Fetching(transfer, _) if party == transfer.target => {
-                let why = match end.why {
-                    Why::Busy => &self.phrases.busy,
-                    Why::Rejected | Why::HungUp | Why::Completed => &self.phrases.declined,
-                    Why::NoAnswer
-                    | Why::Canceled
-                    | Why::Silence
-                    | Why::TimeLimit
-                    | Why::Machine
-                    | Why::Policy
-                    | Why::Fault => &self.phrases.nobody,
-                };
+                let why = self.phrases.regrets.of(end.why);
                 out.push(stand(transfer.caller, why));
                 self.stage = Stage::Open;
             }
@@ -266,7 +252,7 @@ impl Meeting {
             // Their call says goodbye by itself.
             Consent::No => {
                 self.seats.leave(party);
-                out.push(stand(transfer.caller, &self.phrases.declined));
+                out.push(stand(transfer.caller, &self.phrases.regrets.declined));
                 self.stage = Stage::Open;
             }
         }
@@ -293,7 +279,7 @@ impl Meeting {
             Stage::Fetching(transfer, until) if until <= now => {
                 self.seats.leave(transfer.target);
                 out.push(dismiss(transfer.target));
-                out.push(stand(transfer.caller, &self.phrases.nobody));
+                out.push(stand(transfer.caller, &self.phrases.regrets.nobody));
                 self.stage = Stage::Open;
             }
             Stage::Alone { until } if until <= now => {

@@ -54,10 +54,7 @@ pub(super) async fn transfer(args: TransferArgs, out: &mut Out) -> Result<Done, 
         .json(&wanted);
     accepted(asked.send().await.map_err(unreachable)?).await?;
     out.json(&json!({ "call": call, "accepted": true }));
-    out.line(format_args!(
-        "{} is being called, and the caller hears music",
-        args.to
-    ));
+    out.line(format_args!("{} is being called", args.to));
     Ok(Done::Well)
 }
 

@@ -26,7 +26,7 @@ mod transfers;
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
-pub use plan::{OnMachine, Plan};
+pub use plan::{By, OnMachine, Plan, TransferPlan};
 pub use problem::{ConfigProblem, Place, Severity};
 
 /// Everything a configuration may name.

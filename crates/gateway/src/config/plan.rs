@@ -97,8 +97,18 @@ pub struct TransferPlan {
     pub spoken: String,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
-    /// What becomes of the caller when they hang up.
-    pub after: After,
+    /// Who puts the caller through.
+    pub by: By,
+}
+
+/// Who puts a caller through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// We do: the other one is asked first, and we stay on the line. This becomes of the caller when
+    /// they hang up.
+    Gateway(After),
+    /// The caller's carrier, without asking: nothing of it comes here.
+    Carrier,
 }
 
 /// What an agent does when it has called someone, and a machine picks up.

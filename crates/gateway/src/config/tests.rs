@@ -283,6 +283,19 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("barge_in_ms = 300", "filler_ms = 5000\nthink_s = 4", 22, &["`filler_ms`", "`think_s`"]),
     ("kind = \"oracle\"\nbase_url = \"http://localhost:11434/v1/\"\napi_key = \"file:key\"", "kind = \"cave\"", 13, &["cannot speak", "`opening`"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"~/tapes\"", 21, &["`~`"]),
+    // Whom callers are put through to.
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nspoken = \"Ben\"", 20, &["`number`", "[transfers.ben]", "missing"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15550009999\"", 20, &["[transfers.ben]", "may not be called", "`call` in [policy]"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nfrom = \"+15557654321\"", 20, &["`from`", "not one of our numbers"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nafter = \"talk\"", 22, &["`after`", "`talk`", "\"return\""]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nwait_seconds = 3", 22, &["`wait_seconds`", "from 10 to 120"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"bird\"", 22, &["`by`", "`bird`", "\"carrier\""]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"", 20, &["`pigeon`", "by itself", "remove `by`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nafter = \"return\"", 23, &["does not come back", "remove `after`"]),
+    ("opening = \"Hello.\"", "transfer_to = [\"bem\"]\nopening = \"Hello.\"\n[transfers.ben]\nnumber = \"+15557654321\"", 15, &["[transfers.…]", "`bem`", "did you mean `ben`?"]),
+    // What becomes of machines.
+    ("opening = \"Hello.\"", "on_machine = \"shout\"\nopening = \"Hello.\"", 15, &["`on_machine`", "`shout`"]),
+    ("opening = \"Hello.\"", "on_machine = \"leave\"\nopening = \"Hello.\"", 15, &["`machine_message`"]),
     // What is not even TOML.
     ("max_calls = 3", "max_calls = ", 19, &["not TOML"]),
     ("max_calls = 3", "max_calls = 3\nmax_calls = 4", 20, &["not TOML", "duplicate key"]),

@@ -1,13 +1,13 @@
 //! `[transfers.NAME]`: whom callers can be put through to. Always by name: no agent ever says digits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use call::Number;
 use call::meeting::After;
 use ports::agent::Answerer;
 
-use super::plan::{OurNumber, Rules, TransferPlan};
+use super::plan::{By, OurNumber, Rules, TransferPlan};
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot, nearest};
@@ -30,7 +30,8 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
         let from = self::number("from", &mut section, found);
         let spoken = section.text("spoken", found);
         let wait = section.number("wait_seconds", 10..=120, found);
-        let after = after(section.text("after", found), found);
+        let after = section.text("after", found);
+        let by = by(section.text("by", found), after, found);
         let place = section.place.clone();
         section.close(found);
         let plan = number.map(|number| TransferPlan {
@@ -38,7 +39,7 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
             from,
             spoken: spoken.map_or_else(|| name.to_owned(), |it| it.value.to_owned()),
             patience: wait.map_or(DEFAULT_WAIT, |it| Duration::from_secs(it.value)),
-            after,
+            by,
         });
         transfers.insert(name.to_owned(), (place, plan));
     }
@@ -49,7 +50,7 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
 pub(super) fn check(
     written: Written,
     rules: &Rules,
-    numbers: &BTreeMap<Number, OurNumber>,
+    (numbers, unable): (&BTreeMap<Number, OurNumber>, &BTreeSet<String>),
     found: &mut Findings,
 ) -> BTreeMap<String, TransferPlan> {
     let mut transfers = BTreeMap::new();
@@ -68,7 +69,16 @@ pub(super) fn check(
             .is_some_and(|it| !numbers.contains_key(it))
         {
             let message = format!("`from` in {title} is not one of our numbers");
-            found.problem(place, message, "name one that has a [numbers.…] table");
+            let hint = "name one that has a [numbers.…] table";
+            found.problem(place.clone(), message, hint);
+        }
+        let without = numbers.values().find(|it| unable.contains(&it.carrier));
+        if let (By::Carrier, Some(ours)) = (plan.by, without) {
+            let message = format!(
+                "the carrier `{}` puts nobody through by itself, and callers of {title} may be its own",
+                plug::shown(&ours.carrier)
+            );
+            found.problem(place, message, "remove `by`");
         }
         transfers.insert(name, plan);
     }
@@ -114,6 +124,28 @@ fn number(key: &'static str, section: &mut Section<'_>, found: &mut Findings) ->
         found.problem(written.place(), message, hint);
     }
     number.ok()
+}
+
+fn by(written: Option<Spot<&str>>, after: Option<Spot<&str>>, found: &mut Findings) -> By {
+    match written.as_ref().map(|it| it.value) {
+        None | Some("gateway") => By::Gateway(self::after(after, found)),
+        Some("carrier") => {
+            let Some(after) = after.filter(|it| it.value != "end") else {
+                return By::Carrier;
+            };
+            let message = "a caller whom the carrier puts through does not come back";
+            let hint = "remove `after`, or have it done `by = \"gateway\"`";
+            found.problem(after.place(), message, hint);
+            By::Gateway(After::End)
+        }
+        Some(other) => {
+            let place = written.map_or(Place::File, |it| it.place());
+            let message = format!("`by` cannot be `{}`", plug::shown(other));
+            let hint = "\"gateway\" asks the other one first and stays on the line, \"carrier\" has the phone company do it";
+            found.problem(place, message, hint);
+            By::Gateway(After::End)
+        }
+    }
 }
 
 fn after(written: Option<Spot<&str>>, found: &mut Findings) -> After {

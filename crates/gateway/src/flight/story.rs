@@ -7,7 +7,8 @@ use std::time::Duration;
 use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
-    Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private, Referral,
+    BlindTransfer, Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private,
+    Referral, Regrets,
 };
 use media::machine::{Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress};
@@ -301,6 +302,9 @@ fn spell(input: &Input) -> String {
         Input::Command(Command::Dismiss) => ("Command", "Dismiss".to_owned()),
         Input::Command(Command::Sit(place)) => ("Command", format!("Sit({})", spell_place(place))),
         Input::Command(Command::Stand(text)) => ("Command", format!("Stand({})", words(text))),
+        Input::Command(Command::Transfer(to)) => {
+            ("Command", format!("Transfer({})", spell_transfer(to)))
+        }
         Input::Meeting(news) => ("Meeting", format!("{news:?}")),
         Input::Media(media) => ("Media", spell_media(media)),
         Input::Speech(speech) => ("Speech", spell_speech(speech)),
@@ -320,6 +324,25 @@ fn spell_place(place: &Place) -> String {
     format!(
         "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent} }}",
         words(name)
+    )
+}
+
+fn spell_transfer(transfer: &BlindTransfer) -> String {
+    let BlindTransfer {
+        to,
+        patience,
+        regrets: Regrets {
+            nobody,
+            busy,
+            declined,
+        },
+    } = transfer;
+    format!(
+        "BlindTransfer {{ to: {to:?}.to_owned(), patience: {}, regrets: Regrets {{ nobody: {}, busy: {}, declined: {} }} }}",
+        time(*patience),
+        words(nobody),
+        words(busy),
+        words(declined)
     )
 }
 
@@ -349,6 +372,9 @@ fn spell_carrier(news: &Carrier) -> String {
         Carrier::Ended(End { by, why }) => {
             format!("Ended(End {{ by: Party::{by:?}, why: Why::{why:?} }})")
         }
+        Carrier::Joined => "Joined".to_owned(),
+        Carrier::Parted => "Parted".to_owned(),
+        Carrier::PutBack(why) => format!("PutBack(Why::{why:?})"),
         Carrier::Pressed(digit) => {
             let key = digit.as_char();
             format!("Pressed(Digit::new({key:?}).expect(\"it is a key\"))")

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use call::event::{End, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
-    Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy, Private, TurnId,
-    input, output,
+    BlindTransfer, Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy,
+    Private, Regrets, TurnId, input, output,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -284,7 +284,7 @@ fn a_recording_of_another_format_says_so() {
     let mut dice = Dice(3);
     let bytes = Runner::new(dice.plan()).0.land();
     let text = String::from_utf8(bytes).expect("it is text");
-    let other = text.replacen("\"offhook_flight\":2", "\"offhook_flight\":1", 1);
+    let other = text.replacen("\"offhook_flight\":3", "\"offhook_flight\":1", 1);
     let code = |bytes: &[u8]| Recording::read(bytes).err().map(|it| it.code);
     assert_eq!(code(other.as_bytes()), Some(code::FLIGHT_FORMAT));
     assert_eq!(code(b"RIFF"), Some(code::FLIGHT_BROKEN));
@@ -319,6 +319,18 @@ fn only_so_many_are_kept_and_only_for_their_owner() {
             .permissions()
             .mode();
         assert_eq!(mode & 0o077, 0, "{} is {mode:o}", path.display());
+    }
+}
+
+fn ben() -> BlindTransfer {
+    BlindTransfer {
+        to: "ben".to_owned(),
+        patience: Duration::from_secs(45),
+        regrets: Regrets {
+            nobody: "nobody".into(),
+            busy: "busy".into(),
+            declined: "declined".into(),
+        },
     }
 }
 
@@ -460,7 +472,7 @@ impl Dice {
                 name: words(),
                 text: words(),
             }),
-            _ => match self.roll(18) {
+            _ => match self.roll(22) {
                 0 => Input::Carrier(Carrier::Ended(self.end())),
                 1 => Input::Carrier(Carrier::Disconnected),
                 2 => Input::Command(Command::HangUp),
@@ -477,6 +489,10 @@ impl Dice {
                 11 => Input::Command(Command::Stand(words())),
                 12 => Input::Command(Command::Dismiss),
                 13 => Input::Meeting(input::Meeting::Speaking),
+                16 => Input::Command(Command::Transfer(ben())),
+                17 => Input::Carrier(Carrier::PutBack(Why::Busy)),
+                18 => Input::Carrier(Carrier::Joined),
+                19 => Input::Carrier(Carrier::Parted),
                 _ => Input::Timeout,
             },
         }

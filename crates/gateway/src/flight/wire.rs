@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::{
-    Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan, Policy, Private,
-    Referral, TurnId, input,
+    BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan,
+    Policy, Private, Referral, Regrets, TurnId, input,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};
@@ -206,7 +206,10 @@ enum CarrierDef {
     Disconnected,
     Dropped,
     Ended(#[serde(with = "EndDef")] End),
+    Joined,
+    Parted,
     Pressed(#[serde(with = "digit")] Digit),
+    PutBack(#[serde(with = "WhyDef")] Why),
     Ringing,
 }
 
@@ -287,6 +290,28 @@ enum CommandDef {
     Say(#[serde(with = "words")] Private<String>),
     Sit(#[serde(with = "PlaceDef")] Place),
     Stand(#[serde(with = "words")] Private<String>),
+    Transfer(#[serde(with = "BlindTransferDef")] BlindTransfer),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "BlindTransfer")]
+struct BlindTransferDef {
+    to: String,
+    #[serde(with = "nanos")]
+    patience: Duration,
+    #[serde(with = "RegretsDef")]
+    regrets: Regrets,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Regrets")]
+struct RegretsDef {
+    #[serde(with = "words")]
+    nobody: Private<String>,
+    #[serde(with = "words")]
+    busy: Private<String>,
+    #[serde(with = "words")]
+    declined: Private<String>,
 }
 
 #[derive(Serialize, Deserialize)]

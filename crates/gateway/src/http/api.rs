@@ -519,7 +519,8 @@ pub(super) struct PutThrough {
 /// Put a caller through to someone
 ///
 /// The caller hears music while the other one is called and asked; if they will not or cannot, the
-/// agent has the caller back and says why.
+/// agent has the caller back and says why. Where the table says `by = "carrier"` the phone company does
+/// it by itself, and asks nobody.
 #[utoipa::path(post, path = "/v1/calls/{id}/transfer", tag = "calls",
     params(("id" = String, Path, description = "The call.")), request_body = PutThrough,
     responses(

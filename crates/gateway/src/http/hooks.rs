@@ -77,16 +77,16 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         return StatusCode::FORBIDDEN.into_response();
     }
     let carrier = &one.carrier;
+    let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
     match &carrier.orders {
         Orders::Replied => match door {
             Door::Voice => {
                 let verdict = desk.board.asked(name, hint, &webhook).await;
-                say(carrier, verdict.reply())
+                written(verdict.reply(carrier.webhooks.as_ref()))
             }
             Door::Again => {
-                let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
                 let verdict = desk.board.adrift(name, hint, after, &webhook).await;
-                say(carrier, verdict.reply())
+                written(verdict.reply(carrier.webhooks.as_ref()))
             }
             Door::Status => {
                 desk.board.told(name, hint, &webhook).await;
@@ -96,7 +96,7 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         // It waits for no reply, so it is thanked at once, and hears from us in its own time.
         Orders::Requested(_) => {
             let (board, carrier, name) = (desk.board.clone(), carrier.clone(), name.to_owned());
-            tokio::spawn(async move { board.hear(&name, &carrier, hint, &webhook).await });
+            tokio::spawn(async move { board.hear(&name, &carrier, (hint, after), &webhook).await });
             say(&one.carrier, Reply::Taken)
         }
     }
@@ -229,7 +229,10 @@ fn told<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
 }
 
 fn say(carrier: &Carrier, reply: Reply<'_>) -> Response {
-    let response = carrier.webhooks.reply(reply);
+    written(carrier.webhooks.reply(reply))
+}
+
+fn written(response: ports::carrier::Response) -> Response {
     (
         [(header::CONTENT_TYPE, response.content_type)],
         response.body,

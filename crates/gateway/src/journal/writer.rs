@@ -398,6 +398,16 @@ mod tests {
             Event::Transferring {
                 to: "ben".to_owned(),
             },
+            Event::HandedOver {
+                to: "ben".to_owned(),
+            },
+            Event::Transferred {
+                to: "ben".to_owned(),
+            },
+            Event::TransferFailed {
+                to: "ben".to_owned(),
+                why,
+            },
             Event::MeetingJoined {
                 meeting: "0192".to_owned(),
             },
@@ -439,6 +449,9 @@ mod tests {
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
                 | Event::Transferring { to: _ }
+                | Event::HandedOver { to: _ }
+                | Event::Transferred { to: _ }
+                | Event::TransferFailed { to: _, why: _ }
                 | Event::MeetingJoined { meeting: _ }
                 | Event::MeetingLeft { meeting: _ }
                 | Event::MeetingSpeaking

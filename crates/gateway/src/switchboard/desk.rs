@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{input, output};
-use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
+use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status, Transfers};
 use ports::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
-use crate::runner::Order;
+use crate::runner::{Control, Order};
 
 /// Serves one call's orders until the call drops its end, and lets the carrier go on with it for
 /// another while as long as it does not.
@@ -87,6 +87,7 @@ impl Desk {
             Order::Carrier(output::Carrier::Answer) => self.answer().await,
             Order::Carrier(output::Carrier::HangUp) => self.hang_up().await,
             Order::Carrier(output::Carrier::Reconnect) => self.reconnect().await,
+            Order::Carrier(output::Carrier::Transfer(to)) => self.transfer(&to).await,
             Order::PutThrough(referral) => self.board.refer_or_say(&self.record, referral).await,
         }
     }
@@ -176,6 +177,40 @@ impl Desk {
                 Err(fault) => return self.ask_why(&fault).await,
             }
         }
+    }
+
+    /// Has the carrier put the caller through. What was perhaps done is not done again: it makes a
+    /// phone ring.
+    async fn transfer(&self, to: &str) {
+        let record = &self.record;
+        let handover = self.board.handover(record, &self.plan, to);
+        let (Some(leg), Some(handover)) = (record.leg(), handover) else {
+            return self.keep().await;
+        };
+        record.divert(Some(handover.clone()));
+        let mut outcome = self.calls.transfer(&leg, &handover.transfer()).await;
+        for _ in 0..ANSWERS {
+            match &outcome {
+                Err(fault) if fault.retry == Retry::IfNotSent => sleep(PAUSE).await,
+                Ok(()) | Err(_) => break,
+            }
+            outcome = self.calls.transfer(&leg, &handover.transfer()).await;
+        }
+        match outcome {
+            Ok(()) => {
+                let _ = record.control.send(Control::LetGo).await;
+            }
+            Err(fault) => {
+                tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a caller could not be put through: {fault}");
+                self.keep().await;
+            }
+        }
+    }
+
+    /// The carrier has not taken the caller away.
+    async fn keep(&self) {
+        self.record.divert(None);
+        let _ = self.record.control.send(Control::Kept(Why::Fault)).await;
     }
 
     async fn ask_why(&self, refused: &Fault) {

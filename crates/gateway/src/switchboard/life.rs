@@ -264,7 +264,8 @@ async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<Order>) {
                     .send(Order::Carrier(output::Carrier::Reconnect))
                     .await;
             }
-            Memory::Waiting | Memory::Ending(_) | Memory::Over => {}
+            // One that was put through goes on without us.
+            Memory::Waiting | Memory::Elsewhere { .. } | Memory::Ending(_) | Memory::Over => {}
         }
     }
 }
@@ -355,7 +356,11 @@ fn unheard(memory: &Memory) -> Vec<Private<String>> {
             memory::Talk::Notice { unheard, .. } => unheard.clone(),
             memory::Talk::Loopback | memory::Talk::Seat { .. } => Vec::new(),
         },
-        Memory::Waiting | Memory::Answered | Memory::Ending(_) | Memory::Over => Vec::new(),
+        Memory::Elsewhere { .. }
+        | Memory::Waiting
+        | Memory::Answered
+        | Memory::Ending(_)
+        | Memory::Over => Vec::new(),
     }
 }
 

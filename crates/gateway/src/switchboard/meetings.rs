@@ -7,7 +7,8 @@ use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
 use call::{
-    Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, input, output,
+    Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input,
+    output,
 };
 use ports::agent::{Agent, Answerer};
 use ports::speech::Voice;
@@ -18,6 +19,7 @@ use super::life::{Begin, Given, Kept, Part, Voiced};
 use super::record::Born;
 use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
+use crate::config::By;
 use crate::line::Wire;
 use crate::meeting::{
     Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted,
@@ -59,6 +61,15 @@ pub struct Target {
     pub after: After,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
+}
+
+/// Where a caller is put through.
+#[derive(Clone, Debug)]
+pub enum Referred {
+    /// At a meeting of ours.
+    Here(Arc<Room>),
+    /// By their carrier.
+    ToCarrier,
 }
 
 /// What a call that we make is.
@@ -214,7 +225,7 @@ impl Switchboard {
         self: &Arc<Self>,
         caller: &Arc<Record>,
         referral: Referral,
-    ) -> Result<Arc<Room>, Fault> {
+    ) -> Result<Referred, Fault> {
         let plan = self.plan();
         let Some(named) = plan.transfers.get(&referral.to) else {
             let names: Vec<_> = plan.transfers.keys().map(String::as_str).collect();
@@ -229,6 +240,13 @@ impl Switchboard {
             };
             return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
         };
+        let after = match named.by {
+            By::Gateway(after) => after,
+            By::Carrier => {
+                self.refer_to_carrier(caller, referral.to, named).await?;
+                return Ok(Referred::ToCarrier);
+            }
+        };
         let target = Target {
             name: named.spoken.clone(),
             guest: Guest {
@@ -237,10 +255,10 @@ impl Switchboard {
                 from: named.from.as_ref().map(|it| it.as_str().to_owned()),
             },
             about: referral.about,
-            after: named.after,
+            after,
             patience: named.patience,
         };
-        self.put_through(caller, target).await
+        self.put_through(caller, target).await.map(Referred::Here)
     }
 
     /// The same for an agent: what cannot be done is said to the caller.
@@ -445,6 +463,9 @@ pub(super) async fn attend(
                 record.tell(input::Carrier::Ended(LEFT)).await;
             }
             // A whole table is put through to nobody.
+            Order::Carrier(output::Carrier::Transfer(_)) => {
+                let _ = record.control.send(Control::Kept(Why::Fault)).await;
+            }
             Order::PutThrough(_) => {}
         }
     }
@@ -527,13 +548,21 @@ fn talks(answerer: &Answerer, agent: &str) -> Result<(), Fault> {
 fn phrases(name: &str) -> Phrases {
     let phrase = |text: String| Private::from(text);
     Phrases {
+        regrets: regrets(name),
+        left: phrase(format!("{name} has hung up.")),
+        alone: phrase("Nobody else is here any more.".to_owned()),
+    }
+}
+
+/// What a caller is told who cannot be put through.
+pub(super) fn regrets(name: &str) -> Regrets {
+    let phrase = |text: String| Private::from(text);
+    Regrets {
         nobody: phrase(format!("I am sorry, {name} does not answer.")),
         busy: phrase(format!("I am sorry, {name} is on another call.")),
         declined: phrase(format!(
             "I am sorry, {name} cannot take the call right now."
         )),
-        left: phrase(format!("{name} has hung up.")),
-        alone: phrase("Nobody else is here any more.".to_owned()),
     }
 }
 

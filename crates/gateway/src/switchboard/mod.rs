@@ -3,6 +3,7 @@
 mod adopt;
 mod desk;
 mod flights;
+mod handover;
 mod life;
 mod meetings;
 mod record;
@@ -38,9 +39,10 @@ use crate::metrics::metrics;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
+pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
-pub use meetings::{Guest, Meet, Target};
+pub use meetings::{Guest, Meet, Referred, Target};
 use record::Born;
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
@@ -283,6 +285,11 @@ impl Switchboard {
         };
         match up.zip(after) {
             Some((record, after)) => {
+                let asks = webhook.news == News::Adrift;
+                if let Some(handover) = record.diverted().filter(|_| asks) {
+                    return Verdict::Transfer(handover);
+                }
+                record.divert(None);
                 let stream = record.stream_after(after, |number| self.mint(&record, number));
                 Verdict::Connect(stream)
             }
@@ -302,13 +309,11 @@ impl Switchboard {
             News::Answered => Some(input::Carrier::Answered),
             News::AnsweredBy(who) => Some(input::Carrier::AnsweredBy(*who)),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
+            News::Joined => Some(input::Carrier::Joined),
+            News::Parted => Some(input::Carrier::Parted),
+            News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
-            News::Adrift
-            | News::Joined
-            | News::Nothing
-            | News::Offered { .. }
-            | News::Parted
-            | News::PutBack(_) => None,
+            News::Adrift | News::Nothing | News::Offered { .. } => None,
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)

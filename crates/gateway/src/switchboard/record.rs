@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use super::Handover;
 use call::input::{self, Command, Input};
 use call::{Direction, Keys, Number, Place, Private};
 use ports::carrier::{Leg, Stream};
@@ -68,6 +69,8 @@ pub struct Record {
     leaving: AtomicBool,
     fault: OnceLock<Report>,
     notices: Mutex<HashSet<String>>,
+    /// How its carrier is to put it through; `None`: it is not.
+    handover: Mutex<Option<Handover>>,
 }
 
 /// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
@@ -176,6 +179,7 @@ impl Record {
             leaving: AtomicBool::new(false),
             fault: OnceLock::new(),
             notices: Mutex::default(),
+            handover: Mutex::default(),
         }
     }
 
@@ -235,6 +239,27 @@ impl Record {
             Some(stream) if after < streams.last => stream.clone(),
             Some(_) | None => streams.next(make),
         }
+    }
+
+    /// The number of its last socket.
+    pub(super) fn last_socket(&self) -> u64 {
+        self.streams().last
+    }
+
+    /// From now on its carrier is to put it through like this; `None`: not any more.
+    pub(super) fn divert(&self, handover: Option<Handover>) {
+        *self.handover() = handover;
+    }
+
+    /// How its carrier is to put it through.
+    pub(super) fn diverted(&self) -> Option<Handover> {
+        self.handover().clone()
+    }
+
+    fn handover(&self) -> MutexGuard<'_, Option<Handover>> {
+        self.handover
+            .lock()
+            .expect("no one panics while handing over")
     }
 
     /// Where it goes from now on, by our own will.

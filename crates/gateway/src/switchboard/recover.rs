@@ -139,9 +139,9 @@ impl Switchboard {
         let past = Past {
             entries: call.seq,
             age: age(call, now),
-            connected: matches!(broken.memory, Memory::Up { .. }),
+            connected: matches!(broken.memory, Memory::Up { .. } | Memory::Elsewhere { .. }),
         };
-        let waits = matches!(broken.memory, Memory::Waiting);
+        let memory = broken.memory.clone();
         let seat = seat(&mode, &broken.memory);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
@@ -170,11 +170,36 @@ impl Switchboard {
             let (board, record) = (self.clone(), record.clone());
             tokio::spawn(async move { board.sit_again(&record, &place).await });
         }
-        if waits {
-            let (board, record) = (self.clone(), record.clone());
-            tokio::spawn(async move { board.ask_after(&record).await });
-        }
+        self.look_after(&record, &memory).await;
         Ok(())
+    }
+
+    /// A call that asks for nothing may be over, or its carrier may be about to ask.
+    async fn look_after(self: &Arc<Self>, record: &Arc<Record>, memory: &Memory) {
+        match memory {
+            Memory::Waiting => {
+                let (board, record) = (self.clone(), record.clone());
+                tokio::spawn(async move { board.ask_after(&record).await });
+            }
+            Memory::Elsewhere { to, .. } => {
+                let handover = self.handover(record, &self.plan(), &to.to);
+                record.divert(handover);
+                let (board, record) = (self.clone(), record.clone());
+                tokio::spawn(async move { board.ask_whether_over(&record).await });
+            }
+            Memory::Answered | Memory::Up { .. } | Memory::Ending(_) | Memory::Over => {}
+        }
+    }
+
+    /// Perhaps it ended while there was no gateway to be told.
+    async fn ask_whether_over(&self, record: &Record) {
+        let plan = self.plan();
+        let (Some(leg), Some(carrier)) = (record.leg(), plan.carriers.get(&record.carrier)) else {
+            return;
+        };
+        if let Ok(Status::Ended(end)) = carrier.calls.status(&leg).await {
+            record.tell(input::Carrier::Ended(end)).await;
+        }
     }
 
     /// Perhaps it ended while there was no gateway to be told. If not, a carrier that asks nothing
@@ -300,7 +325,9 @@ fn grow_older(
     asked_after: bool,
 ) -> Result<(), Fault> {
     match memory {
-        Memory::Up { left, .. } => *left = left.saturating_sub(old).min(most),
+        Memory::Up { left, .. } | Memory::Elsewhere { left, .. } => {
+            *left = left.saturating_sub(old).min(most)
+        }
         // Perhaps it never reached its carrier. If it did, its carrier will ask about it soon.
         Memory::Waiting if !asked_after => return Err(lost("nobody asked about it")),
         Memory::Waiting | Memory::Answered | Memory::Ending(_) => {}
@@ -321,7 +348,7 @@ fn seat(mode: &Mode, memory: &Memory) -> Option<Place> {
         ) => Some((**place).clone()),
         (Mode::Seat(place), Memory::Waiting | Memory::Answered) => Some(place.clone()),
         (_, Memory::Up { .. } | Memory::Waiting | Memory::Answered)
-        | (_, Memory::Ending(_) | Memory::Over) => None,
+        | (_, Memory::Elsewhere { .. } | Memory::Ending(_) | Memory::Over) => None,
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ports::carrier::{Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Status, Stream};
-use ports::{Fault, code};
+use ports::carrier::{
+    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Status, Stream, Transfer, Transfers,
+};
+use ports::{Blame, Fault, code};
 
 use super::Switchboard;
 use crate::config::Plan;
@@ -112,6 +114,30 @@ impl Offers for Renewed {
         match &self.own().orders {
             Orders::Replied => Ok(()),
             Orders::Requested(offers) => offers.reject(leg).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Transfers for Renewed {
+    async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
+        match put_through(self.own(), leg, transfer).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => put_through(&other, leg, transfer).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+async fn put_through(carrier: &Carrier, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
+    match &carrier.transfers {
+        Some(transfers) => transfers.transfer(leg, transfer).await,
+        None => {
+            let message = "this carrier puts nobody through by itself";
+            Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+                .hint("remove `by` from its [transfers.…] table"))
         }
     }
 }

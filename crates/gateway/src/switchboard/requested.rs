@@ -16,18 +16,18 @@ impl Switchboard {
         self: &Arc<Self>,
         name: &str,
         carrier: &Carrier,
-        hint: Option<CallId>,
+        (hint, after): (Option<CallId>, Option<u64>),
         webhook: &Webhook,
     ) {
         let verdict = match &webhook.news {
             News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
+            News::PutBack(_) => self.adrift(name, hint, after, webhook).await,
             News::Adrift
             | News::AnsweredBy(_)
             | News::Ended(_)
             | News::Joined
             | News::Nothing
             | News::Parted
-            | News::PutBack(_)
             | News::Ringing => {
                 self.told(name, hint, webhook).await;
                 return;
@@ -51,6 +51,8 @@ async fn request(carrier: &Carrier, webhook: &Webhook, verdict: &Verdict) -> Res
         (Verdict::Connect(_), News::Offered { .. }) => Ok(()),
         (Verdict::Connect(stream), _) => carrier.calls.reconnect(leg, stream).await,
         (Verdict::HangUp, _) => carrier.calls.hang_up(leg).await,
+        // It was told to, and asks nothing about it.
+        (Verdict::Transfer(_), _) => Ok(()),
         (Verdict::Reject, _) => match &carrier.orders {
             Orders::Requested(offers) => offers.reject(leg).await,
             Orders::Replied => Ok(()),

@@ -3,9 +3,10 @@
 use call::event::Judge;
 use call::{Machine, Mode, Number, Opening, Private};
 use ports::agent::{Answerer, Opens};
-use ports::carrier::{Machines, Reply, Stream};
+use ports::carrier::{Machines, Reply, Response, Stream, Webhooks};
 use ports::{Blame, Fault, code};
 
+use super::Handover;
 use crate::config::{self, Plan};
 
 /// A call that someone wants made.
@@ -89,15 +90,18 @@ pub enum Verdict {
     HangUp,
     /// Do not take it.
     Reject,
+    /// Put it through.
+    Transfer(Handover),
 }
 
 impl Verdict {
-    /// As the carrier's port wants to be told.
-    pub fn reply(&self) -> Reply<'_> {
+    /// In the carrier's own words.
+    pub fn reply(&self, webhooks: &dyn Webhooks) -> Response {
         match self {
-            Self::Connect(stream) => Reply::Connect(stream),
-            Self::HangUp => Reply::HangUp,
-            Self::Reject => Reply::Reject,
+            Self::Connect(stream) => webhooks.reply(Reply::Connect(stream)),
+            Self::HangUp => webhooks.reply(Reply::HangUp),
+            Self::Reject => webhooks.reply(Reply::Reject),
+            Self::Transfer(handover) => webhooks.reply(Reply::Transfer(&handover.transfer())),
         }
     }
 }

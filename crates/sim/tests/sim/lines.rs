@@ -75,6 +75,9 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentTurnTimed(_)
             | Event::AgentPressed { .. }
             | Event::Transferring { .. }
+            | Event::HandedOver { .. }
+            | Event::Transferred { .. }
+            | Event::TransferFailed { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

@@ -15,3 +15,4 @@ mod restarts;
 mod rules;
 mod script;
 mod strange;
+mod transfers;

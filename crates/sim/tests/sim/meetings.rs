@@ -78,10 +78,10 @@ fn a_caller_is_put_through_to_someone_who_will() {
 #[test]
 fn a_caller_comes_back_from_whoever_will_not() {
     let ends = [
-        (Why::Busy, phrases().busy),
-        (Why::NoAnswer, phrases().nobody),
-        (Why::Rejected, phrases().declined),
-        (Why::Fault, phrases().nobody),
+        (Why::Busy, phrases().regrets.busy),
+        (Why::NoAnswer, phrases().regrets.nobody),
+        (Why::Rejected, phrases().regrets.declined),
+        (Why::Fault, phrases().regrets.nobody),
     ];
     for (why, text) in ends {
         let (mut meeting, now) = transfer(After::Return);
@@ -91,11 +91,11 @@ fn a_caller_comes_back_from_whoever_will_not() {
     }
     let (mut meeting, now) = transfer(After::Return);
     let out = tell(&mut meeting, now, Input::Consented(BEN, Consent::No));
-    assert!(out.contains(&stand(ANNA, &phrases().declined)));
+    assert!(out.contains(&stand(ANNA, &phrases().regrets.declined)));
     let (mut meeting, _) = transfer(After::Return);
     let (due, _) = meeting.deadline().expect("there is a limit to it");
     let out = meeting.handle(due, Input::Timeout);
-    assert!(out.contains(&dismiss(BEN)) && out.contains(&stand(ANNA, &phrases().nobody)));
+    assert!(out.contains(&dismiss(BEN)) && out.contains(&stand(ANNA, &phrases().regrets.nobody)));
 }
 
 #[test]
@@ -194,9 +194,11 @@ fn hung_up() -> End {
 
 fn phrases() -> Phrases {
     Phrases {
-        nobody: "nobody".to_owned().into(),
-        busy: "busy".to_owned().into(),
-        declined: "declined".to_owned().into(),
+        regrets: call::Regrets {
+            nobody: "nobody".to_owned().into(),
+            busy: "busy".to_owned().into(),
+            declined: "declined".to_owned().into(),
+        },
         left: "left".to_owned().into(),
         alone: "alone".to_owned().into(),
     }

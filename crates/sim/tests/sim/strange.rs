@@ -158,10 +158,11 @@ impl Strange {
             40..=49 => self.ears(),
             50..=71 => self.agent(),
             72..=93 => self.mouth(),
-            94..=95 => {
+            95 => {
                 let text = format!("owner {}.", self.dice.unique());
                 self.tell(Input::Command(Command::Say(text.into())));
             }
+            94 => self.put_through(),
             96 => self.tell(Input::Carrier(Carrier::Pressed(key()))),
             // Another process takes up what this one lost.
             97 if self.dice.percent(50) => self.restart(),
@@ -183,6 +184,23 @@ impl Strange {
                 self.tell(Input::Carrier(Carrier::Ended(end)));
             }
             _ => self.now += ms(self.dice.roll(300)),
+        }
+    }
+
+    /// The carrier puts the caller through, or says that it cannot.
+    fn put_through(&mut self) {
+        self.tell(Input::Command(Command::Transfer(ben())));
+        self.now += ms(self.dice.roll(20_000));
+        if self.dice.percent(30) {
+            self.restart();
+        }
+        if self.dice.percent(60) {
+            self.tell(Input::Carrier(Carrier::Joined));
+            self.now += ms(self.dice.roll(200_000));
+            self.tell(Input::Carrier(Carrier::Parted));
+        } else if self.dice.percent(80) {
+            self.tell(Input::Carrier(Carrier::PutBack(Why::Busy)));
+            self.tell(Input::Carrier(Carrier::Connected));
         }
     }
 
@@ -443,6 +461,8 @@ struct Seen {
     taken_back: u64,
     interrupted: u64,
     broken_off: u64,
+    put_through: u64,
+    put_back: u64,
     opened: u64,
     finalized: u64,
     guessed: u64,
@@ -462,6 +482,8 @@ impl Seen {
             Output::Agent(output::Agent::Interrupted { .. }) => &mut self.interrupted,
             Output::Agent(output::Agent::Opened { .. }) => &mut self.opened,
             Output::Event(Event::AgentInterrupted { .. }) => &mut self.broken_off,
+            Output::Event(Event::Transferred { .. }) => &mut self.put_through,
+            Output::Event(Event::TransferFailed { .. }) => &mut self.put_back,
             Output::Speech(output::Speech::Finalize) => &mut self.finalized,
             Output::Event(Event::AgentStalled) => &mut self.stalled,
             Output::Event(Event::AgentFailed { .. }) => &mut self.agent_failed,
@@ -487,6 +509,8 @@ impl Seen {
         self.taken_back += other.taken_back;
         self.interrupted += other.interrupted;
         self.broken_off += other.broken_off;
+        self.put_through += other.put_through;
+        self.put_back += other.put_back;
         self.opened += other.opened;
         self.finalized += other.finalized;
         self.guessed += other.guessed;
@@ -516,6 +540,12 @@ impl Seen {
             ("speech failed", self.speech_failed),
         ] {
             assert!(count >= CALLS / 50, "{what}: only {count}");
+        }
+        for (what, count) in [
+            ("put through", self.put_through),
+            ("put back", self.put_back),
+        ] {
+            assert!(count >= CALLS / 100, "{what}: only {count}");
         }
         for end in [
             "Agent Completed",
@@ -707,6 +737,10 @@ impl Dice {
             13 if self.percent(30) => {
                 Input::Command(Command::Stand(format!("back {}", self.unique()).into()))
             }
+            13 if self.percent(30) => Input::Command(Command::Transfer(ben())),
+            58 if self.percent(20) => Input::Carrier(Carrier::Joined),
+            58 if self.percent(20) => Input::Carrier(Carrier::PutBack(Why::Busy)),
+            58 if self.percent(10) => Input::Carrier(Carrier::Parted),
             13 if self.percent(20) => Input::Meeting(call::input::Meeting::Speaking),
             13 if self.percent(10) => Input::Command(Command::Limit(ms(self.roll(120_000)))),
             14 => Input::Agent(Agent::HangUp(turn)),
@@ -746,6 +780,18 @@ impl Dice {
             57 => Input::Media(Media::Answerer(self.finding())),
             _ => Input::Timeout,
         }
+    }
+}
+
+fn ben() -> call::BlindTransfer {
+    call::BlindTransfer {
+        to: "ben".to_owned(),
+        patience: ms(45_000),
+        regrets: call::Regrets {
+            nobody: "Ben does not answer.".into(),
+            busy: "Ben is busy.".into(),
+            declined: "Ben does not want to.".into(),
+        },
     }
 }
 
