@@ -85,17 +85,19 @@ pub(super) fn fields(body: &[u8]) -> Fields<'_> {
     form_urlencoded::parse(body).collect()
 }
 
-/// We share no key with Twilio, so the one algorithm agreed on is the default.
+/// We share no key with Twilio, so the one algorithm agreed on is the default, which is also meant where none is
+/// named, as Twilio's own libraries read it.
 ///
 /// The header is not signed. Whoever leaves it out or changes it still has to make a signature
 /// with the auth token.
 fn agreed_algorithm(request: &Request) -> Option<Algorithm> {
-    let Some(settings) = request.header("x-twilio-webhooks-signature-settings") else {
-        return Some(Algorithm::HmacSha1);
-    };
-    let mut pairs = settings.split(',').filter_map(|it| it.split_once('='));
-    let (_, name) = pairs.find(|(key, _)| key.trim() == "algorithm")?;
-    (name.trim() == "HMAC_SHA1").then_some(Algorithm::HmacSha1)
+    let settings = request.header("x-twilio-webhooks-signature-settings");
+    let pairs = settings.unwrap_or_default().split(',');
+    let mut pairs = pairs.filter_map(|it| it.split_once('='));
+    let named = pairs.find(|(key, name)| key.trim() == "algorithm" && !name.trim().is_empty());
+    let name = named.map_or(DEFAULT, |(_, name)| name.trim());
+    name.eq_ignore_ascii_case(DEFAULT)
+        .then_some(Algorithm::HmacSha1)
 }
 
 /// What is signed beside the address: the fields of a form, and of any other body nothing, since
@@ -188,6 +190,9 @@ fn with_other_slash(url: &str) -> String {
         None => format!("{path}/{query}"),
     }
 }
+
+/// As Twilio writes it where it says how a request is signed.
+const DEFAULT: &str = "HMAC_SHA1";
 
 const ANY_LENGTH: &str = "an HMAC takes a key of any length";
 
