@@ -83,7 +83,7 @@ fn ask(arguments: &Arguments, port: u16, token: &str, hooks: &Path) -> Result<()
 }
 
 /// A token that may do everything.
-fn token(offhook: &Path, state: &Path) -> Result<String, String> {
+pub(crate) fn token(offhook: &Path, state: &Path) -> Result<String, String> {
     let mut create = Command::new(offhook);
     create.args(["token", "create", "--scope", "admin", "--json"]);
     let made = create.env("XDG_STATE_HOME", state).output();
@@ -109,7 +109,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 response_headers_conformance,response_schema_conformance,negative_data_rejection,\
 unsupported_method,missing_required_header,ignored_auth";
 
-const BUILD: &[&str] = &[
+pub(crate) const BUILD: &[&str] = &[
     "build",
     "--locked",
     "--package",

@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -12,6 +12,7 @@ mod drill;
 mod errors;
 mod fuzz;
 mod restart;
+mod sdks;
 mod tidy;
 mod tree;
 
@@ -49,6 +50,9 @@ enum Task {
     /// Kills a gateway in the middle of what it says, again and again, and asks the other end of the
     /// wire what became of the calls.
     Restart(restart::Arguments),
+    /// Signs webhooks with carriers' own SDKs, and has a running gateway tell them from everything that can be made of
+    /// them. Takes a Python with the SDKs, and says which.
+    Sdks(sdks::Arguments),
     /// The echo the gateway is measured against; `bench echo` starts it.
     #[command(hide = true)]
     BareEcho,
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Task::Drill(arguments) => drill::run(&root(), arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),
+        Task::Sdks(arguments) => sdks::run(&root(), &arguments),
         Task::BareEcho => bench::bare::serve(),
     };
     match done {
