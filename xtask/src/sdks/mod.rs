@@ -73,9 +73,13 @@ const IMPORTS: &str = "import nacl.signing, plivo, telnyx, tomllib, twilio.reque
 
 const CONFIG: &str = include_str!("offhook.toml");
 const WEBHOOKS: &str = "webhooks.py";
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 8] = [
     (WEBHOOKS, include_str!("webhooks.py")),
-    ("carriers.py", include_str!("carriers.py")),
+    ("trial.py", include_str!("trial.py")),
     ("mutations.py", include_str!("mutations.py")),
     ("wire.py", include_str!("wire.py")),
+    ("carrier.py", include_str!("carrier.py")),
+    ("plivo_account.py", include_str!("plivo_account.py")),
+    ("telnyx_account.py", include_str!("telnyx_account.py")),
+    ("twilio_account.py", include_str!("twilio_account.py")),
 ];

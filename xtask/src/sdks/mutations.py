@@ -168,8 +168,8 @@ def of_method(request, fate):
         yield Mutation("another method", changed, fate, (405,))
 
 
-def of_way(request, address):
-    """What proxies add and hosts pretend. `address` is where it says it was sent to: no part of what is believed."""
+def of_way(request):
+    """What proxies add and hosts pretend: where it says it was sent to is no part of what is believed."""
     for name, value in (("Host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "http")):
         yield same(f"another {name}", request.with_header(name, value))
     squeezed = request.saying(gzip.compress(request.body)).with_header("Content-Encoding", "gzip")
