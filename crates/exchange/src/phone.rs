@@ -1,7 +1,7 @@
 //! The phone: a person who picks up, or does not, and then follows a script.
 
 use crate::ear::{FRAME_TIME, Frame, RATE, WIDE_RATE, loudness, millis, samples};
-use crate::wav::convert;
+use crate::wav::Piece;
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -159,7 +159,7 @@ pub(crate) struct Person {
 enum Doing {
     Nothing,
     Saying {
-        sound: Vec<i16>,
+        sound: Piece,
         at: usize,
     },
     Waiting {
@@ -175,7 +175,7 @@ enum Doing {
         until: Duration,
     },
     Pressing {
-        sound: Vec<i16>,
+        sound: Piece,
         at: usize,
     },
     HoldingOn {
@@ -239,11 +239,11 @@ impl Person {
         let now = self.lived;
         let (doing, deed) = match step {
             Step::Say(sound) => {
-                let sound = convert(&sound, RATE, self.rate);
+                let sound = Piece::new(sound, RATE, self.rate);
                 (Doing::Saying { sound, at: 0 }, Deed::Starts)
             }
             Step::SayWide(sound) => {
-                let sound = convert(&sound, WIDE_RATE, self.rate);
+                let sound = Piece::new(sound, WIDE_RATE, self.rate);
                 (Doing::Saying { sound, at: 0 }, Deed::Starts)
             }
             Step::Wait(time) => (Doing::Waiting { until: now + time }, Deed::Nothing),
@@ -267,7 +267,7 @@ impl Person {
             ),
             Step::Press(key) => (
                 Doing::Pressing {
-                    sound: convert(&key_tone(key, TONE), RATE, self.rate),
+                    sound: Piece::new(key_tone(key, TONE), RATE, self.rate),
                     at: 0,
                 },
                 Deed::Presses(key),
@@ -289,9 +289,8 @@ impl Person {
         let mut frame = vec![0; samples];
         match &mut self.doing {
             Doing::Saying { sound, at } | Doing::Pressing { sound, at } => {
-                let rest = &sound[(*at).min(sound.len())..];
-                let count = rest.len().min(samples);
-                frame[..count].copy_from_slice(&rest[..count]);
+                let part = sound.part(*at..*at + samples);
+                frame[..part.len()].copy_from_slice(&part);
                 *at += samples;
             }
             Doing::Nothing

@@ -2,6 +2,7 @@
 
 use crate::ear::{RATE, WIDE_RATE};
 use std::f64::consts::PI;
+use std::ops::Range;
 use std::path::Path;
 
 /// Reads a WAV file as 8 kHz mono samples.
@@ -51,31 +52,103 @@ pub fn to_wide_rate(samples: &[i16], rate: u32) -> Vec<i16> {
 
 /// Brings a whole piece of 16-bit mono samples from one rate to another.
 pub(crate) fn convert(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
-    let input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample)).collect();
-    resample(&input, from, to)
-        .into_iter()
-        .map(|sample| sample.round().clamp(-32_768.0, 32_767.0) as i16)
-        .collect()
+    let piece = Piece::new(samples.to_vec(), from, to);
+    piece.part(0..piece.len())
+}
+
+/// 16-bit mono samples that are brought to another rate a part at a time: all of it at once would take
+/// longer than a phone's frame lasts.
+pub(crate) struct Piece {
+    samples: Vec<i16>,
+    /// `None`: the rate is the right one.
+    resampler: Option<Resampler>,
+}
+
+impl Piece {
+    pub(crate) fn new(samples: Vec<i16>, from: u32, to: u32) -> Self {
+        let resampler = (from != to).then(|| Resampler::new(from, to));
+        Self { samples, resampler }
+    }
+
+    /// How many samples there are at the other rate.
+    pub(crate) fn len(&self) -> usize {
+        let length = self.samples.len();
+        self.resampler
+            .as_ref()
+            .map_or(length, |it| it.length(length))
+    }
+
+    /// Some of them; where there are no more, fewer.
+    pub(crate) fn part(&self, part: Range<usize>) -> Vec<i16> {
+        let end = part.end.min(self.len());
+        let part = part.start.min(end)..end;
+        let Some(resampler) = &self.resampler else {
+            return self.samples[part].to_vec();
+        };
+        let at = |index| resampler.at(&self.samples, index);
+        part.map(|index| at(index).round().clamp(-32_768.0, 32_767.0) as i16)
+            .collect()
+    }
 }
 
 fn resample(input: &[f64], from: u32, to: u32) -> Vec<f64> {
     if from == to || input.is_empty() {
         return input.to_vec();
     }
-    let ratio = f64::from(to) / f64::from(from);
-    let cutoff = ratio.min(1.0) * PASS;
-    let reach = (ZERO_CROSSINGS / cutoff).ceil();
-    let length = (input.len() as f64 * ratio).round() as usize;
+    let resampler = Resampler::new(from, to);
+    let length = resampler.length(input.len());
     (0..length)
-        .map(|index| {
-            let centre = index as f64 / ratio;
-            let first = (centre - reach).ceil().max(0.0) as usize;
-            let last = ((centre + reach).floor() as usize).min(input.len() - 1);
-            (first..=last)
-                .map(|tap| input[tap] * cutoff * kernel((tap as f64 - centre) * cutoff))
-                .sum()
-        })
+        .map(|index| resampler.at(input, index))
         .collect()
+}
+
+/// From one rate to another. A sample lies between two others in one of a few ways, each of which is
+/// worked out once.
+struct Resampler {
+    from: usize,
+    to: usize,
+    shared: usize,
+    reach: usize,
+    taps: Vec<Vec<f64>>,
+}
+
+impl Resampler {
+    fn new(from: u32, to: u32) -> Self {
+        let cutoff = (f64::from(to) / f64::from(from)).min(1.0) * PASS;
+        let reach = (ZERO_CROSSINGS / cutoff).ceil() as isize;
+        let (from, to) = (from as usize, to as usize);
+        let shared = greatest_shared(from, to);
+        let taps = (0..to / shared).map(|phase| {
+            let between = (phase * shared) as f64 / to as f64;
+            let tap = |at: isize| cutoff * kernel((at as f64 - between) * cutoff);
+            (-reach..=reach + 1).map(tap).collect()
+        });
+        Self {
+            from,
+            to,
+            shared,
+            reach: reach.unsigned_abs(),
+            taps: taps.collect(),
+        }
+    }
+
+    fn length(&self, input: usize) -> usize {
+        (input * self.to + self.from / 2) / self.from
+    }
+
+    fn at<T: Copy + Into<f64>>(&self, input: &[T], index: usize) -> f64 {
+        let (whole, part) = (index * self.from / self.to, index * self.from % self.to);
+        let taps = &self.taps[part / self.shared];
+        let first = whole.saturating_sub(self.reach);
+        let skipped = first + self.reach - whole;
+        let input = &input[first.min(input.len())..];
+        let products = input.iter().zip(&taps[skipped..]);
+        products.map(|(sample, tap)| (*sample).into() * tap).sum()
+    }
+}
+
+fn greatest_shared(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_shared(b, a % b) }
 }
 
 /// A sinc under a Blackman window that reaches `ZERO_CROSSINGS` to either side.
