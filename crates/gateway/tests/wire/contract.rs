@@ -1,6 +1,9 @@
 //! One suite of stories, the same for every carrier: what a call is told as must not say over whose
 //! wire it went.
 
+mod ends;
+mod turns;
+
 use std::sync::Arc;
 
 use exchange::mischief::{Abrupt, Callbacks, Mischief, Order, Socket, Wire};
@@ -10,6 +13,12 @@ use expect_test::{Expect, expect};
 use gateway::switchboard::{OnMachine, Purpose, Record, Wish};
 use serde_json::Value;
 
+use self::ends::{
+    a_call_that_lasts_too_long, an_end_that_nobody_reports,
+    hung_up_by_a_caller_as_soon_as_we_answer, hung_up_by_both,
+    hung_up_by_them_as_soon_as_they_pick_up, hung_up_by_us_at_once, keys_before_anyone_answers,
+};
+use self::turns::{a_barge_in, an_opening_line};
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
 use crate::{listener, ms, restart};
 
@@ -41,9 +50,18 @@ conformance! {
         a_caller_who_may_not,
         keys_from_the_caller,
         keys_to_the_caller,
+        keys_before_anyone_answers,
+        an_opening_line,
+        a_barge_in,
+        hung_up_by_us_at_once,
         hung_up_by_us_while_it_rings,
         hung_up_by_us_in_mid_sentence,
+        hung_up_by_them_as_soon_as_they_pick_up,
+        hung_up_by_a_caller_as_soon_as_we_answer,
         hung_up_by_them_in_mid_sentence,
+        hung_up_by_both,
+        a_call_that_lasts_too_long,
+        an_end_that_nobody_reports,
         webhooks_in_every_order,
         a_caller_offered_again_and_again,
         a_socket_that_is_lost,
