@@ -5,7 +5,8 @@
 //! exchange, in which everything is compared with what was said and heard at the phone. Every message of that
 //! call goes through our own dialect too, which must read the same out of it and write the same. And a gateway's
 //! call is recorded between it and the exchange: Pipecat must hear in it what the gateway heard, and would have
-//! written what the gateway wrote.
+//! written what the gateway wrote: once with callers who hear themselves, once with a voice that is interrupted,
+//! which takes our own models.
 
 mod dialect;
 mod real;
@@ -17,7 +18,7 @@ mod wire;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use self::stage::Stage;
+use self::stage::{PIN, Stage};
 use self::wire::Differences;
 
 /// Where Pipecat is.
@@ -51,59 +52,71 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     if !arguments.no_build {
         Stage::build(root)?;
     }
-    let mut faults = Vec::new();
-    let mut differences = BTreeSet::new();
-    let (mut played, mut recorded) = (Vec::new(), Vec::new());
-    for wire in WIRES {
-        eprintln!("pipecat: {} answers {}", stage::PIN, wire.name());
-        let mut apart = Differences::default();
-        let finding = stand_in::call(&stage, *wire, &mut apart)?;
-        gather(&mut faults, &mut differences, *wire, &finding, apart);
-        played.push((*wire, finding));
-    }
-    for wire in WIRES.iter().filter(|it| it.law == "mu") {
-        eprintln!("pipecat: offhook answers {}", wire.name());
-        let mut apart = Differences::default();
-        let finding = real::call(&stage, *wire, &mut apart)?;
-        gather(&mut faults, &mut differences, *wire, &finding, apart);
-        recorded.push((*wire, finding));
-    }
-    println!(
-        "\n{} in front of the exchange, and our dialect beside it",
-        stage::PIN
-    );
-    print(stand_in::HEAD, &played);
-    println!("\noffhook in front of the exchange, read by {}", stage::PIN);
-    print(real::HEAD, &recorded);
-    println!("\nwhat differs, and makes no difference to the carrier");
-    for difference in &differences {
-        println!("  {difference}");
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    for fault in &faults {
-        eprintln!("  {fault}");
-    }
-    Err(format!(
-        "{} things are not as Pipecat has them",
-        faults.len()
-    ))
+    let mut found = Found::default();
+    let title = format!("{PIN} in front of the exchange, and our dialect beside it");
+    found.table(&title, stand_in::HEAD, WIRES, |wire, apart| {
+        stand_in::call(&stage, wire, apart)
+    })?;
+    let title = format!("offhook's echo in front of the exchange, read by {PIN}");
+    found.table(&title, real::ECHO_HEAD, OURS, |wire, apart| {
+        real::echo(&stage, wire, apart)
+    })?;
+    let voice = real::voice(&stage, OURS[0])?;
+    let title = format!("offhook talking and interrupted, read by {PIN}");
+    found.table(&title, real::TALK_HEAD, OURS, |wire, apart| {
+        real::talk(&stage, (wire, &voice), apart)
+    })?;
+    found.tell()
 }
 
-/// Takes what is wrong, and what is merely different, from one wire.
-fn gather(
-    faults: &mut Vec<String>,
-    harmless: &mut BTreeSet<String>,
-    wire: Wire,
-    finding: &Finding,
-    apart: Differences,
-) {
-    let name = wire.name();
-    let wrong = finding.faults.iter().chain(&apart.wrong);
-    faults.extend(wrong.map(|it| format!("{name}: {it}")));
-    let carrier = wire.carrier;
-    harmless.extend(apart.harmless.iter().map(|it| format!("{carrier}: {it}")));
+/// What was found on all wires.
+#[derive(Default)]
+struct Found {
+    faults: Vec<String>,
+    /// What differs, and makes no difference to a carrier.
+    harmless: BTreeSet<String>,
+}
+
+impl Found {
+    /// Makes a call on each of the wires, and prints what came of them.
+    fn table(
+        &mut self,
+        title: &str,
+        head: &[&str],
+        wires: &[Wire],
+        call: impl Fn(Wire, &mut Differences) -> Result<Finding, String>,
+    ) -> Result<(), String> {
+        let mut rows = Vec::new();
+        for wire in wires {
+            eprintln!("pipecat: {}, {title}", wire.name());
+            let mut apart = Differences::default();
+            let finding = call(*wire, &mut apart)?;
+            let wrong = finding.faults.iter().chain(&apart.wrong);
+            self.faults
+                .extend(wrong.map(|it| format!("{}: {it}", wire.name())));
+            let harmless = apart.harmless.iter();
+            self.harmless
+                .extend(harmless.map(|it| format!("{}: {it}", wire.carrier)));
+            rows.push((*wire, finding));
+        }
+        println!("\n{title}");
+        print(head, &rows);
+        Ok(())
+    }
+
+    fn tell(&self) -> Result<(), String> {
+        println!("\nwhat differs, and makes no difference to the carrier");
+        for difference in &self.harmless {
+            println!("  {difference}");
+        }
+        for fault in &self.faults {
+            eprintln!("  {fault}");
+        }
+        match self.faults.len() {
+            0 => Ok(()),
+            count => Err(format!("{count} things are not as Pipecat has them")),
+        }
+    }
 }
 
 impl Wire {
@@ -124,6 +137,18 @@ impl Finding {
         }
         self.cell(format!("{} WRONG", cell.to_string()));
         self.faults.push(wrong());
+    }
+
+    /// Tells whether the exchange took everything it was sent.
+    fn accepted(&mut self, complaints: &[String]) {
+        let cell = if complaints.is_empty() {
+            "all"
+        } else {
+            "not all"
+        };
+        self.judge(complaints.is_empty(), cell, || {
+            format!("the exchange complains: {complaints:?}")
+        });
     }
 
     /// Tells how many messages were compared. What is wrong with them is told by whoever gathers it.
@@ -169,22 +194,24 @@ fn print(head: &[&str], rows: &[(Wire, Finding)]) {
     }
 }
 
-/// Pipecat speaks both laws with one carrier, and the gateway asks for one of them.
-const WIRES: &[Wire] = &[
-    Wire {
-        carrier: "plivo",
-        law: "mu",
-    },
-    Wire {
-        carrier: "telnyx",
-        law: "mu",
-    },
-    Wire {
-        carrier: "telnyx",
-        law: "a",
-    },
-    Wire {
-        carrier: "twilio",
-        law: "mu",
-    },
-];
+const PLIVO: Wire = Wire {
+    carrier: "plivo",
+    law: "mu",
+};
+const TELNYX: Wire = Wire {
+    carrier: "telnyx",
+    law: "mu",
+};
+const TELNYX_A: Wire = Wire {
+    carrier: "telnyx",
+    law: "a",
+};
+const TWILIO: Wire = Wire {
+    carrier: "twilio",
+    law: "mu",
+};
+
+/// Pipecat speaks both laws with one carrier.
+const WIRES: &[Wire] = &[PLIVO, TELNYX, TELNYX_A, TWILIO];
+/// Those that the gateway asks for.
+const OURS: &[Wire] = &[PLIVO, TELNYX, TWILIO];

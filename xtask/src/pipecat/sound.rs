@@ -1,5 +1,6 @@
 //! Sounds, side by side.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -8,6 +9,12 @@ use std::path::Path;
 pub(super) struct Apart {
     pub(super) max: u16,
     pub(super) rms: f64,
+}
+
+impl fmt::Display for Apart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {:.1}", self.max, self.rms)
+    }
 }
 
 /// Where in `whole` the stretch begins that is nearest to `part`, at the start of a 20 ms frame, and how
@@ -49,6 +56,26 @@ pub(super) fn recording(path: &Path) -> Result<(Vec<i16>, Vec<i16>), String> {
 /// A sound of one channel.
 pub(super) fn wav(path: &Path) -> Result<Vec<i16>, String> {
     Ok(samples(&behind_its_head(path)?))
+}
+
+/// Writes a sound of one channel, as telephones have it.
+pub(super) fn write_wav(path: &Path, samples: &[i16]) -> Result<(), String> {
+    let length = u32::try_from(2 * samples.len()).map_err(|_| "a sound is too long for a file")?;
+    let mut bytes = Vec::with_capacity(HEAD + 2 * samples.len());
+    bytes.extend(b"RIFF");
+    bytes.extend((length + 36).to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(16_u32.to_le_bytes());
+    // Plain samples, one channel of them.
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(8_000_u32.to_le_bytes());
+    bytes.extend(16_000_u32.to_le_bytes());
+    // Two bytes each, sixteen bits each.
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(b"data");
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|it| it.to_le_bytes()));
+    fs::write(path, bytes).map_err(|fault| format!("cannot write {}: {fault}", path.display()))
 }
 
 /// Samples without a head.

@@ -24,7 +24,7 @@ pub(super) struct Stage {
 /// One wire's own.
 pub(super) struct Place<'s> {
     stage: &'s Stage,
-    wire: Wire,
+    pub(super) wire: Wire,
     pub(super) folder: PathBuf,
     /// Where the carrier's API is.
     pub(super) api: u16,
@@ -120,6 +120,11 @@ impl Place<'_> {
         let lines = self.configuration.lines();
         let pairs = lines.filter_map(|it| it.split_once(" = "));
         pairs.map(|(name, value)| (name, value.trim_matches('"')))
+    }
+
+    /// What the caller says.
+    pub(super) fn words(&self) -> PathBuf {
+        self.folder.join("caller.wav")
     }
 
     /// Has the other side of the wire do something, and waits until it is done.

@@ -34,7 +34,7 @@ pub(super) fn call(stage: &Stage, wire: Wire, apart: &mut Differences) -> Result
     let (_, secret) = secret.ok_or("the carrier has no secret")?;
     let task = ["serve", "--api", &api, "--secret", secret];
     let _app = place.serve_peer(port, &task)?;
-    let words = place.folder.join("caller.wav").display().to_string();
+    let words = place.words().display().to_string();
     let keys = format!("keys:{KEYS}");
     let script = [
         &words,
@@ -96,7 +96,7 @@ pub(super) fn judge_heard(
     );
     finding.cell(report["frames"].to_string());
 
-    let words = sound::wav(&place.folder.join("caller.wav"))?;
+    let words = sound::wav(&place.words())?;
     let at = nearest(heard, &told.said).map_or(0, |(at, _)| at);
     let said = told.said.get(at..).unwrap_or_default();
     let off = nearest(&words, heard).map(|(_, off)| off);
@@ -105,10 +105,7 @@ pub(super) fn judge_heard(
         && heard.len() <= said.len()
         && said.len() < heard.len() + 2 * A_SECOND
         && is_rounded(heard, said);
-    let cell = off.map_or_else(
-        || "nothing".to_owned(),
-        |it| format!("{} / {:.1}", it.max, it.rms),
-    );
+    let cell = off.map_or_else(|| "nothing".to_owned(), |it| it.to_string());
     finding.judge(is_heard, cell, || {
         format!("what Pipecat decoded is not what was said: the words {off:?}, all of it {whole:?}")
     });
@@ -130,16 +127,7 @@ fn judge_spoken(
     let count = |kind: &str| report["produced"][kind].as_u64().unwrap_or(0);
     let (sounds, clears) = (count("sound"), count("clear"));
     finding.cell(format!("{sounds} + {clears}"));
-    let complaints = told.complaints();
-    finding.judge(
-        complaints.is_empty(),
-        if complaints.is_empty() {
-            "all"
-        } else {
-            "not all"
-        },
-        || format!("the exchange complains: {complaints:?}"),
-    );
+    finding.accepted(&told.complaints());
     let greeting = sound::wav(&place.folder.join("greeting.wav"))?;
     let story = sound::wav(&place.folder.join("story.wav"))?;
     let greeted = nearest(&greeting, &told.heard);
