@@ -72,7 +72,7 @@ struct Serve {
     number: Vec<(String, String)>,
     /// NUMBER=PLAN: busy, no-answer, reject, unreachable, listen, or WAV files with commas between them, each said
     /// when the agent has been silent for a while. Among them may be say:FILE, wait:MILLISECONDS, keys:159# and
-    /// hang-up, which wait for nobody.
+    /// hang-up, which wait for nobody, and after:MILLISECONDS of the agent's speech.
     #[arg(long, value_parser = pair)]
     phone: Vec<(String, String)>,
     /// What becomes of a call whose media socket breaks without a close.
@@ -114,7 +114,7 @@ struct CallIn {
     #[arg(long)]
     voice_url: Option<String>,
     /// What the caller says, one WAV file a turn; or, without waiting for the agent: say:FILE, wait:MILLISECONDS,
-    /// keys:159#, hang-up.
+    /// keys:159#, hang-up; and after:MILLISECONDS of the agent's speech.
     does: Vec<String>,
 }
 

@@ -6,8 +6,8 @@ use std::error::Error;
 use std::time::Duration;
 
 /// A script, step by step. A WAV file alone is a turn: the person lets the agent finish, and says it. Without waiting
-/// for anybody: `say:FILE`, `wait:MILLISECONDS`, `keys:KEYS`, `hang-up`. At the end the person waits for the agent to
-/// hang up.
+/// for anybody: `say:FILE`, `wait:MILLISECONDS`, `keys:KEYS`, `hang-up`; and `after:MILLISECONDS`, once so much of the
+/// agent's speech has been heard. At the end the person waits for the agent to hang up.
 ///
 /// # Errors
 /// When a file cannot be read, a time is not a number, or a key is not on a telephone.
@@ -18,12 +18,11 @@ pub(crate) fn script<'a>(
     for word in words {
         match word.split_once(':') {
             Some(("say", file)) => script.push(Step::Say(wav::read(file)?)),
-            Some(("wait", time)) => {
-                let time = time
-                    .parse()
-                    .map_err(|why| format!("{word}: milliseconds: {why}"))?;
-                script.push(Step::Wait(Duration::from_millis(time)));
-            }
+            Some(("wait", time)) => script.push(Step::Wait(milliseconds(time)?)),
+            Some(("after", time)) => script.push(Step::InterruptAfter {
+                speech: milliseconds(time)?,
+                timeout: PATIENCE,
+            }),
             Some(("keys", keys)) => {
                 if let Some(stranger) = keys.chars().find(|key| !KEYS.contains(*key)) {
                     return Err(format!("{word}: no telephone has the key {stranger:?}").into());
@@ -45,6 +44,11 @@ pub(crate) fn script<'a>(
     Ok(script)
 }
 
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().map(Duration::from_millis);
+    time.map_err(|why| format!("{text:?} are no milliseconds: {why}"))
+}
+
 const KEYS: &str = "0123456789*#ABCD";
 const POLITE: Duration = Duration::from_millis(1_200);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,9 +61,11 @@ mod tests {
 
     #[test]
     fn reads_what_a_person_does_without_waiting() {
-        let steps = script(["wait:250", "keys:1#", "hang-up"]).expect("all of it is known");
+        let steps =
+            script(["wait:250", "after:1000", "keys:1#", "hang-up"]).expect("all of it is known");
         let [
             Step::Wait(time),
+            Step::InterruptAfter { speech, .. },
             Step::Press('1'),
             Step::Press('#'),
             Step::HangUp,
@@ -69,12 +75,14 @@ mod tests {
             panic!("{steps:?}");
         };
         assert_eq!(*time, Duration::from_millis(250));
+        assert_eq!(*speech, Duration::from_secs(1));
     }
 
     #[test]
     fn refuses_what_no_phone_can_do() {
         for wrong in [
             "wait:a while",
+            "after:",
             "keys:1x",
             "no such file.wav",
             "say:no such file.wav",

@@ -65,7 +65,7 @@ pub(super) fn talk(
     sound::write_wav(&place.words(), words)?;
     let words = format!("say:{}", place.words().display());
     let script = [
-        "wait:3500",
+        "after:1000",
         &words,
         "wait:1500",
         KEYS,
@@ -88,7 +88,7 @@ pub(super) fn talk(
 /// Two seconds of a voice, to talk into the gateway with: its own.
 pub(super) fn voice(stage: &Stage, wire: Wire) -> Result<Vec<i16>, String> {
     let place = stage.place(wire, "voice")?;
-    let (told, _) = recorded(stage, &place, DESK, &["wait:6000", "hang-up"])?;
+    let (told, _) = recorded(stage, &place, DESK, &["after:3000", "hang-up"])?;
     let first = told.heard.iter().position(|it| *it != 0);
     let first = first.ok_or("offhook says nothing")? / FRAME * FRAME;
     let words = told.heard.get(first..first + VOICE);
