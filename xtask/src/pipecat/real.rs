@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::sound::{self, FRAME, nearest};
-use super::stage::{Place, Stage, Told};
+use super::stage::{Kept, Place, Stage, Told};
 use super::stand_in::judge_heard;
 use super::wire::Differences;
 use super::{Finding, Wire};
@@ -38,10 +38,10 @@ pub(super) const TALK_HEAD: &[&str] = &[
 
 /// Has the exchange call a gateway whose callers hear themselves, and judges what went to and fro.
 pub(super) fn echo(stage: &Stage, wire: Wire, apart: &mut Differences) -> Result<Finding, String> {
-    let place = stage.place(wire, "echo")?;
+    let (place, kept) = stage.place(wire, "echo")?;
     let words = format!("say:{}", place.words().display());
     let script = ["wait:500", &words, "wait:500", KEYS, "wait:800", "hang-up"];
-    let (told, report) = recorded(stage, &place, ECHO, &script)?;
+    let (told, report) = recorded(stage, (&place, kept), ECHO, &script)?;
     let mut finding = judge(&place, (&told, &report), apart)?;
 
     // At the phone the echo may have gaps, when a busy machine is late; that is another test's business.
@@ -61,7 +61,7 @@ pub(super) fn talk(
     (wire, words): (Wire, &[i16]),
     apart: &mut Differences,
 ) -> Result<Finding, String> {
-    let place = stage.place(wire, "talk")?;
+    let (place, kept) = stage.place(wire, "talk")?;
     sound::write_wav(&place.words(), words)?;
     let words = format!("say:{}", place.words().display());
     let script = [
@@ -72,7 +72,7 @@ pub(super) fn talk(
         "wait:800",
         "hang-up",
     ];
-    let (told, report) = recorded(stage, &place, DESK, &script)?;
+    let (told, report) = recorded(stage, (&place, kept), DESK, &script)?;
     let mut finding = judge(&place, (&told, &report), apart)?;
 
     let twins = place.lines("twins.jsonl")?;
@@ -87,8 +87,8 @@ pub(super) fn talk(
 
 /// Two seconds of a voice, to talk into the gateway with: its own.
 pub(super) fn voice(stage: &Stage, wire: Wire) -> Result<Vec<i16>, String> {
-    let place = stage.place(wire, "voice")?;
-    let (told, _) = recorded(stage, &place, DESK, &["after:3000", "hang-up"])?;
+    let (place, kept) = stage.place(wire, "voice")?;
+    let (told, _) = recorded(stage, (&place, kept), DESK, &["after:3000", "hang-up"])?;
     let first = told.heard.iter().position(|it| *it != 0);
     let first = first.ok_or("offhook says nothing")? / FRAME * FRAME;
     let words = told.heard.get(first..first + VOICE);
@@ -100,7 +100,7 @@ pub(super) fn voice(stage: &Stage, wire: Wire) -> Result<Vec<i16>, String> {
 /// Calls a gateway with such an agent through a recorder: what the exchange tells of it, and Pipecat.
 fn recorded(
     stage: &Stage,
-    place: &Place<'_>,
+    (place, kept): (&Place<'_>, Kept),
     agent: &str,
     script: &[&str],
 ) -> Result<(Told, Value), String> {
@@ -110,7 +110,7 @@ fn recorded(
     let door = format!("http://127.0.0.1:{between}/{}", place.wire.carrier);
     let (voice, status) = (format!("{door}/voice"), format!("{door}/status"));
     let script = [&["--status-url", &status], script].concat();
-    Ok((place.call(&voice, &script)?, place.report()?))
+    Ok((place.call(kept, &voice, &script)?, place.report()?))
 }
 
 fn judge(

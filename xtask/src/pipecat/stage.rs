@@ -1,6 +1,8 @@
 //! Who and what is needed for a call: programs, ports, a folder, Pipecat.
 
 use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +12,6 @@ use serde_json::Value;
 use super::Wire;
 use super::sound;
 use crate::bench::cargo;
-use crate::bench::echo::free_port;
 use crate::bench::process::{On, Server};
 
 /// What all calls share.
@@ -26,11 +27,14 @@ pub(super) struct Place<'s> {
     stage: &'s Stage,
     pub(super) wire: Wire,
     pub(super) folder: PathBuf,
-    /// Where the carrier's API is.
-    pub(super) api: u16,
+    /// Where the carrier's API will be.
+    pub(super) api: String,
     /// What the gateway's configuration says of the carrier.
     pub(super) configuration: String,
 }
+
+/// The port of the exchange, kept for it until it calls.
+pub(super) struct Kept(TcpListener);
 
 /// A call as the exchange tells it.
 pub(super) struct Told {
@@ -81,36 +85,30 @@ impl Stage {
         self.programs.join(name)
     }
 
-    pub(super) fn place(&self, wire: Wire, what: &str) -> Result<Place<'_>, String> {
+    pub(super) fn place(&self, wire: Wire, what: &str) -> Result<(Place<'_>, Kept), String> {
         let folder = self
             .programs
             .join(format!("pipecat/{}-{}-{what}", wire.carrier, wire.law));
         fs::create_dir_all(&folder)
             .map_err(|fault| format!("cannot make {}: {fault}", folder.display()))?;
-        let api = free_port()?;
-        let listen = format!("127.0.0.1:{api}");
-        let carrier = [
-            "--json",
-            "serve",
-            "--carrier",
-            wire.carrier,
-            "--listen",
-            &listen,
-        ];
+        let kept = Kept::new()?;
+        let api = format!("http://{}", kept.address()?);
+        let carrier = ["--json", "serve", "--carrier", wire.carrier];
+        let carrier = [&carrier[..], &["--listen", "127.0.0.1:0"]].concat();
         // It says what it takes to use it, and is not needed for more.
         let (_, line) = Server::start_speaking(0, &self.program("exchange"), &carrier)?;
         let line: Value = serde_json::from_str(&line).unwrap_or_default();
-        let configuration = line["configuration"].as_str();
-        let configuration = configuration.ok_or("the exchange does not say how it is used")?;
+        let told = line["configuration"].as_str().zip(line["url"].as_str());
+        let (configuration, its_api) = told.ok_or("the exchange does not say how it is used")?;
         let place = Place {
             stage: self,
             wire,
             folder,
+            configuration: configuration.replace(its_api, &api),
             api,
-            configuration: configuration.to_owned(),
         };
         place.peer(&["sounds"])?;
-        Ok(place)
+        Ok((place, kept))
     }
 }
 
@@ -170,8 +168,10 @@ impl Place<'_> {
     }
 
     /// Calls whoever answers at `voice`, does what `script` says there, and tells what came of it.
-    pub(super) fn call(&self, voice: &str, script: &[&str]) -> Result<Told, String> {
-        let listen = format!("127.0.0.1:{}", self.api);
+    pub(super) fn call(&self, kept: Kept, voice: &str, script: &[&str]) -> Result<Told, String> {
+        let listen = kept.address()?.to_string();
+        // For a moment it is nobody's.
+        drop(kept);
         let ears = self.folder.join("ears");
         let mut command = Command::new(self.stage.program("exchange"));
         command
@@ -235,6 +235,21 @@ impl Place<'_> {
             .collect::<Result<_, _>>()
             .map_err(|fault| format!("{}: {fault}", path.display()))
     }
+}
+
+impl Kept {
+    fn new() -> Result<Self, String> {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        bound.map(Self).map_err(no_port)
+    }
+
+    fn address(&self) -> Result<SocketAddr, String> {
+        self.0.local_addr().map_err(no_port)
+    }
+}
+
+fn no_port(fault: io::Error) -> String {
+    format!("no free port: {fault}")
 }
 
 impl Told {

@@ -25,14 +25,13 @@ pub(super) const HEAD: &[&str] = &[
 
 /// Has the exchange call an application of Pipecat's, and judges all that was said.
 pub(super) fn call(stage: &Stage, wire: Wire, apart: &mut Differences) -> Result<Finding, String> {
-    let place = stage.place(wire, "app")?;
+    let (place, kept) = stage.place(wire, "app")?;
     let port = free_port()?;
-    let api = format!("http://127.0.0.1:{}", place.api);
     let secret = place
         .settings()
         .find(|(name, _)| matches!(*name, "api_key" | "auth_token"));
     let (_, secret) = secret.ok_or("the carrier has no secret")?;
-    let task = ["serve", "--api", &api, "--secret", secret];
+    let task = ["serve", "--api", &place.api, "--secret", secret];
     let _app = place.serve_peer(port, &task)?;
     let words = place.words().display().to_string();
     let keys = format!("keys:{KEYS}");
@@ -47,7 +46,7 @@ pub(super) fn call(stage: &Stage, wire: Wire, apart: &mut Differences) -> Result
         "wait:800",
         "hang-up",
     ];
-    let told = place.call(&format!("http://127.0.0.1:{port}/voice"), &script)?;
+    let told = place.call(kept, &format!("http://127.0.0.1:{port}/voice"), &script)?;
     let report = place.report()?;
 
     let mut finding = Finding::default();
