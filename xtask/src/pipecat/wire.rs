@@ -49,6 +49,16 @@ impl Differences {
         }
     }
 
+    /// Notes a message of ours that Pipecat has no like of.
+    pub(super) fn alone(&mut self, event: &str) {
+        let list = if UNSAID.contains(&event) {
+            &mut self.harmless
+        } else {
+            &mut self.wrong
+        };
+        list.insert(format!("{event}: Pipecat never sends it"));
+    }
+
     /// Notes what Pipecat does not have.
     pub(super) fn tolerate(&mut self, what: &str) {
         self.harmless.insert(what.to_owned());
@@ -103,6 +113,9 @@ const PAYLOAD: &str = "/media/payload";
 /// What Pipecat writes and the carrier's documents do not ask for.
 const OPTIONAL: &[(&str, &str, &str)] = &[("plivo", "playAudio", "/streamId")];
 
+/// What Pipecat never asks: when something has been played.
+const UNSAID: &[&str] = &["mark", "checkpoint"];
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -136,5 +149,14 @@ mod tests {
         let other = json!({"event": "clearAudio", "streamId": "b"});
         assert_eq!(compared("plivo", &other, &named).wrong.len(), 1);
         assert_eq!(compared("plivo", &theirs, &ours).wrong.len(), 1);
+    }
+
+    #[test]
+    fn only_marks_are_ours_alone() {
+        let mut found = Differences::default();
+        found.alone("checkpoint");
+        assert!(found.wrong.is_empty());
+        found.alone("clears");
+        assert_eq!(found.wrong.len(), 1);
     }
 }
