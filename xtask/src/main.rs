@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api | pipecat | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -11,6 +11,7 @@ mod ci;
 mod drill;
 mod errors;
 mod fuzz;
+mod pipecat;
 mod restart;
 mod sdks;
 mod tidy;
@@ -47,6 +48,9 @@ enum Task {
     /// Asks the control API of a running gateway at random, and checks its answers against what it
     /// says of itself. Takes schemathesis: `pip install schemathesis`.
     FuzzApi(fuzz::Arguments),
+    /// Puts Pipecat's serializers for our carriers in front of the exchange, and beside our own dialects: the
+    /// same must be heard and written. Takes Pipecat: `pip install pipecat-ai==1.14.0`.
+    Pipecat(pipecat::Arguments),
     /// Kills a gateway in the middle of what it says, again and again, and asks the other end of the
     /// wire what became of the calls.
     Restart(restart::Arguments),
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
+        Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),
         Task::Sdks(arguments) => sdks::run(&root(), &arguments),
         Task::BareEcho => bench::bare::serve(),

@@ -1,11 +1,14 @@
 //! The exchange as a program: a carrier on loopback to point a gateway at, one call into it, or many at once.
 
+mod script;
+
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use exchange::load::{self, LoadPlan, LoadReport, Percentiles};
-use exchange::phone::{PhonePlan, Pickup, Step};
+use exchange::phone::{PhonePlan, Pickup};
 use exchange::stopwatch::{Clear, Reply};
-use exchange::{Answer, CARRIERS, Exchange, Happening, Outcome, Status, mischief, wav};
+use exchange::{Answer, CARRIERS, Exchange, Happening, Outcome, Status, mischief};
+use script::script;
 use serde::Serialize;
 use std::error::Error;
 use std::io::Write;
@@ -68,7 +71,8 @@ struct Serve {
     #[arg(long, value_parser = pair)]
     number: Vec<(String, String)>,
     /// NUMBER=PLAN: busy, no-answer, reject, unreachable, listen, or WAV files with commas between them, each said
-    /// when the agent has been silent for a while.
+    /// when the agent has been silent for a while. Among them may be say:FILE, wait:MILLISECONDS, keys:159# and
+    /// hang-up, which wait for nobody, and after:MILLISECONDS of the agent's speech.
     #[arg(long, value_parser = pair)]
     phone: Vec<(String, String)>,
     /// What becomes of a call whose media socket breaks without a close.
@@ -109,8 +113,9 @@ struct CallIn {
     /// Where that number asks for instructions, or tells its events; http://127.0.0.1:8787/CARRIER/voice by default.
     #[arg(long)]
     voice_url: Option<String>,
-    /// What the caller says, one WAV file a turn.
-    wavs: Vec<PathBuf>,
+    /// What the caller says, one WAV file a turn; or, without waiting for the agent: say:FILE, wait:MILLISECONDS,
+    /// keys:159#, hang-up; and after:MILLISECONDS of the agent's speech.
+    does: Vec<String>,
 }
 
 #[derive(Args)]
@@ -236,7 +241,7 @@ async fn call(call: CallIn, json: bool) -> Result<ExitCode, Box<dyn Error>> {
         .number(&call.to, &voice_url)
         .start()
         .await?;
-    let script = turns(&call.wavs)?;
+    let script = script(call.does.iter().map(String::as_str))?;
     let mut happenings = exchange.watch();
     let sid = exchange.call_in(&call.from, &call.to, script)?;
     let outcome = loop {
@@ -303,33 +308,15 @@ fn described(line: &Line) -> exchange::Builder {
     builder
 }
 
-fn phone_plan(text: &str) -> Result<PhonePlan, hound::Error> {
+fn phone_plan(text: &str) -> Result<PhonePlan, Box<dyn Error>> {
     Ok(match text {
         "busy" => PhonePlan::never_talks(Pickup::Busy),
         "no-answer" => PhonePlan::never_talks(Pickup::NoAnswer),
         "reject" => PhonePlan::never_talks(Pickup::Reject(RING)),
         "unreachable" => PhonePlan::never_talks(Pickup::Unreachable),
         "listen" => PhonePlan::answers(RING, []),
-        files => {
-            let files: Vec<PathBuf> = files.split(',').map(PathBuf::from).collect();
-            PhonePlan::answers(RING, turns(&files)?)
-        }
+        words => PhonePlan::answers(RING, script(words.split(','))?),
     })
-}
-
-/// A caller who lets the agent finish, says each file in turn, and waits for the agent to hang up.
-fn turns(files: &[PathBuf]) -> Result<Vec<Step>, hound::Error> {
-    let mut script = Vec::new();
-    for file in files {
-        script.push(Step::WaitForAgent {
-            quiet: POLITE,
-            timeout: PATIENCE,
-        });
-        script.push(Step::Say(wav::read(file)?));
-    }
-    script.push(Step::WaitForHangUp { timeout: PATIENCE });
-    script.push(Step::HangUp);
-    Ok(script)
 }
 
 fn keep_sound(line: &Line, happening: &Happening) -> Result<(), Box<dyn Error>> {
@@ -487,5 +474,3 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 const RING: Duration = Duration::from_secs(1);
-const POLITE: Duration = Duration::from_millis(1_200);
-const PATIENCE: Duration = Duration::from_secs(20);
