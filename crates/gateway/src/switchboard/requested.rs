@@ -20,6 +20,7 @@ impl Switchboard {
         webhook: &Webhook,
     ) {
         let verdict = match &webhook.news {
+            News::Answered if self.was_asked(name, hint, webhook) => return,
             News::Offered { .. } | News::Answered => self.asked(name, hint, webhook).await,
             News::PutBack(_) => self.adrift(name, hint, after, webhook).await,
             News::Adrift
@@ -41,6 +42,13 @@ impl Switchboard {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Whether the carrier repeats itself, or someone repeats it: what is done about a call that was
+    /// answered is done once.
+    fn was_asked(&self, name: &str, hint: Option<CallId>, webhook: &Webhook) -> bool {
+        let record = self.find(name, hint, (&webhook.leg, &webhook.dialled));
+        record.is_some_and(|it| !it.is_news(&format!("asked {}", webhook.notice)))
     }
 }
 

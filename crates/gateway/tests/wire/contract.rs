@@ -2,6 +2,7 @@
 //! wire it went.
 
 mod ends;
+mod transfers;
 mod turns;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use self::ends::{
     hung_up_by_a_caller_as_soon_as_we_answer, hung_up_by_both,
     hung_up_by_them_as_soon_as_they_pick_up, hung_up_by_us_at_once, keys_before_anyone_answers,
 };
+use self::transfers::{a_transfer, a_transfer_nobody_takes, a_transfer_that_the_caller_leaves};
 use self::turns::{a_barge_in, an_opening_line};
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
 use crate::{listener, ms, restart};
@@ -67,6 +69,9 @@ conformance! {
         a_socket_that_is_lost,
         a_gateway_killed_twice,
         a_gateway_stopped_and_started,
+        a_transfer,
+        a_transfer_nobody_takes,
+        a_transfer_that_the_caller_leaves,
         a_recording,
         a_second_account,
         a_machine_is_left_a_message,
