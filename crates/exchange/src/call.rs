@@ -54,6 +54,11 @@ impl Recorded {
             missed,
         }
     }
+
+    #[cfg(test)]
+    pub(crate) fn ear(&self) -> &Ear {
+        &self.ear
+    }
 }
 
 impl<Command, Own: Clone> Call<Command, Own> {

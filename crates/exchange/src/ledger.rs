@@ -80,6 +80,8 @@ pub enum EndedBy {
     Phone,
     /// The application refused the call before it was answered.
     Rejected,
+    /// The other leg ended: the one that this call was put through to, or was made for.
+    OtherLeg,
     /// The exchange was shut down.
     Exchange,
 }

@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod bridge;
 mod call;
 mod courier;
 pub mod ear;

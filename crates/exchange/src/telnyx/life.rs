@@ -418,7 +418,7 @@ impl<'a> Leg<'a> {
         };
         match by {
             EndedBy::Caller => Hangup("normal_clearing", person, sip),
-            EndedBy::Api => Hangup("normal_clearing", application, sip),
+            EndedBy::Api | EndedBy::OtherLeg => Hangup("normal_clearing", application, sip),
             EndedBy::TimeLimit => Hangup("time_limit", "unknown", sip),
             EndedBy::Instructions
             | EndedBy::SocketClosed

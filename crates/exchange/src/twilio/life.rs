@@ -24,10 +24,10 @@ pub(crate) struct Order {
 }
 
 /// How a call ended, and what was recorded of it.
-struct End {
-    status: Status,
-    by: EndedBy,
-    recorded: Recorded,
+pub(super) struct End {
+    pub(super) status: Status,
+    pub(super) by: EndedBy,
+    pub(super) recorded: Recorded,
 }
 
 /// Lives an outbound call from queued to its outcome.
@@ -139,7 +139,12 @@ async fn ring(
     }
 }
 
-async fn finish(carrier: &Arc<Carrier>, call: &Arc<Call>, mut progress: Progress, end: End) {
+pub(super) async fn finish(
+    carrier: &Arc<Carrier>,
+    call: &Arc<Call>,
+    mut progress: Progress,
+    end: End,
+) {
     let ledger = &carrier.office.ledger;
     call.change(ledger, end.status, end.recorded.talked);
     progress.tell();
@@ -148,14 +153,18 @@ async fn finish(carrier: &Arc<Carrier>, call: &Arc<Call>, mut progress: Progress
 }
 
 /// The call's status and the callbacks that tell it.
-struct Progress {
+pub(super) struct Progress {
     carrier: Arc<Carrier>,
     call: Arc<Call>,
     courier: StatusCourier,
 }
 
 impl Progress {
-    fn new(carrier: &Arc<Carrier>, call: &Arc<Call>, mischief: crate::mischief::Callbacks) -> Self {
+    pub(super) fn new(
+        carrier: &Arc<Carrier>,
+        call: &Arc<Call>,
+        mischief: crate::mischief::Callbacks,
+    ) -> Self {
         let courier = StatusCourier::new(Arc::clone(carrier), Arc::clone(call), mischief);
         Self {
             carrier: Arc::clone(carrier),
@@ -164,7 +173,7 @@ impl Progress {
         }
     }
 
-    fn to(&mut self, status: Status) {
+    pub(super) fn to(&mut self, status: Status) {
         self.call
             .change(&self.carrier.office.ledger, status, Duration::ZERO);
         self.tell();
@@ -294,6 +303,17 @@ impl Conversation {
                         SPEAKING * u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX);
                     self.aside(sleep(length.min(FOREVER))).await
                 }
+                Verb::Dial(dial) => match self.dial(&dial, base).await {
+                    Err(turn) => return turn,
+                    Ok(dialled) => match dial.action {
+                        Onward::Fetch(url) => {
+                            let extra = dialled.fields();
+                            let next = onward(url, dial.method, base, "action", extra);
+                            return Turn::Redirected(next);
+                        }
+                        Onward::NextVerb => Ok(()),
+                    },
+                },
                 Verb::Connect {
                     stream,
                     action,
@@ -468,18 +488,22 @@ fn onward(
     event: &'static str,
     extra: Vec<(String, String)>,
 ) -> Instructions {
-    let url = match url::Url::parse(base).and_then(|base| base.join(&url)) {
-        // An absolute URL is kept byte for byte: it is what gets signed.
-        Ok(joined) if !url.contains("://") => joined.to_string(),
-        Ok(_) | Err(_) => url,
-    };
     Instructions::Fetch(Fetch {
-        url,
+        url: absolute(&url, base),
         method,
         fallback: Onward::NextVerb,
         event,
         extra,
     })
+}
+
+/// A URL that may be relative to the one its document came from.
+pub(super) fn absolute(url: &str, base: &str) -> String {
+    match url::Url::parse(base).and_then(|base| base.join(url)) {
+        // An absolute URL is kept byte for byte: it is what gets signed.
+        Ok(joined) if !url.contains("://") => joined.to_string(),
+        Ok(_) | Err(_) => url.to_owned(),
+    }
 }
 
 /// How a stream ended, when the call goes on.

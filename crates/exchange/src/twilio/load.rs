@@ -136,6 +136,7 @@ async fn one(load: &Load, index: usize) -> Tally {
     let own = Own {
         number_sid: number_sid(&fresh("")),
         callback: Callback::default(),
+        parent: None,
     };
     let parties = (from.as_str(), load.plan.to.as_str());
     let (call, _commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
@@ -212,7 +213,8 @@ async fn set_up(load: &Load, call: &Call) -> Result<(Wire, twiml::Stream), Strin
         | Verb::Say { .. }
         | Verb::Pause { .. }
         | Verb::Redirect { .. }
-        | Verb::Play => None,
+        | Verb::Play
+        | Verb::Dial(_) => None,
     });
     let stream = stream.ok_or("instructions: no stream")?;
     let local = target(&load.carrier.office, &stream.url).map_err(|unopened| unopened.text)?;

@@ -2,9 +2,11 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
-//! `<Play>` make no sound; recording, answering-machine detection, conferences and `<Dial>` are not played.
+//! `<Play>` make no sound; recording, answering-machine detection and conferences are not played. A `<Dial>` calls one
+//! number, for a call that is answered already.
 
 mod account;
+mod dial;
 mod form;
 pub(crate) mod life;
 pub(crate) mod load;
@@ -47,10 +49,12 @@ pub(crate) type Call = call::Call<Command, Own>;
 pub(crate) struct Own {
     pub(crate) number_sid: String,
     pub(crate) callback: Callback,
+    /// The call whose `<Dial>` made this one.
+    pub(crate) parent: Option<String>,
 }
 
 /// Where status callbacks go.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Callback {
     pub(crate) url: String,
     pub(crate) method: String,
@@ -117,6 +121,7 @@ impl Played for Carrier {
                 method: "POST".to_owned(),
                 events: vec!["completed".to_owned()],
             },
+            parent: None,
         };
         let (call, commands) = Call::new(fresh("CA"), Direction::Inbound, (from, to), own);
         self.calls.enter(Arc::clone(&call)).ok()?;
@@ -141,6 +146,15 @@ impl Played for Carrier {
 /// A number's id as the carrier writes it.
 pub(crate) fn number_sid(id: &str) -> String {
     format!("PN{id}")
+}
+
+/// The carrier's word for which way a call went, and what made it.
+pub(crate) fn direction(direction: Direction, own: &Own) -> &'static str {
+    match (direction, &own.parent) {
+        (Direction::Inbound, _) => "inbound",
+        (Direction::Outbound, None) => "outbound-api",
+        (Direction::Outbound, Some(_)) => "outbound-dial",
+    }
 }
 
 /// A date as the carrier writes it (RFC 2822, UTC).

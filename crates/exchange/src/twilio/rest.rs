@@ -5,7 +5,7 @@
 
 use super::account;
 use super::form::{CREATE, Form, LIST_CALLS, UPDATE, is_number, known, once};
-use super::{Call, Callback, Carrier, Command, Own, date, life, number_sid};
+use super::{Call, Callback, Carrier, Command, Own, date, direction, life, number_sid};
 use crate::LONGEST_CALL;
 use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
@@ -269,6 +269,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     let own = Own {
         number_sid: number_sid(&number.id),
         callback,
+        parent: None,
     };
     let (call, commands) = Call::new(fresh("CA"), Direction::Outbound, (from, to), own);
     carrier
@@ -410,15 +411,12 @@ fn describe(carrier: &Carrier, call: &Call) -> Value {
     } = call.state();
     let account = &carrier.account.id;
     let uri = format!("/2010-04-01/Accounts/{account}/Calls/{}", call.id);
-    let direction = match call.direction {
-        Direction::Inbound => "inbound",
-        Direction::Outbound => "outbound-api",
-    };
+    let direction = direction(call.direction, &own);
     json!({
         "sid": call.id,
         "account_sid": account,
         "api_version": "2010-04-01",
-        "parent_call_sid": null,
+        "parent_call_sid": own.parent,
         "group_sid": null,
         "trunk_sid": "",
         "phone_number_sid": own.number_sid,

@@ -3,7 +3,9 @@
 //! Source: the TwiML Voice reference. A document that is not well-formed, or whose root is not `<Response>`, fails
 //! with 12100; an unknown verb or attribute is a 12200 warning and is passed over.
 
+use super::Callback;
 use crate::xml::{Element, Unreadable, tree};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A document that can be performed, and what the debugger would say about it.
@@ -20,6 +22,7 @@ pub(crate) enum Verb {
         action: Onward,
         method: Method,
     },
+    Dial(Box<Dial>),
     Hangup,
     Reject {
         reason: Reason,
@@ -44,6 +47,22 @@ pub(crate) struct Stream {
     pub(crate) name: String,
     pub(crate) status_callback: Onward,
     pub(crate) parameters: Vec<(String, String)>,
+}
+
+/// A `<Dial>` of one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dial {
+    pub(crate) to: String,
+    /// What is shown there; the caller's own number when nothing is said.
+    pub(crate) caller_id: Option<String>,
+    /// How long it may ring.
+    pub(crate) timeout: Duration,
+    /// How long the two may talk.
+    pub(crate) time_limit: Duration,
+    pub(crate) action: Onward,
+    pub(crate) method: Method,
+    /// Where the new call's own callbacks go; nowhere when its URL is empty.
+    pub(crate) callback: Callback,
 }
 
 /// Where to go when a verb ends.
@@ -93,6 +112,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Unreadable> {
 fn verb(element: Element, warnings: &mut Vec<String>) -> Option<Verb> {
     let known: &[&str] = match element.name.as_str() {
         "Connect" => &["action", "method"],
+        "Dial" => DIAL,
         "Hangup" => &[],
         "Reject" => &["reason"],
         "Say" => &["voice", "language", "loop"],
@@ -108,6 +128,7 @@ fn verb(element: Element, warnings: &mut Vec<String>) -> Option<Verb> {
     let method = element.method("method", warnings);
     match element.name.as_str() {
         "Connect" => connect(&element, method, warnings),
+        "Dial" => dial(&element, method, warnings),
         "Hangup" => Some(Verb::Hangup),
         "Reject" => Some(Verb::Reject {
             reason: element.reason(warnings),
@@ -184,7 +205,93 @@ fn connect(element: &Element, method: Method, warnings: &mut Vec<String>) -> Opt
     })
 }
 
+fn dial(element: &Element, method: Method, warnings: &mut Vec<String>) -> Option<Verb> {
+    for name in NOT_PLAYED.iter().filter(|name| element.attribute(name).is_some()) {
+        warnings.push(format!("<Dial> with {name} is not played here"));
+    }
+    let (mut numbers, others): (Vec<_>, Vec<_>) =
+        element.children.iter().partition(|child| child.name == "Number");
+    for other in others {
+        warnings.push(format!("<{}> inside <Dial> is not performed here", other.name));
+    }
+    if numbers.len() > 1 {
+        warnings.push("<Dial> holds more than one <Number>; the first is called".to_owned());
+        numbers.truncate(1);
+    }
+    let (to, callback) = match numbers.pop() {
+        Some(number) => (number.text.trim(), number.callback(warnings)),
+        None => (element.text.trim(), Callback::default()),
+    };
+    if to.is_empty() {
+        warnings.push("<Dial> holds no number".to_owned());
+        return None;
+    }
+    element.truth("answerOnBridge", warnings);
+    Some(Verb::Dial(Box::new(Dial {
+        to: to.to_owned(),
+        caller_id: element.attribute("callerId").map(str::to_owned),
+        timeout: element.seconds("timeout", 5..=600, 30, warnings),
+        time_limit: element.seconds("timeLimit", 1..=86_400, 14_400, warnings),
+        action: element.onward("action"),
+        method,
+        callback,
+    })))
+}
+
 impl Element {
+    /// Where a `<Number>` wants the progress of its call told.
+    fn callback(&self, warnings: &mut Vec<String>) -> Callback {
+        self.warn_of_strangers(NUMBER, warnings);
+        for name in ["url", "sendDigits", "byoc", "machineDetection"] {
+            if self.attribute(name).is_some() {
+                warnings.push(format!("<Number> with {name} is not played here"));
+            }
+        }
+        let mut events = Vec::new();
+        let said = self.attribute("statusCallbackEvent").unwrap_or("completed");
+        for event in said.split_whitespace() {
+            if EVENTS.contains(&event) {
+                events.push(event.to_owned());
+            } else {
+                warnings.push(format!("{event:?} is not a statusCallbackEvent"));
+            }
+        }
+        let method = match self.method("statusCallbackMethod", warnings) {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
+        Callback {
+            url: self.attribute("statusCallback").unwrap_or_default().to_owned(),
+            method: method.to_owned(),
+            events,
+        }
+    }
+
+    fn seconds(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        otherwise: u64,
+        warnings: &mut Vec<String>,
+    ) -> Duration {
+        let said = self.attribute(name).map(|text| text.parse().ok());
+        let seconds = match said {
+            None => otherwise,
+            Some(Some(seconds)) if range.contains(&seconds) => seconds,
+            Some(_) => {
+                warnings.push(format!("{name} is not a number of seconds in {range:?}"));
+                otherwise
+            }
+        };
+        Duration::from_secs(seconds)
+    }
+
+    fn truth(&self, name: &str, warnings: &mut Vec<String>) {
+        if let Some(said) = self.attribute(name).filter(|it| !["true", "false"].contains(it)) {
+            warnings.push(format!("{name}={said} is neither true nor false"));
+        }
+    }
+
     fn onward(&self, name: &str) -> Onward {
         match self.attribute(name) {
             Some(url) => Onward::Fetch(url.to_owned()),
@@ -229,6 +336,45 @@ impl Element {
 /// A document may have 64 KiB.
 const LONGEST: usize = 64 * 1024;
 const LONGEST_PARAMETER: usize = 500;
+const EVENTS: &[&str] = &["initiated", "ringing", "answered", "completed"];
+const DIAL: &[&str] = &[
+    "action",
+    "answerOnBridge",
+    "callerId",
+    "events",
+    "hangupOnStar",
+    "method",
+    "record",
+    "recordingStatusCallback",
+    "recordingStatusCallbackEvent",
+    "recordingStatusCallbackMethod",
+    "recordingTrack",
+    "referMethod",
+    "referUrl",
+    "ringTone",
+    "sequential",
+    "timeLimit",
+    "timeout",
+    "trim",
+];
+/// Known, accepted, and then nothing comes of it here.
+const NOT_PLAYED: &[&str] = &["hangupOnStar", "record", "referUrl", "ringTone", "sequential"];
+const NUMBER: &[&str] = &[
+    "amdStatusCallback",
+    "amdStatusCallbackMethod",
+    "byoc",
+    "machineDetection",
+    "machineDetectionSilenceTimeout",
+    "machineDetectionSpeechEndThreshold",
+    "machineDetectionSpeechThreshold",
+    "machineDetectionTimeout",
+    "method",
+    "sendDigits",
+    "statusCallback",
+    "statusCallbackEvent",
+    "statusCallbackMethod",
+    "url",
+];
 const STREAM: &[&str] = &[
     "url",
     "name",
@@ -308,6 +454,52 @@ mod tests {
         .unwrap();
         assert_eq!(document.verbs.len(), 2);
         assert_eq!(document.warnings.len(), 3, "{:?}", document.warnings);
+    }
+
+    #[test]
+    fn reads_a_dial_of_one_number() {
+        let document = parse(
+            r#"<Response><Dial answerOnBridge="true" callerId="+15550001111" timeout="25" timeLimit="3600"
+              action="https://e.com/again?call=1#rc=5" method="POST"><Number statusCallback="https://e.com/status"
+              statusCallbackMethod="GET" statusCallbackEvent="initiated answered"> +15551230002 </Number></Dial></Response>"#,
+        )
+        .unwrap();
+        assert_eq!(document.warnings, Vec::<String>::new());
+        let dial = Dial {
+            to: "+15551230002".into(),
+            caller_id: Some("+15550001111".into()),
+            timeout: Duration::from_secs(25),
+            time_limit: Duration::from_secs(3_600),
+            action: Onward::Fetch("https://e.com/again?call=1#rc=5".into()),
+            method: Method::Post,
+            callback: Callback {
+                url: "https://e.com/status".into(),
+                method: "GET".into(),
+                events: vec!["initiated".into(), "answered".into()],
+            },
+        };
+        assert_eq!(document.verbs, [Verb::Dial(Box::new(dial))]);
+        let bare = parse("<Response><Dial>+15551230002</Dial></Response>").unwrap();
+        let [Verb::Dial(bare)] = &bare.verbs[..] else {
+            panic!("{bare:?}")
+        };
+        assert_eq!((bare.timeout, bare.time_limit), (Duration::from_secs(30), Duration::from_secs(14_400)));
+        assert_eq!((&bare.callback, &bare.caller_id), (&Callback::default(), &None));
+        assert_eq!(bare.action, Onward::NextVerb);
+    }
+
+    #[test]
+    fn what_a_dial_cannot_mean_is_warned_of() {
+        for (inside, warnings) in [
+            (r#"<Dial timeout="4" timeLimit="0">+15551230002</Dial>"#, 2),
+            (r#"<Dial answerOnBridge="yes" record="true" loud="1">+15551230002</Dial>"#, 3),
+            ("<Dial><Conference>room</Conference></Dial>", 2),
+            ("<Dial><Number>+15551230002</Number><Number>+15551230003</Number></Dial>", 1),
+            (r#"<Dial><Number statusCallbackEvent="done" url="/whisper">+15551230002</Number></Dial>"#, 2),
+        ] {
+            let document = parse(&format!("<Response>{inside}</Response>")).unwrap();
+            assert_eq!(document.warnings.len(), warnings, "{:?}", document.warnings);
+        }
     }
 
     #[test]

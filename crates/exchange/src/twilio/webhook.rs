@@ -3,7 +3,7 @@
 //! Source: the carrier's webhook security and connection-override documents, and its SDKs for the signature.
 
 use super::twiml::Method;
-use super::{Call, Carrier, date};
+use super::{Call, Carrier, date, direction};
 use crate::courier::{Courier, Errand, Failure, Page, Round};
 use crate::ledger::{Answer, Delivery, Direction, Kind, Status};
 use crate::mischief::Callbacks;
@@ -51,11 +51,9 @@ pub(crate) struct Unanswered {
 
 /// The fields every webhook about a call carries.
 pub(crate) fn fields(carrier: &Carrier, call: &Call) -> Vec<(String, String)> {
-    let direction = match call.direction {
-        Direction::Inbound => "inbound",
-        Direction::Outbound => "outbound-api",
-    };
-    let status = call.state().status;
+    let state = call.state();
+    let direction = direction(call.direction, &state.own);
+    let status = state.status;
     let mut fields: Vec<(String, String)> = [
         ("AccountSid", carrier.account.id.as_str()),
         ("ApiVersion", "2010-04-01"),
@@ -90,6 +88,9 @@ pub(crate) fn fields(carrier: &Carrier, call: &Call) -> Vec<(String, String)> {
             "StirVerstat".to_owned(),
             "TN-Validation-Passed-A".to_owned(),
         ));
+    }
+    if let Some(parent) = state.own.parent {
+        fields.push(("ParentCallSid".to_owned(), parent));
     }
     fields
 }

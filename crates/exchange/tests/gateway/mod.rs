@@ -162,6 +162,14 @@ impl Gateway {
             .await;
     }
 
+    pub(crate) async fn wait_for_hooks(&self, path: &str, count: usize) {
+        self.wait(|inside| {
+            let hooks = inside.hooks.lock().unwrap();
+            hooks.iter().filter(|hook| hook.path == path).count() >= count
+        })
+        .await;
+    }
+
     async fn wait(&self, done: impl Fn(&Inside) -> bool) {
         let waiting = async {
             loop {

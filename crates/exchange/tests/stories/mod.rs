@@ -4,6 +4,7 @@ mod calls;
 mod load;
 mod mischief;
 mod streams;
+mod transfers;
 
 use crate::gateway::{self, ACCOUNT, Gateway, TOKEN, decode, loud, signature, tone};
 use exchange::load::{LoadPlan, Sound};
