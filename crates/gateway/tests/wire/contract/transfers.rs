@@ -42,7 +42,19 @@ pub(super) async fn a_transfer(carrier: &str) {
     let heard = caller.report.agent_spoke;
     assert!(heard >= ms(1_800), "{heard:?}");
     assert!(caller.warnings.is_empty(), "{:?}", caller.warnings);
-    is_told(&record, &expect![[r#""#]]).await;
+    is_told(
+        &record,
+        &expect![[r#"
+        {"type":"call.offered"}
+        {"type":"call.answered"}
+        {"type":"call.connected"}
+        {"type":"agent.said","text":"Good morning, who is it?"}
+        {"type":"call.handed_over","to":"ben"}
+        {"type":"call.transferred","to":"ben"}
+        {"type":"call.ended","by":"gateway","why":"completed"}
+    "#]],
+    )
+    .await;
     let requests = house.exchange.requests();
     assert!(
         !requests.iter().any(is_dial),
@@ -57,7 +69,21 @@ pub(super) async fn a_transfer_nobody_takes(carrier: &str) {
     put_through(&house, &record).await;
     let outcome = soon(house.exchange.call(&call)).await;
     assert_eq!(outcome.ended_by, EndedBy::Caller);
-    is_told(&record, &expect![[r#""#]]).await;
+    is_told(
+        &record,
+        &expect![[r#"
+        {"type":"call.offered"}
+        {"type":"call.answered"}
+        {"type":"call.connected"}
+        {"type":"agent.said","text":"Good morning, who is it?"}
+        {"type":"call.handed_over","to":"ben"}
+        {"type":"call.transfer_failed","to":"ben","why":"busy"}
+        {"type":"call.reconnected"}
+        {"type":"agent.said","text":"I am sorry, Ben is on another call."}
+        {"type":"call.ended","by":"caller","why":"hung_up"}
+    "#]],
+    )
+    .await;
 }
 
 pub(super) async fn a_transfer_that_the_caller_leaves(carrier: &str) {
