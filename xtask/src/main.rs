@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | bench | drill | fuzz-api | pipecat | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz-api | pipecat | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -8,6 +8,7 @@
 
 mod bench;
 mod ci;
+mod contract;
 mod drill;
 mod errors;
 mod fuzz;
@@ -41,6 +42,8 @@ enum Task {
     /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
     /// the tools are there, licences and the WebAssembly build of the pure crates.
     Ci,
+    /// Tells every story of the contract over every carrier's line, and prints which hold.
+    Contract,
     /// The figures, each beside its target.
     Bench(bench::Arguments),
     /// Kills a gateway with calls on it again and again, and counts what its journal lost.
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root()),
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
+        Task::Contract => contract::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
