@@ -117,6 +117,16 @@ impl Bridge {
         }
     }
 
+    /// Plays sound to the second person.
+    pub(crate) fn play(&mut self, sound: Vec<i16>) {
+        match &mut self.stage {
+            Stage::Talking { line, .. } => {
+                line.play(sound);
+            }
+            Stage::Ringing { .. } | Stage::Silent => {}
+        }
+    }
+
     /// Whether the two talk, or have talked.
     pub(crate) fn is_answered(&self) -> bool {
         match self.stage {

@@ -40,6 +40,14 @@ pub(crate) enum Cause {
     Declined,
     Unanswered,
     Unreachable,
+    /// What was to be called is no number.
+    InvalidDestination,
+    /// The account may not call there.
+    Barred,
+    /// The other leg ended, after the two had talked.
+    Parted,
+    /// The other leg ended while this one rang.
+    Withdrawn,
     /// The application called from a number it does not have.
     UnknownCaller,
     /// The application rejected the call, or was busy.
@@ -70,6 +78,8 @@ pub(crate) enum Wrong {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Answer,
+    /// Where a `<Dial>` leads.
+    Action,
     Transfer,
     Redirect,
 }
@@ -93,6 +103,7 @@ impl Fault {
         };
         let place = match self.source {
             Source::Answer => 1,
+            Source::Action => 2,
             Source::Transfer => 3,
             Source::Redirect => 4,
         };
@@ -102,12 +113,15 @@ impl Fault {
     fn name(self) -> &'static str {
         match (self.what, self.source) {
             (Wrong::Unreached, Source::Answer) => "Error Reaching Answer URL",
+            (Wrong::Unreached, Source::Action) => "Error Reaching Action URL",
             (Wrong::Unreached, Source::Transfer) => "Error Reaching Transfer URL",
             (Wrong::Unreached, Source::Redirect) => "Error Reaching Redirect URL",
             (Wrong::NoUrl, Source::Answer) => "Invalid Answer URL",
+            (Wrong::NoUrl, Source::Action) => "Invalid Action URL",
             (Wrong::NoUrl, Source::Transfer) => "Invalid Transfer URL",
             (Wrong::NoUrl, Source::Redirect) => "Invalid Redirect URL",
             (Wrong::Xml, Source::Answer) => "Invalid Answer XML",
+            (Wrong::Xml, Source::Action) => "Invalid Action XML",
             (Wrong::Xml, Source::Transfer) => "Invalid Transfer XML",
             (Wrong::Xml, Source::Redirect) => "Invalid Redirect XML",
         }
@@ -137,6 +151,20 @@ impl Cause {
                 "DESTINATION_OUT_OF_ORDER",
                 "Carrier",
             ),
+            Self::InvalidDestination => (
+                2000,
+                "Invalid Destination Address",
+                "INVALID_NUMBER_FORMAT",
+                "Plivo",
+            ),
+            Self::Barred => (
+                2030,
+                "Destination Country Barred",
+                "OUTGOING_CALL_BARRED",
+                "Plivo",
+            ),
+            Self::Parted => (4000, "Normal Hangup", CLEARED, "Caller"),
+            Self::Withdrawn => (1000, "Canceled", "ORIGINATOR_CANCEL", "Caller"),
             Self::UnknownCaller => (3030, "Unknown Caller ID", "CALL_REJECTED", "Plivo"),
             Self::Rejected => (3020, "Rejected", "CALL_REJECTED", "Answer XML"),
             Self::RejectedAsBusy => (3010, "Busy Line", "USER_BUSY", "Answer XML"),

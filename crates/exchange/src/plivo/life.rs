@@ -9,7 +9,7 @@ use super::{Call, Carrier, Command, Notice, uuid};
 use crate::call::Recorded;
 use crate::ear::time;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
-use crate::line::Line;
+use crate::line::{Line, Tick};
 use crate::mischief::Socket;
 use crate::phone::{Deed, PhonePlan, Rung, Step};
 use crate::socket::{MediaSocket, Said, Unopened};
@@ -66,6 +66,7 @@ pub(crate) async fn outbound(
                 whom: order.answer,
                 fallback: order.fallback,
                 source: Source::Answer,
+                more: Vec::new(),
             };
             let ending = conversation.run(Turn::Onward(ask)).await;
             End::answered(ending, conversation)
@@ -89,6 +90,7 @@ pub(crate) async fn inbound(
         whom: order.answer,
         fallback: order.fallback,
         source: Source::Answer,
+        more: Vec::new(),
     };
     let end = match load(&carrier, &call, &ask).await {
         Err(fault) => End::unanswered(Status::Failed, Ending::fault(fault)),
@@ -213,11 +215,11 @@ pub(crate) struct Conversation {
     pub(crate) marks: Vec<Mark>,
     pub(crate) socket: Socket,
     pub(crate) streaming: Streaming,
-    commands: mpsc::Receiver<Command>,
+    pub(super) commands: mpsc::Receiver<Command>,
     /// A transfer that waits for the end of the stream that keeps the call alive.
     pub(crate) transfer: Option<Notice>,
     answered: Instant,
-    deadline: (Instant, Ending),
+    pub(super) deadline: (Instant, Ending),
 }
 
 /// What takes the call out of the instruction it is in.
@@ -231,6 +233,8 @@ pub(crate) struct Ask {
     whom: Notice,
     fallback: Option<Notice>,
     source: Source,
+    /// What is said beyond what is always said of a call.
+    more: Vec<(String, String)>,
 }
 
 impl Ask {
@@ -239,6 +243,7 @@ impl Ask {
             whom,
             fallback: None,
             source,
+            more: Vec::new(),
         }
     }
 
@@ -248,6 +253,14 @@ impl Ask {
         let fault = Fault { what, source };
         carrier.office.ledger.warn(fault.code(), &call.id, text);
         fault
+    }
+
+    /// What the application is asked when a `<Dial>` is over.
+    pub(super) fn action(whom: Notice, more: Vec<(String, String)>) -> Self {
+        Self {
+            more,
+            ..Self::new(whom, Source::Action)
+        }
     }
 
     /// A transfer to other instructions.
@@ -357,6 +370,7 @@ impl Conversation {
                     }
                 }
             }
+            Instruction::Dial(dial) => self.dial(*dial).await?,
             Instruction::Redirect(there) if is_url(&there.url) => {
                 return Err(Turn::Onward(Ask::new(there, Source::Redirect)));
             }
@@ -424,6 +438,13 @@ impl Conversation {
 
     /// Moves the line on; fails when the person hangs up.
     fn tick(&mut self) -> Result<(), Turn> {
+        let tick = self.hear_person()?;
+        self.speak(tick);
+        Ok(())
+    }
+
+    /// The same, before the stream has what the person said.
+    pub(super) fn hear_person(&mut self) -> Result<Tick, Turn> {
         let tick = self.line.tick();
         match tick.deed {
             Deed::HangsUp => {
@@ -439,8 +460,7 @@ impl Conversation {
             }
             Deed::Nothing | Deed::Starts | Deed::Ends => {}
         }
-        self.speak(tick);
-        Ok(())
+        Ok(tick)
     }
 
     /// Does what the REST API asks.
@@ -488,13 +508,15 @@ async fn load(carrier: &Carrier, call: &Call, ask: &Ask) -> Result<Document, Fau
 async fn fetch(carrier: &Carrier, call: &Call, ask: &Ask, to: &Notice) -> Result<String, Fault> {
     let event = match ask.source {
         Source::Answer | Source::Transfer => "StartApp",
-        Source::Redirect => "Redirect",
+        Source::Action | Source::Redirect => "Redirect",
     };
     let nonce = webhook::nonce();
+    let mut form = webhook::fields(carrier, call, event);
+    form.extend(ask.more.iter().cloned());
     let webhook = Webhook {
         event,
         to,
-        form: webhook::fields(carrier, call, event),
+        form,
         kind: Kind::Genuine,
         nonce: &nonce,
     };

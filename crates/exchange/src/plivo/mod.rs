@@ -3,10 +3,11 @@
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Speak>` and
 //! `<Play>` make no sound; streams carry the inbound track only, at 8 kHz; several destinations in one request, recording,
-//! answering-machine detection, conferences, input and `<Dial>` are not played.
+//! answering-machine detection, conferences and input are not played. A `<Dial>` calls one number.
 
 mod body;
 mod cause;
+mod dial;
 pub(crate) mod life;
 pub(crate) mod media;
 pub(crate) mod rest;
@@ -56,6 +57,8 @@ pub(crate) struct Own {
     /// The audio stream that is being opened, or open.
     pub(crate) stream: Option<String>,
     pub(crate) ended: Option<Hangup>,
+    /// The call whose `<Dial>` made this one.
+    pub(crate) parent: Option<String>,
 }
 
 /// Where the application wants to be told of something.

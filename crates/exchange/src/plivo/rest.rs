@@ -460,7 +460,7 @@ fn record(carrier: &Carrier, call: &Call) -> Value {
         "hangup_cause_code": hangup.map(|hangup| hangup.code),
         "hangup_cause_name": hangup.map(|hangup| hangup.name),
         "hangup_source": hangup.map(|hangup| hangup.source),
-        "parent_call_uuid": null,
+        "parent_call_uuid": state.own.parent,
         "stir_verification": "Not Applicable",
         "total_amount": "0.00000",
         "total_rate": "0.00000",
@@ -480,7 +480,7 @@ fn zoned(time: Timestamp) -> String {
 }
 
 /// A number in E.164, with or without its plus.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let digits = digits(text);
     (8..=15).contains(&digits.len())
         && !digits.starts_with('0')
@@ -488,7 +488,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// A number as the exchange's books have it: with its plus.
-fn plus(number: &str) -> String {
+pub(super) fn plus(number: &str) -> String {
     if is_number(number) {
         format!("+{}", digits(number))
     } else {

@@ -339,18 +339,19 @@ impl Notices {
     /// Takes note that the call rings; the delivery happens later.
     pub(crate) fn ring(&self) {
         if let Some(to) = self.call.state().own.ring {
-            self.take("Ring", to, Vec::new());
+            self.tell("Ring", to, Vec::new());
         }
     }
 
     /// Takes note that the call is over; the delivery happens later.
     pub(crate) fn hangup(&self) {
         if let Some(to) = self.call.state().own.hangup {
-            self.take("Hangup", to, last_fields(&self.call));
+            self.tell("Hangup", to, last_fields(&self.call));
         }
     }
 
-    fn take(&self, name: &'static str, to: Notice, more: Vec<(String, String)>) {
+    /// Takes note of something, with what is to be told of it beyond the call; the delivery happens later.
+    pub(crate) fn tell(&self, name: &'static str, to: Notice, more: Vec<(String, String)>) {
         let mut form = fields(&self.carrier, &self.call, name);
         form.extend(more);
         let nonce = nonce();
@@ -361,7 +362,7 @@ impl Notices {
                 form,
                 nonce,
             })
-            .expect("a call has two notices, and a courier carries more");
+            .expect("a call has a few notices, and a courier carries more");
     }
 
     /// Waits until everything has been delivered.

@@ -3,7 +3,10 @@
 //! Source: the carrier's XML reference and its SDK. A document that is not well-formed, whose root is not `<Response>`, or with
 //! an attribute that cannot mean anything, cannot be performed; an unknown element or attribute is warned of and passed over.
 
+use super::body::is_url;
+use super::life::LONGEST_RING;
 use super::{Method, Notice, tones};
+use crate::LONGEST_CALL;
 use crate::ear::{RATE, WIDE_RATE};
 use crate::xml::{Element, Unreadable, tree};
 use std::fmt::Display;
@@ -21,6 +24,7 @@ pub(crate) struct Document {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
     Stream(Box<Stream>),
+    Dial(Box<Dial>),
     Redirect(Notice),
     Hangup { reason: Reason, after: Duration },
     /// `<Wait>`, `<Speak>` and `<Play>`.
@@ -49,6 +53,32 @@ pub(crate) struct Stream {
     pub(crate) timeout: Duration,
     pub(crate) extra_headers: Vec<(String, String)>,
     pub(crate) status: Option<Notice>,
+}
+
+/// A `<Dial>` of one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dial {
+    pub(crate) to: String,
+    /// What is shown there; the caller's own number when nothing is said.
+    pub(crate) caller_id: Option<String>,
+    /// How long it may ring.
+    pub(crate) timeout: Duration,
+    /// How long the two may talk.
+    pub(crate) time_limit: Duration,
+    /// Asked when it is over.
+    pub(crate) action: Option<Notice>,
+    pub(crate) afterwards: Afterwards,
+    /// Told how it is doing.
+    pub(crate) callback: Option<Notice>,
+}
+
+/// What a call does when its `<Dial>` is over and `action` has been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// What the reply says.
+    Redirected,
+    /// Whatever comes after the `<Dial>`.
+    GoesOn,
 }
 
 /// How a stream's sound is written.
@@ -114,6 +144,7 @@ fn instruction(
 ) -> Result<Option<Instruction>, Unreadable> {
     let known: &[&str] = match element.name.as_str() {
         "Stream" => STREAM,
+        "Dial" => DIAL,
         "Redirect" => &["method"],
         "Hangup" => &["reason", "schedule"],
         "Wait" => &["length", "silence", "minSilence", "beep"],
@@ -130,6 +161,7 @@ fn instruction(
     let text = element.text.trim();
     let instruction = match element.name.as_str() {
         "Stream" => stream(element, warnings)?.map(|stream| Instruction::Stream(Box::new(stream))),
+        "Dial" => Some(Instruction::Dial(Box::new(dial(element, warnings)?))),
         "Redirect" => Some(Instruction::Redirect(Notice {
             url: text.to_owned(),
             method: Method::named(element.attribute("method")).ok_or_else(|| bad(element, "method"))?,
@@ -184,6 +216,50 @@ fn seconds(element: &Element, name: &str, otherwise: Duration) -> Result<Duratio
     match element.attribute(name).map(str::parse) {
         None => Ok(otherwise),
         Some(Ok(seconds @ 1..=86_400_u64)) => Ok(Duration::from_secs(seconds)),
+        Some(_) => Err(bad(element, name)),
+    }
+}
+
+fn dial(element: &Element, warnings: &mut Vec<String>) -> Result<Dial, Unreadable> {
+    for name in NOT_PLAYED.iter().filter(|name| element.attribute(name).is_some()) {
+        warnings.push(format!("<Dial> with {name} is not played here"));
+    }
+    let (numbers, others): (Vec<_>, Vec<_>) =
+        element.children.iter().partition(|child| child.name == "Number");
+    for other in others {
+        warnings.push(format!("<{}> inside <Dial> is not performed here", other.name));
+    }
+    let Some((number, more)) = numbers.split_first() else {
+        return Err(Unreadable("<Dial> holds no <Number>".to_owned()));
+    };
+    if !more.is_empty() {
+        warnings.push("<Dial> holds more than one <Number>; the first is called".to_owned());
+    }
+    number.warn_of_strangers(&["sendDigits", "sendOnPreanswer"], warnings);
+    let afterwards = match element.attribute("redirect") {
+        None | Some("true") => Afterwards::Redirected,
+        Some("false") => Afterwards::GoesOn,
+        Some(_) => return Err(bad(element, "redirect")),
+    };
+    Ok(Dial {
+        to: number.text.trim().to_owned(),
+        caller_id: element.attribute("callerId").map(str::to_owned),
+        timeout: seconds(element, "timeout", LONGEST_RING)?,
+        time_limit: seconds(element, "timeLimit", LONGEST_CALL)?,
+        action: notice(element, "action", "method")?,
+        afterwards,
+        callback: notice(element, "callbackUrl", "callbackMethod")?,
+    })
+}
+
+fn notice(element: &Element, name: &str, method: &str) -> Result<Option<Notice>, Unreadable> {
+    let how = Method::named(element.attribute(method)).ok_or_else(|| bad(element, method))?;
+    match element.attribute(name) {
+        None => Ok(None),
+        Some(url) if is_url(url) => Ok(Some(Notice {
+            url: url.to_owned(),
+            method: how,
+        })),
         Some(_) => Err(bad(element, name)),
     }
 }
@@ -309,6 +385,27 @@ const LONGEST_URL: usize = 2_048;
 const LONGEST_HEADERS: usize = 512;
 /// A character spoken by `<Speak>` takes about this long.
 const SPEAKING: Duration = Duration::from_millis(60);
+const DIAL: &[&str] = &[
+    "action",
+    "callbackMethod",
+    "callbackUrl",
+    "callerId",
+    "callerName",
+    "confirmKey",
+    "confirmSound",
+    "confirmTimeout",
+    "dialMusic",
+    "digitsMatch",
+    "digitsMatchBLeg",
+    "hangupOnStar",
+    "method",
+    "redirect",
+    "sipHeaders",
+    "timeLimit",
+    "timeout",
+];
+/// Known, accepted, and then nothing comes of it here.
+const NOT_PLAYED: &[&str] = &["confirmSound", "dialMusic", "digitsMatch", "digitsMatchBLeg", "hangupOnStar"];
 const STREAM: &[&str] = &[
     "bidirectional",
     "audioTrack",
@@ -363,6 +460,39 @@ mod tests {
     }
 
     #[test]
+    fn reads_a_dial_of_one_number() {
+        let document = parse(
+            r#"<Response><Dial callerId="15550001111" timeout="25" timeLimit="3600" action="https://e.com/again?a=1#rc=5"
+              method="POST" redirect="true" callbackUrl="https://e.com/status" callbackMethod="GET"
+              ><Number>15551230002</Number></Dial></Response>"#,
+        )
+        .unwrap();
+        assert_eq!(document.warnings, Vec::<String>::new());
+        let notice = |url: &str, method| {
+            let url = url.to_owned();
+            Some(Notice { url, method })
+        };
+        let dial = Dial {
+            to: "15551230002".into(),
+            caller_id: Some("15550001111".into()),
+            timeout: Duration::from_secs(25),
+            time_limit: Duration::from_secs(3_600),
+            action: notice("https://e.com/again?a=1#rc=5", Method::Post),
+            afterwards: Afterwards::Redirected,
+            callback: notice("https://e.com/status", Method::Get),
+        };
+        assert_eq!(document.instructions, [Instruction::Dial(Box::new(dial))]);
+        let bare = r#"<Response><Dial redirect="false" dialMusic="https://e.com/m"><User>sip:a@b</User><Number>1</Number></Dial></Response>"#;
+        let bare = parse(bare).unwrap();
+        assert_eq!(bare.warnings.len(), 2, "{:?}", bare.warnings);
+        let [Instruction::Dial(bare)] = &bare.instructions[..] else {
+            panic!("{bare:?}")
+        };
+        assert_eq!((&bare.action, &bare.callback, bare.afterwards), (&None, &None, Afterwards::GoesOn));
+        assert_eq!((bare.timeout, bare.time_limit), (LONGEST_RING, LONGEST_CALL));
+    }
+
+    #[test]
     fn a_bare_stream_is_one_way_in_linear_sound_and_keeps_nothing_alive() {
         let document = parse("<Response><Stream>ws://e.com/</Stream></Response>").unwrap();
         let [Instruction::Stream(stream)] = &document.instructions[..] else {
@@ -386,6 +516,10 @@ mod tests {
             r#"<Stream extraHeaders="a=1;b=2">wss://e.com/</Stream>"#,
             r#"<Stream streamTimeout="0">wss://e.com/</Stream>"#,
             r#"<Stream statusCallbackMethod="PUT">wss://e.com/</Stream>"#,
+            "<Dial>15551230002</Dial>",
+            r#"<Dial timeout="0"><Number>15551230002</Number></Dial>"#,
+            r#"<Dial redirect="yes"><Number>15551230002</Number></Dial>"#,
+            r#"<Dial action="/again"><Number>15551230002</Number></Dial>"#,
             r#"<Hangup reason="tired"/>"#,
             r#"<Wait length="0"/>"#,
             r#"<Redirect method="PUT">https://e.com/</Redirect>"#,

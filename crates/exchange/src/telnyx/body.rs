@@ -1,7 +1,7 @@
 //! The bodies of requests: which members there are, what they may be, and what a stream is ordered to be.
 //!
 //! Source: the carrier's OpenAPI description (DialCall, AnswerCall, RejectCall, HangupCall, StartCallStreaming,
-//! StopCallStreaming, SendDTMF, UpdateClientState).
+//! StopCallStreaming, SendDTMF, UpdateClientState, TransferCall).
 
 use super::rest::{Refusal, refusal};
 use super::uuid;
@@ -107,12 +107,17 @@ impl<'a> Body<'a> {
     }
 
     pub(super) fn client_state(&self) -> Result<Option<&'a str>, Refusal> {
-        let state = self.text("client_state")?;
+        self.state("client_state")
+    }
+
+    /// What is to come back in a leg's events.
+    pub(super) fn state(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
+        let state = self.text(name)?;
         match state.map(|state| STANDARD.decode(state)) {
             None | Some(Ok(_)) => Ok(state),
             Some(Err(why)) => {
-                let text = format!("client_state is not valid Base64: {why}");
-                Err(refusal(422, 90017, text).at("client_state"))
+                let text = format!("{name} is not valid Base64: {why}");
+                Err(refusal(422, 90017, text).at(name))
             }
         }
     }
@@ -276,6 +281,7 @@ pub(super) fn known(operation: &str) -> &'static [&'static str] {
         "streaming_stop" => &["client_state", "command_id", "stream_id"],
         "send_dtmf" => &["client_state", "command_id", "digits", "duration_millis"],
         "client_state_update" => &["client_state"],
+        "transfer" => TRANSFER,
         _ => &[],
     }
 }
@@ -289,9 +295,11 @@ pub(super) const NOT_PLAYED: &[&str] = &[
     "conference_config",
     "conversation_relay_config",
     "deepfake_detection",
+    "early_media",
     "enable_dialogflow",
     "link_to",
     "media_name",
+    "mute_dtmf",
     "record",
     "send_digits_on_answer",
     "stream_establish_before_call_originate",
@@ -423,6 +431,47 @@ const STREAMING_START: &[&str] = &[
     "stream_track",
     "stream_url",
 ];
+const TRANSFER: &[&str] = &[
+    "answering_machine_detection",
+    "answering_machine_detection_config",
+    "audio_url",
+    "client_state",
+    "command_id",
+    "custom_headers",
+    "early_media",
+    "from",
+    "from_display_name",
+    "media_encryption",
+    "media_name",
+    "mute_dtmf",
+    "park_after_unbridge",
+    "preferred_codecs",
+    "privacy",
+    "record",
+    "record_channels",
+    "record_custom_file_name",
+    "record_format",
+    "record_max_length",
+    "record_timeout_secs",
+    "record_track",
+    "record_trim",
+    "send_digits_on_answer",
+    "sip_auth_password",
+    "sip_auth_username",
+    "sip_headers",
+    "sip_region",
+    "sip_transport_protocol",
+    "sound_modifications",
+    "target_leg_client_state",
+    "time_limit_secs",
+    "timeout_secs",
+    "to",
+    "webhook_retries_policies",
+    "webhook_url",
+    "webhook_url_method",
+    "webhook_urls",
+    "webhook_urls_method",
+];
 
 #[cfg(test)]
 mod tests {
@@ -452,6 +501,7 @@ mod tests {
             ("streaming_stop", "StopCallStreaming"),
             ("send_dtmf", "SendDTMF"),
             ("client_state_update", "UpdateClientState"),
+            ("transfer", "TransferCall"),
         ] {
             let mut theirs = members(theirs);
             theirs.sort();

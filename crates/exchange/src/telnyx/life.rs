@@ -2,6 +2,7 @@
 
 use super::body::StreamOrder;
 use super::media::{Attached, News};
+use super::transfer::Second;
 use super::webhook::Events;
 use super::{Call, Carrier, Cause, Command, date};
 use crate::call::Recorded;
@@ -28,14 +29,18 @@ pub(super) struct Order {
 }
 
 /// How a call ended.
-struct End {
-    status: Status,
-    by: EndedBy,
-    hangup: Hangup,
+pub(super) struct End {
+    pub(super) status: Status,
+    pub(super) by: EndedBy,
+    pub(super) hangup: Hangup,
 }
 
 /// What the last event says about it: the cause, who hung up, and the SIP answer.
-struct Hangup(&'static str, &'static str, &'static str);
+pub(super) struct Hangup(
+    pub(super) &'static str,
+    pub(super) &'static str,
+    pub(super) &'static str,
+);
 
 /// Lives an outbound call from dialled to its outcome.
 pub(super) async fn outbound(
@@ -146,7 +151,13 @@ async fn parked(
     }
 }
 
-async fn finish(carrier: &Carrier, call: &Call, events: Events, end: End, recorded: Recorded) {
+pub(super) async fn finish(
+    carrier: &Carrier,
+    call: &Call,
+    events: Events,
+    end: End,
+    recorded: Recorded,
+) {
     let ledger = &carrier.office.ledger;
     call.change(ledger, end.status, recorded.talked);
     let Hangup(cause, source, sip) = end.hangup;
@@ -162,7 +173,7 @@ async fn finish(carrier: &Carrier, call: &Call, events: Events, end: End, record
     call.close(ledger, end.by, recorded);
 }
 
-fn initiated(call: &Call) -> serde_json::Value {
+pub(super) fn initiated(call: &Call) -> serde_json::Value {
     let (direction, state) = match call.direction {
         Direction::Inbound => ("incoming", "parked"),
         Direction::Outbound => ("outgoing", "bridging"),
@@ -230,13 +241,14 @@ impl<'a> Leg<'a> {
     ) -> (End, Recorded) {
         let deadline = self.answered + order.time_limit;
         let mut attached = Attached::Nothing;
+        let mut second = Second::Nobody;
         if let Some(stream) = order.stream {
             attached = self.attach(stream, &mischief);
         }
         let by = loop {
             tokio::select! {
                 command = commands.recv() => {
-                    match self.obey(command, &mut attached, &mischief) {
+                    match self.obey(command, &mut attached, &mut second, &mischief) {
                         Ok(()) => {}
                         Err(by) => break by,
                     }
@@ -245,14 +257,17 @@ impl<'a> Leg<'a> {
                     Ok(()) => {}
                     Err(by) => break by,
                 },
-                () = sleep_until(self.line.next_tick()) => match self.tick(&mut attached) {
-                    Deed::HangsUp => break EndedBy::Caller,
-                    Deed::Nothing | Deed::Starts | Deed::Ends | Deed::Presses(_) => {}
-                },
+                next = second.next(&mut self.line) => {
+                    match self.went(next, &mut attached, &mut second) {
+                        Ok(()) => {}
+                        Err(by) => break by,
+                    }
+                }
                 () = sleep_until(deadline) => break EndedBy::TimeLimit,
             }
         };
         self.stop(&mut attached);
+        self.leave(&mut second);
         let hangup = self.hangup(by);
         let end = End {
             status: Status::Completed,
@@ -267,6 +282,7 @@ impl<'a> Leg<'a> {
         &mut self,
         command: Option<Command>,
         attached: &mut Attached,
+        second: &mut Second,
         mischief: &Socket,
     ) -> Result<(), EndedBy> {
         match command {
@@ -276,6 +292,7 @@ impl<'a> Leg<'a> {
             Some(Command::Keys(sound)) => {
                 self.line.play(sound);
             }
+            Some(Command::Transfer(order)) => self.transfer(*order, attached, second),
             // Too late: the REST room refuses them from the answer on.
             Some(Command::Answer(_) | Command::Reject(_)) => {}
             None => return Err(EndedBy::Exchange),
@@ -291,9 +308,10 @@ impl<'a> Leg<'a> {
     }
 
     /// Moves the line on, and tells what the person does.
-    fn tick(&mut self, attached: &mut Attached) -> Deed {
+    pub(super) fn tick(&mut self, attached: &mut Attached, second: &mut Second) -> Deed {
         let tick = self.line.tick();
         let deed = tick.deed;
+        second.pass(&tick);
         if let Deed::Presses(key) = deed {
             let call = self.call.id.clone();
             self.carrier.office.ledger.tell(Happening::Pressed { call, key });
@@ -386,7 +404,7 @@ impl<'a> Leg<'a> {
     }
 
     /// Ends the stream from the carrier's side.
-    fn stop(&mut self, attached: &mut Attached) {
+    pub(super) fn stop(&mut self, attached: &mut Attached) {
         if let Some(media) = self.detach(attached) {
             let url = media.order.url.clone();
             media.stop(self);

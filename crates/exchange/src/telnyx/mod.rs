@@ -2,7 +2,7 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback
 //! ([`crate::Builder::tunnel`] lets an application keep its public `https` address); an application is told its events
-//! one after the other, unless mischief says otherwise; a call has one leg; sound is G.711, and L16 from the
+//! one after the other, unless mischief says otherwise; a call has one leg until it is transferred; sound is G.711, and L16 from the
 //! application. Recording, answering machines, gathering, speaking, playing files, bridges, conferences and TeXML are
 //! not played: their commands are refused, and parameters that would ask for them are accepted and warned of.
 //!
@@ -14,6 +14,7 @@ mod life;
 mod media;
 mod numbers;
 mod rest;
+mod transfer;
 mod webhook;
 
 use crate::call;
@@ -32,6 +33,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
+use transfer::TransferOrder;
 use webhook::Signer;
 
 /// The carrier played here.
@@ -78,6 +80,7 @@ enum Command {
     StopStream,
     /// Plays keys to the phone.
     Keys(Vec<i16>),
+    Transfer(Box<TransferOrder>),
 }
 
 /// How a call is rejected.

@@ -5,6 +5,7 @@
 
 use super::body::{Body, NOT_PLAYED, known};
 use super::numbers;
+use super::transfer::TransferOrder;
 use super::webhook::flat;
 use super::{Call, Carrier, Cause, Command, Own, control_id, date, life};
 use crate::LONGEST_CALL;
@@ -268,7 +269,7 @@ fn command(
     check_state(call, action)?;
     let client_state = body.client_state()?;
     let webhook_url = body.webhook_url()?;
-    let order = ordered(call, action, &body)?;
+    let order = ordered(carrier, call, action, &body)?;
     // Before the call obeys: what it then tells carries the new state already.
     call.set(|own| {
         if let Some(state) = client_state {
@@ -324,7 +325,12 @@ fn ended() -> Refusal {
 }
 
 /// What the call is to do, if it is more than to remember something.
-fn ordered(call: &Call, action: &str, body: &Body<'_>) -> Result<Option<Command>, Refusal> {
+fn ordered(
+    carrier: &Carrier,
+    call: &Call,
+    action: &str,
+    body: &Body<'_>,
+) -> Result<Option<Command>, Refusal> {
     let on = call.state().own.stream;
     Ok(match action {
         "answer" => Some(Command::Answer(body.stream()?)),
@@ -351,6 +357,10 @@ fn ordered(call: &Call, action: &str, body: &Body<'_>) -> Result<Option<Command>
             Some(Command::StopStream)
         }
         "send_dtmf" => Some(Command::Keys(body.keys()?)),
+        "transfer" => {
+            let order = TransferOrder::read(carrier, call, body)?;
+            Some(Command::Transfer(Box::new(order)))
+        }
         _ => {
             body.required("client_state")?;
             None

@@ -110,14 +110,22 @@ impl Conversation {
             return Err(());
         }
         if standing.closes(to) {
-            refuse(13_227, format!("<Number>: {to} is where this account may not call"));
+            refuse(
+                13_227,
+                format!("<Number>: {to} is where this account may not call"),
+            );
             return Err(());
         }
         let from = dial.caller_id.as_deref().unwrap_or(&self.call.from);
-        let ours = [&self.call.from, &self.call.to].into_iter().any(|it| it == from);
+        let ours = [&self.call.from, &self.call.to]
+            .into_iter()
+            .any(|it| it == from);
         let number = carrier.office.number(from);
         if number.is_none() && !ours {
-            refuse(13_214, format!("<Dial>: the callerId {from:?} is not this account's"));
+            refuse(
+                13_214,
+                format!("<Dial>: the callerId {from:?} is not this account's"),
+            );
             return Err(());
         }
         let own = Own {

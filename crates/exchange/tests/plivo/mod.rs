@@ -4,6 +4,7 @@ mod calls;
 mod gateway;
 mod mischief;
 mod streams;
+mod transfers;
 
 use exchange::mischief::Mischief;
 use exchange::phone::PhonePlan;

@@ -5,6 +5,7 @@ mod gateway;
 mod mischief;
 mod rest;
 mod streams;
+mod transfers;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
