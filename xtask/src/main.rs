@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz-api | pipecat | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz-api | pipecat | prism | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -13,6 +13,7 @@ mod drill;
 mod errors;
 mod fuzz;
 mod pipecat;
+mod prism;
 mod restart;
 mod sdks;
 mod tidy;
@@ -54,6 +55,9 @@ enum Task {
     /// Puts Pipecat's serializers for our carriers in front of the exchange, and beside our own dialects: the
     /// same must be heard and written. Takes Pipecat: `pip install pipecat-ai==1.14.0`.
     Pipecat(pipecat::Arguments),
+    /// Sends every request that the carriers' adapters can make to mocks made from the carriers' own
+    /// descriptions, and the same ones spoiled. Takes npm, which fetches prism.
+    Prism(prism::Arguments),
     /// Kills a gateway in the middle of what it says, again and again, and asks the other end of the
     /// wire what became of the calls.
     Restart(restart::Arguments),
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Task::Drill(arguments) => drill::run(&root(), arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
+        Task::Prism(arguments) => prism::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),
         Task::Sdks(arguments) => sdks::run(&root(), &arguments),
         Task::BareEcho => bench::bare::serve(),
