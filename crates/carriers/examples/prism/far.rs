@@ -149,12 +149,12 @@ impl Inner {
         (Outcome::Absent(known.template), answer)
     }
 
-    /// Without a mock nothing is accepted.
-    fn lost(&self, asked: Asked, message: String) -> Response {
+    /// What the mock cannot be asked about is not accepted.
+    fn refuse(&self, asked: Asked, place: &str, message: String) -> Response {
         let mut told = self.told();
         let story = told.story.clone();
         let violation = Violation {
-            place: "the mock".to_owned(),
+            place: place.to_owned(),
             message: message.clone(),
             by: By::Mock,
         };
@@ -204,12 +204,14 @@ async fn take(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         content_type: text(&parts.headers, header::CONTENT_TYPE),
         body: body.to_vec(),
     };
-    let base = &inner.mock.description.base;
-    // What does not begin as everything of the carrier's does will not be found either.
-    let asked = asked(path.strip_prefix(base.as_str()).unwrap_or(path));
+    // The mock knows nothing of the path that its server has.
+    let Some(rest) = path.strip_prefix(inner.mock.description.base.as_str()) else {
+        return inner.refuse(asked(path), "path", "not one of this server's".to_owned());
+    };
+    let asked = asked(rest);
     let (outcome, answer) = match inner.judge(&asked).await {
         Ok(judged) => judged,
-        Err(message) => return inner.lost(asked, message),
+        Err(message) => return inner.refuse(asked, "the mock", message),
     };
     let mut told = inner.told();
     let body = match told.scene {

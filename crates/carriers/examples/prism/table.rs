@@ -19,6 +19,7 @@ struct Line {
     stories: BTreeSet<String>,
     asked: usize,
     accepted: usize,
+    refused: usize,
     absent: usize,
     by_mock: usize,
     by_names: usize,
@@ -33,15 +34,12 @@ pub(crate) fn print(rows: &[Row]) -> bool {
         line.add(row);
     }
     let mut all = Line::default();
-    println!(
-        "{:<8} {:>8} {:>8} {:>15}  request",
-        "", "requests", "accepted", "spoiled refused"
-    );
+    println!("{HEAD}");
     for ((carrier, template), line) in &lines {
         line.print(carrier, template);
         all.sum(line);
     }
-    all.print("all", "");
+    all.print("all", "in all");
     println!("{LEGEND}");
     let faults = rows.iter().map(tell).sum::<usize>();
     faults == 0 && all.accepted > 0 && all.by_mock > 0
@@ -56,7 +54,7 @@ impl Line {
         match row.record.outcome {
             Outcome::Accepted | Outcome::AllBut(_) => self.accepted += 1,
             Outcome::Absent(_) => self.absent += 1,
-            Outcome::Refused(_) | Outcome::Misread(_) => {}
+            Outcome::Refused(_) | Outcome::Misread(_) => self.refused += 1,
         }
         self.by_mock += row.spoiled.by_mock;
         self.by_names += row.spoiled.by_names;
@@ -66,6 +64,7 @@ impl Line {
     fn sum(&mut self, other: &Self) {
         self.asked += other.asked;
         self.accepted += other.accepted;
+        self.refused += other.refused;
         self.absent += other.absent;
         self.by_mock += other.by_mock;
         self.by_names += other.by_names;
@@ -75,21 +74,20 @@ impl Line {
     fn print(&self, carrier: &str, template: &str) {
         let Self {
             asked,
+            accepted,
+            refused,
+            absent,
             by_mock,
             by_names,
             ..
         } = self;
         let spoiled = by_mock + by_names + self.taken;
-        let refused = format!("{by_mock}+{by_names}/{spoiled}");
+        let spoiled = format!("{by_mock}+{by_names}/{spoiled}");
         let stories: Vec<_> = self.stories.iter().map(String::as_str).collect();
         let stories = stories.join(", ");
-        let (accepted, refused, note) = if self.absent == self.asked {
-            ("-".to_owned(), "-".to_owned(), "not in the data: ")
-        } else {
-            (self.accepted.to_string(), refused, "")
-        };
         println!(
-            "{carrier:<8} {asked:>8} {accepted:>8} {refused:>15}  {template}  {note}{stories}"
+            "{carrier:<8} {asked:>5} {accepted:>8} {refused:>7} {absent:>11} {spoiled:>15}  \
+             {template}: {stories}"
         );
     }
 }
@@ -142,5 +140,6 @@ fn unlooked(row: &Row) -> usize {
     1
 }
 
+const HEAD: &str = "carrier   sent accepted refused not in data spoiled refused  request";
 const LEGEND: &str = "spoiled refused: by the mock + by a name that is not in the description, which the \
 mock passes over in a query and a form / of all that were spoiled";
