@@ -42,6 +42,8 @@ struct Told {
 pub(crate) struct Record {
     /// What we wanted.
     pub(crate) story: String,
+    /// What else we wanted, with the same request.
+    pub(crate) also: Vec<String>,
     pub(crate) asked: Asked,
     pub(crate) outcome: Outcome,
 }
@@ -101,8 +103,9 @@ impl Far {
         let mut once: Vec<Record> = Vec::new();
         for record in &self.inner.told().records {
             let same = |it: &Record| it.asked == record.asked && it.outcome == record.outcome;
-            if !once.iter().any(same) {
-                once.push(record.clone());
+            match once.iter().position(same) {
+                Some(at) => once[at].also.push(record.story.clone()),
+                None => once.push(record.clone()),
             }
         }
         (&self.inner.mock, once)
@@ -160,6 +163,7 @@ impl Inner {
         };
         told.records.push(Record {
             story,
+            also: Vec::new(),
             asked,
             outcome: Outcome::Refused(vec![violation]),
         });
@@ -221,6 +225,7 @@ async fn take(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let story = told.story.clone();
     told.records.push(Record {
         story,
+        also: Vec::new(),
         asked,
         outcome,
     });

@@ -39,7 +39,7 @@ pub(crate) fn print(rows: &[Row]) -> bool {
         line.print(carrier, template);
         all.sum(line);
     }
-    all.print("all", "in all");
+    all.print("all", "every request");
     println!("{LEGEND}");
     let faults = rows.iter().map(tell).sum::<usize>();
     faults == 0 && all.accepted > 0 && all.by_mock > 0
@@ -47,9 +47,9 @@ pub(crate) fn print(rows: &[Row]) -> bool {
 
 impl Line {
     fn add(&mut self, row: &Row) {
-        let story = row.record.story.split([',', '(']).next();
-        self.stories
-            .insert(story.unwrap_or_default().trim().to_owned());
+        let stories = std::iter::once(&row.record.story).chain(&row.record.also);
+        let short = stories.filter_map(|it| it.split([',', '(']).next());
+        self.stories.extend(short.map(|it| it.trim().to_owned()));
         self.asked += 1;
         match row.record.outcome {
             Outcome::Accepted | Outcome::AllBut(_) => self.accepted += 1,
@@ -84,10 +84,13 @@ impl Line {
         let spoiled = by_mock + by_names + self.taken;
         let spoiled = format!("{by_mock}+{by_names}/{spoiled}");
         let stories: Vec<_> = self.stories.iter().map(String::as_str).collect();
-        let stories = stories.join(", ");
+        let stories = match stories.join(", ") {
+            none if none.is_empty() => none,
+            some => format!(": {some}"),
+        };
         println!(
             "{carrier:<8} {asked:>5} {accepted:>8} {refused:>7} {absent:>11} {spoiled:>15}  \
-             {template}: {stories}"
+             {template}{stories}"
         );
     }
 }
