@@ -295,8 +295,8 @@ const TIME_LIMIT: End = End {
     why: Why::TimeLimit,
 };
 
-/// The other one hung up, and nothing is left to be said.
+/// The other one hung up, and nothing is left to be said. Some carriers end the call by themselves then.
 const PARTED: End = End {
-    by: Party::Gateway,
+    by: Party::Carrier,
     why: Why::Completed,
 };

@@ -4,13 +4,19 @@ use super::webhook::Direction;
 
 /// How a call ended, by the `hangup_cause` of its `call.hangup`.
 ///
-/// `normal_clearing` says only that a call is over. If it was us who ended it we know that already,
-/// so here it can only mean that the caller hung up.
+/// `normal_clearing` says only that a call is over. If it was us who ended it we know that already:
+/// where `hangup_source` names our side, whom the call was put through to has hung up, and else the
+/// caller has.
 ///
 /// Source: [the `call.hangup` event](https://developers.telnyx.com/api-reference/callbacks/call-hangup).
-pub(super) fn end(cause: &str, direction: Direction) -> End {
+pub(super) fn end(cause: &str, source: &str, direction: Direction) -> End {
     let (by, why) = match cause {
-        "normal_clearing" => (Party::Caller, Why::HungUp),
+        "normal_clearing" => match (source, direction) {
+            ("callee", Direction::Incoming) | ("caller", Direction::Outgoing) => {
+                (Party::Carrier, Why::Completed)
+            }
+            _ => (Party::Caller, Why::HungUp),
+        },
         "user_busy" => (Party::Caller, Why::Busy),
         "call_rejected" => (Party::Caller, Why::Rejected),
         "timeout" | "no_answer" => (Party::Caller, Why::NoAnswer),

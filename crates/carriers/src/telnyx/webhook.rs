@@ -141,6 +141,8 @@ struct Payload<'m> {
     #[serde(borrow, default)]
     hangup_cause: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
+    hangup_source: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
     result: Option<Cow<'m, str>>,
 }
 
@@ -164,7 +166,8 @@ impl Payload<'_> {
             }
             ("call.hangup", direction) => {
                 let cause = self.hangup_cause.as_deref().unwrap_or_default();
-                News::Ended(cause::end(cause, direction))
+                let source = self.hangup_source.as_deref().unwrap_or_default();
+                News::Ended(cause::end(cause, source, direction))
             }
             // Keys come on the media socket; a stream that stops is noticed there too.
             _ => News::Nothing,
@@ -179,11 +182,12 @@ impl Payload<'_> {
         is_call(leg).then(|| Leg(leg.to_owned()))
     }
 
-    /// What a call that was made for another says to that one. When they have talked, the other's own
-    /// webhooks say so, and that it is over.
+    /// What a call that was made for another says to that one. Telnyx ends that one with it, and its
+    /// own webhooks say so; who of the two hung up is said here alone.
     fn news_of_other(&self, event: &str) -> News {
         match (event, self.hangup_cause.as_deref().unwrap_or_default()) {
             ("call.bridged", _) => News::Joined,
+            ("call.hangup", "normal_clearing") if self.callee_hung_up() => News::Parted,
             ("call.hangup", "normal_clearing" | "time_limit") => News::Nothing,
             ("call.hangup", "user_busy") => News::PutBack(Why::Busy),
             ("call.hangup", "call_rejected") => News::PutBack(Why::Rejected),
@@ -193,6 +197,10 @@ impl Payload<'_> {
             ("call.hangup", _) => News::PutBack(Why::Fault),
             _ => News::Nothing,
         }
+    }
+
+    fn callee_hung_up(&self) -> bool {
+        self.hangup_source.as_deref() == Some("callee")
     }
 
     /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.

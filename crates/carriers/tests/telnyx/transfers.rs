@@ -105,6 +105,12 @@ async fn the_new_call_speaks_of_the_one_it_was_made_for() {
             "{event} {cause}"
         );
     }
+    // They talked, and this one hung up.
+    let payload = json!({
+        "call_control_id": "v3:other", "client_state": told, "direction": "outgoing",
+        "hangup_cause": "normal_clearing", "hangup_source": "callee",
+    });
+    assert_eq!(decode("call.hangup", payload).news, News::Parted);
     // The call itself is told of too.
     for state in ["dialled", "answered"] {
         let payload = json!({"call_control_id": CALL, "client_state": STANDARD.encode(state)});

@@ -80,6 +80,19 @@ fn how_a_call_ends() {
         let webhook = decode("call.hangup", payload).expect("it makes sense");
         assert_eq!(webhook.news, ended(by, why), "{cause}");
     }
+    // Our side, and not by us: whom it was put through to.
+    for (state, source, by, why) in [
+        (ours.as_str(), "caller", Party::Carrier, Why::Completed),
+        (ours.as_str(), "callee", Party::Caller, Why::HungUp),
+        ("", "callee", Party::Carrier, Why::Completed),
+        ("", "caller", Party::Caller, Why::HungUp),
+    ] {
+        let payload = json!({
+            "client_state": state, "hangup_cause": "normal_clearing", "hangup_source": source,
+        });
+        let webhook = decode("call.hangup", payload).expect("it makes sense");
+        assert_eq!(webhook.news, ended(by, why), "{source}");
+    }
     let theirs = json!({"hangup_cause": "originator_cancel"});
     let webhook = decode("call.hangup", theirs).expect("it makes sense");
     assert_eq!(webhook.news, ended(Party::Caller, Why::Canceled));

@@ -69,19 +69,19 @@ fn when_the_other_one_hangs_up_so_do_we() {
     check(
         &world,
         expect![[r#"
-        001040  caller.speech_started
-        001580  caller.speech_ended
-        002180  caller.said "hello"
-        002180  agent.turn_started "hello"
-        002180    agent: 1 turn "hello"
-        003500  agent.interrupted heard="We open at nine" unheard="and close at five every day."
-        003500    agent: 1 interrupted "We open at nine"
-        003500  call.handed_over to="ben"
-        003500    carrier: Transfer("ben")
-        009000  call.transferred to="ben"
-        060000    carrier: HangUp
-        060200  call.ended by="gateway" why="completed"
-    "#]],
+            001040  caller.speech_started
+            001580  caller.speech_ended
+            002180  caller.said "hello"
+            002180  agent.turn_started "hello"
+            002180    agent: 1 turn "hello"
+            003500  agent.interrupted heard="We open at nine" unheard="and close at five every day."
+            003500    agent: 1 interrupted "We open at nine"
+            003500  call.handed_over to="ben"
+            003500    carrier: Transfer("ben")
+            009000  call.transferred to="ben"
+            060000    carrier: HangUp
+            060200  call.ended by="carrier" why="completed"
+        "#]],
     );
 }
 
@@ -160,19 +160,19 @@ fn a_process_that_dies_meanwhile_changes_nothing() {
     check(
         &world,
         expect![[r#"
-        001040  caller.speech_started
-        001580  caller.speech_ended
-        002180  caller.said "hello"
-        002180  agent.turn_started "hello"
-        002180    agent: 1 turn "hello"
-        003500  agent.interrupted heard="We open at nine" unheard="and close at five every day."
-        003500    agent: 1 interrupted "We open at nine"
-        003500  call.handed_over to="ben"
-        003500    carrier: Transfer("ben")
-        009000  call.transferred to="ben"
-        060000    carrier: HangUp
-        060200  call.ended by="gateway" why="completed"
-    "#]],
+            001040  caller.speech_started
+            001580  caller.speech_ended
+            002180  caller.said "hello"
+            002180  agent.turn_started "hello"
+            002180    agent: 1 turn "hello"
+            003500  agent.interrupted heard="We open at nine" unheard="and close at five every day."
+            003500    agent: 1 interrupted "We open at nine"
+            003500  call.handed_over to="ben"
+            003500    carrier: Transfer("ben")
+            009000  call.transferred to="ben"
+            060000    carrier: HangUp
+            060200  call.ended by="carrier" why="completed"
+        "#]],
     );
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn a_transfer(carrier: &str) {
         {"type":"agent.said","text":"Good morning, who is it?"}
         {"type":"call.handed_over","to":"ben"}
         {"type":"call.transferred","to":"ben"}
-        {"type":"call.ended","by":"gateway","why":"completed"}
+        {"type":"call.ended","by":"carrier","why":"completed"}
     "#]],
     )
     .await;
