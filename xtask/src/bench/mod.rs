@@ -39,6 +39,9 @@ enum What {
     /// People and answering machines told apart, on a corpus of greetings; fails where the figure is
     /// missed. Takes Debian's asterisk-core-sounds-en-wav, flite and espeak-ng.
     Machines,
+    /// A telephone's keys heard in its sound, and speech taken for one; fails where the figure is missed.
+    /// Takes Debian's asterisk-core-sounds-en-wav.
+    Keys,
     /// Calls with the speech model on every one of them, on one core.
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
@@ -56,10 +59,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
         What::Talk(conversations) => talk(root, *conversations, arguments),
         What::Journal(load) => journal(root, *load, arguments),
         What::Machines => on_one_core(root, "media", "machines"),
+        What::Keys => on_one_core(root, "media", "keys"),
         What::Silero => on_one_core(root, "speech", "detector"),
         What::All(load) => {
             on_one_core(root, "media", "tick")?;
             on_one_core(root, "media", "machines")?;
+            on_one_core(root, "media", "keys")?;
             on_one_core(root, "carriers", "stream")?;
             on_one_core(root, "speech", "detector")?;
             talk(root, talk::Conversations::default(), arguments)?;

@@ -172,8 +172,13 @@ pub(crate) fn events(record: &Record) -> Vec<Event> {
 
 /// Ears that hear nothing, and a mouth that hums fifty milliseconds for each letter.
 pub(crate) fn voice() -> LoadVoice {
-    Arc::new(|| {
-        let voice = Arc::new(Hum);
+    hearing("")
+}
+
+/// The same with ears that hear these words whenever somebody stops speaking.
+pub(crate) fn hearing(words: &'static str) -> LoadVoice {
+    Arc::new(move || {
+        let voice = Arc::new(Hum(words));
         Ok(Voice {
             ears: voice.clone(),
             mouth: voice,
@@ -182,16 +187,17 @@ pub(crate) fn voice() -> LoadVoice {
     })
 }
 
-struct Hum;
+struct Hum(&'static str);
 
 #[async_trait::async_trait]
 impl Transcriber for Hum {
     async fn open(&self, _: &str, _: Rate) -> Result<Link<Listen, Hearing>, Fault> {
         let (near, mut far) = pair(64);
+        let words = self.0;
         tokio::spawn(async move {
             while let Some(listen) = far.rx.recv().await {
                 if let Listen::Finalize = listen {
-                    let _ = far.tx.send(Hearing::Final("".into())).await;
+                    let _ = far.tx.send(Hearing::Final(words.into())).await;
                 }
             }
         });

@@ -11,10 +11,10 @@ use gateway::config;
 use gateway::gateway::Gateway;
 use gateway::meeting::Room;
 use gateway::rulebook::Source;
-use gateway::switchboard::{Guest, Meet, Target, Wish};
+use gateway::switchboard::{Guest, LoadVoice, Meet, Target, Wish};
 use tempfile::TempDir;
 
-use crate::house::{events, soon, voice};
+use crate::house::{events, exchange_of, hearing, soon, voice};
 use crate::ms;
 
 /// One carrier's side of the town: its exchange, our number there, and someone's phone.
@@ -34,14 +34,20 @@ struct Town {
 impl Town {
     /// One phone for each carrier, in the order of the carriers' names.
     async fn new(phones: [PhonePlan; 3]) -> Self {
+        Self::of(&lines(), phones, voice).await
+    }
+
+    /// The same with lines as they are named here, and these ears and mouths.
+    async fn of(lines: &[String], phones: [PhonePlan; 3], voice: fn() -> LoadVoice) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         drop(listener);
         let public = format!("http://127.0.0.1:{port}");
         let (mut sides, mut text) = (Vec::new(), String::new());
-        for (index, (carrier, phone)) in exchange::CARRIERS.iter().zip(phones).enumerate() {
+        for (index, (carrier, phone)) in lines.iter().zip(phones).enumerate() {
             let side = Side::new(carrier, index, phone, &public).await;
             text += &side.exchange.configuration();
+            let carrier = side.exchange.carrier();
             text += &format!(
                 "[numbers.\"{}\"]\ncarrier = \"{carrier}\"\nagent = \"service\"\n",
                 side.ours
@@ -82,7 +88,7 @@ ring_s = 5
         let source = Source {
             path,
             lists: lists(),
-            voice: Arc::new(|_| voice()),
+            voice: Arc::new(move |_| voice()),
         };
         let (gateway, _) = Gateway::start_from(source, loaded, files.path().join("state"))
             .await
@@ -122,17 +128,17 @@ ring_s = 5
 }
 
 impl Side {
-    async fn new(carrier: &str, index: usize, phone: PhonePlan, public: &str) -> Self {
+    async fn new(line: &str, index: usize, phone: PhonePlan, public: &str) -> Self {
         let ours = format!("+1555000111{index}");
         let theirs = format!("+1555123456{index}");
-        let exchange = Exchange::builder()
-            .carrier(carrier)
+        let exchange = exchange_of(line)
             .number(&ours, "http://127.0.0.1:9/")
             .phone(&theirs, phone)
             .mischief(Mischief::default())
             .start()
             .await
             .expect("the exchange starts");
+        let carrier = exchange.carrier();
         exchange.set_number(
             &ours,
             &format!("{public}/{carrier}/voice"),
@@ -148,6 +154,18 @@ impl Side {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_carriers_meet_and_nobody_hears_themselves() {
+    meets_and_hears(&lines()).await;
+}
+
+/// One line is wideband, the others are not: the meeting runs at the better rate.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_two_rates_meet() {
+    let mut lines = lines();
+    lines[1] += "_wide";
+    meets_and_hears(&lines).await;
+}
+
+async fn meets_and_hears(lines: &[String]) {
     let phones = TONES.map(|hz| {
         PhonePlan::answers(
             ms(200),
@@ -159,7 +177,7 @@ async fn three_carriers_meet_and_nobody_hears_themselves() {
             ],
         )
     });
-    let town = Town::new(phones).await;
+    let town = Town::of(lines, phones, voice).await;
     let room = town.meet(None).await;
     soon(room.until(|view| view.people.iter().filter(|it| it.here).count() == 3)).await;
     let outcomes = town.outcomes().await;
@@ -184,6 +202,58 @@ async fn three_carriers_meet_and_nobody_hears_themselves() {
         }
     })
     .await;
+}
+
+/// An agent at the table is told what was said and by whom, and everybody hears what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_at_a_meeting_knows_who_speaks() {
+    let stays = [Step::Wait(ms(9_000)), Step::HangUp];
+    let asks = [
+        Step::WaitForAgent {
+            quiet: ms(700),
+            timeout: ms(6_000),
+        },
+        Step::Say(tone(TONES[1], ms(1_000))),
+        Step::Wait(ms(4_500)),
+        Step::HangUp,
+    ];
+    let phones = [
+        PhonePlan::answers(ms(200), stays.clone()),
+        PhonePlan::answers(ms(200), asks),
+        PhonePlan::answers(ms(200), stays),
+    ];
+    let town = Town::of(&lines(), phones, || hearing("when do you open")).await;
+    let room = town.meet(Some("service")).await;
+    let told = async {
+        loop {
+            let calls = town.gateway.board.calls();
+            let agent = calls.iter().find(|it| it.carrier == "house");
+            let asked = agent.and_then(|it| {
+                events(it).into_iter().find_map(|event| {
+                    let call::Event::AgentTurnStarted { text } = event else {
+                        return None;
+                    };
+                    Some(text.into_revealed())
+                })
+            });
+            if let Some(asked) = asked {
+                return asked;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    let told = soon(told).await;
+    assert_eq!(told, "Ben: when do you open");
+    for (index, outcome) in town.outcomes().await.iter().enumerate() {
+        let ear = outcome.ear.agent();
+        let hummed = ear.chunks(8 * 100).filter(|it| power_at(it, HUM) > 0.3);
+        let hummed = hummed.count();
+        assert!(
+            hummed >= 20,
+            "{index} heard the agent for {hummed} tenths of a second"
+        );
+    }
+    soon(room.until(|view| view.over)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -337,5 +407,16 @@ fn tone(hz: f64, length: Duration) -> Vec<i16> {
         .map(|at| (6_000.0 * (f64::from(at) * step).sin()) as i16)
         .collect()
 }
+
+/// A line of every carrier's.
+fn lines() -> Vec<String> {
+    exchange::CARRIERS
+        .iter()
+        .map(|it| (*it).to_owned())
+        .collect()
+}
+
+/// What a mouth in this house hums, in hertz.
+const HUM: f64 = 440.0;
 
 const TONES: [f64; 3] = [500.0, 750.0, 1_150.0];
