@@ -193,6 +193,7 @@ impl<'p> Place<'p> {
         let program = self.release.join("exchange");
         let mut command = pinned(CALLER_CORE, &program);
         command.args(["load", "--json", "--gateway", gateway, "--token", TOKEN]);
+        command.args(["--listen", "127.0.0.1:0"]);
         for (name, value) in [
             ("--calls", load.calls),
             ("--seconds", load.seconds),

@@ -32,6 +32,9 @@ pub(crate) trait Callers: Send + Sync + 'static {
         call: &mut Self::Call,
     ) -> impl Future<Output = Result<(Wire, Self::Dialect), String>> + Send;
 
+    /// Waits until the gateway hangs up through the REST API, which it is not to do. Nothing is lost when this is cancelled.
+    fn hung_up(&self, call: &mut Self::Call) -> impl Future<Output = ()> + Send;
+
     /// Tells the gateway that the call is over, which was begun so long ago.
     fn end(
         &self,
@@ -41,7 +44,7 @@ pub(crate) trait Callers: Send + Sync + 'static {
 }
 
 /// A load run, as all its calls see it.
-pub(super) struct Load<C> {
+pub(super) struct Run<C> {
     callers: C,
     /// The frames' sound behind the mark, in base64: the mark's 12 codes are 16 characters of their own.
     pub(super) bodies: Vec<String>,
@@ -51,7 +54,7 @@ pub(super) struct Load<C> {
 /// Makes all the calls of a plan.
 pub(crate) async fn drive(plan: LoadPlan, callers: impl Callers) -> LoadReport {
     let begin = Instant::now();
-    let load = Arc::new(Load {
+    let run = Arc::new(Run {
         callers,
         bodies: bodies(plan.sound)
             .iter()
@@ -61,11 +64,11 @@ pub(crate) async fn drive(plan: LoadPlan, callers: impl Callers) -> LoadReport {
     });
     let mut calls = JoinSet::new();
     for index in 0..plan.calls {
-        let load = Arc::clone(&load);
+        let run = Arc::clone(&run);
         let offset = plan.ramp * index as u32 / plan.calls.max(1) as u32;
         calls.spawn(async move {
             sleep_until(begin + offset + phase(index)).await;
-            one(&load, index).await
+            one(&run, index).await
         });
     }
     let mut total = Tally::new();
@@ -85,24 +88,26 @@ fn phase(index: usize) -> Duration {
     FRAME_TIME.mul_f64((index as f64 * GOLDEN).fract())
 }
 
-async fn one<C: Callers>(load: &Load<C>, index: usize) -> Tally {
+async fn one<C: Callers>(run: &Run<C>, index: usize) -> Tally {
     let mut tally = Tally::new();
-    let mut call = load.callers.call(&format!("+1555{:07}", 2_000_000 + index));
+    let mut call = run.callers.call(&format!("+1555{:07}", 2_000_000 + index));
     let began = Instant::now();
-    let talked = match load.callers.connect(&mut call).await {
+    let talked = match run.callers.connect(&mut call).await {
         Err(reason) => Err(reason),
         Ok((wire, dialect)) => {
             tally.set_up_time.record(began.elapsed());
             tally.report.set_up = 1;
-            let mut stream = Stream::new(load, wire, dialect);
-            let talked = stream.talk(&mut tally).await;
-            talked.map_err(|error| error.to_string())
+            let mut stream = Stream::new(run, wire, dialect);
+            tokio::select! {
+                talked = stream.talk(&mut tally) => talked.map_err(|error| error.to_string()),
+                () = run.callers.hung_up(&mut call) => Err("the gateway hung up".to_owned()),
+            }
         }
     };
     if let Err(reason) = talked {
         tally.fail(reason);
     }
-    if let Err(reason) = load.callers.end(call, began.elapsed()).await {
+    if let Err(reason) = run.callers.end(call, began.elapsed()).await {
         tally.fail(format!("status callback: {reason}"));
     }
     tally

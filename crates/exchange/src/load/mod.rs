@@ -12,29 +12,35 @@ mod times;
 pub(crate) use crowd::{Callers, drive, open};
 pub(crate) use stream::{Dialect, Payload, Told, push_number};
 
-use crate::office::{Account, Office, Setup, Tunnel};
+use crate::Played;
+use crate::office::{Office, Setup, Tunnel};
+use axum::Router;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The carriers that are played under load, as configurations name them.
-pub const CARRIERS: &[&str] = &["twilio"];
+use tokio::net::TcpListener;
 
 /// What to do to a gateway.
 #[derive(Clone, Debug)]
 pub struct LoadPlan {
+    /// Whose callers they are: one of [`crate::CARRIERS`].
+    pub carrier: String,
+    /// Where the carrier's REST API listens, as `127.0.0.1:4010`: a gateway that answers calls by requests needs it.
+    pub listen: String,
     /// Where it is, as `http://127.0.0.1:8787`.
     pub gateway: String,
     /// What it believes its address to be (its `public_url`); requests are signed for this one.
     pub public_url: String,
     /// The path of its voice webhook.
     pub voice_path: String,
-    /// The path of its status callback.
+    /// The path of its status callback, where the carrier tells the end of calls elsewhere than their beginning.
     pub status_path: String,
-    /// The account's id.
+    /// The account's id; empty is the one that the carrier is played with by default.
     pub account: String,
-    /// The account's token.
+    /// The account's token or API key; empty as above.
     pub token: String,
     /// The number to call.
     pub to: String,
@@ -107,22 +113,49 @@ pub struct Percentiles {
 /// Calls a gateway as planned and measures. Run it in a process of its own, away from the gateway's core.
 ///
 /// # Errors
-/// When no HTTP client can be built; whatever the gateway does is in the report.
+/// When no carrier of that name is played, no HTTP client can be built, or the REST API's address cannot be listened on;
+/// whatever the gateway does is in the report.
 pub async fn run(plan: LoadPlan) -> io::Result<LoadReport> {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let entry = crate::entry(&plan.carrier)?;
+    let account = entry.account(&plan.account, &plan.token);
     let bare = |url: &str| url.trim_end_matches('/').to_owned();
     let tunnel = Tunnel {
         public: bare(&plan.public_url),
         local: bare(&plan.gateway),
-    };
-    let account = Account {
-        id: plan.account.clone(),
-        secret: plan.token.clone(),
     };
     let setup = Setup {
         tunnels: vec![tunnel],
         ..Setup::default()
     };
     let office = Office::new(setup).map_err(io::Error::other)?;
-    Ok(crate::twilio::load::run(plan, account, office).await)
+    let listener = TcpListener::bind(&plan.listen).await?;
+    let Load { api, calls } = (entry.load)(account, office, plan);
+    tokio::select! {
+        report = calls => Ok(report),
+        // Serving has no end of its own.
+        ended = async { axum::serve(listener, api).await } => {
+            Err(ended.err().unwrap_or_else(|| io::Error::other("the REST API ended")))
+        }
+    }
+}
+
+/// A carrier that is ready for its calls.
+pub(crate) struct Load {
+    /// Its REST API.
+    api: Router,
+    /// Makes the calls.
+    calls: Pin<Box<dyn Future<Output = LoadReport> + Send>>,
+}
+
+impl Load {
+    pub(crate) fn new(
+        carrier: Arc<dyn Played>,
+        calls: impl Future<Output = LoadReport> + Send + 'static,
+    ) -> Self {
+        Self {
+            api: carrier.router(),
+            calls: Box::pin(calls),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One call's media socket under load: frames both ways.
 
-use super::crowd::Load;
+use super::crowd::Run;
 use super::serial::{MARK, Scanner, serial_mark};
 use super::tally::Tally;
 use crate::ear::{FRAME, FRAME_TIME};
@@ -58,7 +58,7 @@ pub(crate) enum Told {
 
 /// One call's media socket.
 pub(super) struct Stream<'a, C, D> {
-    load: &'a Load<C>,
+    run: &'a Run<C>,
     wire: Wire,
     dialect: D,
     out: Vec<u8>,
@@ -80,10 +80,10 @@ enum Written {
 }
 
 impl<'a, C, D: Dialect> Stream<'a, C, D> {
-    pub(super) fn new(load: &'a Load<C>, wire: Wire, dialect: D) -> Self {
+    pub(super) fn new(run: &'a Run<C>, wire: Wire, dialect: D) -> Self {
         let now = Instant::now();
         Self {
-            load,
+            run,
             wire,
             dialect,
             out: Vec::with_capacity(512),
@@ -104,7 +104,7 @@ impl<'a, C, D: Dialect> Stream<'a, C, D> {
         let first = Instant::now() + FRAME_TIME;
         let mut clock = interval_at(first, FRAME_TIME);
         clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let last = self.load.until.max(first + FRAME_TIME);
+        let last = self.run.until.max(first + FRAME_TIME);
         let end = last + DRAINING;
         let mut tick = 0_u32;
         loop {
@@ -158,7 +158,7 @@ impl<'a, C, D: Dialect> Stream<'a, C, D> {
             .expect("12 bytes are 16 characters");
         let payload = Payload {
             mark: &digits,
-            body: &self.load.bodies[tick as usize % self.load.bodies.len()],
+            body: &self.run.bodies[tick as usize % self.run.bodies.len()],
         };
         Wire::begin_text(&mut self.out);
         self.dialect.sound(tick, payload, &mut self.out);

@@ -35,7 +35,7 @@ struct End {
 }
 
 /// What the last event says about it: the cause, who hung up, and the SIP answer.
-struct Hangup(&'static str, &'static str, &'static str);
+pub(super) struct Hangup(pub(super) &'static str, pub(super) &'static str, pub(super) &'static str);
 
 /// Lives an outbound call from dialled to its outcome.
 pub(super) async fn outbound(
@@ -149,20 +149,27 @@ async fn parked(
 async fn finish(carrier: &Carrier, call: &Call, events: Events, end: End, recorded: Recorded) {
     let ledger = &carrier.office.ledger;
     call.change(ledger, end.status, recorded.talked);
-    let Hangup(cause, source, sip) = end.hangup;
-    let hangup = json!({
-        "state": "hangup",
-        "start_time": date(call.created),
-        "hangup_cause": cause,
-        "hangup_source": source,
-        "sip_hangup_cause": sip,
-    });
-    events.tell("call.hangup", hangup);
+    events.tell("call.hangup", end.hangup.payload(call));
     events.finish().await;
     call.close(ledger, end.by, recorded);
 }
 
-fn initiated(call: &Call) -> serde_json::Value {
+impl Hangup {
+    /// What the last event says.
+    pub(super) fn payload(&self, call: &Call) -> serde_json::Value {
+        let Self(cause, source, sip) = self;
+        json!({
+            "state": "hangup",
+            "start_time": date(call.created),
+            "hangup_cause": cause,
+            "hangup_source": source,
+            "sip_hangup_cause": sip,
+        })
+    }
+}
+
+/// What the first event says.
+pub(super) fn initiated(call: &Call) -> serde_json::Value {
     let (direction, state) = match call.direction {
         Direction::Inbound => ("incoming", "parked"),
         Direction::Outbound => ("outgoing", "bridging"),
@@ -185,6 +192,17 @@ fn initiated(call: &Call) -> serde_json::Value {
     initiated
 }
 
+/// What the event of the answer says.
+pub(super) fn answered(call: &Call) -> serde_json::Value {
+    json!({
+        "state": "answered",
+        "start_time": date(call.created),
+        "custom_headers": [],
+        "sip_headers": [],
+        "tags": [],
+    })
+}
+
 /// The leg of an answered call.
 pub(super) struct Leg<'a> {
     pub(super) carrier: &'a Arc<Carrier>,
@@ -203,14 +221,7 @@ impl<'a> Leg<'a> {
         script: Vec<Step>,
     ) -> Self {
         call.change(&carrier.office.ledger, Status::InProgress, Duration::ZERO);
-        let answered = json!({
-            "state": "answered",
-            "start_time": date(call.created),
-            "custom_headers": [],
-            "sip_headers": [],
-            "tags": [],
-        });
-        events.tell("call.answered", answered);
+        events.tell("call.answered", answered(call));
         let answered = Instant::now();
         Self {
             carrier,

@@ -3,47 +3,56 @@
 use super::media::target;
 use super::twiml::{self, Method, Verb};
 use super::webhook::{self, Webhook, sign};
-use super::{Call, Callback, Carrier, Own, number_sid};
+use super::{Call, Callback, Carrier, Command, Own, number_sid};
 use crate::ledger::{Direction, Kind, Status};
-use crate::load::{
-    Callers, Dialect, LoadPlan, LoadReport, Payload, Told, drive, open, push_number,
-};
+use crate::load::{Callers, Dialect, Load, LoadPlan, Payload, Told, drive, open, push_number};
 use crate::office::{Account, Office, fresh};
 use crate::wire::Wire;
 use serde_json::Value;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
-/// Calls as planned.
-pub(crate) async fn run(plan: LoadPlan, account: Account, office: Office) -> LoadReport {
-    let carrier = Carrier::new(account, office);
+/// The carrier and its callers.
+pub(super) fn prepare(account: Account, office: Office, plan: LoadPlan) -> Load {
+    let carrier = Arc::new(Carrier::new(account, office));
     let crowd = Crowd {
-        carrier,
+        carrier: Arc::clone(&carrier),
         plan: plan.clone(),
     };
-    drive(plan, crowd).await
+    Load::new(carrier, drive(plan, crowd))
 }
 
 struct Crowd {
-    carrier: Carrier,
+    carrier: Arc<Carrier>,
     plan: LoadPlan,
 }
 
+/// A call, and what the REST API asks of it.
+struct Caller {
+    call: Arc<Call>,
+    commands: mpsc::Receiver<Command>,
+}
+
 impl Callers for Crowd {
-    type Call = Arc<Call>;
+    type Call = Caller;
     type Dialect = Stream;
 
-    fn call(&self, from: &str) -> Self::Call {
+    fn call(&self, from: &str) -> Caller {
         let own = Own {
             number_sid: number_sid(&fresh("")),
             callback: Callback::default(),
         };
         let parties = (from, self.plan.to.as_str());
-        let (call, _commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
-        call
+        let (call, commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
+        Caller { call, commands }
     }
 
-    async fn connect(&self, call: &mut Self::Call) -> Result<(Wire, Stream), String> {
+    async fn connect(&self, caller: &mut Caller) -> Result<(Wire, Stream), String> {
+        let call = &caller.call;
+        let entered = self.carrier.calls.enter(Arc::clone(call));
+        entered.map_err(|_| "the exchange takes no more calls")?;
         let form = webhook::fields(&self.carrier, call);
         let body = self
             .post(call, "voice", &self.plan.voice_path, form)
@@ -61,6 +70,7 @@ impl Callers for Crowd {
         });
         let stream = stream.ok_or("instructions: no stream")?;
         let office = &self.carrier.office;
+        call.change(&office.ledger, Status::InProgress, Duration::ZERO);
         target(office, &stream.url).map_err(|unopened| unopened.text)?;
         let signature = sign(&self.carrier.account.secret, &stream.url, &[]);
         let wire = open(office, &stream.url, &[("x-twilio-signature", signature)]).await?;
@@ -74,7 +84,18 @@ impl Callers for Crowd {
         Ok((wire, dialect))
     }
 
-    async fn end(&self, call: Self::Call, ago: Duration) -> Result<(), String> {
+    async fn hung_up(&self, caller: &mut Caller) {
+        loop {
+            match caller.commands.recv().await {
+                Some(Command::Complete | Command::Cancel) => return,
+                // The callers stay on their first stream.
+                Some(Command::Redirect(_) | Command::TimeLimit(_)) => {}
+                None => pending().await,
+            }
+        }
+    }
+
+    async fn end(&self, Caller { call, .. }: Caller, ago: Duration) -> Result<(), String> {
         let ledger = &self.carrier.office.ledger;
         call.change(ledger, Status::Completed, ago);
         let mut form = webhook::fields(&self.carrier, &call);
