@@ -102,6 +102,7 @@ impl Drill {
         let mut callers = Command::new(self.release.join("exchange"));
         let gateway = format!("http://127.0.0.1:{}", self.port);
         callers.args(["load", "--json", "--gateway", &gateway, "--token", TOKEN]);
+        callers.args(["--listen", "127.0.0.1:0"]);
         callers.args(["--calls", "20", "--seconds", "1", "--ramp", "1"]);
         callers
             .stdin(Stdio::null())

@@ -16,7 +16,7 @@ use ports::{Problem, Secret, Settings, Value};
 use serde_json::json;
 
 fn main() {
-    for dialect in [PLIVO, TWILIO] {
+    for dialect in [PLIVO, TELNYX, TWILIO] {
         println!("{}", dialect.name);
         measure(dialect);
     }
@@ -86,6 +86,32 @@ const TWILIO: Dialect = Dialect {
         )
     },
     spoken: |payload| json!({"event": "media", "streamSid": SID, "media": {"payload": payload}}),
+};
+
+const TELNYX: Dialect = Dialect {
+    name: "telnyx",
+    build: carriers::telnyx::ENTRY.build,
+    settings: || {
+        Settings::default()
+            .with("api_key", Value::Secret(Secret::new("unused")))
+            .with("public_key", Value::Text(STANDARD.encode([7; 32])))
+            .with("connection_id", Value::Text("1494404757140276705".into()))
+    },
+    start: || {
+        format!(
+            r#"{{"event":"start","start":{{"call_control_id":"v3:{CALL}","media_format":{{"encoding":"PCMU","sample_rate":8000,"channels":1}}}},"stream_id":"{STREAM}"}}"#
+        )
+    },
+    message: |at| {
+        format!(
+            r#"{{"event":"media","sequence_number":"{}","media":{{"track":"inbound","chunk":"{}","timestamp":"{}","payload":"{}"}},"stream_id":"{STREAM}"}}"#,
+            at + 2,
+            at + 1,
+            at * 20,
+            payload(at),
+        )
+    },
+    spoken: |payload| json!({"event": "media", "media": {"payload": payload}}),
 };
 
 const PLIVO: Dialect = Dialect {

@@ -57,6 +57,7 @@ pub use phone::Missed;
 
 use axum::Router;
 use line::Band;
+use load::{Load, LoadPlan};
 use mischief::Mischief;
 use office::{Account, Anyone, Number, Office, Setup, Tunnel, fresh};
 use phone::{PhonePlan, Step};
@@ -96,6 +97,28 @@ struct Entry {
     account: &'static str,
     secret: &'static str,
     open: fn(Account, Office) -> Arc<dyn Played>,
+    /// Makes it ready for the calls of a load run.
+    load: fn(Account, Office, LoadPlan) -> Load,
+}
+
+impl Entry {
+    /// Its account, with what was said of it.
+    fn account(&self, id: &str, secret: &str) -> Account {
+        let or = |said: &str, other: &str| if said.is_empty() { other } else { said }.to_owned();
+        Account {
+            id: or(id, self.account),
+            secret: or(secret, self.secret),
+        }
+    }
+}
+
+/// The carrier of that name.
+fn entry(name: &str) -> io::Result<&'static Entry> {
+    let entry = LIST.iter().find(|entry| entry.name == name);
+    entry.ok_or_else(|| {
+        let text = format!("{name:?} is not a carrier played here: {CARRIERS:?}");
+        io::Error::new(io::ErrorKind::InvalidInput, text)
+    })
 }
 
 /// A carrier as it is played.
@@ -341,13 +364,8 @@ impl Builder {
     pub async fn start(self) -> io::Result<Exchange> {
         // A provider may be installed already; either will do, since the exchange speaks no TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let entry = LIST.iter().find(|entry| entry.name == self.carrier);
-        let entry = entry.ok_or_else(|| self.no_such_carrier())?;
-        let or = |said: &str, other: &str| if said.is_empty() { other } else { said }.to_owned();
-        let account = Account {
-            id: or(&self.account.id, entry.account),
-            secret: or(&self.account.secret, entry.secret),
-        };
+        let entry = entry(&self.carrier)?;
+        let account = entry.account(&self.account.id, &self.account.secret);
         let listener = TcpListener::bind(&self.listen).await?;
         let address = listener.local_addr()?;
         let office = Office::new(self.into_setup()).map_err(io::Error::other)?;
@@ -368,14 +386,6 @@ impl Builder {
             address,
             server,
         })
-    }
-
-    fn no_such_carrier(&self) -> io::Error {
-        let text = format!(
-            "{:?} is not a carrier played here: {CARRIERS:?}",
-            self.carrier
-        );
-        io::Error::new(io::ErrorKind::InvalidInput, text)
     }
 
     fn into_setup(self) -> Setup {

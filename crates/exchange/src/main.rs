@@ -121,33 +121,28 @@ struct CallIn {
 #[derive(Args)]
 struct Load {
     /// Which carrier to play.
-    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(load::CARRIERS))]
+    #[arg(long, default_value = "twilio", value_parser = PossibleValuesParser::new(CARRIERS))]
     carrier: String,
+    /// Where the carrier's REST API listens; 0 is a free port.
+    #[arg(long, default_value = "127.0.0.1:4010")]
+    listen: String,
     /// Where the gateway is.
     #[arg(long, default_value = "http://127.0.0.1:8787")]
     gateway: String,
     /// The gateway's `public_url`, when it differs.
     #[arg(long)]
     public_url: Option<String>,
-    /// The path of its voice webhook.
-    #[arg(long, default_value = "/twilio/voice")]
-    voice: String,
-    /// The path of its status callback.
-    #[arg(long, default_value = "/twilio/status")]
-    status: String,
-    /// The account's id.
-    #[arg(
-        long,
-        env = "EXCHANGE_ACCOUNT",
-        default_value = "AC00000000000000000000000000000000"
-    )]
+    /// The path of its voice webhook; /CARRIER/voice by default.
+    #[arg(long)]
+    voice: Option<String>,
+    /// The path of its status callback; /CARRIER/status by default.
+    #[arg(long)]
+    status: Option<String>,
+    /// The account's id, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_ACCOUNT", default_value = "")]
     account: String,
-    /// The account's token.
-    #[arg(
-        long,
-        env = "EXCHANGE_TOKEN",
-        default_value = "12345678901234567890123456789012"
-    )]
+    /// The account's token or API key, if not the one the carrier is played with by default.
+    #[arg(long, env = "EXCHANGE_TOKEN", default_value = "")]
     token: String,
     /// The number to call.
     #[arg(long, default_value = "+15550001111")]
@@ -269,11 +264,14 @@ async fn call(call: CallIn, json: bool) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn load(load: Load, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let path = |door: &str| format!("/{}/{door}", load.carrier);
     let plan = LoadPlan {
+        voice_path: load.voice.unwrap_or_else(|| path("voice")),
+        status_path: load.status.unwrap_or_else(|| path("status")),
+        carrier: load.carrier,
+        listen: load.listen,
         public_url: load.public_url.unwrap_or_else(|| load.gateway.clone()),
         gateway: load.gateway,
-        voice_path: load.voice,
-        status_path: load.status,
         account: load.account,
         token: load.token,
         to: load.to,

@@ -34,13 +34,17 @@ impl Wire {
         stream: TcpStream,
         host: &str,
         path: &str,
-        signature: &str,
+        headers: &[(&str, String)],
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let key = STANDARD.encode(rand::random::<[u8; 16]>());
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nx-twilio-signature: {signature}\r\n\r\n"
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}\r\n"
         );
         let mut wire = Self {
             stream,

@@ -22,13 +22,13 @@ use super::table::{Goal, Row, quantile};
 pub(crate) struct Load {
     /// Calls at once.
     #[arg(long, default_value_t = 500)]
-    calls: u32,
+    pub(super) calls: u32,
     /// How long each lasts once all are up.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..))]
-    seconds: u32,
+    pub(super) seconds: u32,
     /// How often each server has its turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    pub(super) rounds: u32,
 }
 
 impl Load {
@@ -73,13 +73,13 @@ pub(crate) fn measure(release: &Path, load: Load) -> Result<Vec<Row>, String> {
 }
 
 /// Where the programs are, and a folder to work in.
-struct Place<'p> {
+pub(super) struct Place<'p> {
     release: &'p Path,
     scratch: PathBuf,
 }
 
 /// One server's turn.
-struct Turn {
+pub(super) struct Turn {
     /// Before the first call.
     idle: Cost,
     /// From the moment all calls were up to the first end of one.
@@ -122,16 +122,16 @@ struct Times {
 
 /// The figures of a server: the median of its turns, but every frame and the fewest calls of any.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Figures {
+pub(super) struct Figures {
     /// Microseconds of a core for each second of each call.
-    cpu_us: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    late_ms: f64,
-    others: f64,
-    calls: u32,
-    frames: u64,
-    lost: u64,
+    pub(super) cpu_us: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) late_ms: f64,
+    pub(super) others: f64,
+    pub(super) calls: u32,
+    pub(super) frames: u64,
+    pub(super) lost: u64,
     idle_mib: f64,
     call_kib: f64,
 }
@@ -159,17 +159,26 @@ impl Seen {
 }
 
 impl<'p> Place<'p> {
-    fn new(release: &'p Path) -> Result<Self, String> {
+    pub(super) fn new(release: &'p Path) -> Result<Self, String> {
         let scratch = release.join("bench");
         let made = fs::create_dir_all(&scratch);
         made.map_err(|fault| format!("cannot make {}: {fault}", scratch.display()))?;
         Ok(Self { release, scratch })
     }
 
-    fn bare(&self, load: Load) -> Result<Turn, String> {
+    pub(super) fn release(&self) -> &Path {
+        self.release
+    }
+
+    /// Where files may be left.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    pub(super) fn bare(&self, load: Load) -> Result<Turn, String> {
         let program = self.release.join("xtask");
         let (server, url) = Server::start_speaking(SERVER_CORE, &program, &["bare-echo"])?;
-        self.turn(&server, load, &url)
+        self.turn(&server, load, &url, OF_OURS)
     }
 
     fn gateway(&self, load: Load) -> Result<Turn, String> {
@@ -184,15 +193,23 @@ impl<'p> Place<'p> {
         let arguments = ["serve", "--config", &config];
         let mut server = Server::start(On::Core(SERVER_CORE), &program, &arguments, &self.scratch)?;
         server.wait_for(port)?;
-        self.turn(&server, load, &format!("http://127.0.0.1:{port}"))
+        let url = format!("http://127.0.0.1:{port}");
+        self.turn(&server, load, &url, OF_OURS)
     }
 
-    /// Drives a server with callers and watches what it costs.
-    fn turn(&self, server: &Server, load: Load, gateway: &str) -> Result<Turn, String> {
+    /// Drives a server with callers, of whom more may be said, and watches what it costs.
+    pub(super) fn turn(
+        &self,
+        server: &Server,
+        load: Load,
+        gateway: &str,
+        callers: &[&str],
+    ) -> Result<Turn, String> {
         let idle = server.cost()?;
         let program = self.release.join("exchange");
         let mut command = pinned(CALLER_CORE, &program);
-        command.args(["load", "--json", "--gateway", gateway, "--token", TOKEN]);
+        command.args(["load", "--json", "--gateway", gateway]);
+        command.args(callers);
         for (name, value) in [
             ("--calls", load.calls),
             ("--seconds", load.seconds),
@@ -232,7 +249,7 @@ impl<'p> Place<'p> {
 }
 
 impl Figures {
-    fn of(turns: &[Turn]) -> Self {
+    pub(super) fn of(turns: &[Turn]) -> Self {
         let median = |of: &dyn Fn(&Turn) -> f64| quantile(0.5, turns.iter().map(of));
         Self {
             cpu_us: median(&Turn::cpu_us),
@@ -250,14 +267,15 @@ impl Figures {
 }
 
 impl Turn {
-    fn cpu_us(&self) -> f64 {
+    /// Microseconds of a core for each second of each call.
+    pub(super) fn cpu_us(&self) -> f64 {
         let (first, last) = self.ends();
         let call_seconds = (last.at - first.at).as_secs_f64() * f64::from(self.seen.set_up);
         (last.cost.cpu - first.cost.cpu).as_secs_f64() * 1e6 / call_seconds
     }
 
     /// How much of its core's time others took, in percent.
-    fn others(&self) -> f64 {
+    pub(super) fn others(&self) -> f64 {
         let (first, last) = self.ends();
         let all = last.core.saturating_sub(first.core);
         let others = all.saturating_sub(last.cost.cpu - first.cost.cpu);
@@ -354,11 +372,23 @@ fn rows(load: Load, bare: &Figures, ours: &Figures) -> Vec<Row> {
 
 /// A gateway whose every caller hears themselves.
 pub(crate) fn configuration(port: u16, api_port: u16, calls: u32) -> String {
-    CONFIG
-        .replace("<port>", &port.to_string())
+    let table = TABLE
         .replace("<api port>", &api_port.to_string())
+        .replace("<token>", TOKEN);
+    filled("twilio", &table, port, calls)
+}
+
+/// The same for the callers of a carrier, of which the configuration has this table.
+pub(super) fn configuration_of(carrier: &str, table: &str, port: u16, load: Load) -> String {
+    filled(carrier, table, port, load.calls + SPARE_CALLS)
+}
+
+fn filled(carrier: &str, table: &str, port: u16, calls: u32) -> String {
+    CONFIG
+        .replace("<table>", table.trim_end())
+        .replace("<carrier>", carrier)
+        .replace("<port>", &port.to_string())
         .replace("<calls>", &calls.to_string())
-        .replace("<token>", TOKEN)
 }
 
 /// A port that nobody listens on. Someone may take it before it is used; then the server says so.
@@ -370,8 +400,14 @@ pub(crate) fn free_port() -> Result<u16, String> {
 }
 
 const CONFIG: &str = include_str!("echo.toml");
+const TABLE: &str = r#"[carriers.twilio]
+account_sid = "AC00000000000000000000000000000000"
+auth_token = "<token>"
+api_url = "http://127.0.0.1:<api port>""#;
 pub(crate) const TOKEN: &str = "00000000000000000000000000000000";
-const SERVER_CORE: usize = 0;
+/// Whose callers call both servers; nobody asks anything of their carrier.
+const OF_OURS: &[&str] = &["--token", TOKEN, "--listen", "127.0.0.1:0"];
+pub(super) const SERVER_CORE: usize = 0;
 const CALLER_CORE: usize = 1;
 const SAMPLE: Duration = Duration::from_millis(200);
 /// Room for calls that are over, but whose end has not been confirmed.

@@ -154,6 +154,7 @@ impl<'p> Place<'p> {
         let mut callers = pinned(CALLER_CORE, &self.release.join("exchange"));
         let gateway = format!("http://{}", busy.address);
         callers.args(["load", "--json", "--gateway", &gateway, "--token", TOKEN]);
+        callers.args(["--listen", "127.0.0.1:0"]);
         callers.args(["--calls", &load.calls.to_string(), "--ramp", "1"]);
         callers.args(["--seconds", &load.seconds.to_string()]);
         callers.stdin(Stdio::null()).stdout(Stdio::piped());

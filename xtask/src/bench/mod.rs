@@ -2,6 +2,7 @@
 //! the same run. They are printed, never asserted: a busy machine must not fail a correct change.
 
 pub(crate) mod bare;
+mod carriers;
 pub(crate) mod echo;
 mod journal;
 pub(crate) mod process;
@@ -32,6 +33,8 @@ pub(crate) struct Arguments {
 enum What {
     /// Calls that hear themselves, beside a bare websocket echo.
     Echo(echo::Load),
+    /// Calls that hear themselves, over the wire of each carrier in turn.
+    Carriers(carriers::Load),
     /// Calls that hear themselves while the configuration is saved again and again.
     Reload(reload::Load),
     /// Calls beside a journal that is kept busy, and how soon it is seen and calls are dialled.
@@ -46,8 +49,8 @@ enum What {
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
-    /// Everything: the conversations, the reloads, the journal, the echo, and what each crate measures
-    /// of itself.
+    /// Everything: the conversations, the reloads, the journal, the carriers, the echo, and what each
+    /// crate measures of itself.
     All(echo::Load),
 }
 
@@ -55,6 +58,7 @@ enum What {
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     match &arguments.what {
         What::Echo(load) => echo(root, *load, arguments),
+        What::Carriers(load) => carriers(root, *load, arguments),
         What::Reload(load) => reload(root, *load, arguments),
         What::Talk(conversations) => talk(root, *conversations, arguments),
         What::Journal(load) => journal(root, *load, arguments),
@@ -70,6 +74,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
             talk(root, talk::Conversations::default(), arguments)?;
             reload(root, reload::Load::default(), arguments)?;
             journal(root, journal::Load::default(), arguments)?;
+            carriers(root, carriers::Load::default(), arguments)?;
             echo(root, *load, arguments)
         }
     }
@@ -105,6 +110,21 @@ fn echo(root: &Path, load: echo::Load, arguments: &Arguments) -> Result<(), Stri
     table::print(&rows, "bare echo");
     if arguments.json {
         println!("{}", json!({ "echo": rows }));
+    }
+    Ok(())
+}
+
+fn carriers(root: &Path, load: carriers::Load, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+    }
+    let measured = carriers::measure(&release(root), load)?;
+    println!("\nechoes of each carrier, {load}");
+    for it in &measured {
+        table::print_beside(&it.rows, it.carrier, carriers::REFERENCE);
+    }
+    if arguments.json {
+        println!("{}", json!({ "carriers": measured }));
     }
     Ok(())
 }

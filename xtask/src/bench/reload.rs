@@ -150,6 +150,7 @@ fn callers(release: &Path, load: Load, port: u16) -> Result<Seen, String> {
     let mut command = pinned(CALLER_CORE, &program);
     let gateway = format!("http://127.0.0.1:{port}");
     command.args(["load", "--json", "--gateway", &gateway, "--token", TOKEN]);
+    command.args(["--listen", "127.0.0.1:0"]);
     for (name, value) in [
         ("--calls", load.calls),
         ("--seconds", load.seconds),

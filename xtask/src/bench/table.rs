@@ -66,7 +66,12 @@ pub(crate) fn quantile(part: f64, figures: impl Iterator<Item = f64>) -> f64 {
 
 /// Prints rows for people.
 pub(crate) fn print(rows: &[Row], reference: &str) {
-    println!("{:<28}{:>12}{reference:>12}{:>12}", "", "offhook", "target");
+    print_beside(rows, "offhook", reference);
+}
+
+/// The same for figures that are not all of what is built here.
+pub(crate) fn print_beside(rows: &[Row], ours: &str, reference: &str) {
+    println!("{:<28}{ours:>12}{reference:>12}{:>12}", "", "target");
     for row in rows {
         let beside = row.reference.map(short).unwrap_or_default();
         let (target, verdict) = row.goal.verdict(row.figure);

@@ -386,12 +386,10 @@ impl Media {
         } else {
             (format.encoding.clone(), format.sample_rate)
         };
-        let pairs = stream.extra_headers.iter();
-        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
         Self {
             until: Instant::now() + stream.timeout,
             claimed,
-            extra_headers: pairs.join(";"),
+            extra_headers: stream.headers(),
             began: Timestamp::now().as_millisecond(),
             sequence: 0,
             chunk: 0,
@@ -499,18 +497,22 @@ async fn connect_once(
             return MediaSocket::open(&carrier.office, url, &[], mischief).await;
         }
     };
+    MediaSocket::open(&carrier.office, url, &signatures(token, url), mischief).await
+}
+
+/// The headers that sign the upgrade of a socket.
+pub(super) fn signatures(token: &str, url: &str) -> [(&'static str, String); 6] {
     let (signed, nonce) = (signed_url(url), nonce());
     let v3 = sign(token, (Method::Get, &signed), &[], &nonce);
     let v2 = sign_v2(token, &signed, &nonce);
-    let headers = [
+    [
         ("x-plivo-signature-v3", v3.clone()),
         ("x-plivo-signature-ma-v3", v3),
         ("x-plivo-signature-v3-nonce", nonce.clone()),
         ("x-plivo-signature-v2", v2.clone()),
         ("x-plivo-signature-ma-v2", v2),
         ("x-plivo-signature-v2-nonce", nonce),
-    ];
-    MediaSocket::open(&carrier.office, url, &headers, mischief).await
+    ]
 }
 
 /// A socket's URL as its upgrade is signed: as one of HTTP.

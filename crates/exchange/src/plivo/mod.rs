@@ -9,6 +9,7 @@ mod body;
 mod cause;
 mod dial;
 pub(crate) mod life;
+mod load;
 pub(crate) mod media;
 pub(crate) mod rest;
 mod numbers;
@@ -33,6 +34,7 @@ pub(crate) const ENTRY: Entry = Entry {
     account: "MA000000000000000000",
     secret: "1234567890123456789012345678901234567890",
     open: |account, office| Arc::new(Carrier::new(account, office)),
+    load: load::prepare,
 };
 
 /// The carrier: its account and its calls.

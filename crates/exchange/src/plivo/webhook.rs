@@ -121,7 +121,7 @@ pub(crate) fn fields(carrier: &Carrier, call: &Call, event: &str) -> Vec<(String
 }
 
 /// The fields the last webhook carries beyond those.
-fn last_fields(call: &Call) -> Vec<(String, String)> {
+pub(super) fn last_fields(call: &Call) -> Vec<(String, String)> {
     let state = call.state();
     let seconds = state.talked.as_secs_f64().ceil();
     let time = |time: Option<Timestamp>| time.map(date).unwrap_or_default();

@@ -333,6 +333,13 @@ impl Stream {
             status: said("statusCallbackUrl").map(|url| Notice { url, method }),
         })
     }
+
+    /// The extra headers as messages repeat them.
+    pub(crate) fn headers(&self) -> String {
+        let pairs = self.extra_headers.iter();
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join(";")
+    }
 }
 
 fn value<T: FromStr + Display>(

@@ -36,11 +36,7 @@ pub(super) struct End {
 }
 
 /// What the last event says about it: the cause, who hung up, and the SIP answer.
-pub(super) struct Hangup(
-    pub(super) &'static str,
-    pub(super) &'static str,
-    pub(super) &'static str,
-);
+pub(super) struct Hangup(pub(super) &'static str, pub(super) &'static str, pub(super) &'static str);
 
 /// Lives an outbound call from dialled to its outcome.
 pub(super) async fn outbound(
@@ -160,19 +156,26 @@ pub(super) async fn finish(
 ) {
     let ledger = &carrier.office.ledger;
     call.change(ledger, end.status, recorded.talked);
-    let Hangup(cause, source, sip) = end.hangup;
-    let hangup = json!({
-        "state": "hangup",
-        "start_time": date(call.created),
-        "hangup_cause": cause,
-        "hangup_source": source,
-        "sip_hangup_cause": sip,
-    });
-    events.tell("call.hangup", hangup);
+    events.tell("call.hangup", end.hangup.payload(call));
     events.finish().await;
     call.close(ledger, end.by, recorded);
 }
 
+impl Hangup {
+    /// What the last event says.
+    pub(super) fn payload(&self, call: &Call) -> serde_json::Value {
+        let Self(cause, source, sip) = self;
+        json!({
+            "state": "hangup",
+            "start_time": date(call.created),
+            "hangup_cause": cause,
+            "hangup_source": source,
+            "sip_hangup_cause": sip,
+        })
+    }
+}
+
+/// What the first event says.
 pub(super) fn initiated(call: &Call) -> serde_json::Value {
     let (direction, state) = match call.direction {
         Direction::Inbound => ("incoming", "parked"),
@@ -196,6 +199,17 @@ pub(super) fn initiated(call: &Call) -> serde_json::Value {
     initiated
 }
 
+/// What the event of the answer says.
+pub(super) fn answered(call: &Call) -> serde_json::Value {
+    json!({
+        "state": "answered",
+        "start_time": date(call.created),
+        "custom_headers": [],
+        "sip_headers": [],
+        "tags": [],
+    })
+}
+
 /// The leg of an answered call.
 pub(super) struct Leg<'a> {
     pub(super) carrier: &'a Arc<Carrier>,
@@ -214,14 +228,7 @@ impl<'a> Leg<'a> {
         script: Vec<Step>,
     ) -> Self {
         call.change(&carrier.office.ledger, Status::InProgress, Duration::ZERO);
-        let answered = json!({
-            "state": "answered",
-            "start_time": date(call.created),
-            "custom_headers": [],
-            "sip_headers": [],
-            "tags": [],
-        });
-        events.tell("call.answered", answered);
+        events.tell("call.answered", answered(call));
         let answered = Instant::now();
         Self {
             carrier,

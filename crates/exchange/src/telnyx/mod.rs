@@ -11,6 +11,7 @@
 mod body;
 mod codec;
 mod life;
+mod load;
 mod media;
 mod numbers;
 mod rest;
@@ -42,6 +43,7 @@ pub(crate) const ENTRY: Entry = Entry {
     account: "1494404757140276705",
     secret: "KEY0123456789ABCDEF0123456789ABCDEF_0123456789abcdef",
     open: |account, office| Arc::new(Carrier::new(account, office)),
+    load: load::prepare,
 };
 
 /// The carrier: its account, its calls, and the commands it has just obeyed.

@@ -9,7 +9,7 @@ mod account;
 mod dial;
 mod form;
 pub(crate) mod life;
-pub(crate) mod load;
+mod load;
 pub(crate) mod media;
 pub(crate) mod rest;
 pub(crate) mod twiml;
@@ -32,6 +32,7 @@ pub(crate) const ENTRY: Entry = Entry {
     account: "AC00000000000000000000000000000000",
     secret: "12345678901234567890123456789012",
     open: |account, office| Arc::new(Carrier::new(account, office)),
+    load: load::prepare,
 };
 
 /// The carrier: its account and its calls.

@@ -2,6 +2,7 @@
 
 mod calls;
 mod gateway;
+mod load;
 mod mischief;
 mod streams;
 mod transfers;

@@ -4,6 +4,8 @@ use super::*;
 
 fn load_plan(gateway: &Gateway) -> LoadPlan {
     LoadPlan {
+        carrier: "twilio".to_owned(),
+        listen: "127.0.0.1:0".to_owned(),
         gateway: gateway.url(""),
         public_url: "https://voice.example.com".to_owned(),
         voice_path: "/voice".to_owned(),

@@ -128,9 +128,27 @@ impl Gateway {
 
     /// The first event of that name, when it comes.
     pub(crate) async fn event(&self, name: &str) -> Event {
+        self.nth_event(name, 0).await
+    }
+
+    /// The first event of that name and that call, when it comes.
+    pub(crate) async fn event_of(&self, name: &str, call: &str) -> Event {
         self.wait(|inside| {
             let events = inside.events.lock().unwrap();
-            events.iter().find(|event| event.name() == name).cloned()
+            let mut named = events.iter().filter(|event| event.name() == name);
+            named
+                .find(|event| *event.payload("call_control_id") == call)
+                .cloned()
+        })
+        .await
+    }
+
+    /// The one after so many of that name, when it comes.
+    pub(crate) async fn nth_event(&self, name: &str, earlier: usize) -> Event {
+        self.wait(|inside| {
+            let events = inside.events.lock().unwrap();
+            let mut named = events.iter().filter(|event| event.name() == name);
+            named.nth(earlier).cloned()
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod gateway;
+mod load;
 mod mischief;
 mod rest;
 mod streams;
@@ -145,7 +146,10 @@ fn codes(outcome: &Outcome) -> Vec<u32> {
 
 /// Whether an event is signed with the key that the configuration names, as the carrier's documents say.
 fn is_genuine(exchange: &Exchange, event: &Event) -> bool {
-    let configuration = exchange.configuration();
+    is_signed_for(&exchange.configuration(), event)
+}
+
+fn is_signed_for(configuration: &str, event: &Event) -> bool {
     let key = configuration
         .lines()
         .find_map(|line| line.strip_prefix("public_key = "))

@@ -7,6 +7,7 @@ mod doors;
 mod expose;
 mod flights;
 mod house;
+mod load;
 mod logs;
 mod meetings;
 mod numbers;
