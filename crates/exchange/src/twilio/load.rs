@@ -3,7 +3,7 @@
 use super::media::target;
 use super::twiml::{self, Method, Verb};
 use super::webhook::{self, Webhook, sign};
-use super::{Call, Callback, Carrier, Own, number_sid};
+use super::{Call, Callback, Carrier, Own};
 use crate::ear::{FRAME, FRAME_TIME};
 use crate::ledger::{Direction, Kind, Status};
 use crate::load::{Histogram, LoadPlan, LoadReport, MARK, Scanner, bodies, serial_mark};
@@ -133,11 +133,7 @@ impl Tally {
 async fn one(load: &Load, index: usize) -> Tally {
     let mut tally = Tally::new();
     let from = format!("+1555{:07}", 2_000_000 + index);
-    let own = Own {
-        number_sid: number_sid(&fresh("")),
-        callback: Callback::default(),
-        parent: None,
-    };
+    let own = Own::new(&fresh(""), Callback::default());
     let parties = (from.as_str(), load.plan.to.as_str());
     let (call, _commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
     let began = Instant::now();
