@@ -227,11 +227,10 @@ mod tests {
                         return came;
                     }
                 }
-                other => {
-                    came.push(other);
-                    if !matches!(other, Came::Answered | Came::Pressed(_)) {
-                        return came;
-                    }
+                going_on @ (Came::Answered | Came::Pressed(_)) => came.push(going_on),
+                over @ (Came::Unanswered(_) | Came::HungUp | Came::TimeLimit) => {
+                    came.push(over);
+                    return came;
                 }
             }
         }

@@ -42,7 +42,8 @@ impl ports::carrier::Webhooks for Webhooks {
     }
 
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
-        let fields = signature::fields(&request.request().body);
+        let request = request.request();
+        let fields = signature::fields(&request.body);
         let form = Form::new(&fields)?;
         let news = match door {
             Door::Voice => form.voice_news()?,
@@ -52,7 +53,7 @@ impl ports::carrier::Webhooks for Webhooks {
         Ok(Webhook {
             leg: form.leg(),
             dialled: form.dialled()?,
-            notice: form.notice(door),
+            notice: form.notice(door, request),
             news,
         })
     }
@@ -182,11 +183,16 @@ impl<'f> Form<'f> {
         Ok(format!("{plus}{found}").into())
     }
 
-    /// Made of signed fields that Plivo repeats when it asks again; its nonce changes.
-    fn notice(&self, door: Door) -> String {
+    /// Made of what is signed and repeated when Plivo asks again; its nonce changes. A leg that nobody
+    /// answered has no name, so one `<Dial>` is told from the next by the address that it leads to.
+    fn notice(&self, door: Door, request: &Request) -> String {
+        let place = match door {
+            Door::Again => request.url.split_once('?').map_or("", |(_, query)| query),
+            Door::Voice | Door::Status => "",
+        };
         let dialled = field(self.fields, "DialBLegUUID").unwrap_or_default();
         format!(
-            "{}/{door:?}/{}/{}{dialled}",
+            "{}/{door:?}/{}/{}{dialled}/{place}",
             self.call, self.event, self.status
         )
     }

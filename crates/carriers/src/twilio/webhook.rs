@@ -62,7 +62,7 @@ impl ports::carrier::Webhooks for Webhooks {
             Door::Again => Webhook {
                 leg: form.leg(),
                 dialled: form.leg(),
-                notice: form.voice_notice(),
+                notice: form.again_notice(request.request()),
                 news: form.again_news(),
             },
             Door::Status => Webhook {
@@ -207,6 +207,13 @@ impl<'f> Form<'f> {
         let found = field(self.fields, name);
         let found = found.ok_or_else(|| malformed(format!("an offered call has no `{name}`")))?;
         Ok(found.into())
+    }
+
+    /// The id of a question that may come after each `<Dial>`: one that called nobody has no name, and
+    /// is told from the next by the address that it leads to, which is signed.
+    fn again_notice(&self, request: &Request) -> String {
+        let place = request.url.split_once('?').map_or("", |(_, query)| query);
+        format!("{}/{place}", self.voice_notice())
     }
 
     /// The id of a question: asked once for each state of a call, and after each `<Dial>`.

@@ -90,6 +90,18 @@ fn what_comes_of_a_dial() {
         assert_eq!((webhook.news, webhook.leg), (news, leg()), "{said}");
         notices.push(webhook.notice);
     }
+    // Nobody who did not answer has a name, and that a second one did not either is news.
+    let notice_at = |url: &str| {
+        let fields = [
+            ("CallUUID", CALL),
+            ("DialStatus", "busy"),
+            ("DialBLegUUID", ""),
+        ];
+        decode_at(url, Door::Again, &fields).notice
+    };
+    let again = notice_at("https://e.com/plivo/again?call=1&after=3");
+    assert_ne!(notice_at(BACK), again);
+    assert_eq!(notice_at("https://e.com/plivo/again?call=1&after=3"), again);
     // Sent to ask us, by the transfer itself.
     let asked = decode(Door::Again, &up);
     assert_eq!(asked.news, News::Adrift);
@@ -129,7 +141,11 @@ fn what_a_dial_reports_is_about_the_call_that_it_is_part_of() {
 }
 
 fn decode(door: Door, fields: &[(&str, &str)]) -> Webhook {
-    let request = signed_post("https://e.com/plivo/x", fields);
+    decode_at("https://e.com/plivo/x", door, fields)
+}
+
+fn decode_at(url: &str, door: Door, fields: &[(&str, &str)]) -> Webhook {
+    let request = signed_post(url, fields);
     let webhooks = carrier().webhooks;
     let genuine = webhooks.verify(&request).expect("it is signed");
     webhooks.decode(door, genuine).expect("it makes sense")

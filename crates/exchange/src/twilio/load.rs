@@ -3,7 +3,7 @@
 use super::media::target;
 use super::twiml::{self, Method, Verb};
 use super::webhook::{self, Webhook, sign};
-use super::{Call, Callback, Carrier, Command, Own, number_sid};
+use super::{Call, Callback, Carrier, Command, Own};
 use crate::ledger::{Direction, Kind, Status};
 use crate::load::{Callers, Dialect, Load, LoadPlan, Payload, Told, drive, open, push_number};
 use crate::office::{Account, Office, fresh};
@@ -40,10 +40,7 @@ impl Callers for Crowd {
     type Dialect = Stream;
 
     fn call(&self, from: &str) -> Caller {
-        let own = Own {
-            number_sid: number_sid(&fresh("")),
-            callback: Callback::default(),
-        };
+        let own = Own::new(&fresh(""), Callback::default());
         let parties = (from, self.plan.to.as_str());
         let (call, commands) = Call::new(fresh("CA"), Direction::Inbound, parties, own);
         Caller { call, commands }

@@ -86,6 +86,17 @@ pub(crate) struct Fetch {
     pub(crate) extra: Vec<(String, String)>,
 }
 
+impl Own {
+    /// Of a call by or to the number with this id.
+    pub(crate) fn new(number: &str, callback: Callback) -> Self {
+        Self {
+            number_sid: number_sid(number),
+            callback,
+            parent: None,
+        }
+    }
+}
+
 impl Carrier {
     pub(crate) fn new(account: Account, office: Office) -> Self {
         Self {
@@ -115,15 +126,12 @@ impl Played for Carrier {
 
     fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String> {
         let number = self.office.called(to)?;
-        let own = Own {
-            number_sid: number_sid(&number.id),
-            callback: Callback {
-                url: number.status_url,
-                method: "POST".to_owned(),
-                events: vec!["completed".to_owned()],
-            },
-            parent: None,
+        let callback = Callback {
+            url: number.status_url,
+            method: "POST".to_owned(),
+            events: vec!["completed".to_owned()],
         };
+        let own = Own::new(&number.id, callback);
         let (call, commands) = Call::new(fresh("CA"), Direction::Inbound, (from, to), own);
         self.calls.enter(Arc::clone(&call)).ok()?;
         let sid = call.id.clone();

@@ -5,7 +5,7 @@
 
 use super::account;
 use super::form::{CREATE, Form, LIST_CALLS, UPDATE, is_number, known, once};
-use super::{Call, Callback, Carrier, Command, Own, date, direction, life, number_sid};
+use super::{Call, Callback, Carrier, Command, Own, date, direction, life};
 use crate::LONGEST_CALL;
 use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
@@ -266,11 +266,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     form.check_the_rest()?;
 
     let plan = carrier.office.phone(to);
-    let own = Own {
-        number_sid: number_sid(&number.id),
-        callback,
-        parent: None,
-    };
+    let own = Own::new(&number.id, callback);
     let (call, commands) = Call::new(fresh("CA"), Direction::Outbound, (from, to), own);
     carrier
         .calls
