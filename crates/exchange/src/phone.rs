@@ -20,6 +20,8 @@ pub struct PhonePlan {
 pub enum Pickup {
     /// Rings for this long and is answered.
     Answer(Duration),
+    /// The same by a machine, which a carrier that is asked to knows from a person by itself, in whatever way.
+    Machine(Duration),
     /// Is busy.
     Busy,
     /// Rings until the carrier gives up.
@@ -44,9 +46,14 @@ impl Pickup {
     /// Whether the phone rings at all.
     pub(crate) fn rings(self) -> bool {
         match self {
-            Self::Answer(_) | Self::NoAnswer | Self::Reject(_) => true,
+            Self::Answer(_) | Self::Machine(_) | Self::NoAnswer | Self::Reject(_) => true,
             Self::Busy | Self::Unreachable => false,
         }
+    }
+
+    /// Whether it is a machine that picks up.
+    pub(crate) fn is_machine(self) -> bool {
+        matches!(self, Self::Machine(_))
     }
 
     /// Rings the phone until somebody picks up, or for as long as the carrier lets it ring.
@@ -55,7 +62,7 @@ impl Pickup {
             Self::Unreachable => return Rung::Unreachable,
             Self::Busy => return Rung::Busy,
             Self::NoAnswer => (longest, Rung::Unanswered),
-            Self::Answer(after) => (after, Rung::Answered),
+            Self::Answer(after) | Self::Machine(after) => (after, Rung::Answered),
             Self::Reject(after) => (after, Rung::Rejected),
         };
         tokio::time::sleep(after.min(longest)).await;
@@ -101,6 +108,9 @@ pub enum Step {
         timeout: Duration,
     },
 }
+
+/// How long after the answer a carrier that is asked to says who picked up.
+pub(crate) const JUDGED: Duration = Duration::from_millis(2_000);
 
 impl PhonePlan {
     /// A phone that is answered after `ring` by a person who follows `script`.

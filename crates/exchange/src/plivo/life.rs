@@ -11,8 +11,10 @@ use crate::ear::time;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
 use crate::line::{Line, Tick};
 use crate::mischief::Socket;
-use crate::phone::{Deed, PhonePlan, Rung, Step};
+use crate::phone::{Deed, JUDGED, PhonePlan, Pickup, Rung, Step};
 use crate::socket::{MediaSocket, Said, Unopened};
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,6 +28,8 @@ pub(crate) struct Order {
     pub(crate) time_limit: Duration,
     /// The sound of keys to be pressed at the answer.
     pub(crate) keys: Vec<i16>,
+    /// Where to say that a machine picked up; nothing where that was not asked.
+    pub(crate) machine: Option<Notice>,
 }
 
 /// How a phone is called.
@@ -56,7 +60,7 @@ pub(crate) async fn outbound(
     call.change(ledger, Status::Initiated, Duration::ZERO);
     let end = match ring(&carrier, &call, &notices, &mut commands, ringing).await {
         Err((status, ending)) => End::unanswered(status, ending),
-        Ok(script) => {
+        Ok((script, pickup)) => {
             call.change(ledger, Status::InProgress, Duration::ZERO);
             let mut conversation =
                 Conversation::new(&carrier, &call, commands, script, mischief.socket);
@@ -68,11 +72,27 @@ pub(crate) async fn outbound(
                 source: Source::Answer,
                 more: Vec::new(),
             };
-            let ending = conversation.run(Turn::Onward(ask)).await;
+            let judge = judge(&notices, order.machine, pickup);
+            let ending = tokio::select! {
+                ending = conversation.run(Turn::Onward(ask)) => ending,
+                never = judge => match never {},
+            };
             End::answered(ending, conversation)
         }
     };
     finish(&carrier, &call, notices, end).await;
+}
+
+/// Says so if a machine picked up, without keeping the call waiting, and does nothing else for as long as it lasts. Of
+/// people nothing is said.
+async fn judge(notices: &Notices, tell: Option<Notice>, pickup: Pickup) -> Infallible {
+    if let Some(to) = tell.filter(|_| pickup.is_machine()) {
+        sleep(JUDGED).await;
+        let more = [("IfMachine", "continue"), ("Machine", "true")];
+        let more = more.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        notices.tell("MachineDetection", to, more.into());
+    }
+    pending().await
 }
 
 /// Lives an inbound call: instructions are fetched while it rings, and a document that begins with a `<Hangup>` that has
@@ -121,7 +141,7 @@ async fn ring(
     notices: &Notices,
     commands: &mut mpsc::Receiver<Command>,
     ringing: Ringing,
-) -> Result<Vec<Step>, (Status, Ending)> {
+) -> Result<(Vec<Step>, Pickup), (Status, Ending)> {
     let over = |status, by, cause| Err((status, Ending { by, cause }));
     let Some(plan) = ringing.plan else {
         return over(Status::Failed, EndedBy::Phone, Cause::UnknownCaller);
@@ -135,7 +155,7 @@ async fn ring(
     loop {
         tokio::select! {
             rung = &mut rung => return match rung {
-                Rung::Answered => Ok(plan.script),
+                Rung::Answered => Ok((plan.script, plan.pickup)),
                 Rung::Busy => over(Status::Busy, EndedBy::Phone, Cause::Busy),
                 Rung::Rejected => over(Status::Busy, EndedBy::Phone, Cause::Declined),
                 Rung::Unanswered => over(Status::NoAnswer, EndedBy::Phone, Cause::Unanswered),

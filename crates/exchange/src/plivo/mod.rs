@@ -3,7 +3,7 @@
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Speak>` and
 //! `<Play>` make no sound; streams carry the inbound track only, at 8 kHz; several destinations in one request, recording,
-//! answering-machine detection, conferences and input are not played. A `<Dial>` calls one number.
+//! conferences and input are not played. A `<Dial>` calls one number.
 
 mod body;
 mod cause;
@@ -143,6 +143,7 @@ impl Played for Carrier {
         self.calls.enter(Arc::clone(&call)).ok()?;
         let id = call.id.clone();
         let order = life::Order {
+            machine: None,
             answer: post(number.voice_url),
             fallback: None,
             time_limit: LONGEST_CALL,

@@ -7,7 +7,7 @@ use super::cause::status_word;
 use super::numbers;
 use super::xml::{Stream, Unstreamable};
 use super::webhook::billed;
-use super::{Call, Carrier, Command, Own, digits, life, tones, uuid};
+use super::{Call, Carrier, Command, Notice, Own, digits, life, tones, uuid};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
 use crate::office::Trouble;
@@ -189,6 +189,18 @@ fn authenticate(carrier: &Carrier, asked: &Asked) -> Result<(), Refusal> {
     }
 }
 
+/// Where to say that a machine picked up, without keeping the call waiting for it.
+fn machine(body: &mut Body) -> Result<Option<Notice>, Refusal> {
+    let asked = body.text("machine_detection")?;
+    let to = body.notice("machine_detection")?;
+    match asked.as_deref() {
+        None => Ok(None),
+        Some("true") => Ok(to),
+        Some("hangup") => Err(refusal(400, "machine_detection=hangup is not played here")),
+        Some(_) => Err(refusal(400, "machine_detection parameter is invalid")),
+    }
+}
+
 fn create(carrier: &Arc<Carrier>, body: &mut Body) -> Answered {
     let from = body.required("from")?;
     let to = body.required("to")?;
@@ -214,6 +226,7 @@ fn create(carrier: &Arc<Carrier>, body: &mut Body) -> Answered {
         fallback: body.notice("fallback")?,
         time_limit: body.seconds("time_limit")?.unwrap_or(LONGEST_CALL),
         keys: keys(&body.text("send_digits")?.unwrap_or_default())?,
+        machine: machine(body)?,
     };
     let longest_ring = body.seconds("ring_timeout")?.unwrap_or(life::LONGEST_RING);
     let longest_ring = body

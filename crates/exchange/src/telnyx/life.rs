@@ -10,9 +10,11 @@ use crate::ledger::{Direction, EndedBy, Happening, Mark, Status};
 use crate::line::Line;
 use crate::mischief::{Abrupt, Socket};
 use crate::office::authority;
-use crate::phone::{Deed, PhonePlan, Rung, Step};
+use crate::phone::{Deed, JUDGED, PhonePlan, Pickup, Rung, Step};
 use crate::socket::{Breach, Broken, Said};
 use serde_json::json;
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,6 +28,14 @@ pub(super) struct Order {
     pub(super) time_limit: Duration,
     /// The stream that begins with the answer.
     pub(super) stream: Option<StreamOrder>,
+    pub(super) judge: Judge,
+}
+
+/// Whether the carrier says who picked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Judge {
+    Silent,
+    Tells,
 }
 
 /// How a call ended.
@@ -56,11 +66,28 @@ pub(super) async fn outbound(
     let (end, recorded) = match ring(&mut commands, &plan, order.timeout).await {
         Err(end) => (end, Recorded::default()),
         Ok(()) => {
+            let judge = judge(&events, order.judge, plan.pickup);
             let leg = Leg::answered(&carrier, &call, &events, plan.script);
-            leg.live(commands, mischief.socket, order).await
+            tokio::select! {
+                lived = leg.live(commands, mischief.socket, order) => lived,
+                never = judge => match never {},
+            }
         }
     };
     finish(&carrier, &call, events, end, recorded).await;
+}
+
+/// Says who picked up, if that was asked, and does nothing else for as long as the call lasts.
+async fn judge(events: &Events, judge: Judge, pickup: Pickup) -> Infallible {
+    match judge {
+        Judge::Silent => {}
+        Judge::Tells => {
+            sleep(JUDGED).await;
+            let result = if pickup.is_machine() { "machine" } else { "human" };
+            events.tell("call.machine.detection.ended", json!({"result": result}));
+        }
+    }
+    pending().await
 }
 
 /// Lives an inbound call: it is parked until a command answers or ends it, and rings the caller's patience out otherwise.

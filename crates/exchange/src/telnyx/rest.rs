@@ -235,6 +235,7 @@ fn dial(carrier: &Arc<Carrier>, body: &Map<String, Value>) -> Answered {
         timeout: Duration::from_secs(timeout),
         time_limit: Duration::from_secs(time_limit.unwrap_or(longest)),
         stream: body.stream()?,
+        judge: judge(&body)?,
     };
     let mut own = Own::new(webhook_url.map_or(number.voice_url, str::to_owned));
     own.client_state = client_state.map(str::to_owned);
@@ -369,13 +370,29 @@ fn ordered(
 }
 
 /// Warns of what the request says that nobody reads.
+/// Whether it is asked who picks up. The better kinds of detection are not played here.
+fn judge(body: &Body<'_>) -> Result<life::Judge, Refusal> {
+    Ok(match body.text("answering_machine_detection")? {
+        None | Some("disabled") => life::Judge::Silent,
+        Some("detect") => life::Judge::Tells,
+        Some(other) => {
+            let text = format!("answering_machine_detection {other:?} is not played by this exchange");
+            return Err(refusal(422, 10015, text).at("answering_machine_detection"));
+        }
+    })
+}
+
 fn remark(carrier: &Carrier, call: &Call, operation: &str, body: &Body<'_>) {
     let ledger = &carrier.office.ledger;
     for stranger in body.strangers(known(operation)) {
         let text = format!("{operation}: there is no {stranger:?}");
         ledger.warn(10015, &call.id, text);
     }
-    for name in NOT_PLAYED.iter().filter(|name| body.0.contains_key(**name)) {
+    let asked = |name: &&&str| {
+        let judged = operation == "dial" && **name == "answering_machine_detection";
+        body.0.contains_key(**name) && !judged
+    };
+    for name in NOT_PLAYED.iter().filter(asked) {
         let text = format!("{operation}: {name} is accepted and not played by this exchange");
         ledger.warn(0, &call.id, text);
     }

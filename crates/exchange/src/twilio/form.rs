@@ -186,6 +186,14 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Where to say who picked up, where that is asked and nothing waits for it. What waits for it is not played here.
+    pub(super) fn answered_by(&self) -> Option<String> {
+        self.get("MachineDetection")?;
+        let goes_on = self.get("AsyncAmd") == Some("true");
+        let to = self.get("AsyncAmdStatusCallback");
+        to.filter(|_| goes_on).map(str::to_owned)
+    }
+
     /// Parameters that are accepted and not played here are still checked.
     pub(super) fn check_the_rest(&self) -> Result<(), Refusal> {
         for name in [

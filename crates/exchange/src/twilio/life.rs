@@ -8,7 +8,9 @@ use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
 use crate::line::{Line, Tick};
 use crate::mischief::Socket;
 use crate::office::fresh;
-use crate::phone::{Deed, Person, PhonePlan, Rung, Step};
+use crate::phone::{Deed, JUDGED, Person, PhonePlan, Pickup, Rung, Step};
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -21,6 +23,8 @@ pub(crate) struct Order {
     pub(crate) timeout: Duration,
     /// How long it may last.
     pub(crate) time_limit: Duration,
+    /// Where to say who picked up; nothing where that was not asked.
+    pub(crate) answered_by: Option<String>,
 }
 
 /// How a call ended, and what was recorded of it.
@@ -53,7 +57,11 @@ pub(crate) async fn outbound(
             let mut conversation =
                 Conversation::new(&carrier, &call, commands, person, mischief.socket);
             conversation.limit(order.time_limit);
-            let by = conversation.run(order.instructions).await;
+            let judge = judge(&carrier, &call, order.answered_by, plan.pickup);
+            let by = tokio::select! {
+                by = conversation.run(order.instructions) => by,
+                never = judge => match never {},
+            };
             End {
                 status: Status::Completed,
                 by,
@@ -62,6 +70,37 @@ pub(crate) async fn outbound(
         }
     };
     finish(&carrier, &call, progress, end).await;
+}
+
+/// Says who picked up, without keeping the call waiting (`AsyncAmd`), and does nothing else for as long as it lasts.
+async fn judge(carrier: &Carrier, call: &Call, tell: Option<String>, pickup: Pickup) -> Infallible {
+    if let Some(url) = tell {
+        sleep(JUDGED).await;
+        let who = if pickup.is_machine() {
+            "machine_start"
+        } else {
+            "human"
+        };
+        let form = [
+            ("AccountSid", carrier.account.id.clone()),
+            ("AnsweredBy", who.to_owned()),
+            ("CallSid", call.id.clone()),
+            ("MachineDetectionDuration", JUDGED.as_millis().to_string()),
+        ];
+        let told = Webhook {
+            event: "answered-by",
+            url: &url,
+            method: Method::Post,
+            form: form.map(|(name, value)| (name.to_owned(), value)).into(),
+            kind: Kind::Genuine,
+            token: &fresh(""),
+        };
+        if let Err(unanswered) = webhook::send(carrier, call, told).await {
+            let ledger = &carrier.office.ledger;
+            ledger.warn(unanswered.code, &call.id, unanswered.text);
+        }
+    }
+    pending().await
 }
 
 /// Lives an inbound call: instructions are fetched while it rings, and only a document that begins with

@@ -2,7 +2,7 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
-//! `<Play>` make no sound; recording, answering-machine detection and conferences are not played. A `<Dial>` calls one
+//! `<Play>` make no sound; recording and conferences are not played. A `<Dial>` calls one
 //! number, for a call that is answered already.
 
 mod account;
@@ -136,6 +136,7 @@ impl Played for Carrier {
         self.calls.enter(Arc::clone(&call)).ok()?;
         let sid = call.id.clone();
         let order = life::Order {
+            answered_by: None,
             instructions: Instructions::Fetch(Fetch {
                 url: number.voice_url,
                 method: Method::Post,

@@ -277,6 +277,7 @@ fn create(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         instructions,
         timeout,
         time_limit,
+        answered_by: form.answered_by(),
     };
     carrier.office.spawn(life::outbound(
         Arc::clone(carrier),
