@@ -5,6 +5,9 @@
 //! a [phone] whose person follows a script, an [ear] that records exactly what they would hear, and a [stopwatch]
 //! that turns it into times. What can go wrong on the way goes wrong on request ([mischief]).
 //!
+//! A call can be put through to another phone, in the carrier's own way: what it makes for that is a call of its own, with
+//! an outcome of its own, and the two people hear one another.
+//!
 //! It plays one carrier at a time ([`Builder::carrier`]). Each has a folder with its dialect and is on one list in this
 //! file; what no carrier has for itself (the office, the books of calls, the courier of webhooks, the media socket, the
 //! line and the phone) lies beside them.

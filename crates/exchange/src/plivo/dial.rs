@@ -3,7 +3,7 @@
 //! Source: the carrier's pages on the Dial element and on the reporting of its status.
 
 use super::cause::{Cause, Ending, Hangup, status_word};
-use super::life::{Conversation, News, Turn};
+use super::life::{Ask, Conversation, News, Turn};
 use super::rest::{is_number, plus};
 use super::webhook::{self, Notices, Webhook};
 use super::xml::{Afterwards, Dial};
@@ -14,6 +14,7 @@ use crate::ledger::{Direction, EndedBy, Happening, Kind, Status};
 use crate::phone::Rung;
 use crate::standing::Terms;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
@@ -54,7 +55,7 @@ impl Conversation {
             }
             (Err(turn), _, _) => Err(turn),
             (Ok(()), Some(action), Afterwards::Redirected) => {
-                Err(Turn::Onward(super::life::Ask::action(action, outcome)))
+                Err(Turn::Onward(Ask::action(action, outcome)))
             }
             (Ok(()), Some(action), Afterwards::GoesOn) => {
                 self.tell_action(action, outcome);
@@ -95,9 +96,9 @@ impl Conversation {
             return Err(Cause::Unknown);
         }
         let (plan, ledger) = (carrier.office.phone(&to), &carrier.office.ledger);
-        call.change(ledger, Status::Initiated, std::time::Duration::ZERO);
+        call.change(ledger, Status::Initiated, Duration::ZERO);
         if plan.pickup.rings() {
-            call.change(ledger, Status::Ringing, std::time::Duration::ZERO);
+            call.change(ledger, Status::Ringing, Duration::ZERO);
         }
         let told = match &dial.callback {
             None => Told::Nobody,
@@ -259,8 +260,7 @@ impl Conversation {
 impl Leg {
     fn answered(&self, carrier: &Carrier, first: &Call) {
         let ledger = &carrier.office.ledger;
-        self.call
-            .change(ledger, Status::InProgress, std::time::Duration::ZERO);
+        self.call.change(ledger, Status::InProgress, Duration::ZERO);
         if let Told::To(there, notices) = &self.told {
             for (event, action) in [("DialAnswer", "answer"), ("DialConnected", "connected")] {
                 notices.tell(event, there.clone(), told_fields(first, &self.call, action));

@@ -260,6 +260,7 @@ impl Leg<'_> {
             ..
         } = *other;
         let recorded = bridge.part(&mut self.line);
+        call.change(&self.carrier.office.ledger, end.status, recorded.talked);
         let carrier = Arc::clone(self.carrier);
         let over = async move { finish(&carrier, &call, events, end, recorded).await };
         self.carrier.office.spawn(over);

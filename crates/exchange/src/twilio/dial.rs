@@ -75,6 +75,7 @@ impl Conversation {
             said.push(("DialCallDuration", &seconds));
         }
         let dialled = Dialled::of(&said);
+        call.change(&self.carrier.office.ledger, status, recorded.talked);
         let end = End {
             status,
             by,
