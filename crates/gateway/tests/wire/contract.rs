@@ -77,6 +77,7 @@ conformance! {
         a_machine_is_left_a_message,
         a_machine_is_hung_up_on,
         a_human_is_not_kept_waiting,
+        a_machine_the_carrier_knows,
     }
     plivo, plivo_wide, telnyx, telnyx_wide, twilio
 }
@@ -494,6 +495,34 @@ async fn a_human_is_not_kept_waiting(carrier: &str) {
     let story = told(&record).await;
     assert!(story.contains(r#""who":"human","by":"gateway""#), "{story}");
     assert!(!story.contains("greeting_ended"), "{story}");
+}
+
+/// It does not speak as machines do: only the carrier can know it.
+async fn a_machine_the_carrier_knows(carrier: &str) {
+    let phone = PhonePlan {
+        pickup: Pickup::Machine(ms(50)),
+        script: vec![Step::Wait(ms(8_000)), Step::HangUp],
+    };
+    let asks = |_: &std::path::Path, text: String| {
+        let table = text.find("[carriers.").expect("it has a table");
+        let line = table + text[table..].find('\n').expect("and that has lines");
+        format!("{}\nmachines = \"carrier\"{}", &text[..line], &text[line..])
+    };
+    let house = House::of(carrier, phone, Mischief::default(), asks).await;
+    let record = dial(&house, OnMachine::HangUp).await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"call.answered_by","who":"machine","by":"carrier"}
+            {"type":"call.ended","by":"gateway","why":"machine"}
+        "#]],
+    )
+    .await;
 }
 
 async fn dial(house: &House, on_machine: OnMachine) -> Arc<Record> {
