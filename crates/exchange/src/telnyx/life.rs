@@ -36,6 +36,8 @@ pub(super) struct Order {
 pub(super) enum Judge {
     Silent,
     Tells,
+    /// In the words of its better kind of detection.
+    TellsMore,
 }
 
 /// How a call ended.
@@ -79,14 +81,15 @@ pub(super) async fn outbound(
 
 /// Says who picked up, if that was asked, and does nothing else for as long as the call lasts.
 async fn judge(events: &Events, judge: Judge, pickup: Pickup) -> Infallible {
-    match judge {
-        Judge::Silent => {}
-        Judge::Tells => {
-            sleep(JUDGED).await;
-            let result = if pickup.is_machine() { "machine" } else { "human" };
-            events.tell("call.machine.detection.ended", json!({"result": result}));
-        }
-    }
+    let (event, result) = match (judge, pickup.is_machine()) {
+        (Judge::Silent, _) => return pending().await,
+        (Judge::Tells, true) => ("call.machine.detection.ended", "machine"),
+        (Judge::Tells, false) => ("call.machine.detection.ended", "human"),
+        (Judge::TellsMore, true) => ("call.machine.premium.detection.ended", "machine"),
+        (Judge::TellsMore, false) => ("call.machine.premium.detection.ended", "human_residence"),
+    };
+    sleep(JUDGED).await;
+    events.tell(event, json!({"result": result}));
     pending().await
 }
 

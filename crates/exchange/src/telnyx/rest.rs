@@ -370,13 +370,14 @@ fn ordered(
 }
 
 /// Warns of what the request says that nobody reads.
-/// Whether it is asked who picks up. The better kinds of detection are not played here.
+/// Whether it is asked who picks up. Where a greeting ends is not told here.
 fn judge(body: &Body<'_>) -> Result<life::Judge, Refusal> {
     Ok(match body.text("answering_machine_detection")? {
         None | Some("disabled") => life::Judge::Silent,
-        Some("detect") => life::Judge::Tells,
+        Some("detect" | "detect_beep" | "detect_words" | "greeting_end") => life::Judge::Tells,
+        Some("premium") => life::Judge::TellsMore,
         Some(other) => {
-            let text = format!("answering_machine_detection {other:?} is not played by this exchange");
+            let text = format!("answering_machine_detection cannot be {other:?}");
             return Err(refusal(422, 10015, text).at("answering_machine_detection"));
         }
     })
