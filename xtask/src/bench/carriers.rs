@@ -92,10 +92,11 @@ pub(crate) fn measure(release: &Path, load: Load) -> Result<Vec<Measured>, Strin
         for it in &mut carriers {
             let (turn, underruns) = played(&place, it.carrier, load)?;
             eprintln!(
-                "carriers: round {round} of {}: {}, {:.0} µs per call-second, {:.1} % of the core taken by others",
+                "carriers: round {round} of {}: {}, {:.0} µs per call-second, {} frames lost, {underruns} underruns, {:.1} % of the core taken by others",
                 load.rounds,
                 it.carrier,
                 turn.cpu_us(),
+                turn.lost(),
                 turn.others()
             );
             it.turns.push(turn);
@@ -173,6 +174,7 @@ fn rows(load: echo::Load, it: &Turns, reference: &Turns, bare: &Figures) -> Vec<
     let row = |what, of: &dyn Fn(&Figures) -> f64, goal| {
         Row::with_reference(what, of(&ours), of(&theirs), goal)
     };
+    let ratios = ratios(&it.done(), &reference.done());
     vec![
         row(
             "calls that came about",
@@ -182,8 +184,14 @@ fn rows(load: echo::Load, it: &Turns, reference: &Turns, bare: &Figures) -> Vec<
         row("CPU per call-second, µs", &|it| it.cpu_us, Goal::None),
         Row::new(
             &format!("CPU, times {}'s", reference.carrier),
-            quantile(0.5, ratios(&it.turns, &reference.turns)),
+            quantile(0.5, ratios.iter().copied()),
             Goal::AtMost(1.2),
+        ),
+        Row::with_reference(
+            "rounds that count",
+            ratios.len() as f64,
+            load.rounds.into(),
+            Goal::None,
         ),
         row(
             "CPU, times the bare echo",
@@ -214,9 +222,36 @@ fn rows(load: echo::Load, it: &Turns, reference: &Turns, bare: &Figures) -> Vec<
 }
 
 /// What each turn cost beside the reference's of the same round, when the machine was much the same.
-fn ratios(turns: &[Turn], reference: &[Turn]) -> impl Iterator<Item = f64> {
-    let pairs = turns.iter().zip(reference);
-    pairs.map(|(it, reference)| it.cpu_us() / reference.cpu_us())
+///
+/// Whoever is kept from the core loses frames and has less to do, so only rounds count in which none was
+/// lost on either side; all of them, if there is no such round.
+fn ratios(turns: &[Done], reference: &[Done]) -> Vec<f64> {
+    let rounds = || turns.iter().zip(reference);
+    let ratio = |(it, reference): (&Done, &Done)| it.cpu_us / reference.cpu_us;
+    let whole = rounds().filter(|(it, reference)| it.lost + reference.lost == 0);
+    let whole: Vec<f64> = whole.map(ratio).collect();
+    if whole.is_empty() {
+        rounds().map(ratio).collect()
+    } else {
+        whole
+    }
+}
+
+/// What a turn cost, and how much of its work was left undone.
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    cpu_us: f64,
+    lost: u64,
+}
+
+impl Turns {
+    fn done(&self) -> Vec<Done> {
+        let done = |it: &Turn| Done {
+            cpu_us: it.cpu_us(),
+            lost: it.lost(),
+        };
+        self.turns.iter().map(done).collect()
+    }
 }
 
 /// The carrier that the others stand beside.
@@ -230,6 +265,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounds_with_lost_frames_count_only_where_there_are_no_others() {
+        let done = |cpu_us, lost| Done { cpu_us, lost };
+        let reference = [done(100.0, 0), done(100.0, 7), done(200.0, 0)];
+        let turns = [done(110.0, 0), done(300.0, 0), done(100.0, 9)];
+        assert_eq!(ratios(&turns, &reference), [1.1]);
+        assert_eq!(ratios(&turns[1..], &reference[1..]), [3.0, 0.5]);
+    }
 
     #[test]
     fn a_counter_is_found_among_the_metrics() {

@@ -274,6 +274,11 @@ impl Turn {
         (last.cost.cpu - first.cost.cpu).as_secs_f64() * 1e6 / call_seconds
     }
 
+    /// How many frames did not come back.
+    pub(super) fn lost(&self) -> u64 {
+        self.seen.frames_lost
+    }
+
     /// How much of its core's time others took, in percent.
     pub(super) fn others(&self) -> f64 {
         let (first, last) = self.ends();
