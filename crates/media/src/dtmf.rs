@@ -1,9 +1,10 @@
 /// Hears the keys of a telephone in its sound (ITU-T Q.23, Q.24).
 ///
-/// Eight Goertzel filters look at blocks of 12.75 ms. A key is a block that holds one row and one
-/// column tone of like strength and little else, twice in a row at the same strength, with both
-/// tones where they should be. One press is one key, however long, until it has been gone for two
-/// blocks.
+/// Eight Goertzel filters look at blocks of 12.75 ms. Where one row and one column tone stand out of
+/// two blocks in a row, at the same strength, the two are looked at as one, with soft edges so that
+/// neither tone hides what is beside the other: a key holds one row and one column tone of like
+/// strength and little else, both where they should be. One press is one key, however long, until it
+/// has been gone for two blocks.
 #[derive(Debug)]
 pub(crate) struct Keys {
     /// This block, after the one before it.
@@ -118,7 +119,7 @@ impl Keys {
         }
     }
 
-    /// Whether both blocks hold this key, as loud in the one as in the other, and in tune.
+    /// Whether both blocks hold this key, as loud in the one as in the other, and nothing else.
     fn is_steady(&self, before: Block, key: Key, power: f32) -> bool {
         let Block::Key {
             key: same,
@@ -134,6 +135,7 @@ impl Keys {
             && self.in_tune(TONES[key.row])
             && self.in_tune(TONES[4 + key.column])
             && self.is_pure(key)
+            && self.is_clear(key)
     }
 
     /// Whether the tones fill both blocks from end to end: a blip of 20 ms does not.
@@ -155,6 +157,29 @@ impl Keys {
     fn is_pure(&self, key: Key) -> bool {
         let column = TONES[4 + key.column];
         power_at(&self.sound, 2.0 * column) < OVERTONE * power_at(&self.sound, column)
+    }
+
+    /// Whether these are the tones of this key and no others. A block is too short and its edges too
+    /// hard to be sure: what a tone spills there is up to -6 dB of the other, fainter one.
+    fn is_clear(&self, key: Key) -> bool {
+        let mut soft = self.sound;
+        let mut mean = 0.0;
+        for (at, sample) in soft.iter_mut().enumerate() {
+            let turn = std::f32::consts::TAU * (at as f32 + 0.5) / (2 * BLOCK) as f32;
+            *sample *= 1.0 - turn.cos();
+            mean += *sample * *sample / SOFTENED / (2 * BLOCK) as f32;
+        }
+        let powers = TONES.map(|hz| power_at(&soft, hz));
+        let (rows, columns) = powers.split_at(4);
+        let (low, high) = (
+            loudest_near(&soft, TONES[key.row]),
+            loudest_near(&soft, TONES[4 + key.column]),
+        );
+        outstanding(rows, OTHERS) == Some(key.row)
+            && outstanding(columns, OTHERS) == Some(key.column)
+            && high < low * TWIST
+            && low < high * REVERSE_TWIST
+            && low + high > PURE * mean
     }
 }
 
@@ -185,15 +210,16 @@ impl Filters {
             *power = (s1 * s1 + s2 * s2 - COEFFICIENTS[k] * s1 * s2) * 2.0 / (BLOCK * BLOCK) as f32;
         }
         let (rows, columns) = powers.split_at(4);
-        let (Some(row), Some(column)) = (outstanding(rows), outstanding(columns)) else {
+        let (Some(row), Some(column)) = (outstanding(rows, SPILT), outstanding(columns, SPILT))
+        else {
             return Block::Other;
         };
         let (low, high) = (rows[row], columns[column]);
         let is_key = low > FAINTEST
             && high > FAINTEST
-            && high < low * TWIST
-            && low < high * REVERSE_TWIST
-            && low + high > PURE * self.power / BLOCK as f32;
+            && high < low * TWIST * SPREAD
+            && low < high * REVERSE_TWIST * SPREAD
+            && low + high > MOSTLY * self.power / BLOCK as f32;
         if is_key {
             Block::Key {
                 key: Key { row, column },
@@ -205,17 +231,20 @@ impl Filters {
     }
 }
 
-/// Which of four tones is far stronger than the others.
-fn outstanding(powers: &[f32]) -> Option<usize> {
+/// Which of four tones is stronger than the others, which have at most this part of its power.
+fn outstanding(powers: &[f32], others: f32) -> Option<usize> {
     let (best, most) = powers
         .iter()
         .enumerate()
         .max_by(|a, b| a.1.total_cmp(b.1))?;
-    let others = powers.iter().enumerate().filter(|it| it.0 != best);
-    others
-        .into_iter()
-        .all(|it| *it.1 < most * OTHERS)
-        .then_some(best)
+    let mut beside = powers.iter().enumerate().filter(|it| it.0 != best);
+    beside.all(|it| *it.1 < most * others).then_some(best)
+}
+
+/// The power of a tone that may be off by 1.5 %.
+fn loudest_near(samples: &[f32], hz: f32) -> f32 {
+    let near = [1.0 - NEAR, 1.0, 1.0 + NEAR].map(|off| power_at(samples, hz * off));
+    near.into_iter().fold(0.0, f32::max)
 }
 
 fn power_at(samples: &[f32], hz: f32) -> f32 {
@@ -251,14 +280,26 @@ const NAMES: [[char; 4]; 4] = [
 ];
 /// The mean square of the faintest tone, about -37 dBm0.
 const FAINTEST: f32 = 50_000.0;
-/// A column may be 4 dB above its row, a row 8 dB above its column; a detuned tone looks up to
-/// 2 dB fainter than it is.
-const TWIST: f32 = 3.98;
-const REVERSE_TWIST: f32 = 10.0;
-/// The part of a block's power that is in its two tones.
-const PURE: f32 = 0.62;
-/// Of the strongest tone's power, what the others in its group may have: -8 dB.
-const OTHERS: f32 = 0.158;
+/// A column may be 4 dB above its row, a row 8 dB above its column; 1 dB more for the noise.
+const TWIST: f32 = 3.16;
+const REVERSE_TWIST: f32 = 7.94;
+/// In one block a detuned tone looks up to 2 dB fainter than it is, and what the stronger one spills
+/// takes up to 2 dB more from it.
+const SPREAD: f32 = 2.0;
+/// The part of the power that is in the two tones. The rest is noise, at most 6 dB below them: a voice
+/// has more in the overtones beside the two.
+const PURE: f32 = 0.8;
+/// The same in one block, where a detuned tone looks fainter.
+const MOSTLY: f32 = 0.62;
+/// A tone that is off by up to 1.5 % is no further than half of this from it or one of the two beside it.
+const NEAR: f32 = 0.01;
+/// Of the strongest tone's power, what the others in its group may have: -12 dB.
+const OTHERS: f32 = 0.063;
+/// The same in one block: -5 dB. A tone that is off by 1.5 % spills up to -12 dB on the one beside it,
+/// and one of the other group, 8 dB stronger, as much again; both may come in step.
+const SPILT: f32 = 0.316;
+/// What softening the edges makes of the mean square of any sound.
+const SOFTENED: f32 = 1.5;
 /// How much louder one block of a press may be than another: 4 dB.
 const UNSTEADY: f32 = 2.5;
 /// Each end of a press is this long, and holds at least this part of its mean power. The tones
@@ -435,6 +476,51 @@ mod tests {
                 assert_eq!(heard(&press(row, column, how)), "", "{name} {levels:?}");
             }
         });
+    }
+
+    #[test]
+    fn a_short_press_with_every_fault_that_it_may_have_is_heard() {
+        each_key(|row, column, name| {
+            for levels in [(-10.0, -18.0), (-22.0, -30.0), (-14.0, -10.0)] {
+                for off in [
+                    (0.015, 0.015),
+                    (-0.015, 0.015),
+                    (0.015, -0.015),
+                    (-0.015, -0.015),
+                ] {
+                    let ms = 40;
+                    for start in (0..102).step_by(7) {
+                        let mut sound = vec![0.0; start];
+                        sound.extend(press(row, column, Pressed { levels, off, ms }));
+                        sound.extend([0.0; 320]);
+                        assert_eq!(
+                            heard(&sound),
+                            name.to_string(),
+                            "{levels:?} {off:?} {start}"
+                        );
+                    }
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_voice_whose_overtones_are_where_a_key_has_its_tones_presses_none() {
+        // The vowel of "name", as it was recorded: the third overtone and the seventh are those of A.
+        let overtones = [-7.4, -7.6, -2.3, -15.0, -20.0, -22.0, -12.0];
+        for pitch in 228..=238 {
+            for start in [0, 40, 80] {
+                let sample = |at: usize| {
+                    let turn = (at + start) as f32 * pitch as f32 * std::f32::consts::TAU / 8_000.0;
+                    let of = |(number, level): (usize, &f32)| {
+                        ((number + 1) as f32 * turn).sin() * db(*level) * 7_800.0
+                    };
+                    overtones.iter().enumerate().map(of).sum::<f32>()
+                };
+                let sound: Vec<f32> = (0..4_000).map(sample).collect();
+                assert_eq!(heard(&sound), "", "{pitch} Hz, {start}");
+            }
+        }
     }
 
     #[test]

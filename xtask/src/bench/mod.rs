@@ -43,7 +43,7 @@ enum What {
     /// missed. Takes Debian's asterisk-core-sounds-en-wav, flite and espeak-ng.
     Machines,
     /// A telephone's keys heard in its sound, and speech taken for one; fails where the figure is missed.
-    /// Takes Debian's asterisk-core-sounds-en-wav.
+    /// Takes Debian's asterisk-core-sounds-en-wav, flite and espeak-ng.
     Keys,
     /// Calls with the speech model on every one of them, on one core.
     Silero,
