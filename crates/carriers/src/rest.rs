@@ -308,6 +308,9 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// For a whole request, from connecting to the last byte of the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// For pressing keys: what is being said waits for them.
+pub(crate) const PRESS_PATIENCE: Duration = Duration::from_secs(3);
+
 /// For one try at hanging up.
 const HANG_UP_PATIENCE: Duration = Duration::from_secs(5);
 

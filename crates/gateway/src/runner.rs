@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
-use call::{Memory, Mode, Output, Private, Referral, output};
+use call::{Keys, Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -37,6 +37,9 @@ pub struct Parts<L> {
     pub control: mpsc::Receiver<Control<L>>,
     /// What the carrier should do.
     pub orders: mpsc::Sender<Order>,
+    /// What keys the carrier should press; each is answered with [`Control::Pressed`]. `None`: they are
+    /// tones in the sound.
+    pub presses: Option<mpsc::Sender<Keys>>,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
@@ -90,10 +93,21 @@ pub enum Control<L> {
     Leave(mpsc::Sender<()>),
     /// Something happened at its meeting.
     Meeting(input::Meeting),
+    /// Its carrier was asked to press keys.
+    Pressed(Pressed),
     /// Its sound has arrived.
     Sound(Box<Attached<L>>),
     /// Somebody wants to know all it was told up to now.
     Flight(oneshot::Sender<Snapshot>),
+}
+
+/// What became of keys that a carrier was asked to press.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    /// It presses them now, as far as anybody knows.
+    ByCarrier(Keys),
+    /// It does not.
+    ByNobody(Keys),
 }
 
 impl<L> std::fmt::Debug for Attached<L> {
@@ -138,6 +152,7 @@ struct Runner<L> {
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<Order>,
+    presses: Option<mpsc::Sender<Keys>>,
     log: CallLog,
     recording: Option<PathBuf>,
     /// The recording of a call whose socket is gone.
@@ -205,6 +220,7 @@ impl<L: Line> Runner<L> {
             verdicts: None,
             control: parts.control,
             orders: parts.orders,
+            presses: parts.presses,
             log: parts.log,
             recording: parts.recording,
             recorder: None,
@@ -281,6 +297,7 @@ impl<L: Line> Runner<L> {
                     self.tell(Input::Carrier(input::Carrier::Connected));
                 }
             }
+            Happened::Control(Control::Pressed(pressed)) => self.pressed(&pressed),
             Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
             Happened::Control(Control::Chair(chair)) => self.seat(chair),
             Happened::Control(Control::Leave(left)) => {
@@ -436,10 +453,7 @@ impl<L: Line> Runner<L> {
                     None
                 }
                 Output::Media(output::Media::Press(keys)) => {
-                    let now = Instant::now().into_std();
-                    if let Some(sound) = &mut self.sound {
-                        sound.press(now, &keys, &mut self.found);
-                    }
+                    self.press(keys);
                     None
                 }
                 Output::Media(output::Media::Cut(last)) => {
@@ -459,6 +473,33 @@ impl<L: Line> Runner<L> {
                 for output in more.into_iter().rev() {
                     outputs.push_front(output);
                 }
+            }
+        }
+    }
+
+    /// Presses keys. What is being said waits for a carrier that presses them by itself.
+    fn press(&mut self, keys: Keys) {
+        let now = Instant::now().into_std();
+        let Some(sound) = &mut self.sound else {
+            return;
+        };
+        match self.presses.as_ref().map(|it| it.try_send(keys.clone())) {
+            Some(Ok(())) => sound.hold(now),
+            Some(Err(_)) | None => sound.press(now, &keys, &mut self.found),
+        }
+    }
+
+    /// Whoever speaks goes on behind the keys that the carrier was asked for.
+    fn pressed(&mut self, pressed: &Pressed) {
+        let now = Instant::now().into_std();
+        let Some(sound) = &mut self.sound else {
+            return;
+        };
+        match pressed {
+            Pressed::ByCarrier(keys) => sound.make_room(now, keys.length()),
+            Pressed::ByNobody(keys) => {
+                sound.make_room(now, Duration::ZERO);
+                sound.press(now, keys, &mut self.found);
             }
         }
     }

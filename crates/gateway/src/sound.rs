@@ -232,6 +232,16 @@ impl<L: Line> Sound<L> {
         self.speak(now, found);
     }
 
+    /// Says nothing until [`Sound::make_room`]: the carrier is about to press keys.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.session.hold(now - self.began);
+    }
+
+    /// Says nothing while the keys sound that the carrier presses now.
+    pub(crate) fn make_room(&mut self, now: Instant, length: Duration) {
+        self.session.make_room(now - self.began, length);
+    }
+
     /// No more audio will come for this utterance.
     pub(crate) fn complete(&mut self, now: Instant, id: UtteranceId, found: &mut Vec<Found>) {
         self.session.complete(id);
@@ -262,7 +272,10 @@ impl<L: Line> Sound<L> {
             message,
             ..
         } = self;
-        send(protocol, line, message, StreamCommand::Clear);
+        // Where the carrier presses keys, nothing of ours waits there, and perhaps the keys do.
+        if !session.is_held(now - self.began) {
+            send(protocol, line, message, StreamCommand::Clear);
+        }
         let cut = session.cut(now - self.began, last, |outgoing| {
             send_outgoing(protocol, line, message, outgoing);
         });

@@ -57,6 +57,7 @@ pub(crate) struct Playout {
     unheard: VecDeque<Piece>,
     supply: Supply,
     tones: Tones,
+    others: Others,
     marks: Marks,
     finished: VecDeque<Progress>,
     line: Timeline,
@@ -71,6 +72,17 @@ struct Piece {
     utterance: UtteranceId,
     at: u64,
     len: u64,
+}
+
+/// Keys that somebody else presses at the far end. Positions are in samples.
+#[derive(Debug, Default)]
+struct Others {
+    /// So often nobody has said yet whether they are pressed.
+    asked: u32,
+    /// What we sent before them ends here, and so do those that are known of.
+    before: u64,
+    /// Nothing of ours is heard before this.
+    until: u64,
 }
 
 /// Whether the synthesizer is faster than speech.
@@ -107,6 +119,7 @@ impl Playout {
             unheard: VecDeque::with_capacity(16),
             supply: Supply::Live,
             tones: Tones::default(),
+            others: Others::default(),
             marks: Marks::new(),
             finished: VecDeque::new(),
             line: Timeline::new(lead + rate.samples_in(REMEMBERED)),
@@ -134,6 +147,36 @@ impl Playout {
 
     pub(crate) fn press(&mut self, keys: &str) {
         self.tones.press(keys, self.rate);
+    }
+
+    /// Keeps everything back, but not for ever.
+    pub(crate) fn hold(&mut self, now: Duration) {
+        let now = self.samples(now);
+        if self.others.asked == 0 || self.others.until <= now {
+            self.others.before = self.tail;
+        }
+        self.others.asked += 1;
+        self.book(now + self.samples(LONGEST_HOLD));
+    }
+
+    /// Lets everything go on behind keys of this length.
+    pub(crate) fn make_room(&mut self, now: Duration, length: Duration) {
+        let now = self.samples(now);
+        let waits = self.others.asked > 0 && now < self.others.until;
+        let before = if waits { self.others.before } else { self.tail };
+        let end = before.max(now) + self.samples(length);
+        self.others.asked = self.others.asked.saturating_sub(1);
+        if waits && self.others.asked > 0 {
+            self.others.before = end;
+        } else {
+            self.tail = end;
+            self.book(end);
+        }
+    }
+
+    pub(crate) fn is_held(&self, now: Duration) -> bool {
+        let until = self.others.until;
+        self.samples(now) < until && self.unheard.iter().all(|it| it.at < until)
     }
 
     pub(crate) fn complete(&mut self, utterance: UtteranceId) {
@@ -492,6 +535,18 @@ impl Playout {
             fade_out(&mut self.wire.frame);
             self.emit(now, send);
         }
+        self.tail = self.tail.max(self.others.until);
+    }
+
+    /// Sends nothing that would be heard before `until`.
+    fn book(&mut self, until: u64) {
+        self.others.until = until;
+        self.tail = self.tail.max(until);
+        self.supply = match self.supply {
+            Supply::Live => Supply::Live,
+            // What was broken off fades in again.
+            Supply::Ahead | Supply::Broken => Supply::Broken,
+        };
     }
 
     fn speech(&mut self, utterance: UtteranceId) -> Option<&mut Speech> {
@@ -573,6 +628,8 @@ const LONGEST_LEAD: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_millis(150);
 /// More audio than this waiting means that the synthesizer has gone mad.
 const LONGEST_QUEUE: Duration = Duration::from_secs(600);
+/// Whoever was asked to press keys has given up by then.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
 /// A mark that takes longer than this is not coming.
 const GRACE: Duration = Duration::from_millis(300);
 /// How long before the far end runs dry we give up waiting for the synthesizer.

@@ -276,6 +276,23 @@ impl Session {
         self.playout.press(keys);
     }
 
+    /// Sends nothing more until [`Session::make_room`], for a few seconds at most: somebody else is
+    /// about to press keys at the far end, before whatever else is to be said.
+    pub fn hold(&mut self, now: Duration) {
+        self.playout.hold(now);
+    }
+
+    /// Answers one [`Session::hold`]: the keys sound from now on, or once what was sent has been heard,
+    /// for this long; nothing if nobody presses them.
+    pub fn make_room(&mut self, now: Duration, length: Duration) {
+        self.playout.make_room(now, length);
+    }
+
+    /// Whether keys of somebody else sound, or are about to, and nothing of ours waits behind them.
+    pub fn is_held(&self, now: Duration) -> bool {
+        self.playout.is_held(now)
+    }
+
     /// Says that no more audio will come for `utterance`.
     pub fn complete(&mut self, utterance: UtteranceId) {
         self.playout.complete(utterance);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use call::event::{End, Who, Why};
-use call::{Digit, Number, Private};
+use call::{Digit, Keys, Number, Private};
 use media::{Format, Line, Mark, Packet, Rate};
 
 use crate::account::{Account, Numbers, Signs};
@@ -33,6 +33,8 @@ pub struct Carrier {
     pub limits: Option<Arc<dyn Limits>>,
     /// Puts calls through to someone else, by itself; absent: it cannot.
     pub transfers: Option<Arc<dyn Transfers>>,
+    /// Presses keys, by itself; absent: they are tones in the sound that we send.
+    pub presses: Option<Arc<dyn Presses>>,
     /// How it is told what to do with a call it asks about.
     pub orders: Orders,
     /// What it says of whoever picks up.
@@ -88,6 +90,20 @@ pub trait Transfers: Send + Sync {
     ///
     /// Not to be repeated unless the fault says [`crate::Retry::IfNotSent`]: it makes a phone ring.
     async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault>;
+}
+
+/// Presses keys on a call whose sound comes here, and goes on doing so.
+///
+/// A tone in the sound is heard by most machines; what a carrier presses is heard by all, since it can
+/// say it in whatever way the far end understands.
+#[async_trait]
+pub trait Presses: Send + Sync {
+    /// Presses these keys now. They take about [`Keys::length`], from the answer on.
+    ///
+    /// A fault says that none was pressed, but for one of the code
+    /// [`crate::code::CARRIER_UNREACHABLE`] that does not also say [`crate::Retry::IfNotSent`]:
+    /// then perhaps they were, and are not to be pressed again.
+    async fn press(&self, leg: &Leg, keys: &Keys) -> Result<(), Fault>;
 }
 
 /// Whom a call is put through to, and how.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use call::Number;
+use call::{Keys, Number};
 use ports::account::Addresses;
 use ports::carrier::{Carrier, Detect, Dial, Entry, Leg, Orders, Stream, Transfer};
 use ports::{Blame, Fault, Secret, Settings, Value as Setting, code};
@@ -75,6 +75,7 @@ impl Teller<'_> {
             calls: _,
             limits,
             transfers,
+            presses,
             orders,
             machines: _,
             sound: _,
@@ -106,6 +107,13 @@ impl Teller<'_> {
                     report: "https://gateway.example/carrier/status?call=1",
                 };
                 self.end(transfers.transfer(&leg, &transfer).await)?;
+            }
+        }
+        if let Some(presses) = presses {
+            for keys in ["1", "1w2W#*0aD"] {
+                let keys = Keys::parse(keys).ok_or("those are not keys")?;
+                self.begin(&format!("press keys, {} of them", keys.as_str().len()));
+                self.end(presses.press(&leg, &keys).await)?;
             }
         }
         if let Orders::Requested(offers) = orders {

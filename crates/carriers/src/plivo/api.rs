@@ -1,7 +1,9 @@
 use async_trait::async_trait;
-use call::Number;
 use call::event::{End, Party, Why};
-use ports::carrier::{Calls, Detect, Dial, Leg, Machines, Status, Stream, Transfer, Transfers};
+use call::{Keys, Number};
+use ports::carrier::{
+    Calls, Detect, Dial, Leg, Machines, Presses, Status, Stream, Transfer, Transfers,
+};
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use url::Url;
 use super::cause::{self, Direction};
 use super::refusal::Refusal;
 use super::{Account, COMPANY, REQUEST, is_id};
-use crate::rest::{Answer, Rest, seconds};
+use crate::rest::{Answer, PRESS_PATIENCE, Rest, seconds};
 
 /// Plivo's REST API: JSON both ways, and a slash at the end of every address.
 ///
@@ -130,6 +132,31 @@ impl Calls for Api {
 impl Transfers for Api {
     async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault> {
         self.ask_again(leg, transfer.back).await
+    }
+}
+
+/// By a request, and not on the socket of the stream: there Plivo could not say that it refuses.
+///
+/// Source: [send digits](https://plivo.com/docs/voice/api/call/dtmf/send-digits-on-a-call), which has no
+/// word for a pause.
+#[async_trait]
+impl Presses for Api {
+    async fn press(&self, leg: &Leg, keys: &Keys) -> Result<(), Fault> {
+        if keys.as_str().contains(['w', 'W']) {
+            let message =
+                "Plivo presses keys one after another, and waits for nothing between them";
+            return Err(Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message));
+        }
+        if leg.0.starts_with(REQUEST) {
+            return Err(no_such_call(
+                "on a call that was never up no key is pressed",
+            ));
+        }
+        let url = format!("{}DTMF/", self.leg_url(leg)?);
+        let body = json!({ "digits": keys.as_str().to_ascii_uppercase(), "leg": "aleg" });
+        let request = self.request(Method::POST, &url).json(&body);
+        let answer = self.rest.send(request.timeout(PRESS_PATIENCE)).await;
+        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
     }
 }
 

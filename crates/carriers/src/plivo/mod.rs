@@ -129,6 +129,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        presses: Some(api.clone()),
         machines,
         orders: Orders::Replied,
         sound: Sound::Stream(Dialect::new(spoken.rate(), stream::protocol)),

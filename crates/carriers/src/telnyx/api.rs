@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use call::Keys;
 use call::event::{End, Party, Why};
+use media::KEY_TONE;
 use ports::carrier::{
-    Calls, Detect, Dial, Leg, Machines, Offers, Status, Stream, Transfer, Transfers,
+    Calls, Detect, Dial, Leg, Machines, Offers, Presses, Status, Stream, Transfer, Transfers,
 };
 use ports::{Blame, Fault, Problem, code};
 use reqwest::{Method, RequestBuilder};
@@ -16,7 +18,7 @@ use super::refusal::Refusal;
 use super::sound::Sound;
 use super::webhook::{answered, dialled, put_through};
 use super::{Account, COMPANY, is_call};
-use crate::rest::{Answer, Rest, seconds};
+use crate::rest::{Answer, PRESS_PATIENCE, Rest, seconds};
 
 /// Telnyx's Call Control API, version 2: JSON both ways, a command for each thing to be done.
 ///
@@ -164,6 +166,29 @@ impl Transfers for Api {
         // The same command twice within a minute is one command, but a phone would ring for it if it
         // were not: so this is sent once.
         let answer = self.rest.send(request).await;
+        self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
+    }
+}
+
+/// Telnyx has a word for every key there is, and the same for a pause.
+///
+/// Source: [send DTMF](https://developers.telnyx.com/api-reference/call-commands/send-dtmf).
+#[async_trait]
+impl Presses for Api {
+    async fn press(&self, leg: &Leg, keys: &Keys) -> Result<(), Fault> {
+        let url = self.command_url(leg, "send_dtmf")?;
+        // Telnyx has no small letters but for the pause: a `W` would be twice as long.
+        let written = |key: char| match key {
+            'w' | 'W' => 'w',
+            key => key.to_ascii_uppercase(),
+        };
+        let body = json!({
+            "digits": keys.as_str().chars().map(written).collect::<String>(),
+            "duration_millis": KEY_TONE.as_millis() as u64,
+        });
+        let request = self.request(Method::POST, &url).json(&body);
+        // Without a `command_id`, since the same keys may well be pressed twice within a minute. Sent once.
+        let answer = self.rest.send(request.timeout(PRESS_PATIENCE)).await;
         self.done(&answer.map_err(|lost| self.rest.lost(lost))?)
     }
 }

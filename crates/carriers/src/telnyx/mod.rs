@@ -140,6 +140,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        presses: Some(api.clone()),
         machines,
         orders: Orders::Requested(api.clone()),
         sound: Sound::Stream(Dialect::new(spoken.spoken().rate, move || {

@@ -143,6 +143,8 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 calls: api.clone(),
                 limits: Some(api.clone()),
                 transfers: Some(api.clone()),
+                // Only by a document of its own, which ends the stream.
+                presses: None,
                 machines,
                 orders: Orders::Replied,
                 sound: Sound::Stream(Dialect::new(Rate::Hz8000, stream::protocol)),

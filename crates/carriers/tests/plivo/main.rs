@@ -5,6 +5,7 @@
 mod broken;
 mod dial;
 mod machines;
+mod presses;
 mod reply;
 mod requests;
 mod settings;

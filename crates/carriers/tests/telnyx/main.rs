@@ -2,6 +2,7 @@
 //! its messages.
 
 mod machines;
+mod presses;
 mod requests;
 mod settings;
 mod signatures;

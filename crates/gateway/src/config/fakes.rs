@@ -91,6 +91,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         calls: Arc::new(Pigeon { whistle }),
         limits: None,
         transfers: None,
+        presses: None,
         orders: Orders::Replied,
         sound: Sound::Stream(Dialect::new(media::Rate::Hz8000, || Box::new(Coo))),
         webhooks: Arc::new(Coo),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::event::{End, Party, Why};
-use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
+use call::{Event, Keys, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
@@ -13,7 +13,7 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk, meetings};
+use super::{Record, Switchboard, desk, meetings, presses};
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
@@ -92,8 +92,9 @@ impl Switchboard {
             Machine::HangUp(_) | Machine::Leave(..) => Detect::Machines,
         };
         let plan = given.plan.clone();
+        let presses = presses::of(self, record, &plan);
         let desk = desk::serve(self.clone(), record.clone(), (plan, detect), ordered);
-        self.start_with(record, given, orders, desk);
+        self.start_with(record, given, (orders, presses), desk);
     }
 
     /// The same for a call whose line ends in this house, and which ends with it.
@@ -105,14 +106,14 @@ impl Switchboard {
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = meetings::attend(record.clone(), line, ordered);
-        self.start_with(record, given, orders, desk);
+        self.start_with(record, given, (orders, None), desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        orders: mpsc::Sender<Order>,
+        (orders, presses): (mpsc::Sender<Order>, Option<mpsc::Sender<Keys>>),
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -120,7 +121,7 @@ impl Switchboard {
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, given, orders.clone());
+            let life = board.live(&record, given, (orders.clone(), presses));
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
@@ -140,7 +141,12 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(&self, record: &Record, given: Given, orders: mpsc::Sender<Order>) {
+    async fn live(
+        &self,
+        record: &Record,
+        given: Given,
+        (orders, presses): (mpsc::Sender<Order>, Option<mpsc::Sender<Keys>>),
+    ) {
         let Given {
             plan: began_with,
             control,
@@ -205,6 +211,7 @@ impl Switchboard {
             talk,
             control,
             orders,
+            presses,
             log: record.log.clone(),
             recording: recording.map(|dir| dir.join(record.recording())),
             mode: remembered,

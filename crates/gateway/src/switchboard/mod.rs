@@ -6,6 +6,7 @@ mod flights;
 mod handover;
 mod life;
 mod meetings;
+mod presses;
 mod record;
 mod recover;
 mod renewed;

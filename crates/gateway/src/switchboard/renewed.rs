@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use call::Keys;
 use ports::carrier::{
-    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Status, Stream, Transfer, Transfers,
+    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Presses, Status, Stream, Transfer, Transfers,
 };
 use ports::{Blame, Fault, code};
 
@@ -35,6 +36,11 @@ impl Renewed {
         let carrier = now.carriers.get(&self.carrier)?;
         (fault.code == code::CARRIER_CREDENTIALS && !Arc::ptr_eq(&now, &self.plan))
             .then(|| carrier.clone())
+    }
+
+    /// Whether the carrier presses keys by itself.
+    pub(super) fn has_presses(&self) -> bool {
+        self.own().presses.is_some()
     }
 
     /// Whether the carrier changes how long a call may last.
@@ -127,6 +133,29 @@ impl Transfers for Renewed {
                 None => Err(fault),
             },
             Ok(()) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Presses for Renewed {
+    async fn press(&self, leg: &Leg, keys: &Keys) -> Result<(), Fault> {
+        match press(self.own(), leg, keys).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => press(&other, leg, keys).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+async fn press(carrier: &Carrier, leg: &Leg, keys: &Keys) -> Result<(), Fault> {
+    match &carrier.presses {
+        Some(presses) => presses.press(leg, keys).await,
+        None => {
+            let message = "this carrier presses no keys by itself";
+            Err(Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message))
         }
     }
 }

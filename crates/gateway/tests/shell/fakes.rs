@@ -201,6 +201,7 @@ impl World {
             talk,
             control: controlled,
             orders: ordered,
+            presses: None,
             log: log.clone(),
             recording: None,
             mode: Some(mode),

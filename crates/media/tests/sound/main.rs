@@ -1,5 +1,6 @@
 //! The sound of a call from end to end: what goes in, what comes out, and what never happens.
 
+mod held;
 mod line;
 mod machines;
 mod prompts;
