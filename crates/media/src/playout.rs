@@ -167,7 +167,9 @@ impl Playout {
         let end = before.max(now) + self.samples(length);
         self.others.asked = self.others.asked.saturating_sub(1);
         if waits && self.others.asked > 0 {
+            // The next ones come behind these, and are waited for as long again.
             self.others.before = end;
+            self.book(end + self.samples(LONGEST_HOLD));
         } else {
             self.tail = end;
             self.book(end);

@@ -4,7 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls) and [`Offers`](ports::carrier::Offers): the REST requests. With the next, the only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Offers`](ports::carrier::Offers) and what else is done to a call: the REST requests. With the next, the only I/O here |
 //! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Telnyx's error codes, in our words |
 //! | `signature.rs` | proves that a webhook is Telnyx's. Pure |

@@ -7,6 +7,7 @@ use call::Keys;
 use ports::carrier::Presses as _;
 use ports::{Blame, Fault, Retry, code};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
@@ -34,24 +35,61 @@ pub(super) fn of(
 
 /// Ends when the call drops its end.
 async fn serve(carrier: Renewed, record: Arc<Record>, mut wanted: mpsc::Receiver<Keys>) {
-    while let Some(keys) = wanted.recv().await {
-        let outcome = match record.leg() {
-            Some(leg) => carrier.press(&leg, &keys).await,
-            None => Err(nameless()),
-        };
-        let pressed = match outcome {
-            Ok(()) => Pressed::ByCarrier(keys),
-            Err(fault) => {
-                tracing::warn!(call = %record.id, code = fault.code, "keys were not pressed by the carrier: {fault}");
-                if is_in_doubt(&fault) {
-                    Pressed::ByCarrier(keys)
-                } else {
-                    Pressed::ByNobody(keys)
-                }
-            }
-        };
+    let mut next = wanted.recv().await;
+    while let Some(keys) = next {
+        let length = keys.length();
+        let pressed = ask(&carrier, &record, keys).await;
+        let by_nobody = matches!(pressed, Pressed::ByNobody(_));
+        // A call that is over has no use for it.
         let _ = record.control.send(Control::Pressed(pressed)).await;
+        let over = Instant::now() + length;
+        next = if by_nobody {
+            overtaken(&record, &mut wanted, over).await
+        } else {
+            behind(&mut wanted, over).await
+        };
     }
+}
+
+async fn ask(carrier: &Renewed, record: &Record, keys: Keys) -> Pressed {
+    let outcome = match record.leg() {
+        Some(leg) => carrier.press(&leg, &keys).await,
+        None => Err(nameless()),
+    };
+    let Err(fault) = outcome else {
+        return Pressed::ByCarrier(keys);
+    };
+    tracing::warn!(call = %record.id, code = fault.code, "keys were not pressed by the carrier: {fault}");
+    if is_in_doubt(&fault) {
+        Pressed::ByCarrier(keys)
+    } else {
+        Pressed::ByNobody(keys)
+    }
+}
+
+/// The keys after those that the carrier presses until then: not before, or they would mix.
+async fn behind(wanted: &mut mpsc::Receiver<Keys>, over: Instant) -> Option<Keys> {
+    let next = wanted.recv().await;
+    if next.is_some() {
+        sleep_until(over).await;
+    }
+    next
+}
+
+/// The same after keys that are tones until then: what comes meanwhile is tones too, or the carrier
+/// would press it before them.
+async fn overtaken(
+    record: &Record,
+    wanted: &mut mpsc::Receiver<Keys>,
+    mut over: Instant,
+) -> Option<Keys> {
+    while let Ok(next) = timeout_at(over, wanted.recv()).await {
+        let keys = next?;
+        over += keys.length();
+        let pressed = Control::Pressed(Pressed::ByNobody(keys));
+        let _ = record.control.send(pressed).await;
+    }
+    wanted.recv().await
 }
 
 /// Whether keys were perhaps pressed all the same. Nobody wants a PIN twice.

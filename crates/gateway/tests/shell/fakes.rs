@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Direction, Machine, Mode, Phrases, Plan, Policy, input};
+use call::{Direction, Keys, Machine, Mode, Phrases, Plan, Policy, input};
 use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
@@ -164,6 +164,11 @@ pub(crate) struct World {
 impl World {
     /// Someone calls us, and their sound has arrived.
     pub(crate) async fn new(mode: Mode) -> Self {
+        Self::pressed_by(mode, None).await
+    }
+
+    /// The same where these keys are pressed by the carrier.
+    pub(crate) async fn pressed_by(mode: Mode, presses: Option<mpsc::Sender<Keys>>) -> Self {
         let (ears, transcriber) = pair(256);
         let (mouth, synthesizer) = pair(64);
         let (agent, brain) = pair(64);
@@ -201,7 +206,7 @@ impl World {
             talk,
             control: controlled,
             orders: ordered,
-            presses: None,
+            presses,
             log: log.clone(),
             recording: None,
             mode: Some(mode),

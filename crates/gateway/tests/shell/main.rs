@@ -6,9 +6,9 @@ mod flights;
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Mode, Opening, Private, output};
+use call::{Keys, Mode, Opening, Private, input, output};
 use fakes::{CALLER, Sent, World};
-use gateway::runner::Order;
+use gateway::runner::{Control, Order, Pressed};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Spoken};
 
@@ -199,6 +199,60 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
     world.send(20, Sent::Silence).await;
     assert!(!world.sent().iter().any(|it| it.starts_with("audio")));
     world.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_waits_for_keys_that_the_carrier_presses() {
+    let (presses, mut wanted) = tokio::sync::mpsc::channel(1);
+    let mut world = World::pressed_by(conversation(), Some(presses)).await;
+    let said = Control::Command(input::Command::Say("A very long story.".into()));
+    world.control.send(said).await.expect("the call runs");
+    world.speak(Duration::from_secs(9)).await;
+    world.send(10, Sent::Silence).await;
+    let speaks = |world: &mut World| world.sent().iter().any(|it| it.starts_with("audio"));
+    assert!(speaks(&mut world));
+    let keys = Keys::parse("12").expect("they are keys");
+    let press = || Control::Command(input::Command::Press(keys.clone()));
+    let control = world.control.clone();
+
+    control.send(press()).await.expect("the call runs");
+    assert_eq!(wanted.recv().await, Some(keys.clone()));
+    speaks(&mut world);
+    world.send(20, Sent::Silence).await;
+    assert!(!speaks(&mut world), "nobody has said what becomes of them");
+    let pressed = Control::Pressed(Pressed::ByCarrier(keys.clone()));
+    control.send(pressed).await.expect("the call runs");
+    world.send(14, Sent::Silence).await;
+    assert!(
+        !speaks(&mut world),
+        "they take 400 ms, and it leaves 100 ms ahead"
+    );
+    world.send(10, Sent::Silence).await;
+    assert!(speaks(&mut world), "and goes on");
+
+    control.send(press()).await.expect("the call runs");
+    assert_eq!(wanted.recv().await, Some(keys.clone()));
+    speaks(&mut world);
+    let refused = Control::Pressed(Pressed::ByNobody(keys.clone()));
+    control.send(refused).await.expect("the call runs");
+    world.send(5, Sent::Silence).await;
+    assert!(speaks(&mut world), "then they are tones, at once");
+
+    // Nobody takes them: the first of them waits, and the next have no room.
+    for _ in 0..2 {
+        control.send(press()).await.expect("the call runs");
+    }
+    world.send(5, Sent::Silence).await;
+    speaks(&mut world);
+    drop(wanted);
+    world.send(400, Sent::Silence).await;
+    assert!(speaks(&mut world), "not for ever");
+    world.hang_up().await;
+    let entries = world.log.after(0);
+    let pressed = entries
+        .iter()
+        .filter(|it| matches!(it.event, Event::AgentPressed { .. }));
+    assert_eq!(pressed.count(), 4);
 }
 
 #[tokio::test(start_paused = true)]

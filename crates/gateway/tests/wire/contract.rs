@@ -226,10 +226,33 @@ async fn keys_to_the_caller(carrier: &str) {
     let house = house(carrier, listener(), Mischief::default()).await;
     let record = notify(&house, "One moment, please. I am about to press some keys.").await;
     connected(&record).await;
-    let keys = call::Keys::parse("42#").expect("they are keys");
-    assert!(record.press(keys).await);
+    for keys in ["42#", "w7", "0"] {
+        let keys = call::Keys::parse(keys).expect("they are keys");
+        assert!(record.press(keys).await);
+    }
     let outcome = house.outcome().await;
-    assert_eq!(crate::owners::keys(outcome.ear.agent()), "42#");
+    assert_eq!(crate::owners::keys(outcome.ear.agent()), "42#70");
+    // Whoever can press keys is asked to, and what it has no word for are tones all the same.
+    let plan = house.gateway.board.plan();
+    let can = plan.carriers.values().any(|it| it.presses.is_some());
+    let requests = house.exchange.requests();
+    let presses: Vec<_> = requests.iter().filter(|it| is_press(it)).collect();
+    assert_eq!(can, !presses.is_empty(), "{requests:?}");
+    assert!(presses.iter().all(|it| it.status < 300), "{presses:?}");
+    is_told(
+        &record,
+        &expect![[r#"
+            {"type":"call.dialed"}
+            {"type":"call.answered"}
+            {"type":"call.connected"}
+            {"type":"agent.pressed","digits":"42#"}
+            {"type":"agent.pressed","digits":"w7"}
+            {"type":"agent.pressed","digits":"0"}
+            {"type":"agent.said","text":"One moment, please. I am about to press some keys."}
+            {"type":"call.ended","by":"agent","why":"completed"}
+        "#]],
+    )
+    .await;
 }
 
 async fn hung_up_by_us_while_it_rings(carrier: &str) {
@@ -675,6 +698,12 @@ fn without_ringing(story: &str) -> String {
 pub(crate) fn is_dial(request: &Request) -> bool {
     let ways = ["/Calls.json", "/calls", "/Call/"];
     request.method == "POST" && ways.iter().any(|it| request.path.ends_with(it))
+}
+
+/// Whether a request presses keys, in any carrier's way.
+fn is_press(request: &Request) -> bool {
+    let ways = ["/actions/send_dtmf", "/DTMF/"];
+    ways.iter().any(|it| request.path.ends_with(it))
 }
 
 /// A second of it.

@@ -74,14 +74,14 @@ fn keys_behind_keys_are_waited_for_too() {
     let mut call = held();
     let from = call.now;
     call.session.hold(call.now);
+    call.session.make_room(call.now, ms(6_000));
+    call.silence(ms(6_200));
     call.session.make_room(call.now, ms(600));
-    call.silence(ms(200));
-    call.session.make_room(call.now, ms(600));
-    call.silence(ms(2_600));
-    // What was sent before them takes 100 ms more.
+    call.silence(ms(2_000));
+    // The second ones sound from when somebody says so, which is later than the first are over.
     let first = call.sent.iter().find(|it| it.0 > from);
     let first = first.expect("it goes on").0;
-    assert_eq!(first, from + ms(100 + 600 + 600 - 80));
+    assert_eq!(first, from + ms(6_200 + 600 - 80));
 }
 
 #[test]
