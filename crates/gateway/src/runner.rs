@@ -3,6 +3,8 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod seat;
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
@@ -23,7 +25,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
-use crate::meeting::{Chair, Said};
+use crate::meeting::Chair;
 use crate::memory::Remembered;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
@@ -500,64 +502,6 @@ impl<L: Line> Runner<L> {
             Pressed::ByNobody(keys) => {
                 sound.make_room(now, Duration::ZERO);
                 sound.press(now, keys, &mut self.found);
-            }
-        }
-    }
-
-    /// There is a place at a meeting.
-    fn seat(&mut self, chair: Chair) {
-        if let (Some(sound), Some(_)) = (&mut self.sound, self.seated) {
-            sound.sit(chair.tx.clone());
-        }
-        self.chair = Some(chair);
-    }
-
-    /// Tells the meeting. One that does not listen is over, which is noticed where it speaks.
-    fn meet(&mut self, meeting: output::Meeting) {
-        let said = match meeting {
-            output::Meeting::Sit(id) => {
-                self.seated = Some(id);
-                if let (Some(sound), Some(chair)) = (&mut self.sound, &self.chair) {
-                    sound.sit(chair.tx.clone());
-                }
-                return;
-            }
-            output::Meeting::Stand => {
-                self.chair = None;
-                if let (Some(id), Some(sound)) = (self.seated.take(), &mut self.sound) {
-                    sound.stand();
-                    // How much of the others was heard is nobody's business.
-                    let _ = sound.cut(Instant::now().into_std(), id);
-                }
-                return;
-            }
-            output::Meeting::PutThrough(referral) => {
-                // A desk so busy has more urgent things to do, and the caller is still here.
-                let _ = self.orders.try_send(Order::PutThrough(referral));
-                return;
-            }
-            output::Meeting::Pressed(digit) => Said::Pressed(digit),
-            output::Meeting::Said(text) => Said::Said(text),
-            output::Meeting::Say(text) => Said::Say(text),
-            output::Meeting::Speaks => Said::Speaks,
-        };
-        let _ = self.chair.as_ref().map(|it| it.tx.try_send(said));
-    }
-
-    /// What the others at the meeting make, for this one.
-    fn mixed(&mut self, now: std::time::Instant, frame: Option<Frame>) {
-        match (frame, &mut self.sound, self.seated) {
-            (Some(frame), Some(sound), Some(id)) if sound.rate() == frame.rate() => {
-                sound.play(now, id, frame.samples(), &mut self.found);
-            }
-            // There is nobody to hear it, or it was made before the line was another.
-            (Some(_), _, _) => {}
-            (None, _, seated) => {
-                self.chair = None;
-                if seated.is_some() {
-                    let stand = input::Command::Stand(Private::new(String::new()));
-                    self.tell(Input::Command(stand));
-                }
             }
         }
     }
