@@ -19,6 +19,7 @@ pub mod meeting;
 pub mod memory;
 mod metrics;
 pub mod pointing;
+pub mod presses;
 pub mod recorder;
 pub mod rulebook;
 pub mod rules;

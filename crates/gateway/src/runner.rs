@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
-use call::{Keys, Memory, Mode, Output, Private, Referral, output};
+use call::{Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -27,6 +27,7 @@ use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
 use crate::meeting::Chair;
 use crate::memory::Remembered;
+use crate::presses::{Pressed, Presses};
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
@@ -39,9 +40,8 @@ pub struct Parts<L> {
     pub control: mpsc::Receiver<Control<L>>,
     /// What the carrier should do.
     pub orders: mpsc::Sender<Order>,
-    /// What keys the carrier should press; each is answered with [`Control::Pressed`]. `None`: they are
-    /// tones in the sound.
-    pub presses: Option<mpsc::Sender<Keys>>,
+    /// Who presses keys.
+    pub presses: Presses,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
@@ -103,15 +103,6 @@ pub enum Control<L> {
     Flight(oneshot::Sender<Snapshot>),
 }
 
-/// What became of keys that a carrier was asked to press.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pressed {
-    /// It presses them now, as far as anybody knows.
-    ByCarrier(Keys),
-    /// It does not.
-    ByNobody(Keys),
-}
-
 impl<L> std::fmt::Debug for Attached<L> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Attached({:?})", self.format)
@@ -154,7 +145,7 @@ struct Runner<L> {
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<Order>,
-    presses: Option<mpsc::Sender<Keys>>,
+    presses: Presses,
     log: CallLog,
     recording: Option<PathBuf>,
     /// The recording of a call whose socket is gone.
@@ -299,7 +290,9 @@ impl<L: Line> Runner<L> {
                     self.tell(Input::Carrier(input::Carrier::Connected));
                 }
             }
-            Happened::Control(Control::Pressed(pressed)) => self.pressed(&pressed),
+            Happened::Control(Control::Pressed(pressed)) => {
+                pressed.settle(now, self.sound.as_mut(), &mut self.found);
+            }
             Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
             Happened::Control(Control::Chair(chair)) => self.seat(chair),
             Happened::Control(Control::Leave(left)) => {
@@ -455,7 +448,9 @@ impl<L: Line> Runner<L> {
                     None
                 }
                 Output::Media(output::Media::Press(keys)) => {
-                    self.press(keys);
+                    let now = Instant::now().into_std();
+                    let sound = self.sound.as_mut();
+                    self.presses.press(now, keys, sound, &mut self.found);
                     None
                 }
                 Output::Media(output::Media::Cut(last)) => {
@@ -475,33 +470,6 @@ impl<L: Line> Runner<L> {
                 for output in more.into_iter().rev() {
                     outputs.push_front(output);
                 }
-            }
-        }
-    }
-
-    /// Presses keys. What is being said waits for a carrier that presses them by itself.
-    fn press(&mut self, keys: Keys) {
-        let now = Instant::now().into_std();
-        let Some(sound) = &mut self.sound else {
-            return;
-        };
-        match self.presses.as_ref().map(|it| it.try_send(keys.clone())) {
-            Some(Ok(())) => sound.hold(now),
-            Some(Err(_)) | None => sound.press(now, &keys, &mut self.found),
-        }
-    }
-
-    /// Whoever speaks goes on behind the keys that the carrier was asked for.
-    fn pressed(&mut self, pressed: &Pressed) {
-        let now = Instant::now().into_std();
-        let Some(sound) = &mut self.sound else {
-            return;
-        };
-        match pressed {
-            Pressed::ByCarrier(keys) => sound.make_room(now, keys.length()),
-            Pressed::ByNobody(keys) => {
-                sound.make_room(now, Duration::ZERO);
-                sound.press(now, keys, &mut self.found);
             }
         }
     }

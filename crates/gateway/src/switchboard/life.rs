@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::event::{End, Party, Why};
-use call::{Event, Keys, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
+use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Introduction, Line, Past};
@@ -18,6 +18,7 @@ use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
+use crate::presses::Presses;
 use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
@@ -106,14 +107,14 @@ impl Switchboard {
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = meetings::attend(record.clone(), line, ordered);
-        self.start_with(record, given, (orders, None), desk);
+        self.start_with(record, given, (orders, Presses::InSound), desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        (orders, presses): (mpsc::Sender<Order>, Option<mpsc::Sender<Keys>>),
+        (orders, presses): (mpsc::Sender<Order>, Presses),
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -145,7 +146,7 @@ impl Switchboard {
         &self,
         record: &Record,
         given: Given,
-        (orders, presses): (mpsc::Sender<Order>, Option<mpsc::Sender<Keys>>),
+        (orders, presses): (mpsc::Sender<Order>, Presses),
     ) {
         let Given {
             plan: began_with,

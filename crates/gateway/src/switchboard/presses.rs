@@ -12,25 +12,22 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
-use crate::runner::{Control, Pressed};
+use crate::presses::{Pressed, Presses};
+use crate::runner::Control;
 
-/// Where the keys of a call go, if its carrier presses them by itself.
-pub(super) fn of(
-    board: &Arc<Switchboard>,
-    record: &Arc<Record>,
-    plan: &Arc<Plan>,
-) -> Option<mpsc::Sender<Keys>> {
+/// Who presses the keys of a call.
+pub(super) fn of(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<Plan>) -> Presses {
     let carrier = Renewed {
         plan: plan.clone(),
         carrier: record.carrier.clone(),
         board: board.clone(),
     };
     if !carrier.has_presses() {
-        return None;
+        return Presses::InSound;
     }
     let (tx, wanted) = mpsc::channel(MOST);
     tokio::spawn(serve(carrier, record.clone(), wanted));
-    Some(tx)
+    Presses::ByCarrier(tx)
 }
 
 /// Ends when the call drops its end.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use call::event::{End, Event, Party, Why};
-use call::{Direction, Keys, Machine, Mode, Phrases, Plan, Policy, input};
+use call::{Direction, Machine, Mode, Phrases, Plan, Policy, input};
 use gateway::flight::{Flight, Landing, Recording, Snapshot};
 use gateway::journal::{CallLog, Parties, Pen};
 use gateway::line::{Incoming, Line, Weight};
+use gateway::presses::Presses;
 use gateway::runner::{Attached, Control, Order, Parts, Talk, run};
 use media::{Codec, Format, Mark, Packet, Rate};
 use ports::agent::{Answer, Tell};
@@ -164,11 +165,11 @@ pub(crate) struct World {
 impl World {
     /// Someone calls us, and their sound has arrived.
     pub(crate) async fn new(mode: Mode) -> Self {
-        Self::pressed_by(mode, None).await
+        Self::pressed_by(mode, Presses::InSound).await
     }
 
     /// The same where these keys are pressed by the carrier.
-    pub(crate) async fn pressed_by(mode: Mode, presses: Option<mpsc::Sender<Keys>>) -> Self {
+    pub(crate) async fn pressed_by(mode: Mode, presses: Presses) -> Self {
         let (ears, transcriber) = pair(256);
         let (mouth, synthesizer) = pair(64);
         let (agent, brain) = pair(64);

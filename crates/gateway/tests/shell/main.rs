@@ -8,7 +8,8 @@ use std::time::Duration;
 use call::event::{End, Event, Party, Why};
 use call::{Keys, Mode, Opening, Private, input, output};
 use fakes::{CALLER, Sent, World};
-use gateway::runner::{Control, Order, Pressed};
+use gateway::presses::{Pressed, Presses};
+use gateway::runner::{Control, Order};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Spoken};
 
@@ -204,7 +205,7 @@ async fn a_caller_who_interrupts_silences_the_agent_at_both_ends() {
 #[tokio::test(start_paused = true)]
 async fn what_is_said_waits_for_keys_that_the_carrier_presses() {
     let (presses, mut wanted) = tokio::sync::mpsc::channel(1);
-    let mut world = World::pressed_by(conversation(), Some(presses)).await;
+    let mut world = World::pressed_by(conversation(), Presses::ByCarrier(presses)).await;
     let said = Control::Command(input::Command::Say("A very long story.".into()));
     world.control.send(said).await.expect("the call runs");
     world.speak(Duration::from_secs(9)).await;
