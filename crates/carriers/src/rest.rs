@@ -7,7 +7,8 @@ use ports::{Blame, Fault, Problem, Retry, code};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use serde::Deserialize;
-use url::{Host, Url};
+use tokio::sync::mpsc;
+use url::{Host, Origin, Url};
 
 /// What people are told about whose API it is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Company {
 pub(crate) struct Rest {
     company: &'static Company,
     http: Client,
+    /// Where the API is.
+    origin: Origin,
 }
 
 /// An answer of any status.
@@ -56,7 +59,11 @@ impl Rest {
             hint: "install this machine's trusted certificates (on Debian: ca-certificates)"
                 .to_owned(),
         })?;
-        Ok(Self { company, http })
+        Ok(Self {
+            company,
+            http,
+            origin: url.origin(),
+        })
     }
 
     pub(crate) fn request(&self, method: Method, url: &str) -> RequestBuilder {
@@ -101,6 +108,68 @@ impl Rest {
                 self.unreachable(error).retry(Retry::Now)
             }
         })
+    }
+
+    /// Asks for something long, and passes it on piece by piece. The answer's own body is empty, unless
+    /// it is no good one.
+    pub(crate) async fn fetch(
+        &self,
+        request: RequestBuilder,
+        pieces: &mpsc::Sender<Vec<u8>>,
+    ) -> Result<Answer, Fault> {
+        let request = request.timeout(FETCH_PATIENCE);
+        let lost = |error: reqwest::Error| {
+            let error = error.without_url();
+            self.unreachable(error).retry(Retry::Now)
+        };
+        let mut response = request.send().await.map_err(lost)?;
+        let status = response.status().as_u16();
+        let mut answer = Answer {
+            status,
+            body: Vec::new(),
+            date: None,
+        };
+        let mut left = if answer.is_good() {
+            LONGEST_FETCHED
+        } else {
+            MAX_ANSWER
+        };
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            left = left
+                .checked_sub(chunk.len())
+                .ok_or_else(|| self.too_long())?;
+            if !answer.is_good() {
+                answer.body.extend_from_slice(&chunk);
+            } else if pieces.send(chunk.into()).await.is_err() {
+                let message = "nobody wants the rest of what is fetched";
+                return Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// An address that the company gave us. It is where its API is, or somewhere public that cannot be
+    /// listened in on: whoever can have it name another machine beside us gains nothing by that.
+    pub(crate) fn elsewhere(&self, address: &str) -> Result<Url, Fault> {
+        let name = self.company.name;
+        let url = Url::parse(address).ok();
+        let ours = |it: &Url| it.origin() == self.origin;
+        let public = |it: &Url| it.scheme() == "https" && is_named(it) && !is_loopback(it);
+        url.filter(|it| ours(it) || public(it)).ok_or_else(|| {
+            let message = format!("{name} named an address that is not fetched from");
+            Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message)
+                .hint("only https addresses with the name of a public machine are")
+        })
+    }
+
+    /// Whether an address is where the API is: only there our credentials go.
+    pub(crate) fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.origin
+    }
+
+    fn too_long(&self) -> Fault {
+        let message = format!("what {} sent is too long", self.company.name);
+        Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message)
     }
 
     /// Sends a request that ends a call until that is done, a few times: doing it twice does no harm.
@@ -291,6 +360,11 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether `url` has a machine's name, and not its number.
+fn is_named(url: &Url) -> bool {
+    matches!(url.host(), Some(Host::Domain(_)))
+}
+
 /// What lies at the bottom of an error, which is the part that says something.
 fn root(error: &reqwest::Error) -> String {
     let mut deepest: &dyn Error = error;
@@ -310,6 +384,12 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// For pressing keys: what is being said waits for them.
 pub(crate) const PRESS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// For something long.
+const FETCH_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// Four hours of two channels of 16-bit samples at 16 kHz, and a little.
+const LONGEST_FETCHED: usize = 1024 * 1024 * 1024;
 
 /// For one try at hanging up.
 const HANG_UP_PATIENCE: Duration = Duration::from_secs(5);

@@ -55,7 +55,6 @@ impl Recorded {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn ear(&self) -> &Ear {
         &self.ear
     }

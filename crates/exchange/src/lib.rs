@@ -47,6 +47,7 @@ pub mod phone;
 mod socket;
 pub mod standing;
 pub mod stopwatch;
+mod tape;
 pub mod wav;
 mod wire;
 mod xml;

@@ -6,6 +6,7 @@ use crate::line::Band;
 use crate::mischief::Mischief;
 use crate::phone::{PhonePlan, Pickup};
 use crate::standing::{Owner, Standing};
+use crate::tape::Tapes;
 use rand::RngCore;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ pub(crate) struct Office {
     pub(crate) ledger: Ledger,
     /// How much of a voice its lines carry, where the carrier can send that on.
     pub(crate) band: Band,
+    pub(crate) tapes: Tapes,
     phones: HashMap<String, PhonePlan>,
     anyone: Anyone,
     tunnels: Vec<Tunnel>,
@@ -101,6 +103,7 @@ impl Office {
             http,
             ledger: Ledger::new(),
             band: setup.band,
+            tapes: Tapes::default(),
             phones: setup.phones,
             anyone: setup.anyone,
             tunnels: setup.tunnels,

@@ -133,8 +133,8 @@ async fn open(
     state: PathBuf,
 ) -> Result<(TcpListener, Arc<Switchboard>), Fault> {
     if let Some(recordings) = &plan.recordings {
-        make_folder(recordings).map_err(|error| {
-            let message = format!("cannot make {} for recordings", recordings.display());
+        make_folder(&recordings.dir).map_err(|error| {
+            let message = format!("cannot make {} for recordings", recordings.dir.display());
             Fault::new(Blame::Config, code::GATEWAY_BROKEN, message)
                 .hint("change `dir` in [recordings], or grant access to it")
                 .because(error)

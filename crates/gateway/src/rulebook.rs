@@ -11,7 +11,7 @@ use ports::code;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as Turnstile;
 
-use crate::config::{self, ConfigProblem, Lists, Loaded, Marks, Place, Plan, Severity};
+use crate::config::{self, ConfigProblem, Lists, Loaded, Marks, Place, Plan, Recordings, Severity};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Switchboard, Tightened};
 
@@ -283,10 +283,10 @@ fn keep<T: Clone>(
 /// Reads the file and makes what must be there. Blocks.
 fn read(source: &Source) -> Result<Loaded, Vec<ConfigProblem>> {
     let loaded = config::load(&source.path, &source.lists)?;
-    if let Some(folder) = &loaded.plan.recordings
-        && let Err(error) = make_folder(folder)
+    if let Some(Recordings { dir, .. }) = &loaded.plan.recordings
+        && let Err(error) = make_folder(dir)
     {
-        let message = format!("cannot make {} for recordings: {error}", folder.display());
+        let message = format!("cannot make {} for recordings: {error}", dir.display());
         let hint = "change `dir` in [recordings], or grant access to it";
         return Err(vec![problem(source, "[recordings]", message, hint)]);
     }

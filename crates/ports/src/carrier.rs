@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use call::event::{End, Who, Why};
-use call::{Digit, Keys, Number, Private};
+use call::{Digit, Direction, Keys, Number, Private};
 use media::{Format, Line, Mark, Packet, Rate};
+use tokio::sync::mpsc;
 
 use crate::account::{Account, Numbers, Signs};
 use crate::{Fault, Key, Problem, Settings};
@@ -35,6 +36,8 @@ pub struct Carrier {
     pub transfers: Option<Arc<dyn Transfers>>,
     /// Presses keys, by itself; absent: they are tones in the sound that we send.
     pub presses: Option<Arc<dyn Presses>>,
+    /// Records calls, by itself; absent: only we do.
+    pub recordings: Option<Arc<dyn Recordings>>,
     /// How it is told what to do with a call it asks about.
     pub orders: Orders,
     /// What it says of whoever picks up.
@@ -105,6 +108,32 @@ pub trait Presses: Send + Sync {
     /// then perhaps they were, and are not to be pressed again.
     async fn press(&self, leg: &Leg, keys: &Keys) -> Result<(), Fault>;
 }
+
+/// Records calls, without us: what is said while their sound does not come here is on it too.
+#[async_trait]
+pub trait Recordings: Send + Sync {
+    /// Records a call that is up, from now on until it is over: the person on one channel, and what they
+    /// hear on the other. Where it is to be had is said once it is over ([`News::Recorded`]).
+    async fn record(&self, leg: &Leg, recording: &Recording<'_>) -> Result<(), Fault>;
+    /// Fetches a recording as a WAV file, piece by piece in order. What was given before a fault is of
+    /// no use. One that is not there yet is a fault that says [`crate::Retry::Now`].
+    async fn fetch(&self, tape: &Tape, pieces: mpsc::Sender<Vec<u8>>) -> Result<(), Fault>;
+}
+
+/// How a call is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Recording<'a> {
+    /// Who called whom.
+    pub direction: Direction,
+    /// How long the call may last from now on, and so what is recorded of it.
+    pub limit: Duration,
+    /// Where the carrier reports that it is to be had ([`Door::Status`]). Ours, and names the call.
+    pub report: &'a str,
+}
+
+/// What a carrier calls a recording. Whoever knows it may be able to hear it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tape(pub Private<String>);
 
 /// Whom a call is put through to, and how.
 #[derive(Clone, Copy, Debug)]
@@ -417,6 +446,8 @@ pub enum News {
     /// Nobody took the call that was put through, for this reason: it is up, and has no sound. At
     /// [`Door::Again`], the reply connects it again.
     PutBack(Why),
+    /// It was recorded, as [`Recordings::record`] asked, and is over.
+    Recorded(Tape),
     /// The far end rings.
     Ringing,
 }

@@ -182,7 +182,7 @@ impl Api {
     }
 
     /// A leg's name goes into a path, so it is looked at first.
-    fn leg_url(&self, leg: &Leg) -> Result<String, Fault> {
+    pub(super) fn leg_url(&self, leg: &Leg) -> Result<String, Fault> {
         let (kind, id) = match leg.0.strip_prefix(REQUEST) {
             Some(request) => ("Request", request),
             None => ("Call", &*leg.0),
@@ -212,7 +212,7 @@ impl Api {
     }
 }
 
-fn no_such_call(message: &str) -> Fault {
+pub(super) fn no_such_call(message: &str) -> Fault {
     Fault::new(Blame::Gateway, code::CARRIER_NO_SUCH_CALL, message)
 }
 

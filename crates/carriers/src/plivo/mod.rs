@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next, the only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next two, the only I/O here |
+//! | `recordings.rs` | [`Recordings`](ports::carrier::Recordings): begun by a request, fetched by two |
 //! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Plivo's errors, in our words |
 //! | `signature.rs` | proves that a request is Plivo's. Pure |
@@ -26,6 +27,7 @@
 mod account;
 mod api;
 mod cause;
+mod recordings;
 mod refusal;
 pub mod signature;
 mod sound;
@@ -130,6 +132,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: Some(api.clone()),
         presses: Some(api.clone()),
+        recordings: Some(api.clone()),
         machines,
         orders: Orders::Replied,
         sound: Sound::Stream(Dialect::new(spoken.rate(), stream::protocol)),

@@ -1,6 +1,6 @@
 use call::Private;
 use call::event::{End, Who, Why};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
 use super::cause::{self, Direction};
@@ -48,7 +48,7 @@ impl ports::carrier::Webhooks for Webhooks {
         let news = match door {
             Door::Voice => form.voice_news()?,
             Door::Again => form.again_news(),
-            Door::Status => form.status_news(),
+            Door::Status => form.status_news()?,
         };
         Ok(Webhook {
             leg: form.leg(),
@@ -75,7 +75,7 @@ struct Form<'f> {
 impl<'f> Form<'f> {
     fn new(fields: &'f Fields) -> Result<Self, Fault> {
         // What a `<Dial>` says is about the call that it is part of, whatever else it names.
-        let named = ["DialALegUUID", "CallUUID"];
+        let named = ["DialALegUUID", "CallUUID", "call_uuid"];
         let mut named = named.iter().filter_map(|it| field(fields, it));
         let call = named.find(|it| !it.is_empty()).unwrap_or_default();
         if !is_id(call) {
@@ -137,7 +137,29 @@ impl<'f> Form<'f> {
         }
     }
 
-    fn status_news(&self) -> News {
+    fn status_news(&self) -> Result<News, Fault> {
+        if let Some(id) = self.recording() {
+            if !is_id(id) {
+                return Err(malformed("the name of a recording is not an id"));
+            }
+            return Ok(News::Recorded(Tape(id.to_owned().into())));
+        }
+        Ok(self.call_news())
+    }
+
+    /// What a recording is called, where this tells of one. Plivo's pages write the same fields in two
+    /// ways ([the API's](https://plivo.com/docs/voice/api/call/record-calls), and
+    /// [the element's](https://docs.plivo.com/docs/voice/xml/record)).
+    fn recording(&self) -> Option<&'f str> {
+        if self.event == "Hangup" {
+            return None;
+        }
+        let named = ["RecordingID", "recording_id"];
+        let mut named = named.iter().filter_map(|it| field(self.fields, it));
+        named.find(|it| !it.is_empty())
+    }
+
+    fn call_news(&self) -> News {
         // What a `<Dial>` reports; its end is told where it leads.
         match field(self.fields, "DialAction") {
             Some("answer" | "connected") => return News::Joined,
@@ -191,8 +213,9 @@ impl<'f> Form<'f> {
             Door::Voice | Door::Status => "",
         };
         let dialled = field(self.fields, "DialBLegUUID").unwrap_or_default();
+        let recording = self.recording().unwrap_or_default();
         format!(
-            "{}/{door:?}/{}/{}{dialled}/{place}",
+            "{}/{door:?}/{}/{}{dialled}/{place}{recording}",
             self.call, self.event, self.status
         )
     }

@@ -266,7 +266,7 @@ impl Api {
         ))
     }
 
-    fn command_url(&self, leg: &Leg, command: &str) -> Result<String, Fault> {
+    pub(super) fn command_url(&self, leg: &Leg, command: &str) -> Result<String, Fault> {
         Ok(format!("{}/actions/{command}", self.call_url(leg)?))
     }
 
@@ -305,7 +305,7 @@ impl Api {
 }
 
 /// The same for the same command, and different for another. Says nothing of what it is made from.
-fn command_id(what: &str, made_from: &str) -> String {
+pub(super) fn command_id(what: &str, made_from: &str) -> String {
     let digest = Sha256::digest(format!("{what}/{made_from}"));
     let hex: String = digest[..16].iter().map(|it| format!("{it:02x}")).collect();
     format!("offhook-{what}-{hex}")

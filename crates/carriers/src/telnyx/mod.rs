@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Offers`](ports::carrier::Offers) and what else is done to a call: the REST requests. With the next, the only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Offers`](ports::carrier::Offers) and what else is done to a call: the REST requests. With the next two, the only I/O here |
+//! | `recordings.rs` | [`Recordings`](ports::carrier::Recordings): begun by a command, fetched from where a webhook says |
 //! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Telnyx's error codes, in our words |
 //! | `signature.rs` | proves that a webhook is Telnyx's. Pure |
@@ -25,6 +26,7 @@
 mod account;
 mod api;
 mod cause;
+mod recordings;
 mod refusal;
 mod signature;
 mod sound;
@@ -141,6 +143,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: Some(api.clone()),
         presses: Some(api.clone()),
+        recordings: Some(api.clone()),
         machines,
         orders: Orders::Requested(api.clone()),
         sound: Sound::Stream(Dialect::new(spoken.spoken().rate, move || {

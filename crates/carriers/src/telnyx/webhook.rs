@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use call::Private;
 use call::event::{Who, Why};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use call::{self, Private};
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
@@ -30,12 +30,21 @@ pub(super) enum Direction {
 
 /// What Telnyx repeats in every webhook of a call that we dialled.
 pub(super) fn dialled() -> String {
-    STANDARD.encode("dialled")
+    STANDARD.encode(DIALLED)
 }
 
 /// The same for a call that we answered.
 pub(super) fn answered() -> String {
-    STANDARD.encode("answered")
+    STANDARD.encode(ANSWERED)
+}
+
+/// The same from when a call is recorded: its last one may not name it otherwise.
+pub(super) fn recorded(leg: &Leg, direction: call::Direction) -> String {
+    let word = match direction {
+        call::Direction::Inbound => ANSWERED,
+        call::Direction::Outbound => DIALLED,
+    };
+    STANDARD.encode(format!("{word}/{}", leg.0))
 }
 
 /// The same for the call that is made when this one is put through.
@@ -79,11 +88,10 @@ impl ports::carrier::Webhooks for Webhooks {
             id,
             payload,
         } = envelope.data;
-        let leg = payload.call_control_id.clone().unwrap_or_default();
-        if leg.is_empty() {
-            // About a conference, a recording, a number: nothing of ours.
+        let Some(leg) = payload.leg() else {
+            // About a conference, a number: nothing of ours.
             return Err(malformed("a webhook names no call"));
-        }
+        };
         if let Some(leg) = payload.made_for() {
             return Ok(Webhook {
                 dialled: leg.clone(),
@@ -92,7 +100,6 @@ impl ports::carrier::Webhooks for Webhooks {
                 news: payload.news_of_other(&event_type),
             });
         }
-        let leg = Leg(leg.into_owned());
         Ok(Webhook {
             dialled: leg.clone(),
             leg,
@@ -144,6 +151,16 @@ struct Payload<'m> {
     hangup_source: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
     result: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    recording_id: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
+    recording_urls: Option<Addresses<'m>>,
+}
+
+#[derive(Deserialize)]
+struct Addresses<'m> {
+    #[serde(borrow, default)]
+    wav: Option<Cow<'m, str>>,
 }
 
 impl Payload<'_> {
@@ -169,15 +186,48 @@ impl Payload<'_> {
                 let source = self.hangup_source.as_deref().unwrap_or_default();
                 News::Ended(cause::end(cause, source, direction))
             }
+            ("call.recording.saved", _) => match self.tape() {
+                Some(tape) => News::Recorded(tape),
+                None => return Err(malformed("a recording has neither a name nor an address")),
+            },
             // Keys come on the media socket; a stream that stops is noticed there too.
             _ => News::Nothing,
         })
     }
 
+    /// Whose webhook it is.
+    fn leg(&self) -> Option<Leg> {
+        let named = self.call_control_id.as_deref().filter(|it| !it.is_empty());
+        let leg = match named {
+            Some(leg) => leg.to_owned(),
+            // By the documentation, that of a recording is named by no more than our own words.
+            None => {
+                let state = self.state()?;
+                let (_, leg) = state.split_once('/').filter(|(it, _)| *it == DIALLED || *it == ANSWERED)?;
+                leg.to_owned()
+            }
+        };
+        Some(Leg(leg))
+    }
+
+    /// A recording's name, which stays good; else where it is for now.
+    fn tape(&self) -> Option<Tape> {
+        let there = |it: &&str| !it.is_empty();
+        let address = || self.recording_urls.as_ref()?.wav.as_deref().filter(there);
+        let name = self.recording_id.as_deref().filter(there);
+        name.or_else(address)
+            .map(|it| Tape(it.to_owned().into()))
+    }
+
+    /// What we gave Telnyx to repeat.
+    fn state(&self) -> Option<String> {
+        let state = STANDARD.decode(self.client_state.as_deref()?).ok()?;
+        String::from_utf8(state).ok()
+    }
+
     /// The call that this one was made for, if it was: we put that one through.
     fn made_for(&self) -> Option<Leg> {
-        let state = STANDARD.decode(self.client_state.as_deref()?).ok()?;
-        let state = String::from_utf8(state).ok()?;
+        let state = self.state()?;
         let leg = state.strip_prefix(PUT_THROUGH)?;
         is_call(leg).then(|| Leg(leg.to_owned()))
     }
@@ -205,7 +255,8 @@ impl Payload<'_> {
 
     /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.
     fn direction(&self) -> Direction {
-        let ours = self.client_state.as_deref() == Some(&dialled());
+        let word = |it: String| it.split('/').next() == Some(DIALLED);
+        let ours = self.state().is_some_and(word);
         match self.direction.as_deref() {
             Some("incoming") => Direction::Incoming,
             Some("outgoing") => Direction::Outgoing,
@@ -248,6 +299,12 @@ fn forged(doubt: Doubt) -> Fault {
     };
     Fault::new(Blame::Config, code::WEBHOOK_FORGED, message).hint(hint)
 }
+
+/// What the state of a call that we dialled begins with.
+const DIALLED: &str = "dialled";
+
+/// What that of a call that we answered begins with.
+const ANSWERED: &str = "answered";
 
 /// What the state of a call that was made for another begins with.
 const PUT_THROUGH: &str = "put through/";

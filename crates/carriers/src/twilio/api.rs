@@ -168,7 +168,7 @@ impl Api {
     }
 
     /// A leg's name goes into a path, so it is looked at first.
-    fn call_url(&self, leg: &Leg) -> Result<String, Fault> {
+    pub(super) fn call_url(&self, leg: &Leg) -> Result<String, Fault> {
         if is_sid("CA", &leg.0) {
             return Ok(format!("{}/Calls/{}.json", self.base, leg.0));
         }

@@ -1,6 +1,6 @@
 use call::Private;
 use call::event::{Who, Why};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Webhook};
+use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
 use super::status::{CallStatus, Cause, Direction};
@@ -44,6 +44,10 @@ impl ports::carrier::Webhooks for Webhooks {
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
         let fields = signature::fields(&request.request().body);
         let form = Form::new(&fields, &self.account_sid)?;
+        // Not by `RecordingSid`: the end of a call may have one too.
+        if let (Door::Status, Some(status)) = (door, field(&fields, "RecordingStatus")) {
+            return form.recorded(status);
+        }
         if let (Door::Status, Some(parent)) = (door, form.parent()?) {
             return Ok(Webhook {
                 dialled: parent.clone(),
@@ -106,8 +110,8 @@ impl<'f> Form<'f> {
         Ok(Self {
             fields,
             call_sid,
-            // What became of the detection of machines is told without it.
-            status: match field(fields, "AnsweredBy") {
+            // What became of the detection of machines, and of a recording, is told without it.
+            status: match field(fields, "AnsweredBy").or_else(|| field(fields, "RecordingStatus")) {
                 Some(_) => field(fields, "CallStatus").unwrap_or_default(),
                 None => need("CallStatus")?,
             },
@@ -117,6 +121,26 @@ impl<'f> Form<'f> {
 
     fn leg(&self) -> Leg {
         Leg(self.call_sid.to_owned())
+    }
+
+    /// What became of a recording
+    /// ([its callback](https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback)).
+    fn recorded(&self, status: &str) -> Result<Webhook, Fault> {
+        let sid = field(self.fields, "RecordingSid").unwrap_or_default();
+        if !is_sid("RE", sid) {
+            let message = "the `RecordingSid` of a webhook is not RE and 32 hex digits";
+            return Err(malformed(message));
+        }
+        Ok(Webhook {
+            leg: self.leg(),
+            dialled: self.leg(),
+            notice: format!("{}/{sid}/{status}", self.call_sid),
+            news: match status {
+                "completed" => News::Recorded(Tape(sid.to_owned().into())),
+                // It goes on, or nothing was recorded.
+                _ => News::Nothing,
+            },
+        })
     }
 
     fn voice_news(&self) -> Result<News, Fault> {

@@ -5,7 +5,7 @@ use super::cause::{Cause, Ending, Fault, Source, Wrong};
 use super::media::Streaming;
 use super::webhook::{self, Notices, Webhook};
 use super::xml::{self, Document, Instruction, Reason};
-use super::{Call, Carrier, Command, Notice, uuid};
+use super::{Call, Carrier, Command, Notice, recording, uuid};
 use crate::call::Recorded;
 use crate::ear::time;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
@@ -198,6 +198,7 @@ async fn finish(carrier: &Arc<Carrier>, call: &Arc<Call>, notices: Notices, end:
     call.change(ledger, end.status, end.recorded.talked);
     notices.hangup();
     notices.finish().await;
+    recording::end(carrier, call, &end.recorded).await;
     call.close(ledger, end.ending.by, end.recorded);
 }
 

@@ -13,6 +13,7 @@ mod load;
 pub(crate) mod media;
 pub(crate) mod rest;
 mod numbers;
+mod recording;
 mod told;
 pub(crate) mod webhook;
 pub(crate) mod xml;
@@ -61,6 +62,7 @@ pub(crate) struct Own {
     pub(crate) ended: Option<Hangup>,
     /// The call whose `<Dial>` made this one.
     pub(crate) parent: Option<String>,
+    pub(crate) recordings: Vec<recording::Recording>,
 }
 
 /// Where the application wants to be told of something.

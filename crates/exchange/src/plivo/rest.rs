@@ -7,7 +7,7 @@ use super::cause::status_word;
 use super::numbers;
 use super::xml::{Stream, Unstreamable};
 use super::webhook::billed;
-use super::{Call, Carrier, Command, Notice, Own, digits, life, tones, uuid};
+use super::{Call, Carrier, Command, Notice, Own, digits, life, recording, tones, uuid};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
 use crate::office::Trouble;
@@ -36,6 +36,8 @@ struct Asked {
     authorization: String,
     query: Vec<(String, String)>,
     body: Body,
+    /// Where this exchange was reached.
+    base: String,
 }
 
 /// A refusal, in the carrier's words.
@@ -59,6 +61,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         Ok(asked) => asked,
         Err(refusal) => return respond(Err(refusal)),
     };
+    if let ("GET", Some(id)) = (&*asked.method, media(&carrier, &asked.path)) {
+        return play(&carrier, &asked, id);
+    }
     let trouble = carrier.office.next_trouble();
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, "too many requests")),
@@ -97,6 +102,7 @@ async fn read(request: axum::extract::Request) -> Result<Asked, Refusal> {
     };
     let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     Ok(Asked {
+        base: format!("http://{}", text(header::HOST)),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         authorization: text(header::AUTHORIZATION),
@@ -126,6 +132,25 @@ fn respond(answered: Answered) -> Response {
     response
 }
 
+/// The recording that a path is to be had at.
+fn media<'p>(carrier: &Carrier, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix("/v1/Account/")?;
+    let rest = rest.strip_prefix(&carrier.account.id)?;
+    rest.strip_prefix("/Recording/")?.strip_suffix(".wav")
+}
+
+/// Recordings are kept for the account alone.
+fn play(carrier: &Carrier, asked: &Asked, id: &str) -> Response {
+    let found = authenticate(carrier, asked).and_then(|()| {
+        let tape = carrier.office.tapes.find(id);
+        tape.ok_or_else(|| refusal(404, "not found"))
+    });
+    match found {
+        Ok(tape) => ([(header::CONTENT_TYPE, "audio/x-wav")], tape.wav.to_vec()).into_response(),
+        Err(refusal) => respond(Err(refusal)),
+    }
+}
+
 fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
     authenticate(carrier, asked)?;
     let not_found = || refusal(404, "not found");
@@ -152,6 +177,7 @@ fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
         (true, "POST", ["Application", id]) => numbers::change_application(carrier, id, &asked.body),
         (true, "POST", ["Call"]) => create(carrier, &mut asked.body),
         (true, "GET", ["Call"]) => list(carrier, &asked.query),
+        (true, "GET", ["Recording", id]) => recording::describe(carrier, id, &asked.base),
         (true, "DELETE", ["Request", request]) => cancel(carrier, request),
         (true, _, ["Call", id, rest @ ..]) => {
             let call = carrier.calls.find(id).ok_or_else(not_found)?;
@@ -160,10 +186,11 @@ fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
                 ("POST", []) => transfer(carrier, &call, &mut asked.body),
                 ("DELETE", []) => hang_up(&call),
                 ("POST", ["DTMF"]) => press(carrier, &call, &mut asked.body),
+                ("POST", ["Record"]) => recording::begin(carrier, &call, &asked.body, &asked.base),
                 ("POST", ["Stream"]) => stream(carrier, &call, &mut asked.body),
                 ("DELETE", ["Stream"]) => stop_stream(&call, None),
                 ("DELETE", ["Stream", stream]) => stop_stream(&call, Some(stream)),
-                (_, [] | ["DTMF" | "Stream"] | ["Stream", _]) => Err(not_allowed()),
+                (_, [] | ["DTMF" | "Record" | "Stream"] | ["Stream", _]) => Err(not_allowed()),
                 _ => Err(not_found()),
             }
         }

@@ -281,6 +281,7 @@ pub(super) fn known(operation: &str) -> &'static [&'static str] {
         "streaming_stop" => &["client_state", "command_id", "stream_id"],
         "send_dtmf" => &["client_state", "command_id", "digits", "duration_millis"],
         "client_state_update" => &["client_state"],
+        "record_start" => RECORD_START,
         "transfer" => TRANSFER,
         _ => &[],
     }
@@ -316,6 +317,26 @@ const HEARD: &[&str] = &["PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16", "defau
 const RATES: &[u64] = &[8_000, 16_000, 22_050, 24_000, 48_000];
 const LONGEST_TOKEN: usize = 4_000;
 const HALF_SECOND: usize = 4_000;
+
+const RECORD_START: &[&str] = &[
+    "channels",
+    "client_state",
+    "command_id",
+    "custom_file_name",
+    "format",
+    "max_length",
+    "play_beep",
+    "recording_track",
+    "timeout_secs",
+    "transcription",
+    "transcription_engine",
+    "transcription_language",
+    "transcription_max_speaker_count",
+    "transcription_min_speaker_count",
+    "transcription_profanity_filter",
+    "transcription_speaker_diarization",
+    "trim",
+];
 
 const DIAL: &[&str] = &[
     "answering_machine_detection",

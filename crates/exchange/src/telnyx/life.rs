@@ -4,7 +4,7 @@ use super::body::StreamOrder;
 use super::media::{Attached, News};
 use super::transfer::Second;
 use super::webhook::Events;
-use super::{Call, Carrier, Cause, Command, date};
+use super::{Call, Carrier, Cause, Command, date, recording};
 use crate::call::Recorded;
 use crate::ledger::{Direction, EndedBy, Happening, Mark, Status};
 use crate::line::Line;
@@ -187,6 +187,7 @@ pub(super) async fn finish(
     let ledger = &carrier.office.ledger;
     call.change(ledger, end.status, recorded.talked);
     events.tell("call.hangup", end.hangup.payload(call));
+    recording::end(carrier, call, &events, &recorded);
     events.finish().await;
     call.close(ledger, end.by, recorded);
 }

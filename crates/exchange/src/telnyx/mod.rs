@@ -3,7 +3,7 @@
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback
 //! ([`crate::Builder::tunnel`] lets an application keep its public `https` address); an application is told its events
 //! one after the other, unless mischief says otherwise; a call has one leg until it is transferred; sound is G.711, and L16 from the
-//! application. Recording, the end of a machine's greeting, gathering, speaking, playing files, bridges, conferences and TeXML are
+//! application. The end of a machine's greeting, gathering, speaking, playing files, bridges, conferences and TeXML are
 //! not played: their commands are refused, and parameters that would ask for them are accepted and warned of.
 //!
 //! The carrier numbers what its API and its socket refuse. What only its debugger would show has the number 0.
@@ -14,6 +14,7 @@ mod life;
 mod load;
 mod media;
 mod numbers;
+mod recording;
 mod rest;
 mod transfer;
 mod webhook;
@@ -71,6 +72,7 @@ struct Own {
     webhook_url: String,
     /// The stream that is on, or about to be.
     stream: Option<String>,
+    recordings: Vec<recording::Recording>,
 }
 
 /// What the REST API asks of a live call.
@@ -109,6 +111,7 @@ impl Own {
             client_state: None,
             webhook_url,
             stream: None,
+            recordings: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::body::{Body, NOT_PLAYED, known};
 use super::numbers;
 use super::transfer::TransferOrder;
 use super::webhook::flat;
-use super::{Call, Carrier, Cause, Command, Own, control_id, date, life};
+use super::{Call, Carrier, Cause, Command, Own, control_id, date, life, recording};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
 use crate::office::Trouble;
@@ -29,11 +29,13 @@ pub(super) fn router(carrier: Arc<Carrier>) -> Router {
 }
 
 /// A request as far as it matters here.
-struct Asked {
+pub(super) struct Asked {
     method: String,
-    path: String,
-    authorization: String,
-    query: Vec<(String, String)>,
+    pub(super) path: String,
+    pub(super) authorization: String,
+    pub(super) query: Vec<(String, String)>,
+    /// Where this exchange was reached.
+    base: String,
     body: Map<String, Value>,
 }
 
@@ -84,6 +86,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         Ok(asked) => asked,
         Err(refusal) => return respond(&Err(refusal)),
     };
+    if let Some(response) = recording::stored(&carrier, &asked) {
+        return response;
+    }
     let trouble = carrier.office.next_trouble();
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, 10011, "Too many requests")),
@@ -124,8 +129,11 @@ async fn read(request: axum::extract::Request) -> Result<Asked, Refusal> {
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
+    let host = parts.headers.get(header::HOST);
+    let host = host.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
     Ok(Asked {
+        base: format!("http://{host}"),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         authorization: authorization.to_owned(),
@@ -177,8 +185,9 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
             if known(action).contains(&"client_state") && method == verb(action) =>
         {
             let call = find(carrier, id)?;
-            command(carrier, &call, action, &asked.body)
+            command(carrier, &call, (action, &asked.base), &asked.body)
         }
+        ("GET", ["v2", "recordings", id]) => recording::describe(carrier, id, &asked.base),
         ("GET", ["v2", "connections", id, "active_calls"]) => active(carrier, id),
         ("GET", ["v2", "call_control_applications", id]) => numbers::application(carrier, id),
         ("PATCH", ["v2", "call_control_applications", id]) => {
@@ -259,7 +268,7 @@ fn dial(carrier: &Arc<Carrier>, body: &Map<String, Value>) -> Answered {
 fn command(
     carrier: &Carrier,
     call: &Call,
-    action: &str,
+    (action, base): (&str, &str),
     body: &Map<String, Value>,
 ) -> Answered {
     let body = Body(body);
@@ -271,6 +280,10 @@ fn command(
     let client_state = body.client_state()?;
     let webhook_url = body.webhook_url()?;
     let order = ordered(carrier, call, action, &body)?;
+    let recording = match action {
+        "record_start" => Some(recording::begin(call, &body, base)?),
+        _ => None,
+    };
     // Before the call obeys: what it then tells carries the new state already.
     call.set(|own| {
         if let Some(state) = client_state {
@@ -291,7 +304,10 @@ fn command(
         }
     }
     remark(carrier, call, action, &body);
-    let answer = json!({"data": {"result": "ok"}});
+    let mut answer = json!({"data": {"result": "ok"}});
+    if let Some(id) = recording {
+        answer["data"]["recording_id"] = json!(id);
+    }
     if let Some(id) = command_id {
         carrier.remember(&call.id, id, &answer);
     }
@@ -362,6 +378,7 @@ fn ordered(
             let order = TransferOrder::read(carrier, call, body)?;
             Some(Command::Transfer(Box::new(order)))
         }
+        "record_start" => None,
         _ => {
             body.required("client_state")?;
             None

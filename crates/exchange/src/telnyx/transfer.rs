@@ -143,6 +143,7 @@ impl Leg<'_> {
             client_state: order.client_state,
             webhook_url: first.webhook_url,
             stream: None,
+            recordings: Vec::new(),
         };
         let parties = (order.from.as_str(), order.to.as_str());
         let (call, commands) = Call::new(control_id(), Direction::Outbound, parties, own);

@@ -139,6 +139,7 @@ impl Conversation {
                 ..dial.callback.clone()
             },
             parent: Some(self.call.id.clone()),
+            recordings: Vec::new(),
         };
         let (call, commands) = Call::new(fresh("CA"), Direction::Outbound, (from, to), own);
         if carrier.calls.enter(Arc::clone(&call)).is_err() {

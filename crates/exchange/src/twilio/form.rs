@@ -54,7 +54,7 @@ impl<'a> Form<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    fn all(&self, name: &str) -> Vec<String> {
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
         self.0
             .iter()
             .filter(|(known, _)| known == name)

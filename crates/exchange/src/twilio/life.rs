@@ -2,7 +2,7 @@
 
 use super::twiml::{self, Method, Onward, Reason, Verb};
 use super::webhook::{self, StatusCourier, Webhook};
-use super::{Call, Carrier, Command, Fetch, Instructions};
+use super::{Call, Carrier, Command, Fetch, Instructions, recording};
 use crate::call::Recorded;
 use crate::ledger::{EndedBy, Happening, Kind, Mark, Status};
 use crate::line::{Line, Tick};
@@ -188,6 +188,7 @@ pub(super) async fn finish(
     call.change(ledger, end.status, end.recorded.talked);
     progress.tell();
     progress.courier.finish().await;
+    recording::end(carrier, call, &end.recorded).await;
     call.close(ledger, end.by, end.recorded);
 }
 

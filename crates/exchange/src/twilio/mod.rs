@@ -2,7 +2,7 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
-//! `<Play>` make no sound; recording and conferences are not played. A `<Dial>` calls one
+//! `<Play>` make no sound; conferences are not played, and of recording only what a request begins. A `<Dial>` calls one
 //! number, for a call that is answered already.
 
 mod account;
@@ -11,6 +11,7 @@ mod form;
 pub(crate) mod life;
 mod load;
 pub(crate) mod media;
+mod recording;
 pub(crate) mod rest;
 pub(crate) mod twiml;
 pub(crate) mod webhook;
@@ -52,6 +53,7 @@ pub(crate) struct Own {
     pub(crate) callback: Callback,
     /// The call whose `<Dial>` made this one.
     pub(crate) parent: Option<String>,
+    pub(crate) recordings: Vec<recording::Recording>,
 }
 
 /// Where status callbacks go.
@@ -93,6 +95,7 @@ impl Own {
             number_sid: number_sid(number),
             callback,
             parent: None,
+            recordings: Vec::new(),
         }
     }
 }

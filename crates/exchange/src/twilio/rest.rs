@@ -5,7 +5,7 @@
 
 use super::account;
 use super::form::{CREATE, Form, LIST_CALLS, UPDATE, is_number, known, once};
-use super::{Call, Callback, Carrier, Command, Own, date, direction, life};
+use super::{Call, Callback, Carrier, Command, Own, date, direction, life, recording};
 use crate::LONGEST_CALL;
 use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
@@ -59,6 +59,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
         Err(refusal) => return respond(Err(&refusal)),
     };
     let trouble = carrier.office.next_trouble();
+    if let ("GET", None, Some(id)) = (&*asked.method, trouble, media(&carrier, &asked.path)) {
+        return play(&carrier, &asked, id);
+    }
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, 20429, "Too many requests")),
         Some(Trouble::Unavailable) => Err(refusal(503, 20503, "Service unavailable")),
@@ -158,6 +161,36 @@ fn respond(answered: Result<&(u16, Value), &Refusal>) -> Response {
     response
 }
 
+/// The recording that a path is to be had at.
+fn media<'p>(carrier: &Carrier, path: &'p str) -> Option<&'p str> {
+    let rest = path.strip_prefix("/2010-04-01/Accounts/")?;
+    let rest = rest.strip_prefix(&carrier.account.id)?;
+    rest.strip_prefix("/Recordings/")?.strip_suffix(".wav")
+}
+
+fn play(carrier: &Carrier, asked: &Asked, id: &str) -> Response {
+    let found = authenticate(carrier, asked).and_then(|()| {
+        let text = format!("The requested resource {} was not found", asked.path);
+        let tape = carrier.office.tapes.find(id);
+        tape.ok_or_else(|| refusal(404, 20404, text))
+    });
+    carrier.office.ledger.requested(Request {
+        method: asked.method.clone(),
+        path: asked.path.clone(),
+        query: asked.query.clone(),
+        form: Vec::new(),
+        status: found.as_ref().map_or_else(|it| it.status, |_| 200),
+        code: found.as_ref().map_or_else(|it| it.code, |_| 0),
+    });
+    match found {
+        Ok(tape) => {
+            let kind = [(header::CONTENT_TYPE, "audio/x-wav")];
+            (kind, tape.wav.to_vec()).into_response()
+        }
+        Err(refusal) => respond(Err(&refusal)),
+    }
+}
+
 fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
     authenticate(carrier, asked)?;
     let not_found = || {
@@ -186,6 +219,12 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         ("GET", "Calls.json") => list(carrier, asked),
         ("GET", "IncomingPhoneNumbers.json") => account::numbers(carrier, asked),
         (_, rest) if rest.starts_with("IncomingPhoneNumbers/") => account::number(carrier, asked, rest),
+        ("POST", rest) if rest.starts_with("Calls/") && rest.ends_with("/Recordings.json") => {
+            let sid = rest.trim_start_matches("Calls/");
+            let sid = sid.trim_end_matches("/Recordings.json");
+            let call = carrier.calls.find(sid).ok_or_else(not_found)?;
+            recording::begin(carrier, &call, asked)
+        }
         (method, rest) => {
             let sid = rest
                 .strip_prefix("Calls/")

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use call::{Number, Phrases};
@@ -17,7 +16,7 @@ use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, Marks, journal, limits, plug, transfers};
+use super::{Lists, Loaded, Marks, journal, limits, plug, recordings, transfers};
 use crate::tunnel::Tunnel;
 
 /// Resolves a file, or says everything that is wrong with it.
@@ -57,7 +56,12 @@ pub(super) fn check(
     let transfers = transfers::check(transfers, &rules, (&numbers, &unable), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
-    let recordings = recordings(root.section("recordings", &mut found), file, &mut found);
+    let recordings = recordings::recordings(
+        root.section("recordings", &mut found),
+        file,
+        (&numbers, &carriers),
+        &mut found,
+    );
     let section = root.section("journal", &mut found);
     let (keep, keys) = journal::journal(section, &outside, &mut found);
     let telemetry = telemetry(root.section("telemetry", &mut found), env, &mut found);
@@ -111,9 +115,9 @@ fn unable(carriers: &Named<Carrier>) -> BTreeSet<String> {
 
 /// Everything with a name that was written, also what could not be built: a number may point at
 /// it, and one mistake should be one problem.
-type Named<T> = BTreeMap<String, Built<T>>;
+pub(super) type Named<T> = BTreeMap<String, Built<T>>;
 
-enum Built<T> {
+pub(super) enum Built<T> {
     Well(T),
     Badly,
 }
@@ -512,25 +516,6 @@ fn speech(
         settings,
     };
     Some((entry, plan))
-}
-
-fn recordings(mut section: Section<'_>, file: &File, found: &mut Findings) -> Option<PathBuf> {
-    let dir = section.text("dir", found);
-    if section.place != Place::Table(section.name.clone()) {
-        section.require("dir", "say which folder: `dir = \"recordings\"`", found);
-    }
-    section.close(found);
-    let dir = dir?;
-    if dir.value.starts_with('~') {
-        let message = "`~` means nothing in `dir` in [recordings]";
-        found.problem(
-            dir.place(),
-            message,
-            "write the whole path of your home folder",
-        );
-        return None;
-    }
-    Some(file.folder.join(dir.value))
 }
 
 /// Where traces go: as written, else as every program is told.

@@ -92,6 +92,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: None,
         presses: None,
+        recordings: None,
         orders: Orders::Replied,
         sound: Sound::Stream(Dialect::new(media::Rate::Hz8000, || Box::new(Coo))),
         webhooks: Arc::new(Coo),

@@ -17,6 +17,7 @@ mod marks;
 pub mod plan;
 mod plug;
 mod problem;
+mod recordings;
 mod secret;
 mod section;
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod transfers;
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
-pub use plan::{By, OnMachine, Plan, TransferPlan};
+pub use plan::{By, OnMachine, Plan, Recorder, Recordings, TransferPlan};
 pub use problem::{ConfigProblem, Place, Severity};
 
 /// Everything a configuration may name.

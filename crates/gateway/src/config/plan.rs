@@ -43,14 +43,32 @@ pub struct Plan {
     pub phrases: Phrases,
     /// How calls hear and speak. Loaded only if some agent needs words.
     pub speech: SpeechPlan,
-    /// Where recordings go; `None`: calls are not recorded.
-    pub recordings: Option<PathBuf>,
+    /// How calls are recorded; `None`: they are not.
+    pub recordings: Option<Recordings>,
     /// How much of what happened is kept.
     pub keep: Keep,
     /// What it is encrypted with.
     pub keys: Keys,
     /// Where traces of calls go; `None`: nowhere.
     pub telemetry: Option<Telemetry>,
+}
+
+/// How calls are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recordings {
+    /// Where recordings go.
+    pub dir: PathBuf,
+    /// Who makes them.
+    pub by: Recorder,
+}
+
+/// Who records calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorder {
+    /// We do, what comes here.
+    Gateway,
+    /// The call's carrier does, and we fetch it once the call is over.
+    Carrier,
 }
 
 /// Where traces of calls go, and what is in them.

@@ -10,7 +10,7 @@ use ports::{Fault, code};
 use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
-use super::{ConfigProblem, Loaded, Place, check, find_among, load};
+use super::{ConfigProblem, Loaded, Place, Recorder, Recordings, check, find_among, load};
 use crate::tunnel::Tunnel;
 
 /// A configuration with nothing wrong in it. Poison is put into copies of it.
@@ -131,7 +131,11 @@ fn everything_optional_can_be_written() {
     assert_eq!(plan.patience.limit, Duration::from_secs(300));
     assert_eq!(plan.phrases.goodbye.reveal(), "Bye.");
     assert_eq!(plan.speech.settings.number("threads"), Some(2));
-    assert_eq!(plan.recordings, Some(Path::new("base").join("tapes")));
+    let recordings = Recordings {
+        dir: Path::new("base").join("tapes"),
+        by: Recorder::Gateway,
+    };
+    assert_eq!(plan.recordings, Some(recordings));
     assert_eq!(plan.keep.age, Duration::from_secs(7 * 86_400));
     assert_eq!(plan.keep.room, 64 << 20);
     let telemetry = plan.telemetry.expect("it is written");
@@ -283,6 +287,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("barge_in_ms = 300", "filler_ms = 5000\nthink_s = 4", 22, &["`filler_ms`", "`think_s`"]),
     ("kind = \"oracle\"\nbase_url = \"http://localhost:11434/v1/\"\napi_key = \"file:key\"", "kind = \"cave\"", 13, &["cannot speak", "`opening`"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"~/tapes\"", 21, &["`~`"]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"tapes\"\nby = \"cat\"", 22, &["`by`", "[recordings]", "`cat`", "\"carrier\""]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"tapes\"\nby = \"carrier\"", 22, &["`pigeon`", "records no calls by itself", "remove `by`"]),
     // Whom callers are put through to.
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nspoken = \"Ben\"", 20, &["`number`", "[transfers.ben]", "missing"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15550009999\"", 20, &["[transfers.ben]", "may not be called", "`call` in [policy]"]),
@@ -536,11 +542,11 @@ fn resolve(text: &str, audience: Audience) -> Result<Loaded, Vec<ConfigProblem>>
     let mut loaded = check::check(&file, "offhook.toml", &LISTS, &env)?;
     // The folder is another each time; what stands below it is what matters.
     file.folder = PathBuf::from("base");
-    if let Some(dir) = &loaded.plan.recordings {
-        let dir = dir
+    if let Some(Recordings { dir, .. }) = &mut loaded.plan.recordings {
+        let relative = dir
             .strip_prefix(folder.path())
             .expect("it is relative to the file");
-        loaded.plan.recordings = Some(file.folder.join(dir));
+        *dir = file.folder.join(relative);
     }
     Ok(loaded)
 }

@@ -199,8 +199,8 @@ pub(super) async fn recording(
     // Only what is a call's name may become part of a path.
     let of = CallId::parse(&id).and_then(|id| {
         let plan = desk.board.plan();
-        let folder = plan.recordings.as_ref()?;
-        Some((folder.clone(), id))
+        let recordings = plan.recordings.as_ref()?;
+        Some((recordings.dir.clone(), id))
     });
     let read = tokio::task::spawn_blocking(move || {
         let (folder, id) = of?;

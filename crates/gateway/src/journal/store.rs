@@ -165,7 +165,7 @@ impl Store {
         {
             let mut insert =
                 write.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-            let mut bind = write.prepare_cached("INSERT OR IGNORE INTO legs VALUES (?1, ?2)")?;
+            let mut bind = write.prepare_cached("INSERT OR REPLACE INTO legs VALUES (?1, ?2)")?;
             let mut remember =
                 write.prepare_cached("INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3)")?;
             let mut forget = write.prepare_cached("DELETE FROM memories WHERE call = ?1")?;

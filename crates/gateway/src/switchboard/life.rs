@@ -13,8 +13,8 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk, meetings, presses};
-use crate::config::Plan;
+use super::{Record, Switchboard, desk, meetings, presses, tapes};
+use crate::config::{Plan, Recorder};
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
@@ -94,6 +94,9 @@ impl Switchboard {
         };
         let plan = given.plan.clone();
         let presses = presses::of(self, record, &plan);
+        if let Begin::Now = given.part.begin {
+            tapes::begin(self, record, &plan);
+        }
         let desk = desk::serve(self.clone(), record.clone(), (plan, detect), ordered);
         self.start_with(record, given, (orders, presses), desk);
     }
@@ -208,13 +211,14 @@ impl Switchboard {
             }
         };
         let recording = began_with.recordings.as_ref();
+        let recording = recording.filter(|it| it.by == Recorder::Gateway);
         let parts = Parts {
             talk,
             control,
             orders,
             presses,
             log: record.log.clone(),
-            recording: recording.map(|dir| dir.join(record.recording())),
+            recording: recording.map(|it| it.dir.join(record.recording())),
             mode: remembered,
             chair,
         };

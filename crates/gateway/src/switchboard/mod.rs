@@ -11,6 +11,7 @@ mod record;
 mod recover;
 mod renewed;
 mod requested;
+mod tapes;
 mod tokens;
 mod voices;
 mod wish;
@@ -255,6 +256,7 @@ impl Switchboard {
             | News::Joined
             | News::Parted
             | News::PutBack(_)
+            | News::Recorded(_)
             | News::Ringing
             | News::Nothing => {
                 self.told(carrier, hint, webhook).await;
@@ -266,7 +268,7 @@ impl Switchboard {
     /// What to tell a carrier that asks what to do with a call whose socket of number `after` is
     /// gone. A call we know nothing of, or that is being hung up, must not go on costing money.
     pub async fn adrift(
-        &self,
+        self: &Arc<Self>,
         carrier: &str,
         hint: Option<CallId>,
         after: Option<u64>,
@@ -282,6 +284,7 @@ impl Switchboard {
             | News::Nothing
             | News::Offered { .. }
             | News::Parted
+            | News::Recorded(_)
             | News::Ringing => None,
         };
         match up.zip(after) {
@@ -300,11 +303,14 @@ impl Switchboard {
 
     /// Passes on what a carrier says about a call. `None`: it is not a call of ours.
     pub async fn told(
-        &self,
+        self: &Arc<Self>,
         carrier: &str,
         hint: Option<CallId>,
         webhook: &Webhook,
     ) -> Option<Arc<Record>> {
+        if let News::Recorded(tape) = &webhook.news {
+            self.recorded(carrier, hint, (webhook, tape)).await;
+        }
         let record = self.find(carrier, hint, (&webhook.leg, &webhook.dialled))?;
         let news = match &webhook.news {
             News::Answered => Some(input::Carrier::Answered),
@@ -314,7 +320,7 @@ impl Switchboard {
             News::Parted => Some(input::Carrier::Parted),
             News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
-            News::Adrift | News::Nothing | News::Offered { .. } => None,
+            News::Adrift | News::Nothing | News::Offered { .. } | News::Recorded(_) => None,
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)

@@ -6,9 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use call::Keys;
 use ports::carrier::{
-    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Presses, Status, Stream, Transfer, Transfers,
+    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Presses, Recording, Recordings, Status,
+    Stream, Tape, Transfer, Transfers,
 };
 use ports::{Blame, Fault, code};
+use tokio::sync::mpsc;
 
 use super::Switchboard;
 use crate::config::Plan;
@@ -148,6 +150,31 @@ impl Presses for Renewed {
             Ok(()) => Ok(()),
         }
     }
+}
+
+#[async_trait]
+impl Recordings for Renewed {
+    async fn record(&self, leg: &Leg, recording: &Recording<'_>) -> Result<(), Fault> {
+        match recordings(self.own())?.record(leg, recording).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => recordings(&other)?.record(leg, recording).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn fetch(&self, tape: &Tape, pieces: mpsc::Sender<Vec<u8>>) -> Result<(), Fault> {
+        recordings(self.own())?.fetch(tape, pieces).await
+    }
+}
+
+fn recordings(carrier: &Carrier) -> Result<&dyn Recordings, Fault> {
+    carrier.recordings.as_deref().ok_or_else(|| {
+        let message = "this carrier records no calls by itself";
+        Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+            .hint("remove `by` from [recordings]")
+    })
 }
 
 async fn press(carrier: &Carrier, leg: &Leg, keys: &Keys) -> Result<(), Fault> {

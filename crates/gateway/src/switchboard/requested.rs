@@ -29,6 +29,7 @@ impl Switchboard {
             | News::Joined
             | News::Nothing
             | News::Parted
+            | News::Recorded(_)
             | News::Ringing => {
                 self.told(name, hint, webhook).await;
                 return;

@@ -2,6 +2,7 @@
 //! wire it went.
 
 mod ends;
+mod recordings;
 mod transfers;
 mod turns;
 
@@ -19,6 +20,7 @@ use self::ends::{
     hung_up_by_a_caller_as_soon_as_we_answer, hung_up_by_both,
     hung_up_by_them_as_soon_as_they_pick_up, hung_up_by_us_at_once, keys_before_anyone_answers,
 };
+use self::recordings::{a_recording, a_recording_by_the_carrier};
 use self::transfers::{a_transfer, a_transfer_nobody_takes, a_transfer_that_the_caller_leaves};
 use self::turns::{a_barge_in, an_opening_line};
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
@@ -73,6 +75,7 @@ conformance! {
         a_transfer_nobody_takes,
         a_transfer_that_the_caller_leaves,
         a_recording,
+        a_recording_by_the_carrier,
         a_second_account,
         a_machine_is_left_a_message,
         a_machine_is_hung_up_on,
@@ -430,29 +433,6 @@ async fn a_gateway_killed_twice(carrier: &str) {
 
 async fn a_gateway_stopped_and_started(carrier: &str) {
     restart::goes_on(carrier).await;
-}
-
-async fn a_recording(carrier: &str) {
-    let more = "\n[recordings]\ndir = \"recordings\"\n";
-    let house = House::of(carrier, listener(), Mischief::default(), |_, text| {
-        text + more
-    })
-    .await;
-    let record = notify(&house, "This is recorded.").await;
-    house.outcome().await;
-    soon(record.log.ended()).await;
-    let file = house.file(&format!("recordings/{}.wav", record.id));
-    let written = async {
-        loop {
-            if let Ok(wav) = hound::WavReader::open(&file)
-                && wav.duration() > 8 * 850
-            {
-                return wav.spec().channels;
-            }
-            tokio::time::sleep(ms(20)).await;
-        }
-    };
-    assert_eq!(soon(written).await, 2, "each party on a side");
 }
 
 async fn a_machine_is_left_a_message(carrier: &str) {

@@ -147,8 +147,8 @@ async fn examine(plan: &Plan, checks: &mut Checks<'_>) {
         }
     }
     checks.add(machine::models(talking).await);
-    if let Some(dir) = &plan.recordings {
-        checks.add(machine::recordings(dir));
+    if let Some(recordings) = &plan.recordings {
+        checks.add(machine::recordings(&recordings.dir));
     }
     for finding in public::examine_patiently(plan).await {
         checks.add(finding);

@@ -102,6 +102,11 @@ pub(super) async fn a_transfer_that_the_caller_leaves(carrier: &str) {
 
 /// A house with an agent that talks, and someone it may put callers through to.
 async fn with_ben(carrier: &str, ben: PhonePlan) -> House {
+    with_ben_and(carrier, ben, "").await
+}
+
+/// The same, with more in its configuration.
+pub(super) async fn with_ben_and(carrier: &str, ben: PhonePlan, more: &str) -> House {
     let exchange = exchange_of(carrier).phone(BEN, ben);
     let text = |_: &Path, text: String| {
         let agent = r#"
@@ -117,13 +122,13 @@ by = "carrier"
 [policy]
 call = ["<ben>", "#;
         let text = text.replace("agent = \"echo\"", "agent = \"service\"");
-        text.replace("[policy]\ncall = [", &agent.replace("<ben>", BEN))
+        text.replace("[policy]\ncall = [", &agent.replace("<ben>", BEN)) + more
     };
     House::beside(exchange, listener(), Mischief::default(), text).await
 }
 
 /// Someone calls, and has heard the greeting.
-async fn called(house: &House, script: impl Into<Vec<Step>>) -> (String, Arc<Record>) {
+pub(super) async fn called(house: &House, script: impl Into<Vec<Step>>) -> (String, Arc<Record>) {
     let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
     let greeted = async {
         loop {
@@ -140,7 +145,7 @@ async fn called(house: &House, script: impl Into<Vec<Step>>) -> (String, Arc<Rec
     (call, soon(greeted).await)
 }
 
-async fn put_through(house: &House, record: &Arc<Record>) {
+pub(super) async fn put_through(house: &House, record: &Arc<Record>) {
     let referral = Referral {
         to: "ben".to_owned(),
         about: "the order".to_owned().into(),
@@ -150,7 +155,7 @@ async fn put_through(house: &House, record: &Arc<Record>) {
 }
 
 /// What became of the call that the carrier made.
-async fn other(house: &House, call: &str) -> Arc<Outcome> {
+pub(super) async fn other(house: &House, call: &str) -> Arc<Outcome> {
     loop {
         let outcome = house.outcome().await;
         if outcome.call != call {

@@ -1,0 +1,83 @@
+//! `[recordings]`: who records calls, and where that goes.
+
+use std::collections::BTreeMap;
+
+use call::Number;
+use ports::carrier::Carrier;
+
+use super::check::{Built, Named};
+use super::file::File;
+use super::plan::{OurNumber, Recorder, Recordings};
+use super::plug;
+use super::problem::{Findings, Place};
+use super::section::{Section, Spot};
+
+/// Reads the table. Every carrier that has a number of ours must be able to do what it asks for.
+pub(super) fn recordings(
+    mut section: Section<'_>,
+    file: &File,
+    (numbers, carriers): (&BTreeMap<Number, OurNumber>, &Named<Carrier>),
+    found: &mut Findings,
+) -> Option<Recordings> {
+    let dir = section.text("dir", found);
+    let by = section.text("by", found);
+    if section.place != Place::Table(section.name.clone()) {
+        section.require("dir", "say which folder: `dir = \"recordings\"`", found);
+    }
+    section.close(found);
+    let by = by.map_or(Recorder::Gateway, |it| {
+        recorder(
+            &it,
+            found,
+            |name| {
+                let has = |it: &Built<Carrier>| match it {
+                    Built::Well(carrier) => carrier.recordings.is_some(),
+                    Built::Badly => true,
+                };
+                carriers.get(name).is_none_or(has)
+            },
+            numbers,
+        )
+    });
+    let dir = dir?;
+    if dir.value.starts_with('~') {
+        let message = "`~` means nothing in `dir` in [recordings]";
+        found.problem(
+            dir.place(),
+            message,
+            "write the whole path of your home folder",
+        );
+        return None;
+    }
+    Some(Recordings {
+        dir: file.folder.join(dir.value),
+        by,
+    })
+}
+
+fn recorder(
+    written: &Spot<&str>,
+    found: &mut Findings,
+    records: impl Fn(&str) -> bool,
+    numbers: &BTreeMap<Number, OurNumber>,
+) -> Recorder {
+    match written.value {
+        "gateway" => Recorder::Gateway,
+        "carrier" => {
+            let mut carriers = numbers.values().map(|it| it.carrier.as_str());
+            if let Some(without) = carriers.find(|it| !records(it)) {
+                let without = plug::shown(without);
+                let message = format!("the carrier `{without}` records no calls by itself");
+                found.problem(written.place(), message, "remove `by` from [recordings]");
+            }
+            Recorder::Carrier
+        }
+        other => {
+            let message = format!("`by` in [recordings] cannot be `{}`", plug::shown(other));
+            let hint =
+                "\"gateway\" records what comes here, \"carrier\" has the phone company do it";
+            found.problem(written.place(), message, hint);
+            Recorder::Gateway
+        }
+    }
+}

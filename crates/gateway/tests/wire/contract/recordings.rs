@@ -1,0 +1,83 @@
+//! Calls that are recorded, by us and by their carrier.
+
+use std::path::{Path, PathBuf};
+
+use exchange::mischief::Mischief;
+use exchange::phone::{PhonePlan, Step};
+
+use super::transfers::{called, other, put_through, with_ben_and};
+use super::{notify, tone};
+use crate::house::{House, soon};
+use crate::{listener, ms};
+
+pub(super) async fn a_recording(carrier: &str) {
+    let more = "\n[recordings]\ndir = \"recordings\"\n";
+    let house = House::of(carrier, listener(), Mischief::default(), |_, text| {
+        text + more
+    })
+    .await;
+    let record = notify(&house, "This is recorded.").await;
+    house.outcome().await;
+    soon(record.log.ended()).await;
+    let file = house.file(&format!("recordings/{}.wav", record.id));
+    let written = async {
+        loop {
+            if let Ok(wav) = hound::WavReader::open(&file)
+                && wav.duration() > 8 * 850
+            {
+                return wav.spec().channels;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    assert_eq!(soon(written).await, 2, "each party on a side");
+}
+
+/// It goes on while the carrier has put the caller through, and we hear nothing.
+pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
+    let script = [
+        Step::Wait(ms(800)),
+        Step::Say(tone()),
+        Step::Wait(ms(800)),
+        Step::HangUp,
+    ];
+    let more = "\n[recordings]\ndir = \"recordings\"\nby = \"carrier\"\n";
+    let house = with_ben_and(carrier, PhonePlan::answers(ms(300), script), more).await;
+    let timeout = ms(15_000);
+    let script = [
+        Step::Wait(ms(2_500)),
+        Step::Say(tone()),
+        Step::WaitForHangUp { timeout },
+    ];
+    let (call, record) = called(&house, script).await;
+    put_through(&house, &record).await;
+    let caller = soon(house.exchange.call(&call)).await;
+    other(&house, &call).await;
+    assert!(caller.warnings.is_empty(), "{:?}", caller.warnings);
+    let file = house.file(&format!("recordings/{}.wav", record.id));
+    let (person, heard) = soon(sides(&file)).await;
+    let ear = &caller.ear;
+    let since = ear.agent().len() - heard.len();
+    assert!(since < 8 * 1_500, "it began {since} samples late");
+    assert!(person == ear.caller()[since..], "the person, as they spoke");
+    assert!(heard == ear.agent()[since..], "what they heard");
+    let late = &heard[heard.len() - 8 * 2_200..];
+    let loud = late.iter().filter(|it| it.unsigned_abs() > 1_000).count();
+    assert!(loud > 8 * 500, "Ben is on it: {loud}");
+    let folder = std::fs::read_dir(house.file("recordings")).expect("it is there");
+    assert_eq!(folder.count(), 1, "only what is whole is there");
+}
+
+/// A stereo recording, once it is there.
+async fn sides(file: &Path) -> (Vec<i16>, Vec<i16>) {
+    let file = PathBuf::from(file);
+    loop {
+        if let Ok(wav) = hound::WavReader::open(&file) {
+            assert_eq!(wav.spec().channels, 2);
+            let all: Vec<i16> = wav.into_samples().map_while(Result::ok).collect();
+            let side = |at| all.iter().copied().skip(at).step_by(2).collect();
+            return (side(0), side(1));
+        }
+        tokio::time::sleep(ms(20)).await;
+    }
+}
