@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use call::{Keys, Number};
+use call::{Direction, Keys, Number, Private};
 use ports::account::Addresses;
-use ports::carrier::{Carrier, Detect, Dial, Entry, Leg, Orders, Stream, Transfer};
+use ports::carrier::{
+    Carrier, Detect, Dial, Entry, Leg, Orders, Recording, Recordings, Stream, Tape, Transfer,
+};
 use ports::{Blame, Fault, Secret, Settings, Value as Setting, code};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::asked::Asked;
 use crate::description::fits;
@@ -20,6 +23,8 @@ pub(crate) struct Sample {
     pub(crate) settings: Vec<(&'static str, Settings)>,
     /// The name of a call.
     pub(crate) leg: &'static str,
+    /// The name of a recording.
+    pub(crate) tape: &'static str,
     /// A number that the account has, by the answers to whoever asks.
     pub(crate) number: &'static str,
     /// What is not in the description.
@@ -76,6 +81,7 @@ impl Teller<'_> {
             limits,
             transfers,
             presses,
+            recordings,
             orders,
             machines: _,
             sound: _,
@@ -116,6 +122,9 @@ impl Teller<'_> {
                 self.end(presses.press(&leg, &keys).await)?;
             }
         }
+        if let Some(recordings) = recordings {
+            self.records(recordings.as_ref()).await?;
+        }
         if let Orders::Requested(offers) = orders {
             self.begin("answer");
             self.end(offers.answer(&leg, &stream()).await)?;
@@ -124,6 +133,28 @@ impl Teller<'_> {
         }
         self.numbers(&carrier).await?;
         self.account(&carrier).await
+    }
+
+    async fn records(&self, recordings: &dyn Recordings) -> Result<(), String> {
+        for (direction, limit) in [
+            (Direction::Inbound, Duration::ZERO),
+            (Direction::Outbound, LONG),
+        ] {
+            self.begin(&format!("record, {direction:?}, {limit:?}"));
+            let recording = Recording {
+                direction,
+                limit,
+                report: "https://gateway.example/carrier/status?call=1",
+            };
+            self.end(recordings.record(&self.leg(), &recording).await)?;
+        }
+        self.begin("fetch a recording");
+        let (tx, mut pieces) = mpsc::channel(1);
+        let tape = Tape(Private::from(self.sample.tape.to_owned()));
+        let sink = async { while pieces.recv().await.is_some() {} };
+        // The address that a mock makes up leads nowhere: what is asked is what counts.
+        let (_, ()) = tokio::join!(recordings.fetch(&tape, tx), sink);
+        self.end(Ok(()))
     }
 
     async fn dials(&self, carrier: &Carrier) -> Result<(), String> {

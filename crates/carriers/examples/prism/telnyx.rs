@@ -24,6 +24,7 @@ pub(crate) fn sample() -> Sample {
             ("G.722", with("sound", "g722")),
             ("Opus", with("sound", "opus")),
         ],
+        tape: "4577f9a2-cf0e-44f3-ac57-9f95fb03fa47",
         leg: "v3:MdI91X4lWFEs7IgbBEOT9M4AigoY08M0WWZFISt1Yw2axZ_IiE4pqg",
         number: NUMBER,
         absent: ABSENT,

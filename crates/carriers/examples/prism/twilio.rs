@@ -21,6 +21,7 @@ pub(crate) fn sample() -> Sample {
             ("its machines", plain.with("machines", text("carrier"))),
             ("API key", key.with("api_secret", secret("s3cret"))),
         ],
+        tape: "RE44444444444444444444444444444444",
         leg: "CA11111111111111111111111111111111",
         // The one in the example of an answer.
         number: "+18089255327",
@@ -59,6 +60,11 @@ const ABSENT: &[Absent] = &[
         method: "GET",
         template: "/2010-04-01/Accounts/{Sid}.json",
         answer: |_| json!({"status": "active", "type": "Full"}),
+    },
+    Absent {
+        method: "GET",
+        template: "/2010-04-01/Accounts/{AccountSid}/Recordings/{Sid}.wav",
+        answer: |_| json!("sound"),
     },
     // It is at a host of its own, whose description is another.
     Absent {

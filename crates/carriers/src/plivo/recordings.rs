@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::api::{Api, no_such_call};
+use super::xml::RETRIES;
 use super::{REQUEST, is_id};
 use crate::rest::seconds;
 
@@ -24,7 +25,7 @@ impl Recordings for Api {
             "time_limit": seconds(recording.limit),
             "file_format": "wav",
             "record_channel_type": "stereo",
-            "callback_url": recording.report,
+            "callback_url": format!("{}{RETRIES}", recording.report),
             "callback_method": "POST",
         });
         let request = self.request(Method::POST, &url).json(&body);

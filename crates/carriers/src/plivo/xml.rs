@@ -89,4 +89,4 @@ const PATIENCE: &str = "15";
 
 /// Plivo's own way to say how often it should try: not part of what is asked for or signed
 /// ([callback configurations](https://docs.plivo.com/docs/voice/concepts/callback-configurations)).
-const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
+pub(super) const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";

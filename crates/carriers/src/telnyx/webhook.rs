@@ -203,7 +203,9 @@ impl Payload<'_> {
             // By the documentation, that of a recording is named by no more than our own words.
             None => {
                 let state = self.state()?;
-                let (_, leg) = state.split_once('/').filter(|(it, _)| *it == DIALLED || *it == ANSWERED)?;
+                let (_, leg) = state
+                    .split_once('/')
+                    .filter(|(it, _)| *it == DIALLED || *it == ANSWERED)?;
                 leg.to_owned()
             }
         };
@@ -215,8 +217,7 @@ impl Payload<'_> {
         let there = |it: &&str| !it.is_empty();
         let address = || self.recording_urls.as_ref()?.wav.as_deref().filter(there);
         let name = self.recording_id.as_deref().filter(there);
-        name.or_else(address)
-            .map(|it| Tape(it.to_owned().into()))
+        name.or_else(address).map(|it| Tape(it.to_owned().into()))
     }
 
     /// What we gave Telnyx to repeat.

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::api::Api;
 use super::is_sid;
+use super::twiml::RETRIES;
 
 /// A recording that was begun by a request goes on whatever the call is told to do, until it is over.
 ///
@@ -15,12 +16,13 @@ impl Recordings for Api {
     async fn record(&self, leg: &Leg, recording: &Recording<'_>) -> Result<(), Fault> {
         let call = self.call_url(leg)?;
         let url = format!("{}/Recordings.json", call.trim_end_matches(".json"));
+        let report = format!("{}{RETRIES}", recording.report);
         let request = self.request(Method::POST, &url).form(&[
             ("RecordingChannels", "dual"),
             ("RecordingTrack", "both"),
             // Else the two of a call would not begin together, nor with the call.
             ("Trim", "do-not-trim"),
-            ("RecordingStatusCallback", recording.report),
+            ("RecordingStatusCallback", &report),
             ("RecordingStatusCallbackMethod", "POST"),
             ("RecordingStatusCallbackEvent", "completed"),
         ]);

@@ -51,7 +51,7 @@ const PATIENCE: &str = "15";
 
 /// Twilio's own way to say how often it should try: not part of what is asked for or signed
 /// ([connection overrides](https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)).
-const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
+pub(super) const RETRIES: &str = "#rc=5&rp=5xx,ct,rt";
 
 /// The caller hears it ring until somebody picks up. Without an `action` the call would end with the
 /// dial, also when nobody came.

@@ -6,6 +6,7 @@ mod broken;
 mod dial;
 mod machines;
 mod presses;
+mod recordings;
 mod reply;
 mod requests;
 mod settings;

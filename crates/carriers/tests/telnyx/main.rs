@@ -3,6 +3,7 @@
 
 mod machines;
 mod presses;
+mod recordings;
 mod requests;
 mod settings;
 mod signatures;

@@ -7,6 +7,7 @@ mod dial;
 mod machines;
 mod openapi;
 mod recorder;
+mod recordings;
 mod refusals;
 mod reply;
 mod requests;

@@ -232,6 +232,8 @@ const KEY: &str = r#"# Numbers and words are encrypted on the disk with a key fr
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
 #[recordings]
 #dir = "recordings"
+# Who records them: "gateway", or the phone company ("carrier").
+#by = "gateway"
 "#;
 
 const TELEMETRY: &str = r#"# Tell an OpenTelemetry collector of each call that is over: OTLP over HTTP. Without this, and without

@@ -466,6 +466,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_is_known_by_the_last_name_its_carrier_gave_it() {
+        let (_folder, mut store) = written(1);
+        let leg = |leg: &str| Note::Leg {
+            call: "call-0".to_owned(),
+            leg: leg.to_owned(),
+        };
+        for name in ["request/1", "2"] {
+            assert_eq!(store.append(&[leg(name)]), Ok(1));
+        }
+        let sql = "SELECT leg FROM legs WHERE call = 'call-0'";
+        let known = store.file.query_row(sql, [], |row| row.get(0));
+        assert_eq!(known, Ok("2".to_owned()));
+    }
+
+    #[test]
     fn a_leg_is_kept_for_as_long_as_its_call() {
         let (_folder, mut store) = written(9);
         let leg = |call: &str| Note::Leg {

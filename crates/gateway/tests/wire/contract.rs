@@ -70,6 +70,7 @@ conformance! {
         a_caller_offered_again_and_again,
         a_socket_that_is_lost,
         a_gateway_killed_twice,
+        a_gateway_killed_on_a_call_it_made,
         a_gateway_stopped_and_started,
         a_transfer,
         a_transfer_nobody_takes,
@@ -429,6 +430,10 @@ async fn a_socket_that_is_lost(carrier: &str) {
 
 async fn a_gateway_killed_twice(carrier: &str) {
     restart::survives(carrier, Abrupt::GoesOn).await;
+}
+
+async fn a_gateway_killed_on_a_call_it_made(carrier: &str) {
+    restart::survives_dialled(carrier).await;
 }
 
 async fn a_gateway_stopped_and_started(carrier: &str) {

@@ -1,11 +1,10 @@
 //! A gateway that is killed in the middle of calls, and the next one.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use exchange::mischief::{Abrupt, Mischief, Socket};
-use exchange::phone::Step;
+use exchange::phone::{PhonePlan, Step};
 use exchange::{EndedBy, Exchange, Status};
 use gateway::journal::{Reader, Wanted};
 use tempfile::TempDir;
@@ -19,14 +18,7 @@ use crate::ms;
 struct Serving(Child);
 
 impl Serving {
-    fn start(place: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
-        command
-            .args(["serve", "--config"])
-            .arg(place.join("offhook.toml"));
-        command
-            .env("XDG_STATE_HOME", place)
-            .env("OFFHOOK_LOG", "off");
+    fn start(mut command: Command) -> Self {
         command.stdout(Stdio::null());
         Self(command.spawn().expect("it starts"))
     }
@@ -67,8 +59,10 @@ impl Scene {
             socket,
             ..Mischief::default()
         };
+        let stays = [Step::Wait(ms(5_000)), Step::HangUp];
         let exchange = exchange_of(carrier)
             .number(OURS, "http://127.0.0.1:9/")
+            .phone(THEIRS, PhonePlan::answers(ms(300), stays))
             .mischief(mischief)
             .start()
             .await
@@ -83,7 +77,7 @@ impl Scene {
         let text = format!(
             "[server]\ndrain_seconds = 1\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
              [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
-             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\n"
+             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\ncall = [\"{THEIRS}\"]\n"
         );
         std::fs::write(place.path().join("offhook.toml"), text).expect("the folder is ours");
         Self {
@@ -94,7 +88,7 @@ impl Scene {
     }
 
     async fn serve(&self) -> Serving {
-        let serving = Serving::start(self.place.path());
+        let serving = Serving::start(self.command("serve"));
         let listens = async {
             while TcpStream::connect(self.here).await.is_err() {
                 tokio::time::sleep(ms(20)).await;
@@ -102,6 +96,17 @@ impl Scene {
         };
         soon(listens).await;
         serving
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_offhook"));
+        let place = self.place.path();
+        command.args([name, "--config"]);
+        command.arg(place.join("offhook.toml"));
+        command
+            .env("XDG_STATE_HOME", place)
+            .env("OFFHOOK_LOG", "off");
+        command
     }
 
     fn reader(&self) -> Option<Reader> {
@@ -152,6 +157,36 @@ pub(crate) async fn survives(carrier: &str, abrupt: Abrupt) {
     assert_eq!(outcome.ended_by, EndedBy::Caller, "{:?}", outcome.warnings);
     scene.seen("call.ended", 1).await;
     scene.is_sound().await;
+}
+
+/// A kill in a call that we made: its carrier may have given it a name of its own since it was dialled.
+pub(crate) async fn survives_dialled(carrier: &str) {
+    let scene = Scene::set(carrier, Abrupt::GoesOn).await;
+    let first = scene.serve().await;
+    let note = scene.place.path().join("offhook/gateway.json");
+    let announced = async {
+        while !note.exists() {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(announced).await;
+    let mut dial = scene.command("call");
+    dial.args(["--json", THEIRS]);
+    dial.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut dial = dial.spawn().expect("it starts");
+    scene.seen("call.connected", 1).await;
+    drop(first);
+    let _second = scene.serve().await;
+    scene.seen("call.reconnected", 1).await;
+    let outcome = soon(scene.exchange.next_outcome()).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller, "{:?}", outcome.warnings);
+    scene.seen("call.ended", 1).await;
+    let _ = dial.kill();
+    let _ = dial.wait();
+    let dials = scene.exchange.requests();
+    assert_eq!(dials.iter().filter(|it| is_dial(it)).count(), 1);
+    let reader = scene.reader().expect("it is there");
+    assert_eq!(reader.verify().await.expect("it can be read").err(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
