@@ -15,7 +15,7 @@ use gateway::rulebook::Source;
 use gateway::switchboard::{LoadVoice, OnMachine, Purpose, Record, Wish};
 use media::{Rate, UtteranceId};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
-use ports::{Fault, Link, pair};
+use ports::{Fault, Link, code, pair};
 use tempfile::TempDir;
 
 pub(crate) const OURS: &str = "+15550001111";
@@ -106,16 +106,7 @@ linger_ms = 300
         );
         let text = other(files.path(), text);
         std::fs::write(&path, &text).expect("the folder can be written");
-        let loaded =
-            config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let source = Source {
-            path,
-            lists: lists(),
-            voice: Arc::new(|_| voice()),
-        };
-        let (gateway, _) = Gateway::start_from(source, loaded, files.path().join("state"))
-            .await
-            .expect("the gateway starts");
+        let gateway = start(files.path()).await.expect("the gateway starts");
         Self {
             exchange,
             gateway,
@@ -123,6 +114,24 @@ linger_ms = 300
             text,
             files,
         }
+    }
+
+    /// The same with another gateway, which knows what the one before has written down.
+    pub(crate) async fn with_another_gateway(self) -> Self {
+        self.gateway.close(Duration::from_secs(1)).await;
+        // The one before lets go of its port in its own time.
+        let started = async {
+            loop {
+                match start(self.files.path()).await {
+                    Err(fault) if fault.code == code::GATEWAY_PORT => {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    started => return started.expect("the gateway starts"),
+                }
+            }
+        };
+        let gateway = soon(started).await;
+        Self { gateway, ..self }
     }
 
     /// A file beside the configuration, or that itself.
@@ -149,6 +158,18 @@ linger_ms = 300
     pub(crate) async fn outcome(&self) -> Arc<Outcome> {
         soon(self.exchange.next_outcome()).await
     }
+}
+
+async fn start(folder: &Path) -> Result<Gateway, Fault> {
+    let path = folder.join("offhook.toml");
+    let loaded = config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let source = Source {
+        path,
+        lists: lists(),
+        voice: Arc::new(|_| voice()),
+    };
+    let started = Gateway::start_from(source, loaded, folder.join("state")).await;
+    started.map(|(gateway, _)| gateway)
 }
 
 /// An exchange of this carrier; `…_wide`: one whose phones carry wideband sound.

@@ -68,6 +68,42 @@ pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
     assert_eq!(folder.count(), 1, "only what is whole is there");
 }
 
+/// Whoever is told of it is perhaps not the gateway that had the call.
+#[tokio::test]
+async fn a_recording_of_a_call_that_another_gateway_had() {
+    let more = "\n[recordings]\ndir = \"recordings\"\nby = \"carrier\"\n";
+    let house = House::of("twilio", listener(), Mischief::default(), |_, text| {
+        text + more
+    })
+    .await;
+    let record = notify(&house, "This is recorded.").await;
+    house.outcome().await;
+    let file = house.file(&format!("recordings/{}.wav", record.id));
+    soon(sides(&file)).await;
+    let other = house.file("recordings/00000000000000000000000000000001.wav");
+    std::fs::remove_file(&file).expect("it is there");
+    drop(record);
+    let house = house.with_another_gateway().await;
+    let deliveries = house.exchange.deliveries();
+    let told = deliveries.iter().find(|it| it.event == "recording");
+    let told = told.expect("it was told of");
+    let post = async |url: &str, signature: &str| {
+        let answer = reqwest::Client::new()
+            .post(url)
+            .header("X-Twilio-Signature", signature)
+            .form(&told.params);
+        answer.send().await.expect("it answers").status().as_u16()
+    };
+    // Nobody but the carrier can tell of one, and nobody can have it put down for another call.
+    assert_eq!(post(&told.url, "Zm9yZ2Vk").await, 403);
+    let (before, _) = told.url.split_once("call=").expect("it names the call");
+    let elsewhere = format!("{before}call=00000000000000000000000000000001");
+    assert_eq!(post(&elsewhere, &told.signature).await, 403);
+    assert!(!file.exists() && !other.exists());
+    assert_eq!(post(&told.url, &told.signature).await, 200);
+    soon(sides(&file)).await;
+}
+
 /// A stereo recording, once it is there.
 async fn sides(file: &Path) -> (Vec<i16>, Vec<i16>) {
     let file = PathBuf::from(file);
