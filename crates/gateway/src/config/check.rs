@@ -68,12 +68,7 @@ pub(super) fn check(
     root.close(&mut found);
 
     // Where one of them is missing there is a problem, and the plan is never seen.
-    let server = server.unwrap_or_else(|| Server {
-        listen: default_listen(),
-        public_url: String::new(),
-        expose: None,
-        drain: Duration::ZERO,
-    });
+    let server = server.unwrap_or_else(Server::missing);
     let plan = Plan {
         listen: server.listen,
         public_url: server.public_url,
@@ -102,6 +97,17 @@ pub(super) fn check(
         warnings,
         marks,
     })
+}
+
+impl Server {
+    fn missing() -> Self {
+        Self {
+            listen: default_listen(),
+            public_url: String::new(),
+            expose: None,
+            drain: Duration::ZERO,
+        }
+    }
 }
 
 /// The carriers that put nobody through by themselves.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
@@ -51,6 +51,16 @@ pub struct Plan {
     pub keys: Keys,
     /// Where traces of calls go; `None`: nowhere.
     pub telemetry: Option<Telemetry>,
+}
+
+impl Plan {
+    /// Where our own recordings of calls go, if there are to be any.
+    pub fn recorded_here(&self) -> Option<&Path> {
+        let recordings = self.recordings.as_ref();
+        recordings
+            .filter(|it| it.by == Recorder::Gateway)
+            .map(|it| it.dir.as_path())
+    }
 }
 
 /// How calls are recorded.

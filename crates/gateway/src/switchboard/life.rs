@@ -14,7 +14,7 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::{Record, Switchboard, desk, meetings, presses, tapes};
-use crate::config::{Plan, Recorder};
+use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
@@ -210,15 +210,14 @@ impl Switchboard {
                 Flight::resume(now, plan, (memory, gone), log, landing)
             }
         };
-        let recording = began_with.recordings.as_ref();
-        let recording = recording.filter(|it| it.by == Recorder::Gateway);
+        let recording = began_with.recorded_here();
         let parts = Parts {
             talk,
             control,
             orders,
             presses,
             log: record.log.clone(),
-            recording: recording.map(|it| it.dir.join(record.recording())),
+            recording: recording.map(|dir| dir.join(record.recording())),
             mode: remembered,
             chair,
         };
