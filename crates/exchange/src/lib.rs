@@ -44,6 +44,7 @@ pub mod mischief;
 mod narrow;
 mod office;
 pub mod phone;
+mod port;
 mod socket;
 pub mod standing;
 pub mod stopwatch;
@@ -58,6 +59,7 @@ pub use ledger::{
 };
 pub use office::Trouble;
 pub use phone::Missed;
+pub use port::free_port;
 
 use axum::Router;
 use line::Band;

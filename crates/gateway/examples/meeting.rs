@@ -87,9 +87,7 @@ struct Town {
 
 impl Town {
     async fn new(dir: &Path, phones: [PhonePlan; 3]) -> Result<Self, Box<dyn std::error::Error>> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port();
+        let port = exchange::free_port()?;
         let public = format!("http://127.0.0.1:{port}");
         let (mut exchanges, mut tables) = (Vec::new(), String::new());
         for (index, (carrier, phone)) in exchange::CARRIERS.iter().zip(phones).enumerate() {

@@ -123,8 +123,8 @@ async fn short_notices_end_well_and_are_counted() {
 }
 
 fn configuration(exchange: &Exchange, calls_per_hour: usize) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let here = listener.local_addr().expect("it is bound");
+    let port = exchange::free_port().expect("there is a free port");
+    let here = format!("127.0.0.1:{port}");
     let (table, carrier) = (exchange.configuration(), exchange.carrier());
     format!(
         r#"

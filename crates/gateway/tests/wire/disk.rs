@@ -8,7 +8,7 @@ use exchange::phone::Step;
 use exchange::{EndedBy, Exchange, Status};
 use gateway::journal::{Reader, Summary};
 
-use crate::house::{OURS, THEIRS, TOKEN, soon};
+use crate::house::{OURS, THEIRS, TOKEN, free_address, soon};
 use crate::ms;
 
 /// A phone company, and a folder with a configuration for its gateway, whose calls echo.
@@ -26,8 +26,7 @@ impl Place {
             .start()
             .await
             .expect("the exchange starts");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let here = listener.local_addr().expect("it is bound");
+        let here = free_address();
         let (table, carrier) = (exchange.configuration(), exchange.carrier());
         let door = |name: &str| format!("http://{here}/{carrier}/{name}");
         exchange.set_number(OURS, &door("voice"), &door("status"));

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::house::{OURS, STRANGER, THEIRS};
+use crate::house::{OURS, STRANGER, THEIRS, free_address};
 use crate::ms;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,9 +257,7 @@ impl Ill {
 
     /// With this number in the configuration.
     async fn with(carrier: &str, wrong: Wrong, number: &str) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let listen = listener.local_addr().expect("it is bound").to_string();
-        drop(listener);
+        let listen = free_address().to_string();
         let public = proxy(&listen, wrong).await;
         let exchange = Exchange::builder()
             .carrier(carrier)

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::ChildStdout;
 
-use crate::house::{OURS, THEIRS, soon};
+use crate::house::{OURS, THEIRS, free_address, soon};
 use crate::ms;
 
 /// Each prints what its real one does, and has another address the next time.
@@ -95,9 +95,7 @@ async fn a_tunnel_that_is_not_installed_or_does_not_open_says_what_to_do() {
 async fn numbers_follow_the_tunnel_and_calls_keep_their_sockets() {
     let (name, prints, address) = PROGRAMS[0];
     let bench = Bench::new(name, prints);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let here = listener.local_addr().expect("it is bound");
-    drop(listener);
+    let here = free_address();
     for carrier in exchange::CARRIERS {
         bench.begin_anew();
         let (first, second) = (address.replace('N', "1"), address.replace('N', "2"));

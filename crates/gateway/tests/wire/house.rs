@@ -1,5 +1,6 @@
 //! A gateway and an exchange, wired to each other over loopback.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,9 +66,7 @@ impl House {
         mischief: Mischief,
         other: impl FnOnce(&Path, String) -> String,
     ) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = free_address().port();
         let public = format!("http://127.0.0.1:{port}");
         let exchange = exchange
             .number(OURS, "http://127.0.0.1:9/")
@@ -158,6 +157,12 @@ linger_ms = 300
     pub(crate) async fn outcome(&self) -> Arc<Outcome> {
         soon(self.exchange.next_outcome()).await
     }
+}
+
+/// Where a gateway can listen that is yet to be started.
+pub(crate) fn free_address() -> SocketAddr {
+    let port = exchange::free_port().expect("there is a free port");
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 async fn start(folder: &Path) -> Result<Gateway, Fault> {

@@ -1,6 +1,5 @@
 //! Many callers at once, over the wire of every carrier.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use call::Event;
@@ -8,14 +7,13 @@ use call::event::{End, Party, Why};
 use exchange::load::{LoadPlan, Sound};
 use exchange::mischief::Mischief;
 
-use crate::house::{House, OURS, events, soon};
+use crate::house::{House, OURS, events, free_address, soon};
 use crate::{listener, ms};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_of_every_carrier_hear_themselves() {
     for carrier in exchange::CARRIERS {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let api = free.expect("there is a free port").to_string();
+        let api = free_address().to_string();
         let other = |_: &Path, text: String| crowded(&text, &api);
         let house = House::of(carrier, listener(), Mischief::default(), other).await;
         let plan = LoadPlan {

@@ -4,13 +4,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::house::{OURS, THEIRS, soon};
+use crate::house::{OURS, THEIRS, free_address, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_gateway_logs_can_be_read_and_names_nobody() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let here = listener.local_addr().expect("it is bound");
-    drop(listener);
+    let here = free_address();
     let place = tempfile::tempdir().expect("there is a temporary folder");
     let secret = "0f0e0d0c0b0a09080706050403020100";
     let text = format!(

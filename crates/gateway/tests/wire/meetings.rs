@@ -14,7 +14,7 @@ use gateway::rulebook::Source;
 use gateway::switchboard::{Guest, LoadVoice, Meet, Target, Wish};
 use tempfile::TempDir;
 
-use crate::house::{events, exchange_of, hearing, soon, voice};
+use crate::house::{events, exchange_of, free_address, hearing, soon, voice};
 use crate::ms;
 
 /// One carrier's side of the town: its exchange, our number there, and someone's phone.
@@ -39,9 +39,7 @@ impl Town {
 
     /// The same with lines as they are named here, and these ears and mouths.
     async fn of(lines: &[String], phones: [PhonePlan; 3], voice: fn() -> LoadVoice) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let port = free_address().port();
         let public = format!("http://127.0.0.1:{port}");
         let (mut sides, mut text) = (Vec::new(), String::new());
         for (index, (carrier, phone)) in lines.iter().zip(phones).enumerate() {

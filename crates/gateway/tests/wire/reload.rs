@@ -16,7 +16,7 @@ use gateway::switchboard::Record;
 use ports::code;
 use serde_json::Value;
 
-use crate::house::{House, OURS, STRANGER, THEIRS, TOKEN, events, soon};
+use crate::house::{House, OURS, STRANGER, THEIRS, TOKEN, events, free_address, soon};
 use crate::{listener, ms};
 
 const FORBIDDEN: End = End {
@@ -369,9 +369,7 @@ async fn an_owner_may_ask_for_it_and_is_told_what_changed_or_why_not() {
 async fn the_commands_say_what_became_of_a_saved_file() {
     let place = tempfile::tempdir().expect("there is a temporary folder");
     let path = place.path().join("offhook.toml");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let here = listener.local_addr().expect("it is bound");
-    drop(listener);
+    let here = free_address();
     let text = format!(
         "[server]\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n\
          [policy]\nanswer = [\"{THEIRS}\"]\nmax_calls = 2\n"

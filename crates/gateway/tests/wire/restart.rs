@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::contract::is_dial;
-use crate::house::{OURS, THEIRS, exchange_of, soon};
+use crate::house::{OURS, THEIRS, exchange_of, free_address, soon};
 use crate::ms;
 
 /// A gateway in a process of its own, whose calls echo.
@@ -67,9 +67,7 @@ impl Scene {
             .start()
             .await
             .expect("the exchange starts");
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let here = listener.local_addr().expect("it is bound");
-        drop(listener);
+        let here = free_address();
         let (table, carrier) = (exchange.configuration(), exchange.carrier());
         let door = |name: &str| format!("http://{here}/{carrier}/{name}");
         exchange.set_number(OURS, &door("voice"), &door("status"));

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use crate::house::{OURS, THEIRS, soon};
+use crate::house::{OURS, THEIRS, free_address, soon};
 use crate::ms;
 
 /// Tells every story over every carrier's wire.
@@ -251,9 +251,7 @@ struct Desk {
 
 impl Desk {
     async fn new(carrier: &str, has_number: bool) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let listen = listener.local_addr().expect("it is bound").to_string();
-        drop(listener);
+        let listen = free_address().to_string();
         let script = [
             Step::Wait(ms(300)),
             Step::Say(tone()),

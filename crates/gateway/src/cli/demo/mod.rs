@@ -122,7 +122,8 @@ async fn exchange(caller: &Caller, carrier: Option<&str>, band: Band) -> Result<
 
 /// A gateway as anyone would run it, from a configuration that is left behind to look at.
 async fn gateway(exchange: &Exchange, dir: &Path) -> Result<Gateway, Fault> {
-    let port = free_port().map_err(|error| broken("there is no free port").because(error))?;
+    let port =
+        exchange::free_port().map_err(|error| broken("there is no free port").because(error))?;
     let path = dir.join("offhook.toml");
     let text = configuration(exchange, port, dir);
     fs::write(&path, text).map_err(|error| cannot_write(&path, error))?;
@@ -223,12 +224,6 @@ async fn transcribe(store: Store, outcome: &Outcome) -> Result<(String, String),
         Ok((agent, scribe.transcribe(&caller, rate)?))
     })
     .await
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
-        .local_addr()?
-        .port())
 }
 
 fn cannot_write(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
