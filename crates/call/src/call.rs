@@ -1,6 +1,5 @@
 use std::time::{Duration, Instant};
 
-use crate::Private;
 use crate::away::{self, Away};
 use crate::event::{End, Event, Party, Why};
 use crate::input::{Agent, Carrier, Command, Input};
@@ -10,6 +9,7 @@ use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::output::{self, Output};
 use crate::plan::{Direction, Plan};
+use crate::{BlindTransfer, Private};
 
 /// One phone call.
 #[derive(Debug)]
@@ -214,9 +214,7 @@ impl State {
             (Self::Live(live), Input::Carrier(Carrier::Dropped)) => {
                 Self::Away(Away::dropped(live, at))
             }
-            (Self::Live(live), Input::Command(Command::Transfer(to))) if live.may_wait() => {
-                Self::Away(Away::hand_over(live, to, at))
-            }
+            (Self::Live(live), Input::Command(Command::Transfer(to))) => hand_over(live, to, at),
             (Self::Live(live), input) => live_on(live, input, at),
             (Self::Away(away), input) => away_on(away.handle(input, at), at),
 
@@ -334,6 +332,16 @@ fn away_on(next: away::Next, at: &mut Moment<'_>) -> State {
         away::Next::Goes(live, Some(end)) | away::Next::Ends(live, end) => {
             State::Live(live).hang_up(end, at)
         }
+    }
+}
+
+/// The carrier is to put the caller through, if they talk to an agent.
+fn hand_over(mut live: Box<Live>, to: BlindTransfer, at: &mut Moment<'_>) -> State {
+    live.take_for_a_person(at);
+    if live.may_wait() {
+        State::Away(Away::hand_over(live, to, at))
+    } else {
+        live_on(live, Input::Command(Command::Transfer(to)), at)
     }
 }
 

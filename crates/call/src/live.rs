@@ -243,10 +243,7 @@ impl Live {
 
     /// From a talk with an agent to a meeting. Nobody else has anything to leave for it.
     fn sit(&mut self, place: Place, at: &mut Moment<'_>) {
-        // Whoever calls someone to a table takes them for a person.
-        if let (Talk::Screening(_), Mode::Conversation { .. }) = (&self.talk, &at.plan.mode) {
-            self.meet(at);
-        }
+        self.take_for_a_person(at);
         self.talk = match std::mem::replace(&mut self.talk, Talk::Loopback) {
             Talk::Conversation(talk) if !talk.is_closing() => {
                 Talk::Seat(Box::new(Seat::leave_agent(place, talk, at)))
@@ -257,6 +254,13 @@ impl Live {
             | Talk::Screening(_)
             | Talk::Loopback) => talk,
         };
+    }
+
+    /// Whoever puts someone through, or calls them to a table, takes them for a person.
+    pub(crate) fn take_for_a_person(&mut self, at: &mut Moment<'_>) {
+        if let (Talk::Screening(_), Mode::Conversation { .. }) = (&self.talk, &at.plan.mode) {
+            self.meet(at);
+        }
     }
 
     fn rise(&mut self, next: Next) -> Option<End> {

@@ -528,7 +528,7 @@ pub(super) struct PutThrough {
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There is no sound on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Nobody talks to an agent on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names nobody.", body = Problem, content_type = "application/problem+json"),

@@ -107,6 +107,8 @@ struct Length {
     connected: bool,
     /// There was sound, and for now there is none.
     away: bool,
+    /// Whoever is on it sits at a meeting.
+    seated: bool,
     closed: bool,
 }
 
@@ -152,8 +154,10 @@ impl CallLog {
         let elapsed = at.saturating_duration_since(began.at);
         let closed = matches!(event, Event::Ended(_));
         let connected = matches!(event, Event::Connected);
-        let lost = matches!(event, Event::Disconnected);
+        let lost = matches!(event, Event::Disconnected | Event::HandedOver { .. });
         let back = matches!(event, Event::Reconnected { .. });
+        let sat = matches!(event, Event::MeetingJoined { .. });
+        let stood = matches!(event, Event::MeetingLeft { .. });
         let mut entries = self.entries();
         let limit = if is_detail(&event) { LIMIT } else { 10 * LIMIT };
         if entries.len() < limit || closed {
@@ -177,6 +181,7 @@ impl CallLog {
             it.entries = entries;
             it.connected |= connected;
             it.away = (it.away || lost) && !back;
+            it.seated = (it.seated || sat) && !stood;
             it.closed |= closed;
         });
     }
@@ -241,6 +246,11 @@ impl CallLog {
     /// Whether what is heard now is heard by someone.
     pub fn has_sound(&self) -> bool {
         self.is_connected() && !self.0.length.borrow().away
+    }
+
+    /// Whether what is heard now is heard by someone who sits at no meeting.
+    pub fn is_alone(&self) -> bool {
+        self.has_sound() && !self.0.length.borrow().seated
     }
 
     /// Whether there has been sound, and there is still someone to talk to.

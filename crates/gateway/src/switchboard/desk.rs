@@ -183,9 +183,15 @@ impl Desk {
     /// phone ring.
     async fn transfer(&self, to: &str) {
         let record = &self.record;
-        let handover = self.board.handover(record, &self.plan, to);
-        let (Some(leg), Some(handover)) = (record.leg(), handover) else {
+        let Some(leg) = record.leg() else {
             return self.keep().await;
+        };
+        let handover = match self.board.handover(record, &self.plan, to).await {
+            Ok(handover) => handover,
+            Err(fault) => {
+                tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a caller is not put through: {fault}");
+                return self.keep().await;
+            }
         };
         record.divert(Some(handover.clone()));
         let mut outcome = self.calls.transfer(&leg, &handover.transfer()).await;
@@ -199,6 +205,10 @@ impl Desk {
         match outcome {
             Ok(()) => {
                 let _ = record.control.send(Control::LetGo).await;
+            }
+            // The answer was lost, and they talk all the same.
+            Err(fault) if record.diverted().is_none() => {
+                tracing::warn!(call = %record.id, code = fault.code, "a caller was put through, though its carrier did not answer: {fault}");
             }
             Err(fault) => {
                 tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a caller could not be put through: {fault}");

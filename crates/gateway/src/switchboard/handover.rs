@@ -40,6 +40,7 @@ impl Handover {
 
 impl Switchboard {
     /// Has a caller's carrier put them through to someone, if the owner allows that one to be called.
+    /// Whether that is so still is looked at again when the carrier is told.
     pub(super) async fn refer_to_carrier(
         &self,
         caller: &Arc<Record>,
@@ -47,6 +48,7 @@ impl Switchboard {
         named: &TransferPlan,
     ) -> Result<(), Fault> {
         self.is_open()?;
+        caller.may_leave_agent()?;
         let plan = self.plan_of(caller.id);
         let carrier = plan.carriers.get(&caller.carrier);
         if carrier.is_none_or(|it| it.transfers.is_none()) {
@@ -56,7 +58,7 @@ impl Switchboard {
         }
         let dialled = self.dialled().await?;
         self.may_dial(&self.desk(), named.number.as_str(), dialled.count())?;
-        dialled.add(SystemTime::now())?;
+        drop(dialled);
         let to = BlindTransfer {
             to: name,
             patience: named.patience + GRACE,
@@ -68,20 +70,51 @@ impl Switchboard {
         Ok(())
     }
 
-    /// What the carrier of a call is told that puts it through to someone of this name.
-    pub(super) fn handover(&self, record: &Record, plan: &Plan, name: &str) -> Option<Handover> {
+    /// What the carrier of a call is told that puts it through to someone of this name. It is a dial,
+    /// counted from now on.
+    ///
+    /// # Errors
+    /// There is nobody of that name any more, or they may not be called.
+    pub(super) async fn handover(
+        &self,
+        record: &Record,
+        began_with: &Plan,
+        name: &str,
+    ) -> Result<Handover, Fault> {
+        let plan = self.plan();
+        let named = plan.transfers.get(name).ok_or_else(|| {
+            let message = format!("there is nobody called {name:?} any more");
+            Fault::new(Blame::Config, code::CALL_UNKNOWN, message)
+        })?;
+        let dialled = self.dialled().await?;
+        self.may_dial(&self.desk(), named.number.as_str(), dialled.count())?;
+        dialled.add(SystemTime::now())?;
+        Ok(told(record, (began_with, &plan), named))
+    }
+
+    /// The same where another process told the carrier so, and counted it: should it ask, it has not
+    /// dialled yet. `None`: it is not to any more.
+    pub(super) fn handover_again(&self, record: &Record, name: &str) -> Option<Handover> {
+        let plan = self.plan();
         let named = plan.transfers.get(name)?;
-        let (id, after) = (record.id, record.last_socket());
-        let base = format!("{}/{}", plan.public_url, record.carrier);
-        let left = plan.rules.limit().saturating_sub(record.log.age());
-        Some(Handover {
-            to: named.number.clone(),
-            from: named.from.clone().unwrap_or_else(|| record.number.clone()),
-            ring: named.patience,
-            limit: left.max(SHORTEST),
-            back: format!("{base}/again?call={id}&after={after}"),
-            report: format!("{base}/status?call={id}&after={after}"),
-        })
+        let allowed = self.may_dial(&self.desk(), named.number.as_str(), 0);
+        allowed.ok()?;
+        Some(told(record, (&plan, &plan), named))
+    }
+}
+
+fn told(record: &Record, (began_with, now): (&Plan, &Plan), named: &TransferPlan) -> Handover {
+    let (id, after) = (record.id, record.last_socket());
+    let base = format!("{}/{}", began_with.public_url, record.carrier);
+    let longest = began_with.rules.limit().min(now.rules.limit());
+    let left = longest.saturating_sub(record.log.age());
+    Handover {
+        to: named.number.clone(),
+        from: named.from.clone().unwrap_or_else(|| record.number.clone()),
+        ring: named.patience,
+        limit: left.max(SHORTEST),
+        back: format!("{base}/again?call={id}&after={after}"),
+        report: format!("{base}/status?call={id}&after={after}"),
     }
 }
 

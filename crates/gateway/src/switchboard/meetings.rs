@@ -16,7 +16,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Given, Kept, Part, Voiced};
-use super::record::Born;
+use super::record::{Born, Talks};
 use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
 use crate::config::By;
@@ -180,6 +180,7 @@ impl Switchboard {
         target: Target,
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
+        caller.may_leave_agent()?;
         let dialled = self.dialled().await?.count();
         self.may_dial(&self.desk(), &target.guest.to, dialled)?;
         let (from, to) = (PartyId(0), PartyId(1));
@@ -348,6 +349,7 @@ impl Switchboard {
             number: our_number(&plan, None)?,
             carrier: HOUSE.to_owned(),
             agent: agent.to_owned(),
+            talk: Talks::of(&mode),
             allowed_by: plan.rules.allowed(Direction::Inbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);

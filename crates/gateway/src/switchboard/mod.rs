@@ -45,7 +45,7 @@ pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Referred, Target};
-use record::Born;
+use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use tokens::Tokens;
@@ -211,6 +211,7 @@ impl Switchboard {
             number,
             carrier: ours.carrier.clone(),
             agent,
+            talk: Talks::of(&mode),
             allowed_by: plan.rules.allowed(Direction::Outbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);
@@ -316,7 +317,11 @@ impl Switchboard {
             News::Answered => Some(input::Carrier::Answered),
             News::AnsweredBy(who) => Some(input::Carrier::AnsweredBy(*who)),
             News::Ended(end) => Some(input::Carrier::Ended(*end)),
-            News::Joined => Some(input::Carrier::Joined),
+            News::Joined => {
+                // It need not be told again, and is not taken back any more.
+                record.divert(None);
+                Some(input::Carrier::Joined)
+            }
             News::Parted => Some(input::Carrier::Parted),
             News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
@@ -509,6 +514,7 @@ impl Switchboard {
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
+            talk: Talks::of(&mode),
             allowed_by: plan.rules.allowed(Direction::Inbound),
         };
         let (control, heard) = mpsc::channel(CONTROL);

@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::Handover;
 use call::input::{self, Command, Input};
-use call::{Direction, Keys, Number, Place, Private};
+use call::{Direction, Keys, Mode, Number, Place, Private};
 use ports::carrier::{Leg, Stream};
-use ports::{Blame, Fault};
+use ports::{Blame, Fault, code};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -59,6 +59,7 @@ pub struct Record {
     pub carrier: String,
     /// A key of [`crate::config::Plan::agents`].
     pub agent: String,
+    talk: Talks,
     /// What happened.
     pub log: CallLog,
     pub(super) landing: Landing,
@@ -119,7 +120,26 @@ pub(super) struct Born {
     pub(super) number: Number,
     pub(super) carrier: String,
     pub(super) agent: String,
+    pub(super) talk: Talks,
     pub(super) allowed_by: String,
+}
+
+/// What is talked about on a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Talks {
+    /// Whatever comes up: an agent talks.
+    WithAgent,
+    /// Nothing that could wait.
+    Otherwise,
+}
+
+impl Talks {
+    pub(super) fn of(mode: &Mode) -> Self {
+        match mode {
+            Mode::Conversation { .. } => Self::WithAgent,
+            Mode::Loopback | Mode::Notify { .. } | Mode::Seat(_) => Self::Otherwise,
+        }
+    }
 }
 
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
@@ -171,6 +191,7 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
+            talk: born.talk,
             log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
             landing: Landing::default(),
             control,
@@ -299,6 +320,16 @@ impl Record {
             .lock()
             .expect("no one panics while adding a notice");
         notices.len() < NOTICES && notices.insert(notice.to_owned())
+    }
+
+    /// Whether somebody talks to an agent here who could be taken elsewhere.
+    pub(super) fn may_leave_agent(&self) -> Result<(), Fault> {
+        if self.talk == Talks::WithAgent && self.log.is_alone() {
+            return Ok(());
+        }
+        let message = "nobody talks to an agent on that call just now";
+        Err(Fault::new(Blame::Caller, code::CALL_NOT_UP, message)
+            .hint("`offhook show` tells how the call stands"))
     }
 
     /// Tells the call what its carrier said. A call that is over does not listen.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
-use call::memory::Talk;
+use call::memory::{Elsewhere, Talk};
 use call::{Direction, Machine, Memory, Mode, Number, Place, Private, input};
 use jiff::Timestamp;
 use ports::agent::Line;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn, spoken};
-use super::record::Born;
+use super::record::{Born, Talks};
 use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
 use crate::journal::{Past, Reader, Summary, Wanted};
@@ -104,7 +104,7 @@ impl Switchboard {
         call: &Summary,
         alive: Option<SystemTime>,
     ) -> Result<(), Fault> {
-        let (plan, (id, born)) = (self.plan(), self.born(call)?);
+        let (plan, (id, mut born)) = (self.plan(), self.born(call)?);
         if !plan
             .rules
             .still_allows(born.direction, born.caller.as_ref())
@@ -116,6 +116,7 @@ impl Switchboard {
             .await?
             .ok_or_else(|| lost("nothing is remembered of it"))?;
         let Remembered { mode, mut memory } = Remembered::read(&remembered)?;
+        born.talk = Talks::of(&mode);
         let leg = reader.leg(call.id.clone()).await?.map(Leg);
         let now = Timestamp::now().as_millisecond();
         let old = Duration::from_millis(u64::try_from(now - at).unwrap_or_default());
@@ -181,9 +182,11 @@ impl Switchboard {
                 let (board, record) = (self.clone(), record.clone());
                 tokio::spawn(async move { board.ask_after(&record).await });
             }
-            Memory::Elsewhere { to, .. } => {
-                let handover = self.handover(record, &self.plan(), &to.to);
-                record.divert(handover);
+            Memory::Elsewhere { to, stage, .. } => {
+                record.divert(match stage {
+                    Elsewhere::Rings => self.handover_again(record, &to.to),
+                    Elsewhere::Talks => None,
+                });
                 let (board, record) = (self.clone(), record.clone());
                 tokio::spawn(async move { board.ask_whether_over(&record).await });
             }
@@ -285,6 +288,7 @@ impl Switchboard {
             number,
             carrier: text("carrier"),
             agent: text("agent"),
+            talk: Talks::Otherwise,
             allowed_by: text("allowed_by"),
         };
         if !self.plan().carriers.contains_key(&born.carrier) {

@@ -6,6 +6,7 @@ mod doctor;
 mod doors;
 mod expose;
 mod flights;
+mod handovers;
 mod house;
 mod load;
 mod logs;

@@ -1,10 +1,10 @@
 //! Calls that ask first who picked up.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use call::event::{Judge, Who};
-use call::input::Carrier;
-use call::{Direction, Machine, Mode, Opening, Plan};
+use call::input::{Carrier, Command};
+use call::{BlindTransfer, Direction, Machine, Mode, Opening, Plan, Regrets};
 use expect_test::expect;
 use sim::{Happening, World};
 
@@ -207,5 +207,53 @@ fn a_carrier_that_says_nothing_is_not_waited_for_any_longer() {
             008920    carrier: HangUp
             013920  call.ended by="agent" why="completed"
         "#]],
+    );
+}
+
+#[test]
+fn someone_who_is_put_through_is_taken_for_a_person() {
+    let transfer = || {
+        Happening::Command(Command::Transfer(BlindTransfer {
+            to: "ben".to_owned(),
+            patience: Duration::from_secs(40),
+            regrets: Regrets {
+                nobody: "Ben does not answer.".into(),
+                busy: "Ben is on another call.".into(),
+                declined: "Ben cannot take the call.".into(),
+            },
+        }))
+    };
+    let opening = Opening::Say("Good evening.".into());
+    let world = talk(opening, leave(Judge::Gateway))
+        .at(400, transfer())
+        .at(5_000, Happening::Carrier(Carrier::Joined))
+        .at(9_000, hang_up());
+    check(
+        &world.run(20_000),
+        expect![[r#"
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        000400  agent.interrupted heard="" unheard="Good evening."
+        000400  call.handed_over to="ben"
+        000400    carrier: Transfer("ben")
+        005000  call.transferred to="ben"
+        009000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+    // A notice waits for nobody.
+    let world = notice(leave(Judge::Gateway))
+        .at(400, transfer())
+        .at(2_000, hang_up());
+    check(
+        &world.run(20_000),
+        expect![[r#"
+        000000  call.dialed
+        000000    carrier: Dial
+        000000  call.answered
+        000000  call.connected
+        002000  call.ended by="caller" why="hung_up"
+    "#]],
     );
 }

@@ -1,0 +1,140 @@
+//! What is refused, counted and looked at again before a carrier puts anyone through by itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use call::Referral;
+use exchange::EndedBy;
+use exchange::mischief::Mischief;
+use exchange::phone::{PhonePlan, Pickup, Step};
+use gateway::switchboard::{Record, Referred};
+use ports::{Fault, code};
+
+use crate::house::{House, OURS, THEIRS, events, exchange_of, soon};
+use crate::{listener, ms};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_put_through_from_a_call_without_an_agent() {
+    for by in ["carrier", "gateway"] {
+        let house = house(by, 20).await;
+        let record = house
+            .notify(THEIRS, "This is a notice, and a long one.")
+            .await;
+        let record = record.expect("it may be called");
+        soon(record.log.connected()).await;
+        let fault = refer(&house, &record)
+            .await
+            .expect_err("a notice waits for nobody");
+        assert_eq!(fault.code, code::CALL_NOT_UP, "{by}: {fault}");
+        soon(record.log.ended()).await;
+        let told = events(&record);
+        let gone = |it: &call::Event| matches!(it, call::Event::HandedOver { .. });
+        assert!(!told.iter().any(gone));
+        assert_eq!(dials(&house), 1, "{by}: the notice alone");
+    }
+}
+
+/// An hour may have two calls in it, and the second is asked for twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_for_twice_a_caller_is_put_through_once() {
+    let house = house("carrier", 1).await;
+    let (call, record) = caller(&house).await;
+    let (one, other) = tokio::join!(refer(&house, &record), refer(&house, &record));
+    assert!(one.is_ok() || other.is_ok(), "{one:?} {other:?}");
+    let handed = async {
+        while record.log.is_alone() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(handed).await;
+    let fault = refer(&house, &record).await.expect_err("they are gone");
+    assert_eq!(fault.code, code::CALL_NOT_UP);
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    let told = events(&record);
+    let gone = |it: &&call::Event| matches!(it, call::Event::HandedOver { .. });
+    assert_eq!(told.iter().filter(gone).count(), 1, "{told:?}");
+    let failed = |it: &call::Event| matches!(it, call::Event::TransferFailed { why, .. } if *why == call::event::Why::Busy);
+    assert!(
+        told.iter().any(failed),
+        "his phone rang, and he was busy: {told:?}"
+    );
+}
+
+/// Whoever asks is told by the rules in force, and what is dialled is what they were asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_means_whom_it_means_by_now() {
+    let house = house("carrier", 20).await;
+    let (call, record) = caller(&house).await;
+    let text = house.text.replace(BEN, ELSEWHERE);
+    std::fs::write(house.file("offhook.toml"), text).expect("the folder is ours");
+    let rulebook = house.gateway.rulebook.clone().expect("it has a file");
+    rulebook.reload().await.expect("nothing is wrong with it");
+    assert!(matches!(
+        refer(&house, &record).await,
+        Ok(Referred::ToCarrier)
+    ));
+    let first = soon(house.exchange.next_outcome()).await;
+    let second = soon(house.exchange.next_outcome()).await;
+    let called = if first.call == call { second } else { first };
+    assert_eq!(called.to, ELSEWHERE);
+}
+
+/// A house whose callers may be put through to someone who is on another call.
+async fn house(by: &str, calls_per_hour: usize) -> House {
+    let busy = || PhonePlan::never_talks(Pickup::Busy);
+    let exchange = exchange_of("twilio")
+        .phone(BEN, busy())
+        .phone(ELSEWHERE, busy());
+    let text = |_: &Path, text: String| {
+        let agent = format!(
+            "[agents.service]\nkind = \"answering-service\"\nowner = \"Robert\"\n\
+             opening = \"Good morning, who is it?\"\ntransfer_to = [\"ben\"]\n\
+             [transfers.ben]\nnumber = \"{BEN}\"\nby = \"{by}\"\n\
+             [policy]\ncalls_per_hour = {calls_per_hour}\ncall = [\"{BEN}\", \"{ELSEWHERE}\", "
+        );
+        let text = text.replace("agent = \"echo\"", "agent = \"service\"");
+        text.replace("[policy]\ncall = [", &agent)
+    };
+    House::beside(exchange, listener(), Mischief::default(), text).await
+}
+
+/// Someone calls, and has heard the greeting.
+async fn caller(house: &House) -> (String, Arc<Record>) {
+    let stays = [Step::Wait(ms(6_000)), Step::HangUp];
+    let call = house.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    let greeted = |it: &Arc<Record>| {
+        let told = events(it);
+        told.iter()
+            .any(|it| matches!(it, call::Event::AgentSaid { .. }))
+    };
+    let record = async {
+        loop {
+            if let Some(record) = house.gateway.board.calls().first().filter(|it| greeted(it)) {
+                return record.clone();
+            }
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    (call, soon(record).await)
+}
+
+async fn refer(house: &House, record: &Arc<Record>) -> Result<Referred, Fault> {
+    let referral = Referral {
+        to: "ben".to_owned(),
+        about: "the order".to_owned().into(),
+    };
+    house.gateway.board.refer(record, referral).await
+}
+
+/// How many calls the gateway has asked its carrier for.
+fn dials(house: &House) -> usize {
+    let requests = house.exchange.requests();
+    requests
+        .iter()
+        .filter(|it| crate::contract::is_dial(it))
+        .count()
+}
+
+const BEN: &str = "+15557654321";
+const ELSEWHERE: &str = "+15557650000";
