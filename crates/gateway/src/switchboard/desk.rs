@@ -23,7 +23,7 @@ pub(super) async fn serve(
     (plan, detect): (Arc<Plan>, Detect),
     mut orders: mpsc::Receiver<Order>,
 ) {
-    let desk = Desk {
+    let desk = Arc::new(Desk {
         calls: Renewed {
             plan: plan.clone(),
             carrier: record.carrier.clone(),
@@ -34,7 +34,7 @@ pub(super) async fn serve(
         plan,
         board,
         record,
-    };
+    });
     let mut lease = Lease::NotYet;
     loop {
         tokio::select! {
@@ -81,13 +81,17 @@ impl Lease {
 }
 
 impl Desk {
-    async fn carry_out(&self, order: Order) {
+    async fn carry_out(self: &Arc<Self>, order: Order) {
         match order {
             Order::Carrier(output::Carrier::Dial) => self.dial().await,
             Order::Carrier(output::Carrier::Answer) => self.answer().await,
             Order::Carrier(output::Carrier::HangUp) => self.hang_up().await,
             Order::Carrier(output::Carrier::Reconnect) => self.reconnect().await,
-            Order::Carrier(output::Carrier::Transfer(to)) => self.transfer(&to).await,
+            // It may take long, and hanging up must not wait for it.
+            Order::Carrier(output::Carrier::Transfer(to)) => {
+                let desk = self.clone();
+                tokio::spawn(async move { desk.transfer(&to).await });
+            }
             Order::PutThrough(referral) => self.board.refer_or_say(&self.record, referral).await,
         }
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use call::Referral;
-use exchange::EndedBy;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
+use exchange::{EndedBy, Trouble};
 use gateway::switchboard::{Record, Referred};
 use ports::{Fault, code};
 
@@ -78,6 +78,29 @@ async fn a_name_means_whom_it_means_by_now() {
     let second = soon(house.exchange.next_outcome()).await;
     let called = if first.call == call { second } else { first };
     assert_eq!(called.to, ELSEWHERE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_up_does_not_wait_for_a_carrier_that_is_slow_to_answer() {
+    let house = house("carrier", 20).await;
+    let (call, record) = caller(&house).await;
+    let slow = Trouble::Slow(ms(12_000));
+    house.exchange.trouble(slow);
+    assert!(matches!(
+        refer(&house, &record).await,
+        Ok(Referred::ToCarrier)
+    ));
+    let is_told = |it: &exchange::Request| it.form.iter().any(|(name, _)| name == "Twiml");
+    let asked = async {
+        while !house.exchange.requests().iter().any(is_told) {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(asked).await;
+    record.hang_up().await;
+    let over = tokio::time::timeout(ms(6_000), house.exchange.call(&call)).await;
+    let outcome = over.expect("the call is over before that is answered");
+    assert_eq!(outcome.ended_by, EndedBy::Api);
 }
 
 /// A house whose callers may be put through to someone who is on another call.
