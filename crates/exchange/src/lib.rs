@@ -137,6 +137,11 @@ trait Played: Send + Sync {
     /// Its REST API.
     fn router(self: Arc<Self>) -> Router;
 
+    /// Makes a key to sign in to the API with, beside the account's own secret.
+    fn add_key(&self, _id: &str, _secret: &str) -> Result<(), NoKeys> {
+        Err(NoKeys)
+    }
+
     /// Somebody calls one of the account's numbers; the call's id, if there is such a number and room for a call.
     fn call_in(self: Arc<Self>, from: &str, to: &str, script: Vec<Step>) -> Option<String>;
 }
@@ -179,6 +184,18 @@ impl std::fmt::Display for NoSuchNumber {
 }
 
 impl std::error::Error for NoSuchNumber {}
+
+/// The carrier has no keys but the account's own secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoKeys;
+
+impl std::fmt::Display for NoKeys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("this carrier has no keys but the account's own secret")
+    }
+}
+
+impl std::error::Error for NoKeys {}
 
 impl Exchange {
     /// Begins to describe an exchange.
@@ -277,6 +294,14 @@ impl Exchange {
     /// How the account stands from now on.
     pub fn set_standing(&self, standing: Standing) {
         self.carrier.office().set_standing(standing);
+    }
+
+    /// Makes a key to sign in to the API with, beside the account's own secret. It signs no webhooks.
+    ///
+    /// # Errors
+    /// The carrier has no such keys.
+    pub fn add_key(&self, id: &str, secret: &str) -> Result<(), NoKeys> {
+        self.carrier.add_key(id, secret)
     }
 
     /// Points a number, new or known, at a voice webhook and a status callback.

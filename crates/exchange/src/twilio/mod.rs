@@ -18,12 +18,12 @@ pub(crate) mod webhook;
 
 use crate::call;
 use crate::ledger::Direction;
-use crate::office::{Account, Office, fresh};
+use crate::office::{Account, Office, fresh, lock};
 use crate::phone::Step;
-use crate::{Entry, LONGEST_CALL, LONGEST_RING, Played};
+use crate::{Entry, LONGEST_CALL, LONGEST_RING, NoKeys, Played};
 use axum::Router;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twiml::{Method, Onward};
 
@@ -41,6 +41,8 @@ pub(crate) struct Carrier {
     pub(crate) account: Account,
     pub(crate) office: Office,
     pub(crate) calls: call::Calls<Command, Own>,
+    /// API keys, each with its secret.
+    keys: Mutex<Vec<(String, String)>>,
 }
 
 /// One call as the carrier keeps it.
@@ -101,11 +103,20 @@ impl Own {
 }
 
 impl Carrier {
+    /// Whether these are the account's own credentials, or those of one of its keys.
+    fn knows(&self, user: &str, password: &str) -> bool {
+        let own = (self.account.id.as_str(), self.account.secret.as_str());
+        let keys = lock(&self.keys);
+        let mut keys = keys.iter().map(|(id, secret)| (id.as_str(), secret.as_str()));
+        own == (user, password) || keys.any(|it| it == (user, password))
+    }
+
     pub(crate) fn new(account: Account, office: Office) -> Self {
         Self {
             account,
             office,
             calls: call::Calls::new(),
+            keys: Mutex::default(),
         }
     }
 }
@@ -121,6 +132,11 @@ impl Played for Carrier {
             "[carriers.{}]\naccount_sid = \"{id}\"\nauth_token = \"{secret}\"\napi_url = \"{api}\"\n",
             ENTRY.name
         )
+    }
+
+    fn add_key(&self, id: &str, secret: &str) -> Result<(), NoKeys> {
+        lock(&self.keys).push((id.to_owned(), secret.to_owned()));
+        Ok(())
     }
 
     fn router(self: Arc<Self>) -> Router {

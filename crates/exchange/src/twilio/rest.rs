@@ -249,9 +249,9 @@ fn authenticate(carrier: &Carrier, asked: &Asked) -> Result<(), Refusal> {
         .strip_prefix("Basic ")
         .and_then(|encoded| STANDARD.decode(encoded).ok())
         .and_then(|decoded| String::from_utf8(decoded).ok());
-    let expected = format!("{}:{}", carrier.account.id, carrier.account.secret);
+    let credentials = credentials.as_deref().and_then(|it| it.split_once(':'));
     match credentials {
-        Some(credentials) if credentials == expected => Ok(()),
+        Some((user, password)) if carrier.knows(user, password) => Ok(()),
         Some(_) | None => Err(refusal(401, 20003, "Authenticate")),
     }
 }

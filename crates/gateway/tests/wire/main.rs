@@ -8,6 +8,7 @@ mod expose;
 mod flights;
 mod handovers;
 mod house;
+mod keys;
 mod load;
 mod logs;
 mod meetings;
