@@ -1,6 +1,7 @@
 //! One suite of stories, the same for every carrier: what a call is told as must not say over whose
 //! wire it went.
 
+mod away;
 mod ends;
 mod recordings;
 mod transfers;
@@ -15,6 +16,10 @@ use expect_test::{Expect, expect};
 use gateway::switchboard::{OnMachine, Purpose, Record, Wish};
 use serde_json::Value;
 
+use self::away::{
+    a_transfer_left_by_someone_we_called, a_transfer_nobody_takes_that_outlives_its_gateway,
+    a_transfer_of_someone_we_called, a_transfer_that_outlives_its_gateway,
+};
 use self::ends::{
     a_call_that_lasts_too_long, an_end_that_nobody_reports,
     hung_up_by_a_caller_as_soon_as_we_answer, hung_up_by_both,
@@ -75,6 +80,10 @@ conformance! {
         a_transfer,
         a_transfer_nobody_takes,
         a_transfer_that_the_caller_leaves,
+        a_transfer_of_someone_we_called,
+        a_transfer_left_by_someone_we_called,
+        a_transfer_that_outlives_its_gateway,
+        a_transfer_nobody_takes_that_outlives_its_gateway,
         a_recording,
         a_recording_by_the_carrier,
         a_second_account,

@@ -18,6 +18,7 @@ use media::{Rate, UtteranceId};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
 use ports::{Fault, Link, code, pair};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 pub(crate) const OURS: &str = "+15550001111";
 pub(crate) const THEIRS: &str = "+15551234567";
@@ -31,6 +32,7 @@ pub(crate) struct House {
     /// The configuration, as it was at first.
     pub(crate) text: String,
     files: TempDir,
+    apart: Option<Runtime>,
 }
 
 impl House {
@@ -112,24 +114,45 @@ linger_ms = 300
             public,
             text,
             files,
+            apart: None,
         }
+    }
+
+    /// The same with a gateway that can be [killed](Self::with_its_gateway_killed): all that it begins by
+    /// itself runs apart from the test.
+    pub(crate) async fn mortal(
+        exchange: Builder,
+        phone: PhonePlan,
+        other: impl FnOnce(&Path, String) -> String,
+    ) -> Self {
+        let house = Self::beside(exchange, phone, Mischief::default(), other).await;
+        let Self { gateway, files, .. } = house;
+        gateway.close(Duration::from_secs(1)).await;
+        let apart = Runtime::new().expect("there are threads");
+        let folder = files.path().to_owned();
+        let started = apart.spawn(async move { start_again(&folder).await });
+        let gateway = started.await.expect("it does not break");
+        Self {
+            gateway,
+            files,
+            apart: Some(apart),
+            ..house
+        }
+    }
+
+    /// The gateway is gone in the middle of whatever it was doing, and there is another one.
+    pub(crate) async fn with_its_gateway_killed(mut self) -> Self {
+        let apart = self.apart.take().expect("it is mortal");
+        apart.shutdown_background();
+        drop(self.gateway);
+        let gateway = start_again(self.files.path()).await;
+        Self { gateway, ..self }
     }
 
     /// The same with another gateway, which knows what the one before has written down.
     pub(crate) async fn with_another_gateway(self) -> Self {
         self.gateway.close(Duration::from_secs(1)).await;
-        // The one before lets go of its port in its own time.
-        let started = async {
-            loop {
-                match start(self.files.path()).await {
-                    Err(fault) if fault.code == code::GATEWAY_PORT => {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                    started => return started.expect("the gateway starts"),
-                }
-            }
-        };
-        let gateway = soon(started).await;
+        let gateway = start_again(self.files.path()).await;
         Self { gateway, ..self }
     }
 
@@ -163,6 +186,21 @@ linger_ms = 300
 pub(crate) fn free_address() -> SocketAddr {
     let port = exchange::free_port().expect("there is a free port");
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// The one before lets go of its port and its journal in its own time.
+async fn start_again(folder: &Path) -> Gateway {
+    let started = async {
+        loop {
+            match start(folder).await {
+                Err(fault) if [code::GATEWAY_PORT, code::JOURNAL_TAKEN].contains(&fault.code) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                started => return started.expect("the gateway starts"),
+            }
+        }
+    };
+    soon(started).await
 }
 
 async fn start(folder: &Path) -> Result<Gateway, Fault> {

@@ -108,7 +108,12 @@ async fn with_ben(carrier: &str, ben: PhonePlan) -> House {
 /// The same, with more in its configuration.
 pub(super) async fn with_ben_and(carrier: &str, ben: PhonePlan, more: &str) -> House {
     let exchange = exchange_of(carrier).phone(BEN, ben);
-    let text = |_: &Path, text: String| {
+    House::beside(exchange, listener(), Mischief::default(), knows_ben(more)).await
+}
+
+/// An agent that talks, and may put callers through to Ben.
+pub(super) fn knows_ben(more: &str) -> impl FnOnce(&Path, String) -> String {
+    move |_, text| {
         let agent = r#"
 [agents.service]
 kind = "answering-service"
@@ -123,8 +128,7 @@ by = "carrier"
 call = ["<ben>", "#;
         let text = text.replace("agent = \"echo\"", "agent = \"service\"");
         text.replace("[policy]\ncall = [", &agent.replace("<ben>", BEN)) + more
-    };
-    House::beside(exchange, listener(), Mischief::default(), text).await
+    }
 }
 
 /// Someone calls, and has heard the greeting.
@@ -164,4 +168,4 @@ pub(super) async fn other(house: &House, call: &str) -> Arc<Outcome> {
     }
 }
 
-const BEN: &str = "+15557654321";
+pub(super) const BEN: &str = "+15557654321";
