@@ -13,7 +13,7 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk, meetings, presses, tapes};
+use super::{Record, Switchboard, desk, host, presses, tapes};
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
@@ -109,7 +109,7 @@ impl Switchboard {
         line: InnerLine,
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let desk = meetings::attend(record.clone(), line, ordered);
+        let desk = host::attend(record.clone(), line, ordered);
         self.start_with(record, given, (orders, Presses::InSound), desk);
     }
 
