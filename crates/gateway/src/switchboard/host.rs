@@ -3,38 +3,126 @@
 use std::sync::Arc;
 
 use call::event::{End, Party, Why};
-use call::{Direction, Machine, Private, input, output};
+use call::meeting::PartyId;
+use call::{Direction, Machine, Mode, Number, Opening, Private, input, output};
 use ports::Fault;
+use ports::agent::Answerer;
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Given, Kept, Part, Voiced};
 use super::record::{Born, Talks};
+use super::said::Said;
 use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
+use crate::config::Plan;
 use crate::line::Wire;
-use crate::meeting::{FORMAT, Inner, InnerLine, Newcomer, Room, Sits, TableEars, line};
+use crate::meeting::{
+    Attention, FORMAT, Inner, InnerLine, Newcomer, Room, Sits, TableEars, View, line,
+};
 use crate::runner::{Control, Order};
 use crate::sound::Attached;
 
+/// An agent that is to sit at a meeting.
+struct Host {
+    plan: Arc<Plan>,
+    /// A key of [`Plan::agents`].
+    agent: String,
+    answerer: Answerer,
+    mode: Mode,
+    begin: Begin,
+    /// Whom it talked to before, if it did, and on which number.
+    caller: Option<Number>,
+    number: Number,
+}
+
 impl Switchboard {
-    /// Gives an agent a place: a call of its own, whose line ends at the table.
-    pub(super) async fn seat_agent(
+    /// Gives an agent a place at a meeting whose people it does not know yet.
+    pub(super) async fn welcome(self: &Arc<Self>, room: &Arc<Room>, agent: String) {
+        let seated = match self.stranger(&agent) {
+            Ok(host) => self.seat_agent(room, host).await,
+            Err(fault) => Err(fault),
+        };
+        report(room, seated);
+    }
+
+    /// Has the agent that a caller talked to sit with them and `with`, once that one has come. Who
+    /// does not come, or has left again, is not waited for.
+    pub(super) fn stay(
         self: &Arc<Self>,
         room: &Arc<Room>,
-        agent: &str,
-        voice: Voice,
-    ) -> Result<(), Fault> {
+        caller: &Arc<Record>,
+        with: PartyId,
+        attention: Attention,
+    ) {
+        let (board, room, caller) = (self.clone(), room.clone(), caller.clone());
+        tokio::spawn(async move {
+            room.until(|view| is_here(view, with)).await;
+            if room.is_over() || !is_here(&room.view(), with) {
+                return;
+            }
+            room.attend(attention).await;
+            let seated = match board.acquaintance(&caller) {
+                Ok(host) => board.seat_agent(&room, host).await,
+                Err(fault) => Err(fault),
+            };
+            report(&room, seated);
+        });
+    }
+
+    fn stranger(&self, agent: &str) -> Result<Host, Fault> {
         let plan = self.plan();
         let answerer = answerer(&plan, agent)?;
-        let mode = mode(&plan, agent, &answerer, Purpose::Converse)?;
+        Ok(Host {
+            mode: mode(&plan, agent, &answerer, Purpose::Converse)?,
+            number: our_number(&plan, None)?,
+            plan,
+            agent: agent.to_owned(),
+            answerer,
+            begin: Begin::Now,
+            caller: None,
+        })
+    }
+
+    /// An agent that has talked to this caller greets nobody, and knows what was said.
+    fn acquaintance(&self, caller: &Record) -> Result<Host, Fault> {
+        let plan = self.plan_of(caller.id);
+        let mut said = Said::after(caller.said_before(), &plan.phrases);
+        for entry in caller.log.after(0) {
+            said.hear(&entry.event);
+        }
+        Ok(Host {
+            answerer: answerer(&plan, &caller.agent)?,
+            plan,
+            agent: caller.agent.clone(),
+            mode: Mode::Conversation {
+                opening: Opening::Wait,
+            },
+            begin: Begin::Beside(said.lines()),
+            caller: caller.caller.clone(),
+            number: caller.number.clone(),
+        })
+    }
+
+    /// Gives an agent a place: a call of its own, whose line ends at the table.
+    async fn seat_agent(self: &Arc<Self>, room: &Arc<Room>, host: Host) -> Result<(), Fault> {
+        let Host {
+            plan,
+            agent,
+            answerer,
+            mode,
+            begin,
+            caller,
+            number,
+        } = host;
+        let voice = self.voices.get().await?;
         let party = room.number()?;
         let born = Born {
             direction: Direction::Inbound,
-            caller: None,
-            number: our_number(&plan, None)?,
+            caller,
+            number,
             carrier: HOUSE.to_owned(),
-            agent: agent.to_owned(),
+            agent: agent.clone(),
             talk: Talks::of(&mode),
             allowed_by: plan.rules.allowed(Direction::Inbound),
         };
@@ -53,13 +141,13 @@ impl Switchboard {
                 mode,
                 machine: Machine::Talk,
                 answerer,
-                begin: Begin::Now,
+                begin,
                 chair: None,
                 kept: Kept::Here,
             },
         };
         self.start_here(&record, given, near);
-        let name = Private::from(agent.to_owned());
+        let name = Private::from(agent);
         let newcomer = Newcomer {
             party,
             name,
@@ -101,8 +189,23 @@ pub(super) async fn attend(
             Order::Carrier(output::Carrier::Transfer(_)) => {
                 let _ = record.control.send(Control::Kept(Why::Fault)).await;
             }
-            Order::PutThrough(_) => {}
+            Order::PutThrough(_) => {
+                let sorry = "I am sorry, I cannot put anyone through from here.".to_owned();
+                let _ = record.say(sorry.into()).await;
+            }
         }
+    }
+}
+
+fn is_here(view: &View, party: PartyId) -> bool {
+    let people = &mut view.people.iter();
+    people.any(|it| it.seat == party.0 && it.here)
+}
+
+fn report(room: &Room, seated: Result<(), Fault>) {
+    if let Err(fault) = seated {
+        let code = fault.code;
+        tracing::error!(meeting = %room.id, code, "an agent could not come to a meeting: {fault}");
     }
 }
 

@@ -70,6 +70,8 @@ pub(super) enum Kept {
 pub(super) enum Begin {
     /// At its beginning.
     Now,
+    /// There too, for an agent that has said and heard this on another call.
+    Beside(Vec<Line>),
     /// Where another process lost it.
     Again(Box<Broken>),
 }
@@ -203,7 +205,7 @@ impl Switchboard {
         let now = Instant::now();
         let (log, landing) = (&record.log, record.landing.clone());
         let (flight, first) = match begin {
-            Begin::Now => Flight::start(now, plan, log, landing),
+            Begin::Now | Begin::Beside(_) => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
                 let Broken { memory, since, .. } = *broken;
                 let gone = now.saturating_duration_since(since);
@@ -315,7 +317,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
     let others = [filler, apology, goodbye].into_iter().flat_map(spoken);
     let back = spoken(back);
     let prepare: Vec<_> = match begin {
-        Begin::Now => {
+        Begin::Now | Begin::Beside(_) => {
             let first_text = first;
             let first = first.into_iter().flat_map(spoken);
             let message = match machine {
@@ -397,6 +399,10 @@ pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
 fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let past = match begin {
         Begin::Now => Past::default(),
+        Begin::Beside(lines) => Past {
+            lines: lines.clone(),
+            open: None,
+        },
         Begin::Again(broken) => Past {
             lines: broken.past.clone(),
             open: open_turn(&broken.memory),

@@ -14,8 +14,10 @@ use tokio::sync::mpsc;
 use super::life::Kept;
 use super::wish::{answerer, our_number};
 use super::{CallId, Record, Switchboard};
-use crate::config::By;
-use crate::meeting::{Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve};
+use crate::config::{AgentThen, By};
+use crate::meeting::{
+    Attention, Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve,
+};
 use crate::runner::ASSUMED;
 
 /// A meeting that someone wants.
@@ -49,6 +51,8 @@ pub struct Target {
     pub about: Private<String>,
     /// What becomes of the caller when they hang up.
     pub after: After,
+    /// What becomes of the agent that the caller talks to.
+    pub agent: AgentThen,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
 }
@@ -205,6 +209,11 @@ impl Switchboard {
             sits: Sits::IfTheyWill,
         };
         self.seat_at(&room, newcomer).await;
+        match target.agent {
+            AgentThen::Leaves => {}
+            AgentThen::Listens => self.stay(&room, caller, party, Attention::Listen),
+            AgentThen::Stays => self.stay(&room, caller, party, Attention::Talk),
+        }
         Ok(room)
     }
 
@@ -231,8 +240,8 @@ impl Switchboard {
             };
             return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
         };
-        let after = match named.by {
-            By::Gateway(after) => after,
+        let (after, agent) = match named.by {
+            By::Gateway { after, agent } => (after, agent),
             By::Carrier => {
                 self.refer_to_carrier(caller, referral.to, named).await?;
                 return Ok(Referred::ToCarrier);
@@ -247,6 +256,7 @@ impl Switchboard {
             },
             about: referral.about,
             after,
+            agent,
             patience: named.patience,
         };
         self.put_through(caller, target).await.map(Referred::Here)
@@ -313,10 +323,7 @@ impl Switchboard {
                 if room.is_over() {
                     return;
                 }
-                if let Err(fault) = board.seat_agent(&room, &agent, voice).await {
-                    let code = fault.code;
-                    tracing::error!(meeting = %room.id, code, "an agent could not come to a meeting: {fault}");
-                }
+                board.welcome(&room, agent).await;
             });
         }
         Ok(room)

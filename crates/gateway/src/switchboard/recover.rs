@@ -148,6 +148,7 @@ impl Switchboard {
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
         let record = Record::resume(id, born, control, self.journal.pen(), (past, numbers));
+        record.remind(broken.past.clone());
         let record = self.desk().add(record);
         if let Some(leg) = leg {
             self.bind(&record, &leg);

@@ -1,6 +1,6 @@
 //! What was said on a call so far, as an agent is reminded of it.
 
-use call::{Phrases, Private};
+use call::{Event, Phrases, Private};
 use ports::agent::Line;
 use serde_json::Value;
 
@@ -15,6 +15,11 @@ pub(super) struct Said {
 impl Said {
     /// Nothing, where we say these for an agent.
     pub(super) fn nothing(phrases: &Phrases) -> Self {
+        Self::after(Vec::new(), phrases)
+    }
+
+    /// This.
+    pub(super) fn after(lines: Vec<Line>, phrases: &Phrases) -> Self {
         let ours = [
             &phrases.filler,
             &phrases.apology,
@@ -22,13 +27,21 @@ impl Said {
             &phrases.goodbye,
         ];
         let ours = ours.into_iter().flat_map(spoken).collect();
-        Self {
-            lines: Vec::new(),
-            ours,
+        Self { lines, ours }
+    }
+
+    /// Adds what an event says was said.
+    pub(super) fn hear(&mut self, event: &Event) {
+        if let Event::AgentTurnStarted { text } = event {
+            self.asked(text.clone());
+        } else if let Event::AgentSaid { text } = event {
+            self.answered(text.clone());
+        } else if let Event::AgentInterrupted { heard, .. } = event {
+            self.lines.push(Line::Agent(heard.clone()));
         }
     }
 
-    /// Adds what an event, as it is written down, says was said.
+    /// The same for an event as it is written down.
     pub(super) fn read(&mut self, event: &Value) {
         let text = |name: &str| Private::from(event[name].as_str().unwrap_or_default().to_owned());
         match event["type"].as_str().unwrap_or_default() {
