@@ -59,7 +59,7 @@ impl Agent for AnsweringService {
     async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
         let (near, far) = pair(CAPACITY);
         let mut machine = Machine::new(self.script.clone());
-        let last = recall(&mut machine, call.past);
+        let last = recall(&mut machine, call.past, &call.transfers);
         tokio::spawn(answer(machine, call.transfers, last, far));
         Ok(near)
     }
@@ -71,19 +71,37 @@ impl Agent for AnsweringService {
 
 /// Goes through what was said before, without a word, and returns the turn that is not over. What
 /// it took down then was kept then.
-fn recall(machine: &mut Machine, past: Past) -> Option<TurnId> {
-    let mut answered = false;
+fn recall(machine: &mut Machine, past: Past, transfers: &[String]) -> Option<TurnId> {
+    let mut whose = Whose::Greeting;
     for line in past.lines {
         match line {
+            Line::Caller(said) if referral(said.reveal(), transfers).is_some() => {
+                whose = Whose::Referral;
+            }
             Line::Caller(said) => {
                 let _ = machine.turn(said.reveal());
-                answered = true;
+                whose = Whose::Machine;
             }
-            Line::Agent(_) if answered => machine.settle(),
-            Line::Agent(_) => machine.opened(),
+            Line::Agent(_) => match whose {
+                Whose::Greeting => machine.opened(),
+                Whose::Machine => machine.settle(),
+                Whose::Referral => {}
+            },
         }
     }
-    past.open.map(|(turn, _)| turn)
+    let turn = past.open.map(|(turn, _)| turn);
+    turn.filter(|_| whose != Whose::Referral)
+}
+
+/// To what the words that we said belong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// We greeted the caller.
+    Greeting,
+    /// The machine answered.
+    Machine,
+    /// The caller wanted someone else, of which the machine was never told.
+    Referral,
 }
 
 /// Brings the machine's words to the call, until the call hangs up.
@@ -225,6 +243,39 @@ mod tests {
                 "Thank you. I will pass it on. Goodbye.",
                 "hangs up"
             ]
+        );
+    }
+
+    /// What was for someone else is no name and no message, however often it is gone through.
+    #[tokio::test]
+    async fn it_remembers_no_wish_to_be_put_through() {
+        let Ok(Answerer::Words { agent, .. }) = build(&Settings::default()) else {
+            panic!("it works with words");
+        };
+        let lines = [
+            Line::Agent("Hello. May I have your name, please?".into()),
+            Line::Caller("This is Anna.".into()),
+            Line::Agent("Thank you, Anna. What is your message?".into()),
+            Line::Caller("Could you put me through to Ben about my order?".into()),
+            Line::Agent("One moment, please. I will try to reach ben.".into()),
+            Line::Agent("I am sorry, Ben does not answer.".into()),
+        ];
+        let call = Introduction {
+            transfers: vec!["ben".to_owned()],
+            call: "1".into(),
+            direction: Direction::Inbound,
+            caller: None,
+            number: Number::parse("+15550001111").expect("it is a number"),
+            past: Past {
+                lines: lines.into(),
+                open: None,
+            },
+        };
+        let mut link = agent.open(call).await.expect("it is always there");
+        let reply = ask(&mut link, turn(2, "Please call me back.")).await;
+        assert_eq!(
+            reply,
+            ["Thank you. The message from Anna is: Please call me back. Is that right?"]
         );
     }
 

@@ -222,10 +222,13 @@ impl Meeting {
                 self.stage = Stage::Open;
             }
             Stage::Together(transfer) if party == transfer.target => {
-                out.push(match transfer.after {
-                    After::Return => stand(transfer.caller, &self.phrases.left),
-                    After::End => dismiss(transfer.caller),
-                });
+                match transfer.after {
+                    After::Return => {
+                        self.clear_agents(out);
+                        out.push(stand(transfer.caller, &self.phrases.left));
+                    }
+                    After::End => out.push(dismiss(transfer.caller)),
+                }
                 self.stage = Stage::Open;
             }
             // Whoever called is gone: there is nothing to put through any more.
@@ -297,11 +300,17 @@ impl Meeting {
     }
 
     /// Whoever has an agent to go back to goes back, and is told this; the others are hung up on.
-    fn let_go(&self, text: &Private<String>, out: &mut Vec<Output>) {
-        out.extend(self.seats.parties().map(|it| match self.seats.kind(it) {
-            Some(Kind::Person) => stand(it, text),
-            Some(Kind::Agent) | None => dismiss(it),
-        }));
+    fn let_go(&mut self, text: &Private<String>, out: &mut Vec<Output>) {
+        self.clear_agents(out);
+        out.extend(self.seats.parties().map(|it| stand(it, text)));
+    }
+
+    /// An agent that someone goes back to does not sit here as well: it is heard no more, and leaves.
+    fn clear_agents(&mut self, out: &mut Vec<Output>) {
+        for agent in self.seats.agents() {
+            self.seats.leave(agent);
+            out.push(dismiss(agent));
+        }
     }
 
     /// Sees who is left, and whether that is a meeting.

@@ -141,6 +141,12 @@ impl Seats {
             .filter(move |it| expected & bit(*it) != 0)
     }
 
+    /// Every agent that is there or expected.
+    pub(super) fn agents(&self) -> impl Iterator<Item = PartyId> + use<> {
+        let agents = self.agents;
+        self.parties().filter(move |it| agents & bit(*it) != 0)
+    }
+
     /// How many people sit there.
     pub(super) fn people(&self) -> u32 {
         (self.seated & !self.agents).count_ones()

@@ -132,11 +132,26 @@ pub struct TransferPlan {
 /// Who puts a caller through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// We do: the other one is asked first, and we stay on the line. This becomes of the caller when
-    /// they hang up.
-    Gateway(After),
+    /// We do: the other one is asked first, and we stay on the line.
+    Gateway {
+        /// What becomes of the caller when the other one hangs up.
+        after: After,
+        /// What becomes of the agent once the two talk.
+        agent: AgentThen,
+    },
     /// The caller's carrier, without asking: nothing of it comes here.
     Carrier,
+}
+
+/// What an agent does that has put its caller through to someone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentThen {
+    /// It leaves the two alone.
+    Leaves,
+    /// It sits with them and hears what is said, and says nothing.
+    Listens,
+    /// It sits with them and talks.
+    Stays,
 }
 
 /// What an agent does when it has called someone, and a machine picks up.

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::Number;
+use call::meeting::After;
 use ports::agent::Answerer;
 use ports::{Fault, code};
 
 use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
-use super::{ConfigProblem, Loaded, Place, Recorder, Recordings, check, find_among, load};
+use super::{
+    AgentThen, By, ConfigProblem, Loaded, Place, Recorder, Recordings, check, find_among, load,
+};
 use crate::tunnel::Tunnel;
 
 /// A configuration with nothing wrong in it. Poison is put into copies of it.
@@ -297,6 +300,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nwait_seconds = 3", 22, &["`wait_seconds`", "from 10 to 120"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"bird\"", 22, &["`by`", "`bird`", "\"carrier\""]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"", 20, &["`pigeon`", "by itself", "remove `by`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nagent = \"sits\"", 22, &["`agent`", "`sits`", "\"listens\""]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nagent = \"stays\"", 23, &["nobody sits with", "remove `agent`"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nafter = \"return\"", 23, &["does not come back", "remove `after`"]),
     ("opening = \"Hello.\"", "transfer_to = [\"bem\"]\nopening = \"Hello.\"\n[transfers.ben]\nnumber = \"+15557654321\"", 15, &["[transfers.…]", "`bem`", "did you mean `ben`?"]),
     // What becomes of machines.
@@ -327,6 +332,23 @@ fn every_poison_is_found_on_its_line() {
             text.starts_with("error: ") && text.contains("\n\nhint: "),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn the_agent_leaves_the_two_alone_unless_it_is_written() {
+    let written = [
+        ("", AgentThen::Leaves),
+        ("agent = \"leaves\"", AgentThen::Leaves),
+        ("agent = \"listens\"", AgentThen::Listens),
+        ("agent = \"stays\"", AgentThen::Stays),
+    ];
+    for (line, agent) in written {
+        let ben = "[transfers.ben]\nnumber = \"+15557654321\"\nafter = \"return\"\n";
+        let text = replaced("[turns]", &format!("{ben}{line}\n[turns]"));
+        let after = After::Return;
+        let by = good(&text).plan.transfers["ben"].by;
+        assert_eq!(by, By::Gateway { after, agent }, "{line}");
     }
 }
 

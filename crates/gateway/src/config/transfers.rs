@@ -7,7 +7,7 @@ use call::Number;
 use call::meeting::After;
 use ports::agent::Answerer;
 
-use super::plan::{By, OurNumber, Rules, TransferPlan};
+use super::plan::{AgentThen, By, OurNumber, Rules, TransferPlan};
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot, nearest};
@@ -31,7 +31,8 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
         let spoken = section.text("spoken", found);
         let wait = section.number("wait_seconds", 10..=120, found);
         let after = section.text("after", found);
-        let by = by(section.text("by", found), after, found);
+        let agent = section.text("agent", found);
+        let by = by(section.text("by", found), (after, agent), found);
         let place = section.place.clone();
         section.close(found);
         let plan = number.map(|number| TransferPlan {
@@ -126,24 +127,55 @@ fn number(key: &'static str, section: &mut Section<'_>, found: &mut Findings) ->
     number.ok()
 }
 
-fn by(written: Option<Spot<&str>>, after: Option<Spot<&str>>, found: &mut Findings) -> By {
+fn by(
+    written: Option<Spot<&str>>,
+    (after, agent): (Option<Spot<&str>>, Option<Spot<&str>>),
+    found: &mut Findings,
+) -> By {
     match written.as_ref().map(|it| it.value) {
-        None | Some("gateway") => By::Gateway(self::after(after, found)),
-        Some("carrier") => {
-            let Some(after) = after.filter(|it| it.value != "end") else {
-                return By::Carrier;
-            };
-            let message = "a caller whom the carrier puts through does not come back";
-            let hint = "remove `after`, or have it done `by = \"gateway\"`";
-            found.problem(after.place(), message, hint);
-            By::Gateway(After::End)
-        }
+        None | Some("gateway") => By::Gateway {
+            after: self::after(after, found),
+            agent: self::agent(agent, found),
+        },
+        Some("carrier") => by_carrier(after, agent, found),
         Some(other) => {
             let place = written.map_or(Place::File, |it| it.place());
             let message = format!("`by` cannot be `{}`", plug::shown(other));
             let hint = "\"gateway\" asks the other one first and stays on the line, \"carrier\" has the phone company do it";
             found.problem(place, message, hint);
-            By::Gateway(After::End)
+            USUAL
+        }
+    }
+}
+
+fn by_carrier(after: Option<Spot<&str>>, agent: Option<Spot<&str>>, found: &mut Findings) -> By {
+    let mut by = By::Carrier;
+    if let Some(after) = after.filter(|it| it.value != "end") {
+        let message = "a caller whom the carrier puts through does not come back";
+        let hint = "remove `after`, or have it done `by = \"gateway\"`";
+        found.problem(after.place(), message, hint);
+        by = USUAL;
+    }
+    if let Some(agent) = agent.filter(|it| it.value != "leaves") {
+        let message = "nobody sits with a caller whom the carrier puts through";
+        let hint = "remove `agent`, or have it done `by = \"gateway\"`";
+        found.problem(agent.place(), message, hint);
+        by = USUAL;
+    }
+    by
+}
+
+fn agent(written: Option<Spot<&str>>, found: &mut Findings) -> AgentThen {
+    match written.as_ref().map(|it| it.value) {
+        None | Some("leaves") => AgentThen::Leaves,
+        Some("listens") => AgentThen::Listens,
+        Some("stays") => AgentThen::Stays,
+        Some(other) => {
+            let place = written.map_or(Place::File, |it| it.place());
+            let message = format!("`agent` cannot be `{}`", plug::shown(other));
+            let hint = "\"leaves\" has the agent leave the two alone, \"listens\" sit with them in silence, \"stays\" sit and talk with them";
+            found.problem(place, message, hint);
+            AgentThen::Leaves
         }
     }
 }
@@ -164,3 +196,9 @@ fn after(written: Option<Spot<&str>>, found: &mut Findings) -> After {
 
 /// How long someone may take to pick up and say that they will, unless it is written.
 const DEFAULT_WAIT: Duration = Duration::from_secs(45);
+
+/// How it is done unless it is written.
+const USUAL: By = By::Gateway {
+    after: After::End,
+    agent: AgentThen::Leaves,
+};

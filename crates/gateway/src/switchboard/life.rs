@@ -13,7 +13,7 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk, meetings, presses, tapes};
+use super::{Record, Switchboard, desk, host, presses, tapes};
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
@@ -70,6 +70,8 @@ pub(super) enum Kept {
 pub(super) enum Begin {
     /// At its beginning.
     Now,
+    /// There too, for an agent that has said and heard this on another call.
+    Beside(Vec<Line>),
     /// Where another process lost it.
     Again(Box<Broken>),
 }
@@ -109,7 +111,7 @@ impl Switchboard {
         line: InnerLine,
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let desk = meetings::attend(record.clone(), line, ordered);
+        let desk = host::attend(record.clone(), line, ordered);
         self.start_with(record, given, (orders, Presses::InSound), desk);
     }
 
@@ -203,7 +205,7 @@ impl Switchboard {
         let now = Instant::now();
         let (log, landing) = (&record.log, record.landing.clone());
         let (flight, first) = match begin {
-            Begin::Now => Flight::start(now, plan, log, landing),
+            Begin::Now | Begin::Beside(_) => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
                 let Broken { memory, since, .. } = *broken;
                 let gone = now.saturating_duration_since(since);
@@ -315,7 +317,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
     let others = [filler, apology, goodbye].into_iter().flat_map(spoken);
     let back = spoken(back);
     let prepare: Vec<_> = match begin {
-        Begin::Now => {
+        Begin::Now | Begin::Beside(_) => {
             let first_text = first;
             let first = first.into_iter().flat_map(spoken);
             let message = match machine {
@@ -397,6 +399,10 @@ pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
 fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let past = match begin {
         Begin::Now => Past::default(),
+        Begin::Beside(lines) => Past {
+            lines: lines.clone(),
+            open: None,
+        },
         Begin::Again(broken) => Past {
             lines: broken.past.clone(),
             open: open_turn(&broken.memory),

@@ -6,27 +6,19 @@ use std::time::{Duration, Instant};
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{
-    Direction, Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input,
-    output,
-};
+use call::{Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input};
 use ports::agent::{Agent, Answerer};
-use ports::speech::Voice;
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
-use super::life::{Begin, Given, Kept, Part, Voiced};
-use super::record::{Born, Talks};
-use super::wish::{answerer, mode, our_number};
-use super::{CONTROL, CallId, Purpose, Record, Switchboard};
-use crate::config::By;
-use crate::line::Wire;
+use super::life::Kept;
+use super::wish::{answerer, our_number};
+use super::{CallId, Record, Switchboard};
+use crate::config::{AgentThen, By};
 use crate::meeting::{
-    Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted,
-    chair, line, serve,
+    Attention, Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve,
 };
-use crate::runner::{ASSUMED, Control, Order};
-use crate::sound::Attached;
+use crate::runner::ASSUMED;
 
 /// A meeting that someone wants.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +51,8 @@ pub struct Target {
     pub about: Private<String>,
     /// What becomes of the caller when they hang up.
     pub after: After,
+    /// What becomes of the agent that the caller talks to.
+    pub agent: AgentThen,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
 }
@@ -215,6 +209,11 @@ impl Switchboard {
             sits: Sits::IfTheyWill,
         };
         self.seat_at(&room, newcomer).await;
+        match target.agent {
+            AgentThen::Leaves => {}
+            AgentThen::Listens => self.stay(&room, caller, party, Attention::Listen),
+            AgentThen::Stays => self.stay(&room, caller, party, Attention::Talk),
+        }
         Ok(room)
     }
 
@@ -241,8 +240,8 @@ impl Switchboard {
             };
             return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
         };
-        let after = match named.by {
-            By::Gateway(after) => after,
+        let (after, agent) = match named.by {
+            By::Gateway { after, agent } => (after, agent),
             By::Carrier => {
                 self.refer_to_carrier(caller, referral.to, named).await?;
                 return Ok(Referred::ToCarrier);
@@ -257,6 +256,7 @@ impl Switchboard {
             },
             about: referral.about,
             after,
+            agent,
             patience: named.patience,
         };
         self.put_through(caller, target).await.map(Referred::Here)
@@ -323,69 +323,14 @@ impl Switchboard {
                 if room.is_over() {
                     return;
                 }
-                if let Err(fault) = board.seat_agent(&room, &agent, voice).await {
-                    let code = fault.code;
-                    tracing::error!(meeting = %room.id, code, "an agent could not come to a meeting: {fault}");
-                }
+                board.welcome(&room, agent).await;
             });
         }
         Ok(room)
     }
 
-    /// Gives an agent a place: a call of its own, whose line ends at the table.
-    async fn seat_agent(
-        self: &Arc<Self>,
-        room: &Arc<Room>,
-        agent: &str,
-        voice: Voice,
-    ) -> Result<(), Fault> {
-        let plan = self.plan();
-        let answerer = answerer(&plan, agent)?;
-        let mode = mode(&plan, agent, &answerer, Purpose::Converse)?;
-        let party = room.number()?;
-        let born = Born {
-            direction: Direction::Inbound,
-            caller: None,
-            number: our_number(&plan, None)?,
-            carrier: HOUSE.to_owned(),
-            agent: agent.to_owned(),
-            talk: Talks::of(&mode),
-            allowed_by: plan.rules.allowed(Direction::Inbound),
-        };
-        let (control, heard) = mpsc::channel(CONTROL);
-        let record = Record::new(CallId::random(), born, control, self.journal.pen());
-        let record = self.desk().add(record);
-        let (near, far) = line();
-        let given = Given {
-            plan,
-            control: heard,
-            voice: Voiced::Ready(Some(Voice {
-                ears: Arc::new(TableEars(room.tx())),
-                ..voice
-            })),
-            part: Part {
-                mode,
-                machine: Machine::Talk,
-                answerer,
-                begin: Begin::Now,
-                chair: None,
-                kept: Kept::Here,
-            },
-        };
-        self.start_here(&record, given, near);
-        let name = Private::from(agent.to_owned());
-        let newcomer = Newcomer {
-            party,
-            name,
-            record,
-            sits: Sits::Agent(far),
-        };
-        self.seat_at(room, newcomer).await;
-        Ok(())
-    }
-
     /// Tells a meeting who comes, and later that they are gone.
-    async fn seat_at(&self, room: &Arc<Room>, newcomer: Newcomer) {
+    pub(super) async fn seat_at(&self, room: &Arc<Room>, newcomer: Newcomer) {
         let (party, record) = (newcomer.party, newcomer.record.clone());
         room.tell(Wanted::Newcomer(newcomer)).await;
         let tx = room.tx();
@@ -434,41 +379,6 @@ impl Switchboard {
                     String::new(),
                 ))));
             }
-        }
-    }
-}
-
-/// Serves the orders of a call whose line ends in this house.
-pub(super) async fn attend(
-    record: Arc<Record>,
-    near: InnerLine,
-    mut orders: mpsc::Receiver<Order>,
-) {
-    let mut line = Some(near);
-    while let Some(order) = orders.recv().await {
-        match order {
-            Order::Carrier(output::Carrier::Answer | output::Carrier::Dial) => {
-                if let Some(line) = line.take() {
-                    let attached = Attached {
-                        line: Wire::Inner(line),
-                        protocol: Box::new(Inner::default()),
-                        format: FORMAT,
-                        spoken: FORMAT,
-                        order: media::Line::Ordered,
-                    };
-                    let sound = Control::Sound(Box::new(attached));
-                    let _ = record.control.send(sound).await;
-                }
-            }
-            // The table is gone, and with it the line.
-            Order::Carrier(output::Carrier::HangUp | output::Carrier::Reconnect) => {
-                record.tell(input::Carrier::Ended(LEFT)).await;
-            }
-            // A whole table is put through to nobody.
-            Order::Carrier(output::Carrier::Transfer(_)) => {
-                let _ = record.control.send(Control::Kept(Why::Fault)).await;
-            }
-            Order::PutThrough(_) => {}
         }
     }
 }
@@ -573,14 +483,6 @@ const NOT_MADE: End = End {
     why: Why::Fault,
 };
 
-const LEFT: End = End {
-    by: Party::Gateway,
-    why: Why::Completed,
-};
-
 /// How long one person waits at a meeting for company; and where everybody was there already.
 const COMPANY: Duration = Duration::from_secs(60);
 const COMPANY_AGAIN: Duration = Duration::from_secs(15);
-
-/// The line of an agent's call is no carrier's.
-const HOUSE: &str = "house";

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use super::Handover;
 use call::input::{self, Command, Input};
 use call::{Direction, Keys, Mode, Number, Place, Private};
+use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
 use serde::Serialize;
@@ -72,6 +73,8 @@ pub struct Record {
     notices: Mutex<HashSet<String>>,
     /// How its carrier is to put it through; `None`: it is not.
     handover: Mutex<Option<Handover>>,
+    /// What was said on it before another process lost it.
+    before: OnceLock<Vec<Line>>,
 }
 
 /// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
@@ -201,7 +204,18 @@ impl Record {
             fault: OnceLock::new(),
             notices: Mutex::default(),
             handover: Mutex::default(),
+            before: OnceLock::new(),
         }
+    }
+
+    /// Learns what was said on it in another process.
+    pub(super) fn remind(&self, lines: Vec<Line>) {
+        let _ = self.before.set(lines);
+    }
+
+    /// What was said on it in other processes.
+    pub(super) fn said_before(&self) -> Vec<Line> {
+        self.before.get().cloned().unwrap_or_default()
     }
 
     /// The name of the file it is recorded in. Each process that has had the call records one.

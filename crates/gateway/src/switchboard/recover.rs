@@ -5,16 +5,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Direction, Machine, Memory, Mode, Number, Place, Private, input};
+use call::{Direction, Machine, Memory, Mode, Number, Place, input};
 use jiff::Timestamp;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
 use ports::{Blame, Fault, code};
-use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn, spoken};
+use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn};
 use super::record::{Born, Talks};
+use super::said::Said;
 use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
 use crate::journal::{Past, Reader, Summary, Wanted};
@@ -148,6 +148,7 @@ impl Switchboard {
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
         let record = Record::resume(id, born, control, self.journal.pen(), (past, numbers));
+        record.remind(broken.past.clone());
         let record = self.desk().add(record);
         if let Some(leg) = leg {
             self.bind(&record, &leg);
@@ -231,27 +232,18 @@ impl Switchboard {
         }
     }
 
-    /// What was said on a call, by its events: not what is said again, nor what we say for an agent
-    /// that does not.
+    /// What was said on a call, by its events.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
     ) -> Result<Vec<Line>, Fault> {
-        let phrases = &self.plan().phrases;
-        let ours = [
-            &phrases.filler,
-            &phrases.apology,
-            &phrases.back,
-            &phrases.goodbye,
-        ];
-        let ours: Vec<_> = ours.into_iter().flat_map(spoken).collect();
+        let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
             ..Wanted::default()
         };
-        let mut lines = Vec::new();
         loop {
             let rows = reader.after(&wanted).await?;
             let Some(last) = rows.last() else {
@@ -260,9 +252,10 @@ impl Switchboard {
             wanted.after = last.id;
             for row in &rows {
                 let event = serde_json::from_str(&row.entry).unwrap_or_default();
-                hear(&mut lines, &event, &ours);
+                said.read(&event);
             }
         }
+        let mut lines = said.lines();
         if open_turn(memory).is_none() {
             // What the caller said last has no answer yet, and is asked again.
             while let Some(Line::Caller(_)) = lines.last() {
@@ -353,23 +346,6 @@ fn seat(mode: &Mode, memory: &Memory) -> Option<Place> {
         (Mode::Seat(place), Memory::Waiting | Memory::Answered) => Some(place.clone()),
         (_, Memory::Up { .. } | Memory::Waiting | Memory::Answered)
         | (_, Memory::Elsewhere { .. } | Memory::Ending(_) | Memory::Over) => None,
-    }
-}
-
-/// Adds what an event says was said.
-fn hear(lines: &mut Vec<Line>, event: &Value, ours: &[Private<String>]) {
-    let text = |name: &str| Private::from(event[name].as_str().unwrap_or_default().to_owned());
-    match event["type"].as_str().unwrap_or_default() {
-        "agent.turn_started" => {
-            // A turn of which nothing was heard was taken back, and its words came again.
-            if let Some(Line::Caller(_)) = lines.last() {
-                lines.pop();
-            }
-            lines.push(Line::Caller(text("text")));
-        }
-        "agent.said" if !ours.contains(&text("text")) => lines.push(Line::Agent(text("text"))),
-        "agent.interrupted" => lines.push(Line::Agent(text("heard"))),
-        _ => {}
     }
 }
 

@@ -98,6 +98,39 @@ fn a_caller_comes_back_from_whoever_will_not() {
     assert!(out.contains(&dismiss(BEN)) && out.contains(&stand(ANNA, &phrases().regrets.nobody)));
 }
 
+/// The agent that a caller goes back to does not sit at the table any more when they do.
+#[test]
+fn an_agent_that_stayed_leaves_before_its_caller_comes_back() {
+    let (mut meeting, now) = together(After::Return);
+    assert_eq!(heard(&meeting, ANNA), [BEN, HOST]);
+    assert_eq!(heard(&meeting, HOST), [ANNA, BEN]);
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    let left = stand(ANNA, &phrases().left);
+    assert_eq!(out, [Output::Hear, dismiss(HOST), left]);
+    assert_eq!(heard(&meeting, ANNA), [], "not even its goodbye");
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(out, [Output::Hear, Output::Over]);
+    let (mut meeting, now) = together(After::End);
+    let out = tell(&mut meeting, now, Input::Command(Command::End));
+    let back = |party| stand(party, &String::new().into());
+    assert_eq!(out, [Output::Hear, dismiss(HOST), back(ANNA), back(BEN)]);
+}
+
+#[test]
+fn an_agent_that_stayed_keeps_no_meeting_alive_and_ends_none() {
+    for (first, second) in [(ANNA, BEN), (BEN, ANNA)] {
+        let (mut meeting, now) = together(After::End);
+        let out = tell(&mut meeting, now, Input::Left(first, hung_up()));
+        assert_eq!(out, [Output::Hear, dismiss(second)]);
+        let out = tell(&mut meeting, now, Input::Left(second, hung_up()));
+        assert_eq!(out, [Output::Hear, dismiss(HOST), Output::Over]);
+    }
+    let (mut meeting, now) = together(After::Return);
+    let out = tell(&mut meeting, now, Input::Left(HOST, hung_up()));
+    assert_eq!(out, [Output::Hear], "the two go on");
+    assert_eq!(heard(&meeting, ANNA), [BEN]);
+}
+
 #[test]
 fn nobody_is_fetched_for_a_caller_who_has_hung_up() {
     let (mut meeting, now) = transfer(After::End);
@@ -170,6 +203,16 @@ fn transfer(after: After) -> (Meeting, Instant) {
     };
     let mut meeting = Meeting::transfer(now, phrases(), transfer, Duration::from_secs(40));
     tell(&mut meeting, now, Input::Joined(ANNA));
+    (meeting, now)
+}
+
+/// The two talk, and the agent has stayed.
+fn together(after: After) -> (Meeting, Instant) {
+    let (mut meeting, now) = transfer(after);
+    tell(&mut meeting, now, Input::Consented(BEN, Consent::Yes));
+    tell(&mut meeting, now, Input::Joined(BEN));
+    tell(&mut meeting, now, Input::Awaited(HOST, Kind::Agent));
+    tell(&mut meeting, now, Input::Joined(HOST));
     (meeting, now)
 }
 

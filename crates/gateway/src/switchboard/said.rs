@@ -1,0 +1,73 @@
+//! What was said on a call so far, as an agent is reminded of it.
+
+use call::{Event, Phrases, Private};
+use ports::agent::Line;
+use serde_json::Value;
+
+use super::life::spoken;
+
+/// What was said: not what is said again, nor what we say for an agent that does not.
+pub(super) struct Said {
+    lines: Vec<Line>,
+    ours: Vec<Private<String>>,
+}
+
+impl Said {
+    /// Nothing, where we say these for an agent.
+    pub(super) fn nothing(phrases: &Phrases) -> Self {
+        Self::after(Vec::new(), phrases)
+    }
+
+    /// This.
+    pub(super) fn after(lines: Vec<Line>, phrases: &Phrases) -> Self {
+        let ours = [
+            &phrases.filler,
+            &phrases.apology,
+            &phrases.back,
+            &phrases.goodbye,
+        ];
+        let ours = ours.into_iter().flat_map(spoken).collect();
+        Self { lines, ours }
+    }
+
+    /// Adds what an event says was said.
+    pub(super) fn hear(&mut self, event: &Event) {
+        if let Event::AgentTurnStarted { text } = event {
+            self.asked(text.clone());
+        } else if let Event::AgentSaid { text } = event {
+            self.answered(text.clone());
+        } else if let Event::AgentInterrupted { heard, .. } = event {
+            self.lines.push(Line::Agent(heard.clone()));
+        }
+    }
+
+    /// The same for an event as it is written down.
+    pub(super) fn read(&mut self, event: &Value) {
+        let text = |name: &str| Private::from(event[name].as_str().unwrap_or_default().to_owned());
+        match event["type"].as_str().unwrap_or_default() {
+            "agent.turn_started" => self.asked(text("text")),
+            "agent.said" => self.answered(text("text")),
+            "agent.interrupted" => self.lines.push(Line::Agent(text("heard"))),
+            _ => {}
+        }
+    }
+
+    /// All of it, in order.
+    pub(super) fn lines(self) -> Vec<Line> {
+        self.lines
+    }
+
+    fn asked(&mut self, text: Private<String>) {
+        // A turn of which nothing was heard was taken back, and its words came again.
+        if let Some(Line::Caller(_)) = self.lines.last() {
+            self.lines.pop();
+        }
+        self.lines.push(Line::Caller(text));
+    }
+
+    fn answered(&mut self, text: Private<String>) {
+        if !self.ours.contains(&text) {
+            self.lines.push(Line::Agent(text));
+        }
+    }
+}
