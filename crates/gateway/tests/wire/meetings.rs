@@ -543,7 +543,9 @@ fn hummed(samples: &[i16]) -> usize {
 /// The end of the last tenth of a second in which that tone is heard.
 fn last(samples: &[i16], hz: f64) -> Option<usize> {
     let tenths = samples.chunks(8 * 100).enumerate();
-    let heard = tenths.filter(|(_, it)| power_at(it, hz) > 0.3).last()?;
+    let heard = tenths
+        .filter(|(_, it)| power_at(it, hz) > 0.3)
+        .next_back()?;
     Some((heard.0 + 1) * 8 * 100)
 }
 
