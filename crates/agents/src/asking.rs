@@ -271,6 +271,7 @@ mod tests {
             direction: call::Direction::Outbound,
             caller: None,
             number: call::Number::parse("+15551234567").expect("a number"),
+            company: ports::agent::Company::Caller,
             past: ports::agent::Past::default(),
         };
         let agent = Asking::new(phrases, told);

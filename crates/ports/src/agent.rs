@@ -70,8 +70,22 @@ pub struct Introduction {
     pub number: Number,
     /// Whom the caller may be put through to, by the names that the owner gave them.
     pub transfers: Vec<String>,
-    /// What was said before, if the call has been going on for a while: another process had it.
+    /// Whom it talks with.
+    pub company: Company,
+    /// What was said before, if the call has been going on for a while: another process had it, or
+    /// the agent sits down with a caller it has talked to.
     pub past: Past,
+}
+
+/// Whom an agent talks with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// One person on a phone, who talks to nobody else.
+    Caller,
+    /// Those who sit at a meeting, and talk with one another too. Where they are several, what each
+    /// says comes with their name before it. An agent that finishes a turn without a word says
+    /// nothing.
+    Meeting,
 }
 
 /// What was said on a call so far.

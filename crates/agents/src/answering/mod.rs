@@ -185,6 +185,7 @@ const CAPACITY: usize = 16;
 #[cfg(test)]
 mod tests {
     use call::{Digit, Direction, Number};
+    use ports::agent::Company;
 
     use super::*;
 
@@ -206,6 +207,7 @@ mod tests {
             direction,
             caller: None,
             number,
+            company: Company::Caller,
             past: Past::default(),
         };
         let mut link = agent.open(call).await.expect("it is always there");
@@ -266,6 +268,7 @@ mod tests {
             direction: Direction::Inbound,
             caller: None,
             number: Number::parse("+15550001111").expect("it is a number"),
+            company: Company::Caller,
             past: Past {
                 lines: lines.into(),
                 open: None,

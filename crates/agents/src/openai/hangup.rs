@@ -1,4 +1,4 @@
-//! How a model ends a call: it writes `[[hangup]]`, which is not spoken.
+//! How a model ends a call, or says nothing: it writes `[[hangup]]` or `[[silent]]`, which is not spoken.
 
 /// Takes the marker out of words that come in pieces.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub(super) struct Marker {
     wish: Wish,
 }
 
-/// Whether the model wants to hang up.
+/// What the model wants besides what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Wish {
     /// The call goes on.
@@ -16,17 +16,23 @@ pub(super) enum Wish {
     Talk,
     /// The call ends once everything was heard.
     HangUp,
+    /// The others are to go on talking.
+    Silence,
 }
 
 impl Marker {
     /// Takes a piece, and gives what of it can be spoken by now. Behind a marker, nothing is.
     pub(super) fn push(&mut self, piece: &str) -> String {
-        if self.wish == Wish::HangUp {
+        if self.wish != Wish::Talk {
             return String::new();
         }
         self.held.push_str(piece);
-        if let Some(at) = self.held.to_ascii_lowercase().find(MARKER) {
-            self.wish = Wish::HangUp;
+        let held = self.held.to_ascii_lowercase();
+        let found = MARKERS
+            .into_iter()
+            .filter_map(|(marker, wish)| Some((held.find(marker)?, wish)));
+        if let Some((at, wish)) = found.min_by_key(|(at, _)| *at) {
+            self.wish = wish;
             self.held.truncate(at);
             return std::mem::take(&mut self.held);
         }
@@ -43,16 +49,22 @@ impl Marker {
     /// How many bytes at the end may begin a marker.
     fn begun(&self) -> usize {
         let held = self.held.as_bytes();
-        let longest = held.len().min(MARKER.len() - 1);
-        let fits = |length: &usize| {
-            held[held.len() - length..].eq_ignore_ascii_case(&MARKER.as_bytes()[..*length])
+        let begun = |marker: &str| {
+            let longest = held.len().min(marker.len() - 1);
+            let fits = |length: &usize| {
+                held[held.len() - length..].eq_ignore_ascii_case(&marker.as_bytes()[..*length])
+            };
+            (1..=longest).rev().find(fits).unwrap_or(0)
         };
-        (1..=longest).rev().find(fits).unwrap_or(0)
+        begun(HANGUP).max(begun(SILENT))
     }
 }
 
-/// As the instructions tell the model to write it.
-pub(super) const MARKER: &str = "[[hangup]]";
+/// As the instructions tell the model to write them.
+pub(super) const HANGUP: &str = "[[hangup]]";
+pub(super) const SILENT: &str = "[[silent]]";
+
+const MARKERS: [(&str, Wish); 2] = [(HANGUP, Wish::HangUp), (SILENT, Wish::Silence)];
 
 #[cfg(test)]
 mod tests {
@@ -71,6 +83,19 @@ mod tests {
             let (rest, wish) = marker.finish();
             assert_eq!((spoken + &rest).as_str(), "Good [bye] é! ");
             assert_eq!(wish, Wish::HangUp);
+        }
+    }
+
+    #[test]
+    fn a_model_may_say_nothing() {
+        let text = "[[Silent]] [[hangup]]";
+        for size in 1..text.len() {
+            let mut marker = Marker::default();
+            for at in (0..text.len()).step_by(size) {
+                let piece = &text[at..text.len().min(at + size)];
+                assert_eq!(marker.push(piece), "", "{size}");
+            }
+            assert_eq!(marker.finish(), (String::new(), Wish::Silence));
         }
     }
 

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::{Direction, Private, TurnId};
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use ports::agent::{Agent, Answer, Answerer, Company, Entry, Introduction, Opens, Past, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use ask::{Endpoint, Patience};
-use hangup::MARKER;
+use hangup::{HANGUP, SILENT};
 use history::{History, Message};
 
 /// How this kind of agent is listed.
@@ -144,11 +144,14 @@ struct OpenAi {
 impl Agent for OpenAi {
     async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
         let (near, far) = pair(CAPACITY);
-        let scene = match call.direction {
-            Direction::Inbound => "(The phone rang, and you picked up. The caller is on the line.)",
-            Direction::Outbound => "(You called someone, and they picked up.)",
-        };
-        let mut history = History::new(self.system.clone(), scene, self.room);
+        let (mut scene, mut system) = (scene(call.direction), self.system.clone());
+        if call.company == Company::Meeting {
+            system = format!("{system}\n\n{}", AT_A_MEETING.replace("{SILENT}", SILENT));
+            if call.past == Past::default() {
+                scene = "(You have joined people who talk on the telephone.)";
+            }
+        }
+        let mut history = History::new(system, scene, self.room);
         history.recall(call.past);
         tokio::spawn(converse(Arc::clone(&self.endpoint), history, far));
         Ok(near)
@@ -159,12 +162,20 @@ impl Agent for OpenAi {
     }
 }
 
+/// How a call begins.
+fn scene(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "(The phone rang, and you picked up. The caller is on the line.)",
+        Direction::Outbound => "(You called someone, and they picked up.)",
+    }
+}
+
 /// Everything the model is told before the call.
 fn system(instructions: Option<&str>) -> String {
     let instructions = instructions.unwrap_or("You answer the phone. Be helpful and friendly.");
     format!(
         "{}\n\n{}",
-        ON_THE_PHONE.replace("{MARKER}", MARKER),
+        ON_THE_PHONE.replace("{HANGUP}", HANGUP),
         instructions.trim()
     )
 }
@@ -238,7 +249,7 @@ fn begin(
             async move { drop(tx.send(Answer::Text(turn, Private::new(text))).await) }
         };
         let last = match endpoint.answer(&messages, say).await {
-            Ok(hangup::Wish::Talk) => Answer::Finish(turn),
+            Ok(hangup::Wish::Talk | hangup::Wish::Silence) => Answer::Finish(turn),
             Ok(hangup::Wish::HangUp) => Answer::HangUp(turn),
             Err(fault) => Answer::Failed(turn, fault),
         };
@@ -255,4 +266,9 @@ aloud, so write the way people speak: one to three short sentences at a time, no
 headings, no emoji, no markdown, no links. Write numbers, dates and abbreviations the way they are \
 said. What you read was transcribed from speech and may hold mistakes: if it makes no sense, ask. \
 If you were interrupted, only what was heard is shown of what you said; do not start over. When the \
-conversation is over, say goodbye and write {MARKER} at the end: that hangs up and is not spoken.";
+conversation is over, say goodbye and write {HANGUP} at the end: that hangs up and is not spoken.";
+
+const AT_A_MEETING: &str = "Others are on the line now besides you. Where they are several, what \
+each of them says comes with their name in front. They talk with one another: speak only when they \
+speak to you, or ask what only you can answer. Whenever you do not, write {SILENT} and nothing \
+else: that is not spoken.";

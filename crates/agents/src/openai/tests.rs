@@ -46,6 +46,34 @@ async fn an_answer_is_spoken_as_it_comes() {
     );
 }
 
+/// At a meeting it may say nothing, and is not taken for one that failed.
+#[tokio::test]
+async fn it_keeps_silent_while_others_talk() {
+    let silent = stream([&word("[[sil"), &word("ent]]"), DONE]);
+    let fake = Fake::serve([silent, stream([&word("At nine."), DONE])]).await;
+    let said = vec![
+        ports::agent::Line::Caller("Put me through to Ben.".into()),
+        ports::agent::Line::Agent("One moment.".into()),
+    ];
+    let mut link = call_among(&fake.url, Patience::DEFAULT, Company::Meeting, said).await;
+    let nothing = ask(&mut link, 1, "Ben: How are you, Anna?").await;
+    assert_eq!(nothing, ["(finish)"]);
+    let asked = fake.asked().await;
+    let told = asked["messages"][0]["content"].as_str().expect("a text");
+    assert!(told.contains("[[silent]]"), "{told}");
+    assert_eq!(roles(&asked), ["system", "user", "assistant", "user"]);
+    let (turn, text) = (TurnId(1), String::new().into());
+    tell(&link, Tell::Heard { turn, text }).await;
+    let answer = ask(&mut link, 2, "Ben: Assistant, when do we open?").await;
+    assert_eq!(answer, ["At nine.", "(finish)"]);
+    let asked = fake.asked().await;
+    let last = asked["messages"][3]["content"].as_str().expect("a text");
+    assert!(
+        last.contains("How are you") && last.contains("when do we open"),
+        "{last}"
+    );
+}
+
 #[tokio::test]
 async fn it_speaks_first_when_asked_to() {
     let fake = Fake::serve([stream([&word("Hello!"), DONE])]).await;
@@ -628,6 +656,16 @@ fn agent(url: &str, patience: Patience) -> OpenAi {
 }
 
 async fn call(url: &str, patience: Patience) -> Link<Tell, Answer> {
+    call_among(url, patience, Company::Caller, Vec::new()).await
+}
+
+/// The same with this company, where this was said before.
+async fn call_among(
+    url: &str,
+    patience: Patience,
+    company: Company,
+    lines: Vec<ports::agent::Line>,
+) -> Link<Tell, Answer> {
     let number = Number::parse("+15550001111").expect("it is a number");
     let direction = Direction::Inbound;
     let call = Introduction {
@@ -636,7 +674,8 @@ async fn call(url: &str, patience: Patience) -> Link<Tell, Answer> {
         direction,
         caller: None,
         number,
-        past: ports::agent::Past::default(),
+        company,
+        past: Past { lines, open: None },
     };
     agent(url, patience)
         .open(call)

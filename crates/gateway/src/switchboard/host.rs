@@ -215,4 +215,4 @@ const LEFT: End = End {
 };
 
 /// The line of an agent's call is no carrier's.
-const HOUSE: &str = "house";
+pub(super) const HOUSE: &str = "house";

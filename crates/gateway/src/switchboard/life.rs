@@ -8,7 +8,7 @@ use call::event::{End, Party, Why};
 use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
 use futures_util::FutureExt;
 use ports::Fault;
-use ports::agent::{Answerer, Introduction, Line, Past};
+use ports::agent::{Answerer, Company, Introduction, Line, Past};
 use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
@@ -200,7 +200,7 @@ impl Switchboard {
                 limit: began_with.rules.limit().min(self.plan().rules.limit()),
                 ..began_with.patience
             },
-            phrases: began_with.phrases.clone(),
+            phrases: phrases(&began_with, company(record)),
         };
         let now = Instant::now();
         let (log, landing) = (&record.log, record.landing.clone());
@@ -396,6 +396,28 @@ pub(super) fn open_turn(memory: &Memory) -> Option<(TurnId, Private<String>)> {
     }
 }
 
+/// Whom a call's agent talks with.
+fn company(record: &Record) -> Company {
+    if record.carrier == host::HOUSE {
+        Company::Meeting
+    } else {
+        Company::Caller
+    }
+}
+
+/// What is said where an agent cannot. Those who talk with one another do not wait for it, and no
+/// filler interrupts them.
+fn phrases(plan: &Plan, company: Company) -> Phrases {
+    let phrases = plan.phrases.clone();
+    match company {
+        Company::Caller => phrases,
+        Company::Meeting => Phrases {
+            filler: String::new().into(),
+            ..phrases
+        },
+    }
+}
+
 fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let past = match begin {
         Begin::Now => Past::default(),
@@ -410,6 +432,7 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     };
     let agent = plan.agents.get(&record.agent);
     Introduction {
+        company: company(record),
         past,
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
         call: record.id.to_string(),
