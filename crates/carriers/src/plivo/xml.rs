@@ -33,7 +33,8 @@ fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>, sound: Sound) -> io::Result
                 .write_text_content(BytesText::new(&printable(&back)))
                 .map(drop)
         }),
-        Reply::HangUp => inside(to, "Response", |to| {
+        // Nobody is put into a room where the carrier has none.
+        Reply::Admit(_) | Reply::HangUp => inside(to, "Response", |to| {
             to.create_element("Hangup").write_empty().map(drop)
         }),
         Reply::Reject => inside(to, "Response", |to| {

@@ -298,6 +298,12 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"bird\"", 22, &["`by`", "`bird`", "\"carrier\""]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"", 20, &["`pigeon`", "by itself", "remove `by`"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nafter = \"return\"", 23, &["does not come back", "remove `after`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"daily standup\"", 20, &["`pigeon`", "keeps no conferences", "[transfers.ben]", "`number`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"stand/up\"", 21, &["`conference`", "not the name of a room", "1 to 64"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nnumber = \"+15557654321\"", 22, &["`number`", "beside `conference`", "remove `number`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nwait_seconds = 20", 22, &["`wait_seconds`", "beside `conference`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nafter = \"return\"", 22, &["`after`", "beside `conference`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nby = \"gateway\"", 22, &["`by = \"gateway\"`", "the phone company keeps it", "remove `by`"]),
     ("opening = \"Hello.\"", "transfer_to = [\"bem\"]\nopening = \"Hello.\"\n[transfers.ben]\nnumber = \"+15557654321\"", 15, &["[transfers.…]", "`bem`", "did you mean `ben`?"]),
     // What becomes of machines.
     ("opening = \"Hello.\"", "on_machine = \"shout\"\nopening = \"Hello.\"", 15, &["`on_machine`", "`shout`"]),

@@ -19,7 +19,7 @@ use super::life::{Begin, Given, Kept, Part, Voiced};
 use super::record::{Born, Talks};
 use super::wish::{answerer, mode, our_number};
 use super::{CONTROL, CallId, Purpose, Record, Switchboard};
-use crate::config::By;
+use crate::config::{By, Destination};
 use crate::line::Wire;
 use crate::meeting::{
     Chair, FORMAT, Inner, InnerLine, MeetingId, Newcomer, Room, Sits, Table, TableEars, Wanted,
@@ -241,9 +241,15 @@ impl Switchboard {
             };
             return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
         };
-        let after = match named.by {
-            By::Gateway(after) => after,
-            By::Carrier => {
+        let (phone, after) = match &named.to {
+            Destination::Phone(phone) => match phone.by {
+                By::Gateway(after) => (phone, after),
+                By::Carrier => {
+                    self.refer_to_carrier(caller, referral.to, named).await?;
+                    return Ok(Referred::ToCarrier);
+                }
+            },
+            Destination::Conference(_) => {
                 self.refer_to_carrier(caller, referral.to, named).await?;
                 return Ok(Referred::ToCarrier);
             }
@@ -252,8 +258,8 @@ impl Switchboard {
             name: named.spoken.clone(),
             guest: Guest {
                 name: Some(named.spoken.clone()),
-                to: named.number.as_str().to_owned(),
-                from: named.from.as_ref().map(|it| it.as_str().to_owned()),
+                to: phone.number.as_str().to_owned(),
+                from: phone.from.as_ref().map(|it| it.as_str().to_owned()),
             },
             about: referral.about,
             after,

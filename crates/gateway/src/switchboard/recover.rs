@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn, spoken};
 use super::record::{Born, Talks};
+use super::renewed::Renewed;
 use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
 use crate::journal::{Past, Reader, Summary, Wanted};
@@ -183,10 +184,22 @@ impl Switchboard {
                 tokio::spawn(async move { board.ask_after(&record).await });
             }
             Memory::Elsewhere { to, stage, .. } => {
-                record.divert(match stage {
+                let handover = match stage {
                     Elsewhere::Rings => self.handover_again(record, &to.to),
                     Elsewhere::Talks => None,
-                });
+                };
+                record.divert(handover.clone());
+                let plan = self.plan();
+                if let Some(handover) = handover
+                    && plan.carriers.contains_key(&record.carrier)
+                {
+                    let carrier = Renewed {
+                        plan,
+                        carrier: record.carrier.clone(),
+                        board: self.clone(),
+                    };
+                    handover.watch(&carrier, record);
+                }
                 let (board, record) = (self.clone(), record.clone());
                 tokio::spawn(async move { board.ask_whether_over(&record).await });
             }
