@@ -27,9 +27,7 @@ mod transfers;
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
-pub use plan::{
-    By, Destination, OnMachine, PhonePlan, Plan, Recorder, Recordings, TransferPlan,
-};
+pub use plan::{By, Destination, OnMachine, PhonePlan, Plan, Recorder, Recordings, TransferPlan};
 pub use problem::{ConfigProblem, Place, Severity};
 
 /// Everything a configuration may name.

@@ -75,7 +75,8 @@ fn conference(
     stray.extend(wait.map(|it| ("wait_seconds", it.place())));
     let mut alone = stray.is_empty();
     for (key, place) in stray {
-        let message = format!("`{key}`{within} means nothing beside `conference`, which calls nobody");
+        let message =
+            format!("`{key}`{within} means nothing beside `conference`, which calls nobody");
         found.problem(place, message, format!("remove `{key}`, or `conference`"));
     }
     let by = section.text("by", found);

@@ -153,18 +153,14 @@ impl Switchboard {
                 if carrier.is_none_or(|it| it.conferences.is_none()) {
                     let message = "the carrier of this call keeps no conferences";
                     let hint = format!("name a `number` in [transfers.{name}]");
-                    return Err(
-                        Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint)
-                    );
+                    return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
                 }
             }
             Destination::Phone(phone) => {
                 if carrier.is_none_or(|it| it.transfers.is_none()) {
                     let message = "the carrier of this call puts nobody through by itself";
                     let hint = format!("remove `by` from [transfers.{name}]");
-                    return Err(
-                        Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint)
-                    );
+                    return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
                 }
                 let dialled = self.dialled().await?;
                 self.may_dial(&self.desk(), phone.number.as_str(), dialled.count())?;

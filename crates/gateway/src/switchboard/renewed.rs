@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use call::Keys;
 use ports::carrier::{
-    Calls, Carrier, Conference, Conferences, Dial, Leg, Limits, Offers, Orders, Presses, Recording, Recordings, Status,
-    Stream, Tape, Transfer, Transfers,
+    Calls, Carrier, Conference, Conferences, Dial, Leg, Limits, Offers, Orders, Presses, Recording,
+    Recordings, Status, Stream, Tape, Transfer, Transfers,
 };
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
