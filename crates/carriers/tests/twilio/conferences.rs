@@ -52,7 +52,7 @@ async fn who_is_in_a_room_is_asked_of_it() {
     let room = json!({"conferences": [{"sid": ROOM, "status": "init"}]});
     let there = |status: &str| json!({"call_sid": CALL, "status": status});
     let gone = json!({"code": 20404, "message": "not found", "status": 404});
-    let cases: [(Vec<(u16, Value)>, bool, usize); 5] = [
+    let cases: [(Answers, bool, usize); 5] = [
         (vec![(200, none.clone())], false, 2),
         (
             vec![(200, room.clone()), (200, there("connected"))],
@@ -222,6 +222,8 @@ fn whoever_is_out_of_a_room_is_parted_from_it() {
     assert_eq!(back("answered"), News::Parted);
     assert_eq!(back("failed"), News::PutBack(call::event::Why::Fault));
 }
+
+type Answers = Vec<(u16, Value)>;
 
 fn conferred(fields: &[(&str, &str)]) -> Result<Webhook, Fault> {
     let mut all = vec![

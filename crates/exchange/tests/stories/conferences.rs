@@ -112,7 +112,8 @@ fn is_told(gateway: &Gateway, calls: &[String]) {
     };
     for event in ["participant-join", "participant-leave"] {
         let (mut who, mut all) = (of(event), calls.iter().collect::<Vec<_>>());
-        (who.sort(), all.sort());
+        who.sort();
+        all.sort();
         assert_eq!(who, all, "{event}");
     }
     assert_eq!(told[0].0, "participant-join");
