@@ -1,7 +1,7 @@
 //! Calls that are put into a room by `<Dial><Conference>`.
 
 use super::*;
-use crate::gateway::Hook;
+use crate::gateway::{Hook, share};
 use futures_util::future::join_all;
 
 /// A gateway that puts its callers into a room, and an exchange.
@@ -53,19 +53,6 @@ fn events(gateway: &Gateway) -> Vec<(String, String)> {
         )
     };
     hooks.iter().map(told).collect()
-}
-
-/// How much of the power of what somebody heard is at that frequency.
-fn share(sound: &[i16], hz: f64) -> f64 {
-    let step = std::f64::consts::TAU * hz / 8_000.0;
-    let (mut re, mut im, mut all) = (0.0, 0.0, 1.0);
-    for (index, sample) in sound.iter().enumerate() {
-        let (sample, angle) = (f64::from(*sample), step * index as f64);
-        re += sample * angle.cos();
-        im += sample * angle.sin();
-        all += sample * sample;
-    }
-    2.0 * (re * re + im * im) / (sound.len() as f64 * all)
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use call::input::{self, Command};
-use call::{BlindTransfer, Event, Number};
+use call::{BlindTransfer, Event, Number, Private, Regrets};
 use ports::carrier::{
     Conference, Conferences, Leg, Reply, Response, Transfer, Transfers, Webhooks,
 };
@@ -170,7 +170,10 @@ impl Switchboard {
         let to = BlindTransfer {
             to: name,
             patience: named.patience + GRACE,
-            regrets: regrets(&named.spoken),
+            regrets: match &named.to {
+                Destination::Conference(_) => shut_out(&named.spoken),
+                Destination::Phone(_) => regrets(&named.spoken),
+            },
         };
         let command = Control::Command(Command::Transfer(to));
         // A call that is over is not put through.
@@ -235,6 +238,20 @@ fn told(record: &Record, (began_with, now): (&Plan, &Plan), named: &TransferPlan
         limit: left.max(SHORTEST),
         back: format!("{base}/again?call={id}&after={after}"),
         report: format!("{base}/status?call={id}&after={after}"),
+    }
+}
+
+/// What a caller is told who is not let into a conference, for whatever reason.
+fn shut_out(name: &str) -> Regrets {
+    let phrase = || {
+        Private::from(format!(
+            "I am sorry, I cannot let you into {name} right now."
+        ))
+    };
+    Regrets {
+        nobody: phrase(),
+        busy: phrase(),
+        declined: phrase(),
     }
 }
 
