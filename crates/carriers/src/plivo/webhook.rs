@@ -128,8 +128,11 @@ impl<'f> Form<'f> {
             return News::Ended(end);
         }
         match field(self.fields, "DialStatus") {
-            // Asked at the end of a `<Conference>`.
-            None if self.room().is_some() => News::Parted,
+            // Asked at the end of a `<Conference>`; whoever was not let in was nobody there.
+            None if self.room().is_some() => match field(self.fields, "ConferenceMemberID") {
+                None | Some("") => News::PutBack(Why::Fault),
+                Some(_) => News::Parted,
+            },
             None => News::Adrift,
             Some("completed") => News::Parted,
             Some("busy") => News::PutBack(Why::Busy),

@@ -113,6 +113,8 @@ fn whoever_is_out_of_a_room_is_parted_from_it() {
     ];
     let parted = decode(Door::Again, &back);
     assert_eq!((parted.news, parted.leg), (News::Parted, leg()));
+    let shut_out = decode(Door::Again, &back[..4]);
+    assert_eq!(shut_out.news, News::PutBack(call::event::Why::Fault));
     // That it is out is another notice than that it was sent to ask, and than that it is out once more.
     let asked = decode(Door::Again, &back[..2]);
     assert_eq!(asked.news, News::Adrift);

@@ -145,7 +145,8 @@ impl Conversation {
         let carrier = Arc::clone(&self.carrier);
         let Ok((kept, member)) = carrier.conferences.enter(&self.call, &wanted) else {
             self.warn("<Conference>: the room is full");
-            return self.go_on(&wanted, Vec::new());
+            let said = webhook::owned(&[("ConferenceName", &wanted.name)]);
+            return self.go_on(&wanted, said);
         };
         let said = webhook::owned(&[
             ("ConferenceMemberID", &member.id.to_string()),
