@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use call::input::{self, Command};
-use call::{BlindTransfer, Event, Number, Private, Regrets};
+use call::{BlindTransfer, Number, Private, Regrets};
 use ports::carrier::{
     Conference, Conferences, Leg, Reply, Response, Transfer, Transfers, Webhooks,
 };
@@ -74,12 +74,12 @@ impl Handover {
         tokio::spawn(async move {
             while Instant::now() < until {
                 sleep(LOOK).await;
-                match record.leg().filter(|_| waits(&record)) {
-                    Some(leg) if is_there(&carrier, &record, (&leg, &name)).await => {
-                        return record.tell(input::Carrier::Joined).await;
-                    }
-                    Some(_) => {}
-                    None => return,
+                let Some(leg) = record.leg().filter(|_| record.waits_elsewhere()) else {
+                    return;
+                };
+                if is_there(&carrier, &record, (&leg, &name)).await {
+                    record.divert(None);
+                    return record.tell(input::Carrier::Joined).await;
                 }
             }
         });
@@ -108,23 +108,6 @@ impl Handover {
             report: &self.report,
         }
     }
-}
-
-/// Whether a call is still to be where it was handed over to.
-fn waits(record: &Record) -> bool {
-    let settles = |it: &Event| {
-        matches!(
-            it,
-            Event::HandedOver { .. }
-                | Event::Transferred { .. }
-                | Event::TransferFailed { .. }
-                | Event::Ended(_)
-        )
-    };
-    let told = record.log.after(0);
-    let last = told.iter().rfind(|it| settles(&it.event));
-    // None where a gateway before us told it so.
-    last.is_none_or(|it| matches!(it.event, Event::HandedOver { .. }))
 }
 
 async fn is_there(carrier: &Renewed, record: &Record, (leg, room): (&Leg, &str)) -> bool {
