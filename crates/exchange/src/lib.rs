@@ -45,6 +45,7 @@ mod narrow;
 mod office;
 pub mod phone;
 mod port;
+mod room;
 mod socket;
 pub mod standing;
 pub mod stopwatch;

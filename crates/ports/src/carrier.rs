@@ -34,6 +34,8 @@ pub struct Carrier {
     pub limits: Option<Arc<dyn Limits>>,
     /// Puts calls through to someone else, by itself; absent: it cannot.
     pub transfers: Option<Arc<dyn Transfers>>,
+    /// Keeps rooms in which callers hear one another; absent: it has none.
+    pub conferences: Option<Arc<dyn Conferences>>,
     /// Presses keys, by itself; absent: they are tones in the sound that we send.
     pub presses: Option<Arc<dyn Presses>>,
     /// Records calls, by itself; absent: only we do.
@@ -95,6 +97,21 @@ pub trait Transfers: Send + Sync {
     async fn transfer(&self, leg: &Leg, transfer: &Transfer<'_>) -> Result<(), Fault>;
 }
 
+/// Keeps rooms in which calls hear one another, without us: their sound does not come here any more.
+#[async_trait]
+pub trait Conferences: Send + Sync {
+    /// Has the carrier take a call that is up out of whatever it is doing, and put it into a room, which
+    /// is opened if it is not there. That this worked says only that the carrier was told so:
+    /// [`News::Joined`] says that the call is in, where the carrier tells us and nobody else, and
+    /// [`Conferences::holds`] whenever it is asked. [`News::PutBack`] says that it could not be let in,
+    /// and [`News::Parted`] that it is out again. Its socket is to be closed after this, whoever else
+    /// closes it too; where the carrier then asks at [`Door::Again`] what to do ([`News::Adrift`]), the
+    /// answer is [`Reply::Admit`].
+    async fn admit(&self, leg: &Leg, conference: &Conference<'_>) -> Result<(), Fault>;
+    /// Whether a call is in the room of this name.
+    async fn holds(&self, leg: &Leg, name: &str) -> Result<bool, Fault>;
+}
+
 /// Presses keys on a call whose sound comes here, and goes on doing so.
 ///
 /// A tone in the sound is heard by most machines; what a carrier presses is heard by all, since it can
@@ -150,6 +167,22 @@ pub struct Transfer<'a> {
     /// ([`Door::Again`]). Ours, and names the call.
     pub back: &'a str,
     /// Where the carrier reports that they talk ([`Door::Status`]). Ours, and names the call.
+    pub report: &'a str,
+}
+
+/// Which room a call is put into, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Conference<'a> {
+    /// What the room is called: 1 to 64 letters, digits, spaces, `-` and `_`. It is the account's: everyone
+    /// whom the account puts into one of this name is in it.
+    pub name: &'a str,
+    /// How long the call may be in it.
+    pub limit: Duration,
+    /// Where the carrier asks what to do with the call when it is out again ([`Door::Again`]). Ours, and
+    /// names the call.
+    pub back: &'a str,
+    /// Where the carrier reports who is in the room ([`Door::Status`]). Ours, and names the call; what is
+    /// reported there may be about another one.
     pub report: &'a str,
 }
 
@@ -429,7 +462,8 @@ pub enum News {
     AnsweredBy(Who),
     /// It is over.
     Ended(End),
-    /// The call and whom it was put through to ([`Transfers`]) talk with one another.
+    /// The call and whom it was put through to ([`Transfers`]) talk with one another, or it is in the room
+    /// that it was put into ([`Conferences`]).
     Joined,
     /// Someone calls us. Numbers as the carrier wrote them: not checked, perhaps not numbers.
     Offered {
@@ -440,10 +474,10 @@ pub enum News {
     },
     /// Something that means nothing to a call.
     Nothing,
-    /// Whom the call was put through to hung up, and it is still up. At [`Door::Again`], the reply
-    /// ends it.
+    /// Whom the call was put through to hung up, or it is out of the room that it was put into, and it is
+    /// still up. At [`Door::Again`], the reply ends it.
     Parted,
-    /// Nobody took the call that was put through, for this reason: it is up, and has no sound. At
+    /// Nobody took the call that was put through, or no room, for this reason: it is up, and has no sound. At
     /// [`Door::Again`], the reply connects it again.
     PutBack(Why),
     /// It was recorded, as [`Recordings::record`] asked, and is over.
@@ -455,6 +489,8 @@ pub enum News {
 /// What to tell a carrier in reply to a webhook.
 #[derive(Clone, Copy, Debug)]
 pub enum Reply<'a> {
+    /// Put the call into a room.
+    Admit(&'a Conference<'a>),
     /// Connect the call's sound to this socket.
     Connect(&'a Stream),
     /// End the call.

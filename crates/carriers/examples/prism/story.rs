@@ -5,7 +5,8 @@ use std::time::Duration;
 use call::{Direction, Keys, Number, Private};
 use ports::account::Addresses;
 use ports::carrier::{
-    Carrier, Detect, Dial, Entry, Leg, Orders, Recording, Recordings, Stream, Tape, Transfer,
+    Carrier, Conference, Conferences, Detect, Dial, Entry, Leg, Orders, Recording, Recordings,
+    Stream, Tape, Transfer,
 };
 use ports::{Blame, Fault, Secret, Settings, Value as Setting, code};
 use serde_json::Value;
@@ -80,6 +81,7 @@ impl Teller<'_> {
             calls: _,
             limits,
             transfers,
+            conferences,
             presses,
             recordings,
             orders,
@@ -122,6 +124,9 @@ impl Teller<'_> {
                 self.end(presses.press(&leg, &keys).await)?;
             }
         }
+        if let Some(conferences) = conferences {
+            self.confers(conferences.as_ref()).await?;
+        }
         if let Some(recordings) = recordings {
             self.records(recordings.as_ref()).await?;
         }
@@ -133,6 +138,22 @@ impl Teller<'_> {
         }
         self.numbers(&carrier).await?;
         self.account(&carrier).await
+    }
+
+    async fn confers(&self, conferences: &dyn Conferences) -> Result<(), String> {
+        for limit in [Duration::ZERO, LONG] {
+            self.begin(&format!("put into a conference, {limit:?}"));
+            let conference = Conference {
+                name: "Daily stand-up",
+                limit,
+                back: "https://gateway.example/carrier/again?call=1&after=2",
+                report: "https://gateway.example/carrier/status?call=1",
+            };
+            self.end(conferences.admit(&self.leg(), &conference).await)?;
+        }
+        self.begin("look into a conference");
+        let held = conferences.holds(&self.leg(), "Daily stand-up").await;
+        self.end(held.map(drop))
     }
 
     async fn records(&self, recordings: &dyn Recordings) -> Result<(), String> {

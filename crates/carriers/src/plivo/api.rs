@@ -162,7 +162,7 @@ impl Presses for Api {
 
 impl Api {
     /// Has a call that is up ask us at this address what to do.
-    async fn ask_again(&self, leg: &Leg, back: &str) -> Result<(), Fault> {
+    pub(super) async fn ask_again(&self, leg: &Leg, back: &str) -> Result<(), Fault> {
         if leg.0.starts_with(REQUEST) {
             return Err(no_such_call("a call that was never up cannot be connected"));
         }

@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | what may be configured, and the carrier made from it |
-//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next two, the only I/O here |
+//! | `api.rs` | [`Calls`](ports::carrier::Calls): the REST requests. With the next three, the only I/O here |
+//! | `conferences.rs` | [`Conferences`](ports::carrier::Conferences): rooms, and who is in them |
 //! | `recordings.rs` | [`Recordings`](ports::carrier::Recordings): begun by a request, fetched by two |
 //! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Plivo's errors, in our words |
@@ -27,6 +28,7 @@
 mod account;
 mod api;
 mod cause;
+mod conferences;
 mod recordings;
 mod refusal;
 pub mod signature;
@@ -131,6 +133,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        conferences: Some(api.clone()),
         presses: Some(api.clone()),
         recordings: Some(api.clone()),
         machines,

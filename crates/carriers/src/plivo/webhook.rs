@@ -128,6 +128,11 @@ impl<'f> Form<'f> {
             return News::Ended(end);
         }
         match field(self.fields, "DialStatus") {
+            // Asked at the end of a `<Conference>`; whoever was not let in was nobody there.
+            None if self.room().is_some() => match field(self.fields, "ConferenceMemberID") {
+                None | Some("") => News::PutBack(Why::Fault),
+                Some(_) => News::Parted,
+            },
             None => News::Adrift,
             Some("completed") => News::Parted,
             Some("busy") => News::PutBack(Why::Busy),
@@ -160,6 +165,12 @@ impl<'f> Form<'f> {
     }
 
     fn call_news(&self) -> News {
+        // What a `<Conference>` reports, of whoever it happened to; that they left is told where it leads.
+        match field(self.fields, "ConferenceAction") {
+            Some("enter") => return News::Joined,
+            Some(_) => return News::Nothing,
+            None => {}
+        }
         // What a `<Dial>` reports; its end is told where it leads.
         match field(self.fields, "DialAction") {
             Some("answer" | "connected") => return News::Joined,
@@ -181,6 +192,13 @@ impl<'f> Form<'f> {
             // How a stream is doing.
             _ => News::Nothing,
         }
+    }
+
+    /// The room that is spoken of.
+    fn room(&self) -> Option<&str> {
+        let named = ["ConferenceUUID", "ConferenceName"];
+        let mut named = named.iter().filter_map(|it| field(self.fields, it));
+        named.find(|it| !it.is_empty())
     }
 
     /// How the call ended, if its status is one that it ends with.
@@ -213,9 +231,11 @@ impl<'f> Form<'f> {
             Door::Voice | Door::Status => "",
         };
         let dialled = field(self.fields, "DialBLegUUID").unwrap_or_default();
+        let member = field(self.fields, "ConferenceMemberID").unwrap_or_default();
+        let room = self.room().unwrap_or_default();
         let recording = self.recording().unwrap_or_default();
         format!(
-            "{}/{door:?}/{}/{}{dialled}/{place}{recording}",
+            "{}/{door:?}/{}/{}{dialled}{room}{member}/{place}{recording}",
             self.call, self.event, self.status
         )
     }

@@ -1,6 +1,6 @@
 use std::io;
 
-use ports::carrier::{Reply, Response, Stream, Transfer};
+use ports::carrier::{Conference, Reply, Response, Stream, Transfer};
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
@@ -22,6 +22,7 @@ pub(super) fn response(reply: Reply<'_>, sound: Sound) -> Response {
 
 fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>, sound: Sound) -> io::Result<()> {
     match reply {
+        Reply::Admit(conference) => inside(to, "Response", |to| write_conference(to, conference)),
         Reply::Connect(stream) => inside(to, "Response", |to| {
             write_stream(to, stream, sound)?;
             to.create_element("Wait")
@@ -81,6 +82,27 @@ fn write_dial(to: &mut Writer<Vec<u8>>, transfer: &Transfer<'_>) -> io::Result<(
                 .write_text_content(BytesText::new(bare(transfer.to)))
                 .map(drop)
         })
+        .map(drop)
+}
+
+/// Each who comes says where their own coming is reported. The `timeLimit` is not theirs but everybody's, so
+/// none is said: how long they may be there, only we know
+/// ([`<Conference>`](https://docs.plivo.com/docs/voice/xml/conference)).
+fn write_conference(to: &mut Writer<Vec<u8>>, conference: &Conference<'_>) -> io::Result<()> {
+    let (action, report) = (
+        format!("{}{RETRIES}", conference.back),
+        format!("{}{RETRIES}", conference.report),
+    );
+    to.create_element("Conference")
+        .with_attribute(("startConferenceOnEnter", "true"))
+        .with_attribute(("endConferenceOnExit", "false"))
+        .with_attribute(("enterSound", "beep:1"))
+        .with_attribute(("action", &*printable(&action)))
+        .with_attribute(("method", "POST"))
+        .with_attribute(("redirect", "true"))
+        .with_attribute(("callbackUrl", &*printable(&report)))
+        .with_attribute(("callbackMethod", "POST"))
+        .write_text_content(BytesText::new(&printable(conference.name)))
         .map(drop)
 }
 

@@ -142,6 +142,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         // A limit is said when a call is dialled, and never again.
         limits: None,
         transfers: Some(api.clone()),
+        conferences: None,
         presses: Some(api.clone()),
         recordings: Some(api.clone()),
         machines,

@@ -160,7 +160,7 @@ const JUDGED: u32 = 5;
 
 impl Api {
     /// Has a call that is up do something else.
-    async fn redirect(&self, leg: &Leg, reply: Reply<'_>) -> Result<(), Fault> {
+    pub(super) async fn redirect(&self, leg: &Leg, reply: Reply<'_>) -> Result<(), Fault> {
         let twiml = twiml::response(reply).body;
         let request = self.request(Method::POST, &self.call_url(leg)?);
         let answer = self.rest.send(request.form(&[("Twiml", twiml)])).await;

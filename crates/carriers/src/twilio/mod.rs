@@ -6,6 +6,7 @@
 //! | `settings.rs` | whose account it is, and where: checked. Pure |
 //! | `api.rs` | [`Calls`](ports::carrier::Calls), [`Transfers`](ports::carrier::Transfers): the REST requests. The only I/O here |
 //! | `recordings.rs` | [`Recordings`](ports::carrier::Recordings): begun by a request, fetched by another |
+//! | `conferences.rs` | [`Conferences`](ports::carrier::Conferences): rooms, and who is in them |
 //! | `account.rs` | [`Numbers`](ports::account::Numbers) and [`Account`](ports::account::Account): what the account has and may do |
 //! | `refusal.rs` | Twilio's error codes, in our words |
 //! | `signature.rs` | proves that a request is Twilio's. Pure |
@@ -25,6 +26,7 @@
 
 mod account;
 mod api;
+mod conferences;
 mod message;
 mod recordings;
 mod refusal;
@@ -145,6 +147,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 calls: api.clone(),
                 limits: Some(api.clone()),
                 transfers: Some(api.clone()),
+                conferences: Some(api.clone()),
                 // Only by a document of its own, which ends the stream.
                 presses: None,
                 recordings: Some(api.clone()),

@@ -1,6 +1,6 @@
 use std::io;
 
-use ports::carrier::{Reply, Response, Stream, Transfer};
+use ports::carrier::{Conference, Reply, Response, Stream, Transfer};
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
@@ -20,6 +20,7 @@ pub(super) fn response(reply: Reply<'_>) -> Response {
 
 fn write(to: &mut Writer<Vec<u8>>, reply: Reply<'_>) -> io::Result<()> {
     match reply {
+        Reply::Admit(conference) => inside(to, "Response", |to| write_conference(to, conference)),
         Reply::Connect(stream) => inside(to, "Response", |to| {
             inside(to, "Connect", |to| write_stream(to, stream))?;
             to.create_element("Pause")
@@ -73,6 +74,31 @@ fn write_dial(to: &mut Writer<Vec<u8>>, transfer: &Transfer<'_>) -> io::Result<(
                 .with_attribute(("statusCallbackMethod", "POST"))
                 .with_attribute(("statusCallbackEvent", "answered"))
                 .write_text_content(BytesText::new(transfer.to.as_str()))
+                .map(drop)
+        })
+        .map(drop)
+}
+
+/// The caller waits with music until there is somebody else, and whoever is there hears a beep. Nobody is
+/// sent away when they leave. Only whoever comes first says where the room is reported of
+/// ([`<Conference>`](https://www.twilio.com/docs/voice/twiml/conference)), and to us only arrivals matter.
+fn write_conference(to: &mut Writer<Vec<u8>>, conference: &Conference<'_>) -> io::Result<()> {
+    let limit = seconds(conference.limit).min(MAX_LIMIT);
+    let action = format!("{}{RETRIES}", conference.back);
+    let report = format!("{}{RETRIES}", conference.report);
+    to.create_element("Dial")
+        .with_attribute(("timeLimit", &*limit.to_string()))
+        .with_attribute(("action", &*printable(&action)))
+        .with_attribute(("method", "POST"))
+        .write_inner_content(|to| {
+            to.create_element("Conference")
+                .with_attribute(("startConferenceOnEnter", "true"))
+                .with_attribute(("endConferenceOnExit", "false"))
+                .with_attribute(("beep", "true"))
+                .with_attribute(("statusCallback", &*printable(&report)))
+                .with_attribute(("statusCallbackMethod", "POST"))
+                .with_attribute(("statusCallbackEvent", "join"))
+                .write_text_content(BytesText::new(&printable(conference.name)))
                 .map(drop)
         })
         .map(drop)

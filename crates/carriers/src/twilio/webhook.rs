@@ -43,6 +43,9 @@ impl ports::carrier::Webhooks for Webhooks {
 
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
         let fields = signature::fields(&request.request().body);
+        if let (Door::Status, Some(event)) = (door, field(&fields, "StatusCallbackEvent")) {
+            return conferred(&fields, &self.account_sid, event);
+        }
         let form = Form::new(&fields, &self.account_sid)?;
         // Not by `RecordingSid`: the end of a call may have one too.
         if let (Door::Status, Some(status)) = (door, field(&fields, "RecordingStatus")) {
@@ -83,6 +86,46 @@ impl ports::carrier::Webhooks for Webhooks {
     }
 }
 
+/// What happened in a room
+/// ([its callback](https://www.twilio.com/docs/voice/twiml/conference#attributes-statuscallback)). It is
+/// about whoever it happened to, who need not be on a call of ours, and not every event is about somebody.
+/// That somebody left is told where their call goes on.
+fn conferred(fields: &Fields<'_>, account_sid: &str, event: &str) -> Result<Webhook, Fault> {
+    check_account(field(fields, "AccountSid").unwrap_or_default(), account_sid)?;
+    let call_sid = field(fields, "CallSid").unwrap_or_default();
+    let news = match event {
+        "participant-join" => {
+            check_call(call_sid)?;
+            News::Joined
+        }
+        _ => News::Nothing,
+    };
+    let leg = Leg(call_sid.to_owned());
+    let room = field(fields, "ConferenceSid").unwrap_or("-");
+    let number = field(fields, "SequenceNumber").unwrap_or("-");
+    Ok(Webhook {
+        dialled: leg.clone(),
+        leg,
+        notice: format!("{call_sid}/{room}/{number}/{event}"),
+        news,
+    })
+}
+
+fn check_account(said: &str, account_sid: &str) -> Result<(), Fault> {
+    if said == account_sid {
+        return Ok(());
+    }
+    Err(malformed("a webhook is about another account")
+        .hint("give this account's numbers and subaccounts their own `account_sid`"))
+}
+
+fn check_call(sid: &str) -> Result<(), Fault> {
+    let message = "the `CallSid` of a webhook is not CA and 32 hex digits";
+    is_sid("CA", sid)
+        .then_some(())
+        .ok_or_else(|| malformed(message))
+}
+
 /// What both kinds of webhook have in common, checked.
 struct Form<'f> {
     fields: &'f Fields<'f>,
@@ -97,16 +140,9 @@ impl<'f> Form<'f> {
             let found = field(fields, name).filter(|it| !it.is_empty());
             found.ok_or_else(|| malformed(format!("a webhook has no `{name}`")))
         };
-        if need("AccountSid")? != account_sid {
-            return Err(malformed("a webhook is about another account")
-                .hint("give this account's numbers and subaccounts their own `account_sid`"));
-        }
+        check_account(need("AccountSid")?, account_sid)?;
         let call_sid = need("CallSid")?;
-        if !is_sid("CA", call_sid) {
-            return Err(malformed(
-                "the `CallSid` of a webhook is not CA and 32 hex digits",
-            ));
-        }
+        check_call(call_sid)?;
         Ok(Self {
             fields,
             call_sid,

@@ -3,6 +3,7 @@
 
 #[path = "../far/broken.rs"]
 mod broken;
+mod conferences;
 mod dial;
 mod machines;
 mod openapi;

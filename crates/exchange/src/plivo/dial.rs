@@ -236,7 +236,7 @@ impl Conversation {
     }
 
     /// Tells the application what came of a `<Dial>`, where its reply changes nothing.
-    fn tell_action(&self, to: Notice, outcome: Outcome) {
+    pub(super) fn tell_action(&self, to: Notice, outcome: Outcome) {
         let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
         let mut form = webhook::fields(&carrier, &call, "Redirect");
         form.extend(outcome);
@@ -250,7 +250,7 @@ impl Conversation {
                 nonce: &nonce,
             };
             if let Err(why) = webhook::send(&carrier, &call, webhook).await {
-                let text = format!("the action of a <Dial>: {why}");
+                let text = format!("an action: {why}");
                 carrier.office.ledger.warn(0, &call.id, text);
             }
         });

@@ -391,6 +391,7 @@ impl Conversation {
                     }
                 }
             }
+            Instruction::Conference(wanted) => self.confer(*wanted).await?,
             Instruction::Dial(dial) => self.dial(*dial).await?,
             Instruction::Redirect(there) if is_url(&there.url) => {
                 return Err(Turn::Onward(Ask::new(there, Source::Redirect)));

@@ -74,6 +74,7 @@ impl Callers for Crowd {
                 Instruction::Stream(stream) => Some(stream),
                 Instruction::Redirect(_)
                 | Instruction::Hangup { .. }
+                | Instruction::Conference(_)
                 | Instruction::Dial(_)
                 | Instruction::Silence(_)
                 | Instruction::PreAnswer(_)

@@ -2,11 +2,12 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Speak>` and
-//! `<Play>` make no sound; streams carry the inbound track only, at 8 kHz; several destinations in one request, recording,
-//! conferences and input are not played. A `<Dial>` calls one number.
+//! `<Play>` make no sound; streams carry the inbound track only, at 8 kHz; several destinations in one request,
+//! recording as an element, the sounds of a conference and input are not played. A `<Dial>` calls one number.
 
 mod body;
 mod cause;
+mod conference;
 mod dial;
 pub(crate) mod life;
 mod load;
@@ -43,6 +44,7 @@ pub(crate) struct Carrier {
     pub(crate) account: Account,
     pub(crate) office: Office,
     pub(crate) calls: call::Calls<Command, Own>,
+    conferences: conference::Conferences,
     /// Those made through the API.
     applications: Mutex<Vec<numbers::Application>>,
 }
@@ -106,6 +108,7 @@ impl Carrier {
             account,
             office,
             calls: call::Calls::new(),
+            conferences: conference::Conferences::default(),
             applications: Mutex::default(),
         }
     }

@@ -177,6 +177,8 @@ fn route(carrier: &Arc<Carrier>, asked: &mut Asked) -> Answered {
         (true, "POST", ["Application", id]) => numbers::change_application(carrier, id, &asked.body),
         (true, "POST", ["Call"]) => create(carrier, &mut asked.body),
         (true, "GET", ["Call"]) => list(carrier, &asked.query),
+        (true, "GET", ["Conference", name]) => carrier.conferences.describe(&name.replace("%20", " ")),
+        (true, "DELETE", ["Conference", name]) => carrier.conferences.close(&name.replace("%20", " ")),
         (true, "GET", ["Recording", id]) => recording::describe(carrier, id, &asked.base),
         (true, "DELETE", ["Request", request]) => cancel(carrier, request),
         (true, _, ["Call", id, rest @ ..]) => {

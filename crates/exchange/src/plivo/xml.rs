@@ -24,6 +24,7 @@ pub(crate) struct Document {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Instruction {
     Stream(Box<Stream>),
+    Conference(Box<Conference>),
     Dial(Box<Dial>),
     Redirect(Notice),
     Hangup { reason: Reason, after: Duration },
@@ -69,6 +70,24 @@ pub(crate) struct Dial {
     pub(crate) action: Option<Notice>,
     pub(crate) afterwards: Afterwards,
     /// Told how it is doing.
+    pub(crate) callback: Option<Notice>,
+}
+
+/// A room that a call is put into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conference {
+    pub(crate) name: String,
+    pub(crate) muted: bool,
+    /// Whether the room is closed when this one leaves.
+    pub(crate) ends: bool,
+    /// How many there may be with this one.
+    pub(crate) most: usize,
+    /// How long the room may last.
+    pub(crate) time_limit: Duration,
+    /// Asked when it is over for this one.
+    pub(crate) action: Option<Notice>,
+    pub(crate) afterwards: Afterwards,
+    /// Told when this one comes and leaves.
     pub(crate) callback: Option<Notice>,
 }
 
@@ -144,6 +163,7 @@ fn instruction(
 ) -> Result<Option<Instruction>, Unreadable> {
     let known: &[&str] = match element.name.as_str() {
         "Stream" => STREAM,
+        "Conference" => CONFERENCE,
         "Dial" => DIAL,
         "Redirect" => &["method"],
         "Hangup" => &["reason", "schedule"],
@@ -161,6 +181,10 @@ fn instruction(
     let text = element.text.trim();
     let instruction = match element.name.as_str() {
         "Stream" => stream(element, warnings)?.map(|stream| Instruction::Stream(Box::new(stream))),
+        "Conference" => {
+            let conference = conference(element, warnings)?;
+            Some(Instruction::Conference(Box::new(conference)))
+        }
         "Dial" => Some(Instruction::Dial(Box::new(dial(element, warnings)?))),
         "Redirect" => Some(Instruction::Redirect(Notice {
             url: text.to_owned(),
@@ -236,20 +260,59 @@ fn dial(element: &Element, warnings: &mut Vec<String>) -> Result<Dial, Unreadabl
         warnings.push("<Dial> holds more than one <Number>; the first is called".to_owned());
     }
     number.warn_of_strangers(&["sendDigits", "sendOnPreanswer"], warnings);
-    let afterwards = match element.attribute("redirect") {
-        None | Some("true") => Afterwards::Redirected,
-        Some("false") => Afterwards::GoesOn,
-        Some(_) => return Err(bad(element, "redirect")),
-    };
     Ok(Dial {
         to: number.text.trim().to_owned(),
         caller_id: element.attribute("callerId").map(str::to_owned),
         timeout: seconds(element, "timeout", LONGEST_RING)?,
         time_limit: seconds(element, "timeLimit", LONGEST_CALL)?,
         action: notice(element, "action", "method")?,
-        afterwards,
+        afterwards: afterwards(element)?,
         callback: notice(element, "callbackUrl", "callbackMethod")?,
     })
+}
+
+fn conference(element: &Element, warnings: &mut Vec<String>) -> Result<Conference, Unreadable> {
+    for name in ["record", "digitsMatch", "floorEvent", "hangupOnStar", "stayAlone"] {
+        if element.attribute(name).is_some() {
+            warnings.push(format!("<Conference> with {name} is not played here"));
+        }
+    }
+    let name = element.text.trim();
+    if name.is_empty() {
+        return Err(Unreadable("<Conference> has no name".to_owned()));
+    }
+    truth(element, "startConferenceOnEnter", true)?;
+    let most = match element.attribute("maxMembers").map(str::parse) {
+        None => MOST_MEMBERS,
+        Some(Ok(most @ 1..=MOST_MEMBERS)) => most,
+        Some(_) => return Err(bad(element, "maxMembers")),
+    };
+    Ok(Conference {
+        name: name.to_owned(),
+        muted: truth(element, "muted", false)?,
+        ends: truth(element, "endConferenceOnExit", false)?,
+        most,
+        time_limit: seconds(element, "timeLimit", LONGEST_CONFERENCE)?,
+        action: notice(element, "action", "method")?,
+        afterwards: afterwards(element)?,
+        callback: notice(element, "callbackUrl", "callbackMethod")?,
+    })
+}
+
+fn truth(element: &Element, name: &str, otherwise: bool) -> Result<bool, Unreadable> {
+    match element.attribute(name).map(str::parse) {
+        None => Ok(otherwise),
+        Some(Ok(truth)) => Ok(truth),
+        Some(Err(_)) => Err(bad(element, name)),
+    }
+}
+
+fn afterwards(element: &Element) -> Result<Afterwards, Unreadable> {
+    match element.attribute("redirect") {
+        None | Some("true") => Ok(Afterwards::Redirected),
+        Some("false") => Ok(Afterwards::GoesOn),
+        Some(_) => Err(bad(element, "redirect")),
+    }
 }
 
 fn notice(element: &Element, name: &str, method: &str) -> Result<Option<Notice>, Unreadable> {
@@ -392,6 +455,33 @@ const LONGEST_URL: usize = 2_048;
 const LONGEST_HEADERS: usize = 512;
 /// A character spoken by `<Speak>` takes about this long.
 const SPEAKING: Duration = Duration::from_millis(60);
+const MOST_MEMBERS: usize = 20;
+const LONGEST_CONFERENCE: Duration = Duration::from_secs(86_400);
+const CONFERENCE: &[&str] = &[
+    "action",
+    "callbackMethod",
+    "callbackUrl",
+    "digitsMatch",
+    "endConferenceOnExit",
+    "enterSound",
+    "exitSound",
+    "floorEvent",
+    "hangupOnStar",
+    "maxMembers",
+    "method",
+    "muted",
+    "record",
+    "recordFileFormat",
+    "redirect",
+    "relayDTMF",
+    "startConferenceOnEnter",
+    "stayAlone",
+    "timeLimit",
+    "transcriptionMethod",
+    "transcriptionType",
+    "transcriptionUrl",
+    "waitSound",
+];
 const DIAL: &[&str] = &[
     "action",
     "callbackMethod",

@@ -3,7 +3,7 @@
 //! Source: the TwiML references of `<Dial>` and `<Number>`, and the carrier's debugger for the numbers of errors.
 
 use super::life::{Conversation, End, Progress, Turn, absolute, finish};
-use super::twiml::{Dial, Onward};
+use super::twiml::{Dial, Method, Onward};
 use super::webhook::{self, Webhook};
 use super::{Call, Callback, Carrier, Command, Own, form, number_sid};
 use crate::bridge::{Bridge, Came};
@@ -37,7 +37,7 @@ impl Dialled {
         Self::of(&[("DialCallStatus", "failed"), ("DialBridged", "false")])
     }
 
-    fn of(fields: &[(&str, &str)]) -> Self {
+    pub(super) fn of(fields: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self(fields.iter().map(owned).collect())
     }
@@ -88,7 +88,7 @@ impl Conversation {
             Ok(_) => Ok(dialled),
             Err(turn) => {
                 if let (Turn::Ended(_), Onward::Fetch(action)) = (&turn, &dial.action) {
-                    self.tell_action(dial, absolute(action, base), dialled);
+                    self.tell_action(dial.method, absolute(action, base), dialled);
                 }
                 Err(turn)
             }
@@ -201,12 +201,11 @@ impl Conversation {
     }
 
     /// Tells the application what came of a `<Dial>` whose caller is gone: its reply changes nothing any more.
-    fn tell_action(&self, dial: &Dial, url: String, dialled: Dialled) {
+    pub(super) fn tell_action(&self, method: Method, url: String, dialled: Dialled) {
         let (carrier, call) = (Arc::clone(&self.carrier), Arc::clone(&self.call));
         call.change(&carrier.office.ledger, Status::Completed, self.line.clock());
         let mut form = webhook::fields(&carrier, &call);
         form.extend(dialled.fields());
-        let method = dial.method;
         self.carrier.office.spawn(async move {
             let token = fresh("");
             let webhook = Webhook {

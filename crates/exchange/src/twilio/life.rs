@@ -343,6 +343,17 @@ impl Conversation {
                         SPEAKING * u32::try_from(text.trim().chars().count()).unwrap_or(u32::MAX);
                     self.aside(sleep(length.min(FOREVER))).await
                 }
+                Verb::Confer(confer) => match self.confer(&confer, base).await {
+                    Err(turn) => return turn,
+                    Ok(dialled) => match confer.action {
+                        Onward::Fetch(url) => {
+                            let extra = dialled.fields();
+                            let next = onward(url, confer.method, base, "action", extra);
+                            return Turn::Redirected(next);
+                        }
+                        Onward::NextVerb => Ok(()),
+                    },
+                },
                 Verb::Dial(dial) => match self.dial(&dial, base).await {
                     Err(turn) => return turn,
                     Ok(dialled) => match dial.action {

@@ -64,6 +64,7 @@ impl Callers for Crowd {
             | Verb::Pause { .. }
             | Verb::Redirect { .. }
             | Verb::Play
+            | Verb::Confer(_)
             | Verb::Dial(_) => None,
         });
         let stream = stream.ok_or("instructions: no stream")?;

@@ -2,10 +2,12 @@
 //!
 //! What differs from the real thing, on purpose: everything is plain HTTP and `ws` on loopback (the real one demands
 //! `https` and `wss`; [`crate::Builder::tunnel`] lets an application keep its public `https` address); `<Say>` and
-//! `<Play>` make no sound; conferences are not played, and of recording only what a request begins. A `<Dial>` calls one
-//! number, for a call that is answered already.
+//! `<Play>` make no sound, nor do a conference's beeps and music; of recording only what a request begins is played. A `<Dial>`
+//! calls one number or enters one conference, for a call that is answered already.
 
 mod account;
+mod conference;
+mod conferences;
 mod dial;
 mod form;
 pub(crate) mod life;
@@ -43,6 +45,7 @@ pub(crate) struct Carrier {
     pub(crate) calls: call::Calls<Command, Own>,
     /// API keys, each with its secret.
     keys: Mutex<Vec<(String, String)>>,
+    pub(crate) conferences: conference::Conferences,
 }
 
 /// One call as the carrier keeps it.
@@ -117,6 +120,7 @@ impl Carrier {
             office,
             calls: call::Calls::new(),
             keys: Mutex::default(),
+            conferences: conference::Conferences::default(),
         }
     }
 }

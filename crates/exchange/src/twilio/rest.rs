@@ -5,7 +5,9 @@
 
 use super::account;
 use super::form::{CREATE, Form, LIST_CALLS, UPDATE, is_number, known, once};
-use super::{Call, Callback, Carrier, Command, Own, date, direction, life, recording};
+use super::{
+    Call, Callback, Carrier, Command, Own, conferences, date, direction, life, recording,
+};
 use crate::LONGEST_CALL;
 use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
@@ -219,6 +221,7 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         ("GET", "Calls.json") => list(carrier, asked),
         ("GET", "IncomingPhoneNumbers.json") => account::numbers(carrier, asked),
         (_, rest) if rest.starts_with("IncomingPhoneNumbers/") => account::number(carrier, asked, rest),
+        (_, rest) if rest.starts_with("Conferences") => conferences::answer(carrier, asked, rest),
         ("POST", rest) if rest.starts_with("Calls/") && rest.ends_with("/Recordings.json") => {
             let sid = rest.trim_start_matches("Calls/");
             let sid = sid.trim_end_matches("/Recordings.json");

@@ -22,6 +22,7 @@ pub(crate) enum Verb {
         action: Onward,
         method: Method,
     },
+    Confer(Box<Confer>),
     Dial(Box<Dial>),
     Hangup,
     Reject {
@@ -62,6 +63,26 @@ pub(crate) struct Dial {
     pub(crate) action: Onward,
     pub(crate) method: Method,
     /// Where the new call's own callbacks go; nowhere when its URL is empty.
+    pub(crate) callback: Callback,
+}
+
+/// A `<Dial>` of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Confer {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) muted: bool,
+    /// Whether others begin to hear one another once this one is there.
+    pub(crate) starts: bool,
+    /// Whether the room is closed when this one leaves.
+    pub(crate) ends: bool,
+    /// How many may be in it for this one to be let in.
+    pub(crate) most: usize,
+    /// How long this one may stay.
+    pub(crate) time_limit: Duration,
+    pub(crate) action: Onward,
+    pub(crate) method: Method,
+    /// Where to tell of the room; nowhere when its URL is empty.
     pub(crate) callback: Callback,
 }
 
@@ -209,6 +230,9 @@ fn dial(element: &Element, method: Method, warnings: &mut Vec<String>) -> Option
     for name in NOT_PLAYED.iter().filter(|name| element.attribute(name).is_some()) {
         warnings.push(format!("<Dial> with {name} is not played here"));
     }
+    if let Some(room) = element.children.iter().find(|child| child.name == "Conference") {
+        return confer(element, room, method, warnings);
+    }
     let (mut numbers, others): (Vec<_>, Vec<_>) =
         element.children.iter().partition(|child| child.name == "Number");
     for other in others {
@@ -238,6 +262,54 @@ fn dial(element: &Element, method: Method, warnings: &mut Vec<String>) -> Option
     })))
 }
 
+fn confer(
+    element: &Element,
+    room: &Element,
+    method: Method,
+    warnings: &mut Vec<String>,
+) -> Option<Verb> {
+    if element.children.len() > 1 {
+        warnings.push("a <Dial> with a <Conference> holds nothing else".to_owned());
+    }
+    room.warn_of_strangers(CONFERENCE, warnings);
+    for name in ["coach", "record"].iter().filter(|name| room.attribute(name).is_some()) {
+        warnings.push(format!("<Conference> with {name} is not played here"));
+    }
+    let name = room.text.trim();
+    if name.is_empty() {
+        warnings.push("<Conference> has no name".to_owned());
+        return None;
+    }
+    for (name, known) in [
+        ("beep", ["true", "false", "onEnter", "onExit"]),
+        ("jitterBufferSize", ["small", "medium", "large", "off"]),
+    ] {
+        if let Some(said) = room.attribute(name).filter(|it| !known.contains(it)) {
+            warnings.push(format!("{name} cannot be {said}"));
+        }
+    }
+    let most = match room.attribute("maxParticipants").map(str::parse) {
+        None => MOST_PARTICIPANTS,
+        Some(Ok(most @ 2..=MOST_PARTICIPANTS)) => most,
+        Some(_) => {
+            warnings.push("maxParticipants is not a number from 2 to 250".to_owned());
+            MOST_PARTICIPANTS
+        }
+    };
+    Some(Verb::Confer(Box::new(Confer {
+        name: name.to_owned(),
+        label: room.attribute("participantLabel").unwrap_or_default().to_owned(),
+        muted: room.truth("muted", warnings).unwrap_or(false),
+        starts: room.truth("startConferenceOnEnter", warnings).unwrap_or(true),
+        ends: room.truth("endConferenceOnExit", warnings).unwrap_or(false),
+        most,
+        time_limit: element.seconds("timeLimit", 1..=86_400, 14_400, warnings),
+        action: element.onward("action"),
+        method,
+        callback: room.told(CONFERENCE_EVENTS, "", warnings),
+    })))
+}
+
 impl Element {
     /// Where a `<Number>` wants the progress of its call told.
     fn callback(&self, warnings: &mut Vec<String>) -> Callback {
@@ -247,10 +319,15 @@ impl Element {
                 warnings.push(format!("<Number> with {name} is not played here"));
             }
         }
+        self.told(EVENTS, "completed", warnings)
+    }
+
+    /// Where which of these events are told.
+    fn told(&self, known: &[&str], otherwise: &str, warnings: &mut Vec<String>) -> Callback {
         let mut events = Vec::new();
-        let said = self.attribute("statusCallbackEvent").unwrap_or("completed");
+        let said = self.attribute("statusCallbackEvent").unwrap_or(otherwise);
         for event in said.split_whitespace() {
-            if EVENTS.contains(&event) {
+            if known.contains(&event) {
                 events.push(event.to_owned());
             } else {
                 warnings.push(format!("{event:?} is not a statusCallbackEvent"));
@@ -286,10 +363,13 @@ impl Element {
         Duration::from_secs(seconds)
     }
 
-    fn truth(&self, name: &str, warnings: &mut Vec<String>) {
-        if let Some(said) = self.attribute(name).filter(|it| !["true", "false"].contains(it)) {
+    fn truth(&self, name: &str, warnings: &mut Vec<String>) -> Option<bool> {
+        let said = self.attribute(name)?;
+        let truth = said.parse().ok();
+        if truth.is_none() {
             warnings.push(format!("{name}={said} is neither true nor false"));
         }
+        truth
     }
 
     fn onward(&self, name: &str) -> Onward {
@@ -375,6 +455,40 @@ const NUMBER: &[&str] = &[
     "statusCallbackMethod",
     "url",
 ];
+const CONFERENCE: &[&str] = &[
+    "beep",
+    "coach",
+    "endConferenceOnExit",
+    "eventCallbackUrl",
+    "jitterBufferSize",
+    "maxParticipants",
+    "muted",
+    "participantLabel",
+    "record",
+    "recordingStatusCallback",
+    "recordingStatusCallbackEvent",
+    "recordingStatusCallbackMethod",
+    "region",
+    "startConferenceOnEnter",
+    "statusCallback",
+    "statusCallbackEvent",
+    "statusCallbackMethod",
+    "trim",
+    "waitMethod",
+    "waitUrl",
+];
+const CONFERENCE_EVENTS: &[&str] = &[
+    "start",
+    "end",
+    "join",
+    "leave",
+    "mute",
+    "hold",
+    "modify",
+    "speaker",
+    "announcement",
+];
+const MOST_PARTICIPANTS: usize = 250;
 const STREAM: &[&str] = &[
     "url",
     "name",
@@ -489,11 +603,49 @@ mod tests {
     }
 
     #[test]
+    fn reads_a_dial_of_a_room() {
+        let document = parse(
+            r#"<Response><Dial timeLimit="60" action="/again" method="GET"><Conference startConferenceOnEnter="false"
+              endConferenceOnExit="true" muted="true" beep="onEnter" maxParticipants="3" participantLabel="anna"
+              statusCallback="https://e.com/status" statusCallbackEvent="start end join leave"> Daily stand-up
+              </Conference></Dial></Response>"#,
+        )
+        .unwrap();
+        assert_eq!(document.warnings, Vec::<String>::new());
+        let confer = Confer {
+            name: "Daily stand-up".into(),
+            label: "anna".into(),
+            muted: true,
+            starts: false,
+            ends: true,
+            most: 3,
+            time_limit: Duration::from_secs(60),
+            action: Onward::Fetch("/again".into()),
+            method: Method::Get,
+            callback: Callback {
+                url: "https://e.com/status".into(),
+                method: "POST".into(),
+                events: ["start", "end", "join", "leave"].map(str::to_owned).into(),
+            },
+        };
+        assert_eq!(document.verbs, [Verb::Confer(Box::new(confer))]);
+        let bare = parse("<Response><Dial><Conference>room</Conference></Dial></Response>").unwrap();
+        let [Verb::Confer(bare)] = &bare.verbs[..] else {
+            panic!("{bare:?}")
+        };
+        assert_eq!((bare.starts, bare.ends, bare.muted, bare.most), (true, false, false, 250));
+        assert_eq!(bare.time_limit, Duration::from_secs(14_400));
+        assert_eq!((bare.callback.url.as_str(), bare.callback.events.len()), ("", 0));
+    }
+
+    #[test]
     fn what_a_dial_cannot_mean_is_warned_of() {
         for (inside, warnings) in [
             (r#"<Dial timeout="4" timeLimit="0">+15551230002</Dial>"#, 2),
             (r#"<Dial answerOnBridge="yes" record="true" loud="1">+15551230002</Dial>"#, 3),
-            ("<Dial><Conference>room</Conference></Dial>", 2),
+            ("<Dial><Conference>room</Conference><Number>+15551230002</Number></Dial>", 1),
+            (r#"<Dial><Conference loud="1" record="record-from-start" beep="maybe" muted="no" maxParticipants="1" statusCallbackEvent="join done">room</Conference></Dial>"#, 6),
+            ("<Dial><Conference> </Conference></Dial>", 1),
             ("<Dial><Number>+15551230002</Number><Number>+15551230003</Number></Dial>", 1),
             (r#"<Dial><Number statusCallbackEvent="done" url="/whisper">+15551230002</Number></Dial>"#, 2),
         ] {

@@ -393,6 +393,19 @@ pub(crate) fn tone(length: usize, frequency: f64) -> Vec<i16> {
         .collect()
 }
 
+/// How much of the power of what somebody heard is at that frequency.
+pub(crate) fn share(sound: &[i16], hz: f64) -> f64 {
+    let step = std::f64::consts::TAU * hz / 8_000.0;
+    let (mut re, mut im, mut all) = (0.0, 0.0, 1.0);
+    for (index, sample) in sound.iter().enumerate() {
+        let (sample, angle) = (f64::from(*sample), step * index as f64);
+        re += sample * angle.cos();
+        im += sample * angle.sin();
+        all += sample * sample;
+    }
+    2.0 * (re * re + im * im) / (sound.len() as f64 * all)
+}
+
 pub(crate) fn loud(sound: &[i16]) -> bool {
     sound
         .iter()

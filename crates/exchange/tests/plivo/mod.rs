@@ -1,6 +1,7 @@
 //! The same exchange as another carrier: what every story of Plivo needs.
 
 mod calls;
+mod conferences;
 mod gateway;
 mod load;
 mod mischief;

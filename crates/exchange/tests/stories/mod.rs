@@ -1,6 +1,7 @@
 //! What every story needs.
 
 mod calls;
+mod conferences;
 mod load;
 mod mischief;
 mod streams;

@@ -1,7 +1,7 @@
 //! From what was written to what is meant: every name looked up, every default chosen, every
 //! secret fetched, and every problem found in one go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -52,8 +52,7 @@ pub(super) fn check(
     let agents = agents(&mut root, &known, &plugs, &mut found);
     let numbers = numbers(&mut root, &carriers, &agents, &mut found);
     let rules = limits::rules(root.section("policy", &mut found), &mut found);
-    let unable = unable(&carriers);
-    let transfers = transfers::check(transfers, &rules, (&numbers, &unable), &mut found);
+    let transfers = transfers::check(transfers, &rules, (&numbers, &carriers), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
     let recordings = recordings::recordings(
@@ -108,15 +107,6 @@ impl Server {
             drain: Duration::ZERO,
         }
     }
-}
-
-/// The carriers that put nobody through by themselves.
-fn unable(carriers: &Named<Carrier>) -> BTreeSet<String> {
-    let unable = carriers.iter().filter(|(_, it)| match it {
-        Built::Well(carrier) => carrier.transfers.is_none(),
-        Built::Badly => false,
-    });
-    unable.map(|(name, _)| name.clone()).collect()
 }
 
 /// Everything with a name that was written, also what could not be built: a number may point at

@@ -91,6 +91,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         calls: Arc::new(Pigeon { whistle }),
         limits: None,
         transfers: None,
+        conferences: None,
         presses: None,
         recordings: None,
         orders: Orders::Replied,

@@ -117,14 +117,31 @@ pub struct AgentPlan {
 /// Someone a caller can be put through to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransferPlan {
-    /// Whom to call.
-    pub number: Number,
-    /// From which of our numbers; `None`: the one that the caller is on.
-    pub from: Option<Number>,
+    /// Where they are.
+    pub to: Destination,
     /// What they are called aloud.
     pub spoken: String,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
+}
+
+/// Where callers are put through to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The room of this name that the caller's carrier keeps. Nothing is dialled for it, and nothing of it
+    /// comes here.
+    Conference(String),
+    /// Someone's phone.
+    Phone(PhonePlan),
+}
+
+/// Someone's phone, and how callers are put through to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhonePlan {
+    /// Whom to call.
+    pub number: Number,
+    /// From which of our numbers; `None`: the one that the caller is on.
+    pub from: Option<Number>,
     /// Who puts the caller through.
     pub by: By,
 }

@@ -12,7 +12,8 @@ use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
 use super::{
-    AgentThen, By, ConfigProblem, Loaded, Place, Recorder, Recordings, check, find_among, load,
+    AgentThen, By, ConfigProblem, Destination, Loaded, Place, Recorder, Recordings, check,
+    find_among, load,
 };
 use crate::tunnel::Tunnel;
 
@@ -303,6 +304,12 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nagent = \"sits\"", 22, &["`agent`", "`sits`", "\"listens\""]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nagent = \"stays\"", 23, &["nobody sits with", "remove `agent`"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nnumber = \"+15557654321\"\nby = \"carrier\"\nafter = \"return\"", 23, &["does not come back", "remove `after`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"daily standup\"", 20, &["`pigeon`", "keeps no conferences", "[transfers.ben]", "`number`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"stand/up\"", 21, &["`conference`", "not the name of a room", "1 to 64"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nnumber = \"+15557654321\"", 22, &["`number`", "beside `conference`", "remove `number`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nwait_seconds = 20", 22, &["`wait_seconds`", "beside `conference`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nafter = \"return\"", 22, &["`after`", "beside `conference`"]),
+    ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nby = \"gateway\"", 22, &["`by = \"gateway\"`", "the phone company keeps it", "remove `by`"]),
     ("opening = \"Hello.\"", "transfer_to = [\"bem\"]\nopening = \"Hello.\"\n[transfers.ben]\nnumber = \"+15557654321\"", 15, &["[transfers.…]", "`bem`", "did you mean `ben`?"]),
     // What becomes of machines.
     ("opening = \"Hello.\"", "on_machine = \"shout\"\nopening = \"Hello.\"", 15, &["`on_machine`", "`shout`"]),
@@ -347,8 +354,11 @@ fn the_agent_leaves_the_two_alone_unless_it_is_written() {
         let ben = "[transfers.ben]\nnumber = \"+15557654321\"\nafter = \"return\"\n";
         let text = replaced("[turns]", &format!("{ben}{line}\n[turns]"));
         let after = After::Return;
-        let by = good(&text).plan.transfers["ben"].by;
-        assert_eq!(by, By::Gateway { after, agent }, "{line}");
+        let plan = good(&text).plan;
+        let Destination::Phone(phone) = &plan.transfers["ben"].to else {
+            panic!("it has a number");
+        };
+        assert_eq!(phone.by, By::Gateway { after, agent }, "{line}");
     }
 }
 

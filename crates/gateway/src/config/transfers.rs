@@ -1,13 +1,15 @@
 //! `[transfers.NAME]`: whom callers can be put through to. Always by name: no agent ever says digits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use call::Number;
 use call::meeting::After;
 use ports::agent::Answerer;
+use ports::carrier::Carrier;
 
-use super::plan::{AgentThen, By, OurNumber, Rules, TransferPlan};
+use super::check::{Built, Named};
+use super::plan::{AgentThen, By, Destination, OurNumber, PhonePlan, Rules, TransferPlan};
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot, nearest};
@@ -21,69 +23,152 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
     let title = |name: &str| plug::title("transfers", name);
     for (name, mut section) in root.sections("transfers", title, found) {
         plug::check_name(name, &section, found);
-        let number = number("number", &mut section, found);
-        section.require(
-            "number",
-            "write whom to call: `number = \"+15551234567\"`",
-            found,
-        );
-        let from = self::number("from", &mut section, found);
         let spoken = section.text("spoken", found);
-        let wait = section.number("wait_seconds", 10..=120, found);
-        let after = section.text("after", found);
-        let agent = section.text("agent", found);
-        let by = by(section.text("by", found), (after, agent), found);
+        let room = section.text("conference", found);
+        let (to, patience) = if section.has("conference") {
+            (conference(room, &mut section, found), ARRIVAL)
+        } else {
+            phone(&mut section, found)
+        };
         let place = section.place.clone();
         section.close(found);
-        let plan = number.map(|number| TransferPlan {
-            number,
-            from,
+        let plan = to.map(|to| TransferPlan {
+            to,
             spoken: spoken.map_or_else(|| name.to_owned(), |it| it.value.to_owned()),
-            patience: wait.map_or(DEFAULT_WAIT, |it| Duration::from_secs(it.value)),
-            by,
+            patience,
         });
         transfers.insert(name.to_owned(), (place, plan));
     }
     transfers
 }
 
+/// Someone's phone, and how long they may take to pick it up.
+fn phone(section: &mut Section<'_>, found: &mut Findings) -> (Option<Destination>, Duration) {
+    let number = number("number", section, found);
+    section.require(
+        "number",
+        "write whom to call: `number = \"+15551234567\"`, or which room of the phone company's it is: \
+         `conference = \"standup\"`",
+        found,
+    );
+    let from = self::number("from", section, found);
+    let wait = section.number("wait_seconds", 10..=120, found);
+    let after = section.text("after", found);
+    let agent = section.text("agent", found);
+    let by = by(section.text("by", found), (after, agent), found);
+    let wait = wait.map_or(DEFAULT_WAIT, |it| Duration::from_secs(it.value));
+    let phone = number.map(|number| Destination::Phone(PhonePlan { number, from, by }));
+    (phone, wait)
+}
+
+/// A room of the carrier's. It is nobody's phone, so what is said of phones means nothing.
+fn conference(
+    name: Option<Spot<&str>>,
+    section: &mut Section<'_>,
+    found: &mut Findings,
+) -> Option<Destination> {
+    let within = section.within();
+    let mut stray = Vec::new();
+    for key in ["number", "from", "after", "agent"] {
+        stray.extend(section.text(key, found).map(|it| (key, it.place())));
+    }
+    let wait = section.number("wait_seconds", 10..=120, found);
+    stray.extend(wait.map(|it| ("wait_seconds", it.place())));
+    let mut alone = stray.is_empty();
+    for (key, place) in stray {
+        let message =
+            format!("`{key}`{within} means nothing beside `conference`, which calls nobody");
+        found.problem(place, message, format!("remove `{key}`, or `conference`"));
+    }
+    let by = section.text("by", found);
+    if let Some(by) = by.filter(|it| it.value != "carrier") {
+        alone = false;
+        let message = format!(
+            "a conference{within} cannot be `by = \"{}\"`: the phone company keeps it",
+            plug::shown(by.value)
+        );
+        found.problem(by.place(), message, "remove `by`");
+    }
+    let name = name?;
+    if !is_room(name.value) {
+        let message = format!("`conference`{within} is not the name of a room");
+        let hint = "write 1 to 64 letters, digits, spaces, `-` and `_`";
+        found.problem(name.place(), message, hint);
+        return None;
+    }
+    alone.then(|| Destination::Conference(name.value.to_owned()))
+}
+
+fn is_room(name: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b" -_".contains(&it);
+    (1..=64).contains(&name.len()) && name.bytes().all(plain) && name.trim() == name
+}
+
 /// Looks whether they may be called, and from where.
 pub(super) fn check(
     written: Written,
     rules: &Rules,
-    (numbers, unable): (&BTreeMap<Number, OurNumber>, &BTreeSet<String>),
+    (numbers, carriers): (&BTreeMap<Number, OurNumber>, &Named<Carrier>),
     found: &mut Findings,
 ) -> BTreeMap<String, TransferPlan> {
     let mut transfers = BTreeMap::new();
+    // Those who call one of our numbers may be put through, whichever it is.
+    let without = |has: fn(&Carrier) -> bool| {
+        let lacks = |it: &&str| match carriers.get(*it) {
+            Some(Built::Well(carrier)) => !has(carrier),
+            Some(Built::Badly) | None => false,
+        };
+        let mut names = numbers.values().map(|it| it.carrier.as_str());
+        names.find(lacks).map(plug::shown)
+    };
     for (name, (place, plan)) in written {
         let Some(plan) = plan else {
             continue;
         };
         let title = plug::title("transfers", &name);
-        if !rules.call.value.contains(&plan.number) {
-            let message = format!("{title} names a number that may not be called");
-            found.problem(place.clone(), message, "add it to `call` in [policy]");
-        }
-        if plan
-            .from
-            .as_ref()
-            .is_some_and(|it| !numbers.contains_key(it))
-        {
-            let message = format!("`from` in {title} is not one of our numbers");
-            let hint = "name one that has a [numbers.…] table";
-            found.problem(place.clone(), message, hint);
-        }
-        let without = numbers.values().find(|it| unable.contains(&it.carrier));
-        if let (By::Carrier, Some(ours)) = (plan.by, without) {
-            let message = format!(
-                "the carrier `{}` puts nobody through by itself, and callers of {title} may be its own",
-                plug::shown(&ours.carrier)
-            );
-            found.problem(place, message, "remove `by`");
+        match &plan.to {
+            Destination::Conference(_) => {
+                if let Some(carrier) = without(|it| it.conferences.is_some()) {
+                    let message = format!(
+                        "the carrier `{carrier}` keeps no conferences, and callers of {title} may be its own"
+                    );
+                    found.problem(place, message, "name a `number` instead of `conference`");
+                }
+            }
+            Destination::Phone(phone) => {
+                check_phone(phone, &title, (rules, numbers), &place, found);
+                if let (By::Carrier, Some(carrier)) =
+                    (phone.by, without(|it| it.transfers.is_some()))
+                {
+                    let message = format!(
+                        "the carrier `{carrier}` puts nobody through by itself, and callers of {title} may be its own"
+                    );
+                    found.problem(place, message, "remove `by`");
+                }
+            }
         }
         transfers.insert(name, plan);
     }
     transfers
+}
+
+fn check_phone(
+    phone: &PhonePlan,
+    title: &str,
+    (rules, numbers): (&Rules, &BTreeMap<Number, OurNumber>),
+    place: &Place,
+    found: &mut Findings,
+) {
+    if !rules.call.value.contains(&phone.number) {
+        let message = format!("{title} names a number that may not be called");
+        found.problem(place.clone(), message, "add it to `call` in [policy]");
+    }
+    let from = phone.from.as_ref();
+    if from.is_some_and(|it| !numbers.contains_key(it)) {
+        let message = format!("`from` in {title} is not one of our numbers");
+        let hint = "name one that has a [numbers.…] table";
+        found.problem(place.clone(), message, hint);
+    }
 }
 
 /// Whom an agent may put callers through to.
@@ -202,3 +287,6 @@ const USUAL: By = By::Gateway {
     after: After::End,
     agent: AgentThen::Leaves,
 };
+
+/// How long a carrier may take to let someone into a room: nobody has to pick up.
+const ARRIVAL: Duration = Duration::from_secs(10);

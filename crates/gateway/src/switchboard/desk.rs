@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use call::event::{End, Party, Why};
 use call::{input, output};
-use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status, Transfers};
+use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
 use ports::{Fault, Retry};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -198,17 +198,18 @@ impl Desk {
             }
         };
         record.divert(Some(handover.clone()));
-        let mut outcome = self.calls.transfer(&leg, &handover.transfer()).await;
+        let mut outcome = handover.request(&self.calls, &leg).await;
         for _ in 0..ANSWERS {
             match &outcome {
                 Err(fault) if fault.retry == Retry::IfNotSent => sleep(PAUSE).await,
                 Ok(()) | Err(_) => break,
             }
-            outcome = self.calls.transfer(&leg, &handover.transfer()).await;
+            outcome = handover.request(&self.calls, &leg).await;
         }
         match outcome {
             Ok(()) => {
                 let _ = record.control.send(Control::LetGo).await;
+                handover.watch(&self.calls, record);
             }
             // The answer was lost, and they talk all the same.
             Err(fault) if record.diverted().is_none() => {

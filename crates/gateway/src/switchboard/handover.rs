@@ -3,39 +3,119 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use call::input::Command;
-use call::{BlindTransfer, Number};
-use ports::carrier::Transfer;
+use call::input::{self, Command};
+use call::{BlindTransfer, Number, Private, Regrets};
+use ports::carrier::{
+    Conference, Conferences, Leg, Reply, Response, Transfer, Transfers, Webhooks,
+};
 use ports::{Blame, Fault, code};
+use tokio::time::{Instant, sleep};
 
 use super::meetings::regrets;
+use super::renewed::Renewed;
 use super::{Record, Switchboard};
-use crate::config::{Plan, TransferPlan};
+use crate::config::{Destination, PhonePlan, Plan, TransferPlan};
 use crate::runner::Control;
 
 /// What a carrier is to do with a call: told it once by us, and again whenever it asks.
 #[derive(Clone, Debug)]
 pub struct Handover {
-    to: Number,
-    from: Number,
-    ring: Duration,
+    to: Goal,
     limit: Duration,
     back: String,
     report: String,
 }
 
+/// Where the call goes.
+#[derive(Clone, Debug)]
+enum Goal {
+    Phone {
+        to: Number,
+        from: Number,
+        ring: Duration,
+    },
+    Conference {
+        name: String,
+        /// How long the carrier may take to let it in.
+        wait: Duration,
+    },
+}
+
 impl Handover {
-    /// As the port wants to be told.
-    pub(super) fn transfer(&self) -> Transfer<'_> {
+    /// The carrier's own words for it.
+    pub(super) fn reply(&self, webhooks: &dyn Webhooks) -> Response {
+        match &self.to {
+            Goal::Phone { to, from, ring } => {
+                webhooks.reply(Reply::Transfer(&self.transfer((to, from), *ring)))
+            }
+            Goal::Conference { name, .. } => webhooks.reply(Reply::Admit(&self.conference(name))),
+        }
+    }
+
+    /// Tells the carrier.
+    pub(super) async fn request(&self, carrier: &Renewed, leg: &Leg) -> Result<(), Fault> {
+        match &self.to {
+            Goal::Phone { to, from, ring } => {
+                let transfer = self.transfer((to, from), *ring);
+                carrier.transfer(leg, &transfer).await
+            }
+            Goal::Conference { name, .. } => carrier.admit(leg, &self.conference(name)).await,
+        }
+    }
+
+    /// Has it known that the call is in its room once it is. The carrier need not say so: what a room
+    /// reports goes where whoever opened it wants it.
+    pub(super) fn watch(&self, carrier: &Renewed, record: &Arc<Record>) {
+        let Goal::Conference { name, wait } = &self.to else {
+            return;
+        };
+        let (name, until) = (name.clone(), Instant::now() + *wait);
+        let (carrier, record) = (carrier.clone(), Arc::clone(record));
+        tokio::spawn(async move {
+            while Instant::now() < until {
+                sleep(LOOK).await;
+                let Some(leg) = record.leg().filter(|_| record.waits_elsewhere()) else {
+                    return;
+                };
+                if is_there(&carrier, &record, (&leg, &name)).await {
+                    record.divert(None);
+                    return record.tell(input::Carrier::Joined).await;
+                }
+            }
+        });
+    }
+
+    fn transfer<'h>(
+        &'h self,
+        (to, from): (&'h Number, &'h Number),
+        ring: Duration,
+    ) -> Transfer<'h> {
         Transfer {
-            to: &self.to,
-            from: &self.from,
-            ring: self.ring,
+            to,
+            from,
+            ring,
             limit: self.limit,
             back: &self.back,
             report: &self.report,
         }
     }
+
+    fn conference<'h>(&'h self, name: &'h str) -> Conference<'h> {
+        Conference {
+            name,
+            limit: self.limit,
+            back: &self.back,
+            report: &self.report,
+        }
+    }
+}
+
+async fn is_there(carrier: &Renewed, record: &Record, (leg, room): (&Leg, &str)) -> bool {
+    carrier.holds(leg, room).await.unwrap_or_else(|fault| {
+        let (code, hint) = (fault.code, fault.hint.as_deref());
+        tracing::warn!(call = %record.id, code, hint, "nobody says whether a caller is in a conference: {fault}");
+        false
+    })
 }
 
 impl Switchboard {
@@ -51,18 +131,32 @@ impl Switchboard {
         caller.may_leave_agent()?;
         let plan = self.plan_of(caller.id);
         let carrier = plan.carriers.get(&caller.carrier);
-        if carrier.is_none_or(|it| it.transfers.is_none()) {
-            let message = "the carrier of this call puts nobody through by itself";
-            return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
-                .hint(format!("remove `by` from [transfers.{name}]")));
+        match &named.to {
+            Destination::Conference(_) => {
+                if carrier.is_none_or(|it| it.conferences.is_none()) {
+                    let message = "the carrier of this call keeps no conferences";
+                    let hint = format!("name a `number` in [transfers.{name}]");
+                    return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
+                }
+            }
+            Destination::Phone(phone) => {
+                if carrier.is_none_or(|it| it.transfers.is_none()) {
+                    let message = "the carrier of this call puts nobody through by itself";
+                    let hint = format!("remove `by` from [transfers.{name}]");
+                    return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
+                }
+                let dialled = self.dialled().await?;
+                self.may_dial(&self.desk(), phone.number.as_str(), dialled.count())?;
+                drop(dialled);
+            }
         }
-        let dialled = self.dialled().await?;
-        self.may_dial(&self.desk(), named.number.as_str(), dialled.count())?;
-        drop(dialled);
         let to = BlindTransfer {
             to: name,
             patience: named.patience + GRACE,
-            regrets: regrets(&named.spoken),
+            regrets: match &named.to {
+                Destination::Conference(_) => shut_out(&named.spoken),
+                Destination::Phone(_) => regrets(&named.spoken),
+            },
         };
         let command = Control::Command(Command::Transfer(to));
         // A call that is over is not put through.
@@ -86,9 +180,11 @@ impl Switchboard {
             let message = format!("there is nobody called {name:?} any more");
             Fault::new(Blame::Config, code::CALL_UNKNOWN, message)
         })?;
-        let dialled = self.dialled().await?;
-        self.may_dial(&self.desk(), named.number.as_str(), dialled.count())?;
-        dialled.add(SystemTime::now())?;
+        if let Destination::Phone(phone) = &named.to {
+            let dialled = self.dialled().await?;
+            self.may_dial(&self.desk(), phone.number.as_str(), dialled.count())?;
+            dialled.add(SystemTime::now())?;
+        }
         Ok(told(record, (began_with, &plan), named))
     }
 
@@ -97,8 +193,10 @@ impl Switchboard {
     pub(super) fn handover_again(&self, record: &Record, name: &str) -> Option<Handover> {
         let plan = self.plan();
         let named = plan.transfers.get(name)?;
-        let allowed = self.may_dial(&self.desk(), named.number.as_str(), 0);
-        allowed.ok()?;
+        if let Destination::Phone(phone) = &named.to {
+            let allowed = self.may_dial(&self.desk(), phone.number.as_str(), 0);
+            allowed.ok()?;
+        }
         Some(told(record, (&plan, &plan), named))
     }
 }
@@ -109,12 +207,34 @@ fn told(record: &Record, (began_with, now): (&Plan, &Plan), named: &TransferPlan
     let longest = began_with.rules.limit().min(now.rules.limit());
     let left = longest.saturating_sub(record.log.age());
     Handover {
-        to: named.number.clone(),
-        from: named.from.clone().unwrap_or_else(|| record.number.clone()),
-        ring: named.patience,
+        to: match &named.to {
+            Destination::Conference(name) => Goal::Conference {
+                name: name.clone(),
+                wait: named.patience,
+            },
+            Destination::Phone(PhonePlan { number, from, .. }) => Goal::Phone {
+                to: number.clone(),
+                from: from.clone().unwrap_or_else(|| record.number.clone()),
+                ring: named.patience,
+            },
+        },
         limit: left.max(SHORTEST),
         back: format!("{base}/again?call={id}&after={after}"),
         report: format!("{base}/status?call={id}&after={after}"),
+    }
+}
+
+/// What a caller is told who is not let into a conference, for whatever reason.
+fn shut_out(name: &str) -> Regrets {
+    let phrase = || {
+        Private::from(format!(
+            "I am sorry, I cannot let you into {name} right now."
+        ))
+    };
+    Regrets {
+        nobody: phrase(),
+        busy: phrase(),
+        declined: phrase(),
     }
 }
 
@@ -123,3 +243,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// A carrier that says nothing is not believed to be still ringing.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// A caller is looked for in a room so often, at first after this long: a carrier that says by itself that
+/// they are there has said so by then.
+const LOOK: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::life::Kept;
 use super::wish::{answerer, our_number};
 use super::{CallId, Record, Switchboard};
-use crate::config::{AgentThen, By};
+use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
     Attention, Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve,
 };
@@ -240,9 +240,15 @@ impl Switchboard {
             };
             return Err(Fault::new(Blame::Config, code::CALL_UNKNOWN, message).hint(hint));
         };
-        let (after, agent) = match named.by {
-            By::Gateway { after, agent } => (after, agent),
-            By::Carrier => {
+        let (phone, (after, agent)) = match &named.to {
+            Destination::Phone(phone) => match phone.by {
+                By::Gateway { after, agent } => (phone, (after, agent)),
+                By::Carrier => {
+                    self.refer_to_carrier(caller, referral.to, named).await?;
+                    return Ok(Referred::ToCarrier);
+                }
+            },
+            Destination::Conference(_) => {
                 self.refer_to_carrier(caller, referral.to, named).await?;
                 return Ok(Referred::ToCarrier);
             }
@@ -251,8 +257,8 @@ impl Switchboard {
             name: named.spoken.clone(),
             guest: Guest {
                 name: Some(named.spoken.clone()),
-                to: named.number.as_str().to_owned(),
-                from: named.from.as_ref().map(|it| it.as_str().to_owned()),
+                to: phone.number.as_str().to_owned(),
+                from: phone.from.as_ref().map(|it| it.as_str().to_owned()),
             },
             about: referral.about,
             after,

@@ -567,6 +567,10 @@ impl Switchboard {
 
     /// Learns the carrier's name for a call. `false`: the call has another.
     fn bind(&self, record: &Record, leg: &Leg) -> bool {
+        // It may be somebody else's, who is in a room with this call.
+        if record.leg().is_some_and(|it| it != *leg) {
+            return false;
+        }
         let key = (record.carrier.clone(), leg.clone());
         let mut desk = self.desk();
         let known = *desk.legs.entry(key).or_insert(record.id);

@@ -291,6 +291,11 @@ impl Record {
         self.handover().clone()
     }
 
+    /// Whether its carrier was told to put it through, and has not said that it is.
+    pub(super) fn waits_elsewhere(&self) -> bool {
+        self.handover().is_some() && !self.is_leaving()
+    }
+
     fn handover(&self) -> MutexGuard<'_, Option<Handover>> {
         self.handover
             .lock()

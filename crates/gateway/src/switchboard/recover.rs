@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn};
 use super::record::{Born, Talks};
+use super::renewed::Renewed;
 use super::said::Said;
 use super::wish::answerer;
 use super::{CONTROL, CallId, Record, Switchboard};
@@ -184,10 +185,22 @@ impl Switchboard {
                 tokio::spawn(async move { board.ask_after(&record).await });
             }
             Memory::Elsewhere { to, stage, .. } => {
-                record.divert(match stage {
+                let handover = match stage {
                     Elsewhere::Rings => self.handover_again(record, &to.to),
                     Elsewhere::Talks => None,
-                });
+                };
+                record.divert(handover.clone());
+                let plan = self.plan();
+                if let Some(handover) = handover
+                    && plan.carriers.contains_key(&record.carrier)
+                {
+                    let carrier = Renewed {
+                        plan,
+                        carrier: record.carrier.clone(),
+                        board: self.clone(),
+                    };
+                    handover.watch(&carrier, record);
+                }
                 let (board, record) = (self.clone(), record.clone());
                 tokio::spawn(async move { board.ask_whether_over(&record).await });
             }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use call::Keys;
 use ports::carrier::{
-    Calls, Carrier, Dial, Leg, Limits, Offers, Orders, Presses, Recording, Recordings, Status,
-    Stream, Tape, Transfer, Transfers,
+    Calls, Carrier, Conference, Conferences, Dial, Leg, Limits, Offers, Orders, Presses, Recording,
+    Recordings, Status, Stream, Tape, Transfer, Transfers,
 };
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use crate::config::Plan;
 /// The carrier of one call. Where the credentials it began with have been changed since, and the
 /// carrier does not take them any more, those in force are tried: else a call could not even be
 /// hung up, and would go on costing money.
+#[derive(Clone)]
 pub(super) struct Renewed {
     /// What the call began with.
     pub(super) plan: Arc<Plan>,
@@ -137,6 +138,37 @@ impl Transfers for Renewed {
             Ok(()) => Ok(()),
         }
     }
+}
+
+#[async_trait]
+impl Conferences for Renewed {
+    async fn admit(&self, leg: &Leg, conference: &Conference<'_>) -> Result<(), Fault> {
+        match conferences(self.own())?.admit(leg, conference).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => conferences(&other)?.admit(leg, conference).await,
+                None => Err(fault),
+            },
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn holds(&self, leg: &Leg, name: &str) -> Result<bool, Fault> {
+        match conferences(self.own())?.holds(leg, name).await {
+            Err(fault) => match self.other(&fault) {
+                Some(other) => conferences(&other)?.holds(leg, name).await,
+                None => Err(fault),
+            },
+            Ok(held) => Ok(held),
+        }
+    }
+}
+
+fn conferences(carrier: &Carrier) -> Result<&dyn Conferences, Fault> {
+    carrier.conferences.as_deref().ok_or_else(|| {
+        let message = "this carrier keeps no conferences";
+        Fault::new(Blame::Config, code::CONFIG_INVALID, message)
+            .hint("name a `number` in its [transfers.…] table")
+    })
 }
 
 #[async_trait]

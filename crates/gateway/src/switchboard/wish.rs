@@ -101,7 +101,7 @@ impl Verdict {
             Self::Connect(stream) => webhooks.reply(Reply::Connect(stream)),
             Self::HangUp => webhooks.reply(Reply::HangUp),
             Self::Reject => webhooks.reply(Reply::Reject),
-            Self::Transfer(handover) => webhooks.reply(Reply::Transfer(&handover.transfer())),
+            Self::Transfer(handover) => handover.reply(webhooks),
         }
     }
 }

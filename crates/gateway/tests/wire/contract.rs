@@ -670,7 +670,7 @@ async fn is_told(record: &Record, story: &Expect) {
 }
 
 /// Everything a call that is over was told as, without times.
-async fn told(record: &Record) -> String {
+pub(crate) async fn told(record: &Record) -> String {
     soon(record.log.ended()).await;
     let events = record.log.after(0).into_iter();
     let lines = events.map(|it| {

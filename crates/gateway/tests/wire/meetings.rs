@@ -542,10 +542,8 @@ fn hummed(samples: &[i16]) -> usize {
 
 /// The end of the last tenth of a second in which that tone is heard.
 fn last(samples: &[i16], hz: f64) -> Option<usize> {
-    let tenths = samples.chunks(8 * 100).enumerate();
-    let heard = tenths
-        .filter(|(_, it)| power_at(it, hz) > 0.3)
-        .next_back()?;
+    let mut tenths = samples.chunks(8 * 100).enumerate();
+    let heard = tenths.rfind(|(_, it)| power_at(it, hz) > 0.3)?;
     Some((heard.0 + 1) * 8 * 100)
 }
 
@@ -596,7 +594,7 @@ impl Town {
 }
 
 /// How much of a sound's power is at that frequency: a pure tone's is 1.
-fn power_at(samples: &[i16], hz: f64) -> f64 {
+pub(crate) fn power_at(samples: &[i16], hz: f64) -> f64 {
     let step = std::f64::consts::TAU * hz / 8_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 1.0);
     for (index, sample) in samples.iter().enumerate() {
@@ -608,7 +606,7 @@ fn power_at(samples: &[i16], hz: f64) -> f64 {
     2.0 * (re * re + im * im) / (samples.len() as f64 * all)
 }
 
-fn tone(hz: f64, length: Duration) -> Vec<i16> {
+pub(crate) fn tone(hz: f64, length: Duration) -> Vec<i16> {
     let step = std::f64::consts::TAU * hz / 8_000.0;
     let count = u32::try_from(length.as_millis() * 8).expect("short");
     (0..count)
