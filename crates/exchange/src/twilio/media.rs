@@ -90,7 +90,17 @@ impl Conversation {
     async fn converse(&mut self, media: &mut Media) -> Result<Closing, Turn> {
         loop {
             tokio::select! {
+                // A request that was answered before the application closed its socket is obeyed before that is seen.
+                biased;
                 command = self.commands.recv() => self.obey(command)?,
+                () = sleep_until(self.line.next_tick()) => {
+                    let tick = self.tick()?;
+                    if media.send_tick(tick, self) == Sent::TooSlow && !media.warned_of_slowness {
+                        media.warned_of_slowness = true;
+                        self.warn(31930, "the application reads too slowly; sound is dropped");
+                    }
+                }
+                () = sleep_until(self.deadline) => return Err(Turn::Ended(EndedBy::TimeLimit)),
                 said = media.socket.hear() => match said {
                     Said::Text(text) => self.hear(media, &text),
                     Said::Binary => self.complain(media, 31924, "a binary message"),
@@ -108,14 +118,6 @@ impl Conversation {
                         return Ok(closing);
                     }
                 },
-                () = sleep_until(self.line.next_tick()) => {
-                    let tick = self.tick()?;
-                    if media.send_tick(tick, self) == Sent::TooSlow && !media.warned_of_slowness {
-                        media.warned_of_slowness = true;
-                        self.warn(31930, "the application reads too slowly; sound is dropped");
-                    }
-                }
-                () = sleep_until(self.deadline) => return Err(Turn::Ended(EndedBy::TimeLimit)),
             }
         }
     }

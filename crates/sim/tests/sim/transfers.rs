@@ -85,6 +85,37 @@ fn when_the_other_one_hangs_up_so_do_we() {
     );
 }
 
+/// A room may say that somebody came when they are long gone from it.
+#[test]
+fn that_they_came_revives_nothing_once_they_are_back() {
+    let world = talking()
+        .at(6_000, carrier(Carrier::PutBack(Why::Fault)))
+        .at(6_010, carrier(Carrier::Joined))
+        .at(6_040, carrier(Carrier::Connected))
+        .at(6_050, carrier(Carrier::Joined))
+        .at(14_000, hang_up())
+        .at(14_100, carrier(Carrier::Joined))
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        003500  agent.interrupted heard="We open at nine" unheard="and close at five every day."
+        003500    agent: 1 interrupted "We open at nine"
+        003500  call.handed_over to="ben"
+        003500    carrier: Transfer("ben")
+        006000  call.transfer_failed to="ben" why="fault"
+        006040  call.reconnected gap_ms=2540
+        008180  agent.said "I am sorry, Ben does not answer."
+        014000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+}
+
 #[test]
 fn a_caller_whom_nobody_takes_comes_back_and_hears_why() {
     let world = talking()
