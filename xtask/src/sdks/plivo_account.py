@@ -230,6 +230,8 @@ def story(trial):
     fields = carrier.to_callee(call, request, "Hangup", "completed") | end
     trial.webhook("it is over", carrier.webhook(status, fields))
     trial.ended(ours, "caller", "hung_up")
+    tape = {"recording_id": str(uuid.uuid4()), "record_url": "https://media.plivo.com/a.wav", "recording_duration": "9"}
+    trial.webhook("it was recorded", carrier.webhook(status, {"call_uuid": call} | tape))
 
     for state, code, cause, why in (("busy", 3010, "USER_BUSY", "busy"), ("no-answer", 3000, "NO_ANSWER", "no_answer")):
         ours, asked = trial.dial()

@@ -228,6 +228,18 @@ def story(trial):
     fields = carrier.to_callee(call, "completed") | last
     trial.webhook("it is over", carrier.webhook(status, fields))
     trial.ended(ours, "caller", "hung_up")
+    tape = "RE" + uuid.uuid4().hex
+    fields = {
+        "AccountSid": carrier.account,
+        "CallSid": call,
+        "RecordingSid": tape,
+        "RecordingUrl": f"https://api.twilio.com/2010-04-01/Accounts/{carrier.account}/Recordings/{tape}",
+        "RecordingStatus": "completed",
+        "RecordingDuration": "9",
+        "RecordingChannels": "2",
+        "RecordingSource": "StartCallRecordingAPI",
+    }
+    trial.webhook("it was recorded", carrier.webhook(status, fields))
 
     for state, code, why in (("busy", "486", "busy"), ("no-answer", "480", "no_answer")):
         ours, asked = trial.dial()
