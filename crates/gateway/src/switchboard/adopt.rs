@@ -6,6 +6,7 @@ use call::input::Command;
 use ports::Fault;
 use ports::carrier::Leg;
 
+use super::host::HOUSE;
 use super::{CallId, LoadVoice, Record, Switchboard};
 use crate::config::Plan;
 use crate::runner::Control;
@@ -42,10 +43,11 @@ impl Switchboard {
         let mut tightened = Tightened::default();
         let limit = plan.rules.limit();
         for (record, began_with) in up {
-            if !plan
-                .rules
-                .still_allows(record.direction, record.caller.as_ref())
-            {
+            // An agent at a meeting is nobody's to allow: those who sit with it are looked at.
+            let rules = &plan.rules;
+            let allowed = record.carrier == HOUSE
+                || rules.still_allows(record.direction, record.caller.as_ref());
+            if !allowed {
                 tracing::info!(call = %record.id, "a call ends: the rules no longer allow it");
                 tightened.forbidden += 1;
                 command(&record, Command::Forbid);

@@ -98,7 +98,10 @@ impl Switchboard {
             mode: Mode::Conversation {
                 opening: Opening::Wait,
             },
-            begin: Begin::Beside(said.lines()),
+            begin: Begin::Beside {
+                direction: caller.direction,
+                past: said.lines(),
+            },
             caller: caller.caller.clone(),
             number: caller.number.clone(),
         })

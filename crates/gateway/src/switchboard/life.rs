@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use call::event::{End, Party, Why};
-use call::{Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output};
+use call::{
+    Direction, Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output,
+};
 use futures_util::FutureExt;
 use ports::Fault;
 use ports::agent::{Answerer, Company, Introduction, Line, Past};
@@ -70,8 +72,13 @@ pub(super) enum Kept {
 pub(super) enum Begin {
     /// At its beginning.
     Now,
-    /// There too, for an agent that has said and heard this on another call.
-    Beside(Vec<Line>),
+    /// There too, for an agent that talked on another call before.
+    Beside {
+        /// Who called whom there.
+        direction: Direction,
+        /// What was said.
+        past: Vec<Line>,
+    },
     /// Where another process lost it.
     Again(Box<Broken>),
 }
@@ -205,7 +212,7 @@ impl Switchboard {
         let now = Instant::now();
         let (log, landing) = (&record.log, record.landing.clone());
         let (flight, first) = match begin {
-            Begin::Now | Begin::Beside(_) => Flight::start(now, plan, log, landing),
+            Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
                 let Broken { memory, since, .. } = *broken;
                 let gone = now.saturating_duration_since(since);
@@ -317,7 +324,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
     let others = [filler, apology, goodbye].into_iter().flat_map(spoken);
     let back = spoken(back);
     let prepare: Vec<_> = match begin {
-        Begin::Now | Begin::Beside(_) => {
+        Begin::Now | Begin::Beside { .. } => {
             let first_text = first;
             let first = first.into_iter().flat_map(spoken);
             let message = match machine {
@@ -419,24 +426,21 @@ fn phrases(plan: &Plan, company: Company) -> Phrases {
 }
 
 fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
-    let past = match begin {
-        Begin::Now => Past::default(),
-        Begin::Beside(lines) => Past {
-            lines: lines.clone(),
-            open: None,
-        },
-        Begin::Again(broken) => Past {
-            lines: broken.past.clone(),
-            open: open_turn(&broken.memory),
-        },
+    let (direction, lines, open) = match begin {
+        Begin::Now => (record.direction, Vec::new(), None),
+        Begin::Beside { direction, past } => (*direction, past.clone(), None),
+        Begin::Again(broken) => {
+            let open = open_turn(&broken.memory);
+            (record.direction, broken.past.clone(), open)
+        }
     };
     let agent = plan.agents.get(&record.agent);
     Introduction {
         company: company(record),
-        past,
+        past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
         call: record.id.to_string(),
-        direction: record.direction,
+        direction,
         caller: record.caller.clone(),
         number: record.number.clone(),
     }

@@ -10,7 +10,7 @@ use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{Exchange, Outcome};
 use gateway::cli::lists;
-use gateway::config::{self, AgentThen};
+use gateway::config::{self, AgentThen, Plan};
 use gateway::gateway::Gateway;
 use gateway::meeting::Room;
 use gateway::rulebook::Source;
@@ -250,6 +250,9 @@ async fn an_agent_at_a_meeting_knows_who_speaks() {
     };
     let told = soon(told).await;
     assert_eq!(told, "Ben: when do you open");
+    let board = &town.gateway.board;
+    let tightened = board.adopt(Plan::clone(&board.plan()));
+    assert_eq!(tightened.forbidden, 0, "nobody has to allow the agent");
     for (index, outcome) in town.outcomes().await.iter().enumerate() {
         let ear = outcome.ear.agent();
         let hummed = ear.chunks(8 * 100).filter(|it| power_at(it, HUM) > 0.3);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use call::Referral;
 use call::meeting::After;
+use call::{Event, Referral};
 use exchange::EndedBy;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use expect_test::expect;
 use gateway::config::AgentThen;
+use gateway::meeting::Attention;
 use gateway::switchboard::{Record, Referred, Target};
 
 use super::{HUM, TONES, Town, lines, power_at, tone};
@@ -81,10 +82,14 @@ async fn an_agent_that_stayed_has_its_caller_back() {
     soon(town.all_over()).await;
 }
 
-/// An agent that only listens hears all of it and says nothing, until it may.
+/// An agent that only listens says nothing, and has heard all of it once it may talk.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_listens_says_nothing() {
-    let town = Town::of(&lines(), put_through(), || hearing("this is Anna")).await;
+async fn an_agent_that_listens_says_nothing_until_it_may() {
+    let mut phones = put_through();
+    let again = [Step::Say(tone(TONES[2], ms(1_000))), Step::Wait(ms(5_000))];
+    let hangs_up = phones[1].script.len() - 1;
+    phones[1].script.splice(hangs_up..hangs_up, again);
+    let town = Town::of(&lines(), phones, || hearing("this is Anna")).await;
     let record = town.talk(0).await;
     soon(answered(&record)).await;
     let target = Target {
@@ -93,15 +98,23 @@ async fn an_agent_that_listens_says_nothing() {
     };
     let board = &town.gateway.board;
     let room = board.put_through(&record, target).await;
-    room.expect("he may be called");
+    let room = room.expect("he may be called");
+    soon(town.ben_speaks(&record)).await;
+    let host = town.host().expect("it sits there");
+    assert!(events(&host).contains(&Event::Connected));
+    // The table hears of that at its next tick, and the agent would be about to answer.
+    tokio::time::sleep(ms(500)).await;
+    assert_eq!(said(&host), "");
+    assert!(room.attend(Attention::Talk).await);
     let caller = soon(town.sides[0].exchange.next_outcome()).await;
     soon(town.all_over()).await;
-    let host = town.host().expect("it sat there");
-    assert!(events(&host).contains(&call::Event::Connected));
-    assert_eq!(said(&host), "");
+    let told = "caller: Ben: this is Anna Ben: this is Anna\nagent: ";
+    assert!(said(&host).starts_with(told), "{}", said(&host));
     let ear = caller.ear.agent();
-    let tone = last(ear, TONES[1]).expect("the caller hears Ben");
-    assert_eq!(hummed(&ear[tone..]), 0);
+    let first = last(ear, TONES[1]).expect("the caller hears Ben");
+    let second = last(ear, TONES[2]).expect("and once more");
+    assert_eq!(hummed(&ear[first..second]), 0);
+    assert!(hummed(&ear[second..]) >= 10, "and then the agent");
 }
 
 /// Whoever does not take the call brings no agent to the table, nor does one who is to leave.
@@ -173,10 +186,10 @@ async fn answered(record: &Record) {
 /// What was asked and answered on a call, a line each.
 fn said(record: &Record) -> String {
     let lines = events(record).into_iter().filter_map(|event| {
-        if let call::Event::AgentTurnStarted { text } = event {
+        if let Event::AgentTurnStarted { text } = event {
             return Some(format!("caller: {}\n", text.reveal()));
         }
-        if let call::Event::AgentSaid { text } = event {
+        if let Event::AgentSaid { text } = event {
             return Some(format!("agent: {}\n", text.reveal()));
         }
         None
@@ -202,6 +215,20 @@ impl Town {
     fn host(&self) -> Option<Arc<Record>> {
         let mut calls = self.gateway.board.calls().into_iter();
         calls.find(|it| it.carrier == "house")
+    }
+
+    /// Waits until the one whom the caller was put through to has said something.
+    async fn ben_speaks(&self, caller: &Record) {
+        let spoke = |it: &Arc<Record>| {
+            let others = it.id != caller.id && it.carrier != "house";
+            others
+                && events(it)
+                    .iter()
+                    .any(|it| matches!(it, Event::CallerSaid { .. }))
+        };
+        while !self.gateway.board.calls().iter().any(spoke) {
+            tokio::time::sleep(ms(10)).await;
+        }
     }
 
     /// Waits until no call is up, and no meeting.
