@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use ports::code;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as Turnstile;
+use tokio::sync::watch::Sender;
 
 use crate::config::{self, ConfigProblem, Lists, Loaded, Marks, Place, Plan, Recordings, Severity};
 use crate::state::make_folder;
@@ -33,6 +34,8 @@ pub struct Rulebook {
     /// What the file in force says. Held while it is read again: one reload at a time.
     marks: Turnstile<Marks>,
     standing: Mutex<Standing>,
+    /// Whether what changed while it was started has been noticed.
+    caught_up: Sender<bool>,
 }
 
 /// What a reload did.
@@ -104,12 +107,20 @@ impl Rulebook {
             board,
             marks: Turnstile::new(marks),
             standing: Mutex::new(standing),
+            caught_up: Sender::new(false),
         })
     }
 
     /// How the file and what is in force stand to each other.
     pub fn standing(&self) -> Standing {
         self.stand().clone()
+    }
+
+    /// Waits until whoever [watches](Self::watch) the file has looked at it once. From then on it is read
+    /// again for changes alone.
+    pub async fn caught_up(&self) {
+        let mut caught_up = self.caught_up.subscribe();
+        let _ = caught_up.wait_for(|it| *it).await;
     }
 
     /// Reads the file again and puts it in force, with the secrets behind it.

@@ -31,6 +31,7 @@ impl Rulebook {
                 folders.watch(seen.paths(&self.source.path));
                 // Why not, if not, was written down.
                 let _ = self.reload().await;
+                self.caught_up.send_replace(true);
             }
             let _ = tokio::time::timeout(NOW_AND_THEN, reasons.recv()).await;
             // Others may be busy in the same folder.

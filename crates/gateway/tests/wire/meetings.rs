@@ -398,7 +398,7 @@ impl Town {
 }
 
 /// How much of a sound's power is at that frequency: a pure tone's is 1.
-fn power_at(samples: &[i16], hz: f64) -> f64 {
+pub(crate) fn power_at(samples: &[i16], hz: f64) -> f64 {
     let step = std::f64::consts::TAU * hz / 8_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 1.0);
     for (index, sample) in samples.iter().enumerate() {
@@ -410,7 +410,7 @@ fn power_at(samples: &[i16], hz: f64) -> f64 {
     2.0 * (re * re + im * im) / (samples.len() as f64 * all)
 }
 
-fn tone(hz: f64, length: Duration) -> Vec<i16> {
+pub(crate) fn tone(hz: f64, length: Duration) -> Vec<i16> {
     let step = std::f64::consts::TAU * hz / 8_000.0;
     let count = u32::try_from(length.as_millis() * 8).expect("short");
     (0..count)

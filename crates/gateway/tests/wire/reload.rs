@@ -42,6 +42,8 @@ impl House {
 
     /// Saves it and has it read at once, or as soon as whoever watches it has.
     async fn reload(&self, text: &str) -> Result<Reloaded, Vec<Trouble>> {
+        // Else it may have read this already, by itself.
+        self.rulebook().caught_up().await;
         self.save(text);
         self.rulebook().reload().await
     }
