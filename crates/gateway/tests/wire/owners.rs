@@ -177,9 +177,13 @@ async fn keys_are_heard_at_the_far_end_while_something_is_said() {
     for nonsense in ["", "w", "12 34", "+1"] {
         assert_eq!(press(nonsense).await, 422, "{nonsense}");
     }
-    if !record.log.is_connected() {
-        assert_eq!(press("1").await, 409, "nobody would hear it");
-    }
+    // It may be picked up just then.
+    let early = press("1").await;
+    let nobody = early == 409;
+    assert!(
+        nobody || early == 202 && record.log.is_connected(),
+        "nobody would hear it"
+    );
     let mut seen = 0;
     let speaks = async {
         while !record.log.is_connected() {
@@ -190,7 +194,8 @@ async fn keys_are_heard_at_the_far_end_while_something_is_said() {
     assert_eq!(press("159w*#D").await, 202);
     let outcome = house.outcome().await;
     assert!(outcome.warnings.is_empty(), "{:?}", outcome.warnings);
-    assert_eq!(keys(outcome.ear.agent()), "159*#D");
+    let pressed = if nobody { "159*#D" } else { "1159*#D" };
+    assert_eq!(keys(outcome.ear.agent()), pressed);
     soon(record.log.ended()).await;
     assert_eq!(press("1").await, 409, "the call is over");
 }
