@@ -183,8 +183,12 @@ def story(trial):
     end |= {"hangup_source": "callee"}
     event("it is over", "call.hangup", carrier.payload(call, **known, **end), door)
     trial.ended(ours, "caller", "hung_up")
-    saved = {"channels": "dual", "recording_id": str(uuid.uuid4()), "recording_urls": {"wav": "https://s3.example.com/a.wav"}}
-    event("it was recorded", "call.recording.saved", carrier.ids(call, **known, **saved), door)
+    # By the description, no more than our own words name the call, and an address the recording.
+    saved = {"channels": "dual", "recording_urls": {"wav": "https://s3.example.com/a.wav"}}
+    state = base64.b64encode(f"dialled/{call}".encode()).decode()
+    saved = carrier.ids(call, **saved) | {"client_state": state}
+    del saved["call_control_id"]
+    event("it was recorded", "call.recording.saved", saved, door)
 
     for cause, code, why in (("user_busy", "486", "busy"), ("timeout", "480", "no_answer")):
         ours, asked = trial.dial()
