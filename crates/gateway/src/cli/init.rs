@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use ports::{Blame, Fault, Key, Kind, Need, code};
 
 use super::{Done, Out, lists};
-use crate::config::limits::{POLICY_DEFAULTS, turns_help};
+use crate::config::limits::turns_help;
+use crate::config::rules::POLICY_DEFAULTS;
 use crate::config::{FILE_NAME, Lists, journal_defaults};
 
 /// Writes the file, unless there is one.
@@ -200,10 +201,13 @@ const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 
 const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.
 [policy]
-# Whom it may dial: numbers, such as "+15551234567". Empty: nobody.
+# Whom it may dial: numbers, such as "+15551234567", or countries, such as "DE" or "DE mobile". Empty:
+# nobody. Premium-rate, satellite, unknown and emergency numbers are never dialled.
 call = []
 # Who may reach it: numbers, or "any". Empty: nobody.
 answer = []
+# When, by the clocks of those who are called. Without it: whom you name at any time, others from 8 to 21.
+#hours = "08:00-21:00"
 # How many calls may be up at once.
 "#;
 

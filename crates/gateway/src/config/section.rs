@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use policy::Money;
 use strsim::damerau_levenshtein;
 
 use super::file::{Entry, Written};
@@ -118,6 +119,7 @@ impl<'f> Section<'f> {
                 line: entry.line,
             }),
             Written::Number(_)
+            | Written::Fraction(_)
             | Written::List(_)
             | Written::Table(_)
             | Written::Flag(_)
@@ -176,6 +178,7 @@ impl<'f> Section<'f> {
                 })
             }
             Written::Text(_)
+            | Written::Fraction(_)
             | Written::List(_)
             | Written::Table(_)
             | Written::Flag(_)
@@ -185,6 +188,37 @@ impl<'f> Section<'f> {
                 None
             }
         }
+    }
+
+    /// Amounts under keys that the owner chooses, in the order of the file.
+    pub(super) fn amounts(self, found: &mut Findings) -> Vec<(Spot<&'f str>, Money)> {
+        let mut amounts = Vec::new();
+        for entry in self.entries {
+            let written = match &entry.value {
+                Written::Number(number) => number.to_string(),
+                Written::Fraction(number) => number.clone(),
+                Written::Text(_)
+                | Written::List(_)
+                | Written::Table(_)
+                | Written::Flag(_)
+                | Written::Other(_) => entry.value.what().to_owned(),
+            };
+            match Money::parse(&written) {
+                Ok(money) => {
+                    let key = Spot {
+                        value: entry.key.as_str(),
+                        line: entry.line,
+                    };
+                    amounts.push((key, money));
+                }
+                Err(fault) => {
+                    let message = format!("a value{} is not an amount: {fault}", self.within());
+                    let hint = "write it without quotes: `\"+1\" = 0.014`";
+                    found.problem(Place::Line(entry.line), message, hint);
+                }
+            }
+        }
+        amounts
     }
 
     /// A list of strings.

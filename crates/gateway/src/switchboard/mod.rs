@@ -26,6 +26,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::{Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
+use policy::{Now, Permit};
 use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, Webhook};
 use ports::speech::Voice;
@@ -40,6 +41,7 @@ use crate::journal::Journal;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
@@ -205,16 +207,16 @@ impl Switchboard {
 
         let dialled = self.dialled().await?;
         let mut desk = self.desk();
-        let to = self.may_dial(&desk, to, dialled.count())?;
+        let permit = self.may_dial(&desk, to, dialled.count())?;
         dialled.add(SystemTime::now())?;
         let born = Born {
             direction: Direction::Outbound,
-            caller: Some(to),
+            caller: Some(permit.number),
             number,
             carrier: ours.carrier.clone(),
             agent,
             talk: Talks::of(&mode),
-            allowed_by: plan.rules.allowed(Direction::Outbound),
+            allowed_by: permit.rule,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(id, born, control, self.journal.pen()));
@@ -517,7 +519,7 @@ impl Switchboard {
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
             talk: Talks::of(&mode),
-            allowed_by: plan.rules.allowed(Direction::Inbound),
+            allowed_by: plan.rules.lets_in(),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(
@@ -599,8 +601,13 @@ impl Switchboard {
         self.bind(&record, leg).then_some(record)
     }
 
-    fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
-        Ok(self.plan().rules.may_dial(to, desk.up, dialled)?)
+    fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Permit, Fault> {
+        let now = Now {
+            at: Timestamp::now(),
+            up: desk.up,
+            dialled,
+        };
+        self.plan().rules.may_dial(to, now).map_err(rules::told)
     }
 
     /// The calls of the last hour, for as long as nobody else may dial.
@@ -611,7 +618,8 @@ impl Switchboard {
     }
 
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        Ok(self.plan().rules.may_answer(from, desk.up)?)
+        let allowed = self.plan().rules.may_answer(from, desk.up);
+        allowed.map_err(rules::told)
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
