@@ -103,6 +103,9 @@ fn look_up(text: &str) -> (Option<Country>, Kind) {
     if is_fictitious(text) {
         return (None, Kind::Fictitious);
     }
+    if is_pay_per_call(text) {
+        return (None, Kind::Dangerous(Danger::Premium));
+    }
     if SHARED_CODES.iter().any(|it| text.starts_with(it)) {
         return (None, Kind::Dangerous(Danger::International));
     }
@@ -122,6 +125,12 @@ fn plan(digits: &str, length: usize) -> Option<(Option<Country>, Kind)> {
 /// +1 555 and seven digits.
 fn is_fictitious(text: &str) -> bool {
     text.len() == 12 && text.starts_with("+1555")
+}
+
+/// North America's exchange 976 of any area code: those who are called charge what they like, and the
+/// numbering plans below know nothing of it.
+fn is_pay_per_call(text: &str) -> bool {
+    text.len() == 12 && text.starts_with("+1") && &text[5..8] == "976"
 }
 
 /// The plans of each country code, the main country's first.
@@ -313,6 +322,8 @@ mod tests {
     fn what_costs_more_than_a_call_is_dangerous() {
         for (text, danger) in [
             ("+19005551234", Danger::Premium),
+            ("+12129761234", Danger::Premium),
+            ("+18099761234", Danger::Premium),
             ("+449012345678", Danger::Premium),
             ("+491901234567", Danger::Unknown),
             ("+4990012345678", Danger::Unknown),
