@@ -5,78 +5,79 @@
 
 use call::{Number, NumberFault};
 use jiff::Timestamp;
-use policy::{Danger, Hours, Refusal};
+use policy::{Beyond, Danger, Hours, Money, Refusal};
 use ports::{Blame, Fault, Retry, code};
 
 /// A refusal, as it is told.
 pub(crate) fn told(refusal: Refusal) -> Fault {
-    {
-        match refusal {
-            Refusal::NotANumber(fault) => {
-                let hint = match fault {
-                    NumberFault::Emergency => "use a telephone to call for help",
-                    NumberFault::NoPlus
-                    | NumberFault::NotDigits
-                    | NumberFault::Length
-                    | NumberFault::LeadingZero => "write it as +15551234567, without spaces",
-                };
-                let message = format!("that cannot be dialled: {fault}");
-                Fault::new(Blame::Caller, code::POLICY_NUMBER, message).hint(hint)
-            }
-            Refusal::MayNotDial { to, at } => {
-                let message = format!("{to:?} is not on the list of numbers that may be called");
-                Fault::new(Blame::Config, code::POLICY_NOT_ALLOWED, message)
-                    .hint(format!("add it to `call` in [policy], {at}"))
-            }
-            Refusal::Dangerous { to, danger } => {
-                let message = format!(
-                    "{to:?} is {} number, and those are never dialled",
-                    a(danger)
-                );
-                Fault::new(Blame::Caller, code::POLICY_DANGEROUS, message)
-                    .hint("call them by a telephone, if it must be; no line of the configuration allows it")
-            }
-            Refusal::Ours { to, at } => {
-                let message =
-                    format!("{to:?} is one of our own numbers: an agent would talk to itself");
-                Fault::new(Blame::Config, code::POLICY_OWN_NUMBER, message).hint(format!(
-                    "if that is meant, `call_own_numbers = true` in [policy], {at}"
-                ))
-            }
-            Refusal::WrongTime {
-                to,
-                hours,
-                at,
-                next,
-            } => wrong_time(&to, hours, at, next),
-            Refusal::MayNotCall { from, at } => {
-                let message = format!("{from:?} is not on the list of those who may call");
-                Fault::new(Blame::Config, code::POLICY_CALLER, message)
-                    .hint(format!("add it to `answer` in [policy], {at}"))
-            }
-            Refusal::Hidden { at } => {
-                let message = "the caller's number is hidden, and only listed numbers may call";
-                Fault::new(Blame::Config, code::POLICY_CALLER, message).hint(format!(
-                    "only \"any\" under `answer` in [policy] lets them in, {at}"
-                ))
-            }
-            Refusal::TooManyCalls { most, at } => {
-                let message = format!("{most} calls are up, and no more may be");
-                Fault::new(Blame::Config, code::POLICY_TOO_MANY_CALLS, message)
-                    .retry(Retry::IfNotSent)
-                    .hint(format!(
-                        "wait for one to end, or raise `max_calls` in [policy], {at}"
-                    ))
-            }
-            Refusal::TooOften { most, at } => {
-                let message =
-                    format!("{most} calls were dialled in the last hour, and no more may be");
-                Fault::new(Blame::Config, code::POLICY_TOO_OFTEN, message)
-                    .retry(Retry::IfNotSent)
-                    .hint(format!("wait, or raise `calls_per_hour` in [policy], {at}"))
-            }
+    match refusal {
+        Refusal::NotANumber(fault) => not_a_number(fault),
+        Refusal::Dangerous { to, danger } => {
+            let message = format!(
+                "{to:?} is {} number, and those are never dialled",
+                a(danger)
+            );
+            Fault::new(Blame::Caller, code::POLICY_DANGEROUS, message)
+                .hint("no line of the configuration allows it; use a telephone, if it must be")
         }
+        Refusal::MayNotDial { to, at } => {
+            let message = format!("{to:?} is not on the list of numbers that may be called");
+            Fault::new(Blame::Config, code::POLICY_NOT_ALLOWED, message)
+                .hint(format!("add it to `call` in [policy], {at}"))
+        }
+        Refusal::Ours { to, at } => {
+            let message =
+                format!("{to:?} is one of our own numbers: an agent would talk to itself");
+            Fault::new(Blame::Config, code::POLICY_OWN_NUMBER, message).hint(format!(
+                "if that is meant, `call_own_numbers = true` in [policy], {at}"
+            ))
+        }
+        Refusal::WrongTime {
+            to,
+            hours,
+            at,
+            next,
+        } => wrong_time(&to, hours, at, next),
+        Refusal::MayNotCall { from, at } => {
+            let message = format!("{from:?} is not on the list of those who may call");
+            Fault::new(Blame::Config, code::POLICY_CALLER, message)
+                .hint(format!("add it to `answer` in [policy], {at}"))
+        }
+        Refusal::Hidden { at } => {
+            let message = "the caller's number is hidden, and only listed numbers may call";
+            let hint = format!("only \"any\" under `answer` in [policy] lets them in, {at}");
+            Fault::new(Blame::Config, code::POLICY_CALLER, message).hint(hint)
+        }
+        Refusal::TooManyCalls { most, at } => {
+            let message = format!("{most} calls are up, and no more may be");
+            let hint = format!("wait for one to end, or raise `max_calls` in [policy], {at}");
+            for_now(code::POLICY_TOO_MANY_CALLS, message, hint)
+        }
+        Refusal::TooOften { most, at } => {
+            let message = format!("{most} calls were dialled in the last hour, and no more may be");
+            let hint = format!("wait, or raise `calls_per_hour` in [policy], {at}");
+            for_now(code::POLICY_TOO_OFTEN, message, hint)
+        }
+        Refusal::TooOftenTo { to, most, at } => {
+            let message =
+                format!("{to:?} was dialled {most} times in the last hour, and no more may be");
+            let hint = format!("wait, or raise `calls_per_number` in [policy], {at}");
+            for_now(code::POLICY_TOO_OFTEN, message, hint)
+        }
+        Refusal::TooDear { ceiling, beyond } => too_dear(ceiling, beyond),
     }
+}
+
+fn not_a_number(fault: NumberFault) -> Fault {
+    let hint = match fault {
+        NumberFault::Emergency => "use a telephone to call for help",
+        NumberFault::NoPlus
+        | NumberFault::NotDigits
+        | NumberFault::Length
+        | NumberFault::LeadingZero => "write it as +15551234567, without spaces",
+    };
+    let message = format!("that cannot be dialled: {fault}");
+    Fault::new(Blame::Caller, code::POLICY_NUMBER, message).hint(hint)
 }
 
 fn wrong_time(to: &Number, hours: Hours, at: Option<String>, next: Option<Timestamp>) -> Fault {
@@ -91,9 +92,31 @@ fn wrong_time(to: &Number, hours: Hours, at: Option<String>, next: Option<Timest
         Some(at) => format!("`hours`, {at}, says so"),
         None => "`hours` in [policy] may say otherwise".to_owned(),
     };
-    Fault::new(Blame::Config, code::POLICY_HOURS, message)
+    for_now(code::POLICY_HOURS, message, format!("{when}; {change}"))
+}
+
+fn too_dear(ceiling: Money, beyond: Beyond) -> Fault {
+    let Beyond {
+        over,
+        key,
+        most,
+        spent,
+    } = beyond;
+    let (most, at) = (most.value, most.at);
+    let message = format!(
+        "that call may cost {ceiling}, and {spent} of {most} for {over} is spent or set aside"
+    );
+    let hint = format!(
+        "write what a minute costs under [rates], lower `max_minutes`, or raise `{key}` in [policy], {at}"
+    );
+    for_now(code::POLICY_SPEND, message, hint)
+}
+
+/// What time may change by itself.
+fn for_now(code: &'static str, message: String, hint: String) -> Fault {
+    Fault::new(Blame::Config, code, message)
         .retry(Retry::IfNotSent)
-        .hint(format!("{when}; {change}"))
+        .hint(hint)
 }
 
 fn a(danger: Danger) -> String {
@@ -102,9 +125,7 @@ fn a(danger: Danger) -> String {
         | Danger::Personal
         | Danger::Premium
         | Danger::SharedCost
-        | Danger::Pager => {
-            format!("a {danger}")
-        }
+        | Danger::Pager => format!("a {danger}"),
         Danger::Unknown => format!("an {danger}"),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use call::Number;
 use jiff::Timestamp;
-use policy::{Callers, Listed, Now, Rates, Rules, Whom};
+use policy::{Callers, Limits, Listed, Money, Now, Rates, Rules, Standing, Whom};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -146,13 +146,30 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),
         rates: Rates::default(),
+        limits: Limits {
+            per_call: None,
+            per_hour: None,
+            per_day: Listed::new(Money::micros(u64::MAX), ""),
+            per_month: None,
+            per_number: None,
+            per_agent: None,
+            calls_per_number: none(usize::MAX),
+        },
     }
 }
 
 const NOW: Now = Now {
     at: Timestamp::UNIX_EPOCH,
     up: 0,
-    dialled: 0,
+    standing: Standing {
+        dialled: 0,
+        to_number: 0,
+        hour: Money::ZERO,
+        day: Money::ZERO,
+        month: Money::ZERO,
+        number: Money::ZERO,
+        agent: Money::ZERO,
+    },
 };
 
 const FRIENDS: [&str; 3] = ["+12025550123", "+4930123456", "+919876543210"];

@@ -15,6 +15,7 @@
 mod class;
 mod hours;
 mod kind;
+mod limits;
 mod money;
 mod rules;
 mod whom;
@@ -23,7 +24,8 @@ mod zone;
 pub use class::{Class, ClassFault};
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};
+pub use limits::{Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
-pub use rules::{Callers, Now, Permit, Refusal, Rules, When};
+pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
 pub use whom::{Contact, Entry, Listed, Whom};
 pub use zone::{Zones, zone};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use call::Number;
+use crate::kind::{Country, Kind, Known};
 
 /// An amount in the currency that the owner's account is in, to the millionth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,19 +99,26 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// What a minute costs, by the first digits of the number. The longest that fits counts.
+/// What a minute costs, by the first digits of the number. The longest that fits counts; where none
+/// does and the owner said nothing of such, more than an ordinary line costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rates {
     by_prefix: BTreeMap<String, Money>,
-    otherwise: Money,
+    otherwise: Option<Money>,
 }
 
 impl Rates {
     /// What a minute costs to a number of which nobody knows: more than an ordinary one does anywhere.
     pub const UNKNOWN: Money = Money::micros(1_000_000);
 
-    /// Prices, and one for all numbers that none of them fits.
-    pub fn new(by_prefix: impl IntoIterator<Item = (Prefix, Money)>, otherwise: Money) -> Self {
+    /// The same in the United States and Canada, where no line costs as much.
+    pub const NEAR: Money = Money::micros(50_000);
+
+    /// Prices, and one for all numbers that none of them fits, if the owner said one.
+    pub fn new(
+        by_prefix: impl IntoIterator<Item = (Prefix, Money)>,
+        otherwise: Option<Money>,
+    ) -> Self {
         let by_prefix = by_prefix.into_iter().map(|(prefix, rate)| (prefix.0, rate));
         Self {
             by_prefix: by_prefix.collect(),
@@ -120,22 +127,32 @@ impl Rates {
     }
 
     /// What a minute costs.
-    pub fn per_minute(&self, number: &Number) -> Money {
-        let text = number.as_str();
+    pub fn per_minute(&self, known: &Known) -> Money {
+        let text = known.number.as_str();
         let lengths = (2..=text.len()).rev();
-        let mut known = lengths.filter_map(|length| self.by_prefix.get(&text[..length]));
-        known.next().copied().unwrap_or(self.otherwise)
+        let mut said = lengths.filter_map(|length| self.by_prefix.get(&text[..length]));
+        said.next().copied().unwrap_or_else(|| self.unsaid(known))
+    }
+
+    fn unsaid(&self, known: &Known) -> Money {
+        let country = known.country.as_ref().map(Country::as_str);
+        match (self.otherwise, country, known.kind) {
+            (Some(otherwise), _, _) => otherwise,
+            (None, Some("US" | "CA"), _) | (None, None, Kind::Fictitious) => Self::NEAR,
+            (None, _, _) => Self::UNKNOWN,
+        }
     }
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self::new([], Self::UNKNOWN)
+        Self::new([], None)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use call::Number;
     use proptest::prelude::*;
 
     use super::*;
@@ -198,16 +215,21 @@ mod tests {
             rate("+1907", "0.1"),
             rate("+49", "0.02"),
         ];
-        let rates = Rates::new(rates, Money::parse("2").unwrap());
-        let price = |number| {
-            rates
-                .per_minute(&Number::parse(number).unwrap())
-                .to_string()
-        };
+        let rates = Rates::new(rates, Some(Money::parse("2").unwrap()));
+        let known = |number| Known::of(&Number::parse(number).unwrap());
+        let price = |number| rates.per_minute(&known(number)).to_string();
         assert_eq!(price("+12025550123"), "0.01");
         assert_eq!(price("+19075550123"), "0.10");
         assert_eq!(price("+4930123456"), "0.02");
         assert_eq!(price("+33123456789"), "2.00");
+        let unsaid = |number| Rates::default().per_minute(&known(number)).to_string();
+        assert_eq!(unsaid("+12025550123"), "0.05");
+        assert_eq!(
+            unsaid("+18095550123"),
+            "1.00",
+            "the country code alone says little"
+        );
+        assert_eq!(unsaid("+4930123456"), "1.00");
         for none in ["", "+", "49", "+0", "+49x", "+1234567890123456", "+４９"] {
             assert_eq!(Prefix::parse(none), None, "{none}");
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
+use crate::limits::{Beyond, Limits, Standing};
 use crate::money::{Money, Rates};
 use crate::whom::{Entry, Listed, Whom};
 use crate::zone::Zones;
@@ -32,6 +33,8 @@ pub struct Rules {
     pub calls_per_hour: Listed<usize>,
     /// What calls cost.
     pub rates: Rates,
+    /// What may be spent on them.
+    pub limits: Limits,
 }
 
 /// Who may reach us.
@@ -50,8 +53,8 @@ pub struct Now {
     pub at: Timestamp,
     /// How many calls are up.
     pub up: usize,
-    /// How many were dialled in the last hour.
-    pub dialled: usize,
+    /// What was dialled and spent until then.
+    pub standing: Standing,
 }
 
 /// A call that may be made now.
@@ -63,8 +66,8 @@ pub struct Permit {
     pub rule: String,
     /// What it can cost at most.
     pub ceiling: Money,
-    /// How long it may last.
-    pub limit: Duration,
+    /// What a minute of it costs.
+    pub rate: Money,
 }
 
 /// When a number may be called.
@@ -146,6 +149,22 @@ pub enum Refusal {
         /// Where that is said.
         at: String,
     },
+    /// As many calls to this number were dialled in the last hour as may be.
+    TooOftenTo {
+        /// Which number.
+        to: Number,
+        /// How many.
+        most: usize,
+        /// Where that is said.
+        at: String,
+    },
+    /// It could cost more than may be spent.
+    TooDear {
+        /// What it could cost.
+        ceiling: Money,
+        /// The limit.
+        beyond: Beyond,
+    },
 }
 
 impl Rules {
@@ -159,15 +178,14 @@ impl Rules {
         let entry = self.entry(&known)?;
         self.awake(&known.number, entry, now.at)?;
         self.room(now.up)?;
-        if now.dialled >= self.calls_per_hour.value {
-            let (most, at) = (self.calls_per_hour.value, self.calls_per_hour.at.clone());
-            return Err(Refusal::TooOften { most, at });
-        }
-        let rule = entry.rule();
+        self.seldom(&known.number, &now.standing)?;
+        let (ceiling, rule) = (self.ceiling(&known), entry.rule());
+        let fits = self.limits.fit(&now.standing, ceiling);
+        fits.map_err(|beyond| Refusal::TooDear { ceiling, beyond })?;
         Ok(Permit {
             rule,
-            ceiling: self.ceiling(&known.number),
-            limit: self.limit(),
+            ceiling,
+            rate: self.rates.per_minute(&known),
             number: known.number,
         })
     }
@@ -225,9 +243,23 @@ impl Rules {
         When::At { hours, at, zones }
     }
 
-    /// What a call to this number can cost at most.
-    pub fn ceiling(&self, number: &Number) -> Money {
-        self.rates.per_minute(number).for_call(self.limit())
+    /// What a call to this number can cost at most: its carrier ends it [`OVERRUN`] after we should have.
+    pub fn ceiling(&self, known: &Known) -> Money {
+        let longest = self.limit().saturating_add(OVERRUN);
+        self.rates.per_minute(known).for_call(longest)
+    }
+
+    fn seldom(&self, to: &Number, standing: &Standing) -> Result<(), Refusal> {
+        if standing.dialled >= self.calls_per_hour.value {
+            let (most, at) = (self.calls_per_hour.value, self.calls_per_hour.at.clone());
+            return Err(Refusal::TooOften { most, at });
+        }
+        let each = &self.limits.calls_per_number;
+        if standing.to_number >= each.value {
+            let (to, most, at) = (to.clone(), each.value, each.at.clone());
+            return Err(Refusal::TooOftenTo { to, most, at });
+        }
+        Ok(())
     }
 
     fn awake(&self, number: &Number, entry: Entry<'_>, now: Timestamp) -> Result<(), Refusal> {
@@ -306,6 +338,9 @@ impl Rules {
     }
 }
 
+/// How much longer than it may last a call can be before its carrier ends it by itself.
+pub const OVERRUN: Duration = Duration::from_secs(30);
+
 #[cfg(test)]
 mod tests {
     use rand::rngs::StdRng;
@@ -324,8 +359,12 @@ mod tests {
         let permit = rules.may_dial("+15551234567", now(1, 4)).unwrap();
         assert_eq!(permit.number, number("+15551234567"));
         assert_eq!(permit.rule, "`call` in [policy], offhook.toml:20");
-        assert_eq!(permit.limit, Duration::from_secs(90));
-        assert_eq!(permit.ceiling, Money::micros(2_000_000));
+        assert_eq!(permit.rate, Money::micros(50_000));
+        assert_eq!(
+            permit.ceiling,
+            Money::micros(100_000),
+            "90 seconds, and half a minute more"
+        );
         let full = rules.may_dial("+15551234567", now(2, 0));
         let at = "offhook.toml:16".to_owned();
         assert_eq!(full, Err(Refusal::TooManyCalls { most: 2, at }));
@@ -420,7 +459,7 @@ mod tests {
         let at = |moment: &str| Now {
             at: moment.parse().unwrap(),
             up: 0,
-            dialled: 0,
+            standing: Standing::default(),
         };
         for to in ["mom", "+4930123456"] {
             let permit = rules.may_dial(to, at("2026-01-15T01:30:00Z")).unwrap();
@@ -442,7 +481,7 @@ mod tests {
         let at = |moment: &str| Now {
             at: moment.parse().unwrap(),
             up: 0,
-            dialled: 0,
+            standing: Standing::default(),
         };
         let night = at("2026-01-15T02:00:00Z");
         assert!(
@@ -469,6 +508,39 @@ mod tests {
             "offhook.toml:15",
         ));
         assert!(rules.may_dial("+4930999999", night).is_ok());
+    }
+
+    #[test]
+    fn what_could_cost_too_much_is_not_begun() {
+        let rules = rules(&FRIENDS, Callers::Any);
+        let with = |standing| {
+            let at = Timestamp::UNIX_EPOCH;
+            rules.may_dial(
+                "+4930123456",
+                Now {
+                    at,
+                    up: 0,
+                    standing,
+                },
+            )
+        };
+        let day = |micros| Standing {
+            day: Money::micros(micros),
+            ..Standing::default()
+        };
+        assert!(with(day(3_000_000)).is_ok());
+        let refused = with(day(3_000_001));
+        assert!(
+            matches!(refused, Err(Refusal::TooDear { beyond, .. }) if beyond.most.at == "offhook.toml:21")
+        );
+        let often = Standing {
+            to_number: 4,
+            ..Standing::default()
+        };
+        assert!(matches!(
+            with(often),
+            Err(Refusal::TooOftenTo { most: 4, .. })
+        ));
     }
 
     #[test]
@@ -587,7 +659,10 @@ mod tests {
         Now {
             at: Timestamp::UNIX_EPOCH,
             up,
-            dialled,
+            standing: Standing {
+                dialled,
+                ..Standing::default()
+            },
         }
     }
 
@@ -608,6 +683,15 @@ mod tests {
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
             rates: Rates::default(),
+            limits: Limits {
+                per_call: None,
+                per_hour: None,
+                per_day: Listed::new(Money::micros(5_000_000), line(21)),
+                per_month: None,
+                per_number: None,
+                per_agent: None,
+                calls_per_number: Listed::new(4, line(22)),
+            },
         }
     }
 

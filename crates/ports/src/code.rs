@@ -58,6 +58,8 @@ pub const POLICY_HOURS: &str = "policy.hours";
 pub const POLICY_CALLER: &str = "policy.caller";
 /// As many calls are up as may be.
 pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
+/// The call could cost more than may be spent.
+pub const POLICY_SPEND: &str = "policy.spend";
 /// As many calls were made in the last hour as may be.
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
 /// A meeting has had as many people as it can.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use policy::{Entry, Known, Now, Rules, When};
+use policy::{Entry, Known, Now, Rules, Standing, When};
 use ports::Fault;
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ fn explain(rules: &Rules, to: &str, at: Timestamp) -> Verdict {
     let now = Now {
         at,
         up: 0,
-        dialled: 0,
+        standing: Standing::default(),
     };
     let found = known.as_ref().ok();
     let (allowed, rule, reason, hint) = match rules.may_dial(to, now) {
@@ -112,7 +112,7 @@ fn explain(rules: &Rules, to: &str, at: Timestamp) -> Verdict {
 }
 
 fn price(rules: &Rules, known: &Known) -> f64 {
-    rules.ceiling(&known.number).as_micros() as f64 / 1e6
+    rules.ceiling(known).as_micros() as f64 / 1e6
 }
 
 fn times(rules: &Rules, known: &Known, entry: Entry<'_>, at: Timestamp) -> Times {
@@ -174,7 +174,7 @@ mod tests {
     use std::time::Duration;
 
     use call::Number;
-    use policy::{Callers, Class, Listed, Rates, Whom};
+    use policy::{Callers, Class, Limits, Listed, Money, Rates, Whom};
 
     use super::*;
 
@@ -185,7 +185,7 @@ mod tests {
         let night = explain(&rules, "+4930999999", at("2026-01-15T02:00:00Z"));
         assert!(!night.allowed);
         assert_eq!(night.rule, "`call` in [policy], offhook.toml:15");
-        assert_eq!(night.price_ceiling, Some(30.0));
+        assert_eq!(night.price_ceiling, Some(31.0));
         let times = night.when.expect("it may be called at some time");
         assert_eq!((times.hours.as_str(), times.now), ("08:00-21:00", false));
         assert_eq!(times.zones, ["Europe/Berlin"]);
@@ -231,6 +231,15 @@ mod tests {
             max_length: Listed::new(Duration::from_secs(1_800), line(12)),
             calls_per_hour: Listed::new(20, line(12)),
             rates: Rates::default(),
+            limits: Limits {
+                per_call: None,
+                per_hour: None,
+                per_day: Listed::new(Money::micros(50_000_000), line(12)),
+                per_month: None,
+                per_number: None,
+                per_agent: None,
+                calls_per_number: Listed::new(6, line(12)),
+            },
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use call::{Number, NumberFault};
 use policy::{
-    Callers, Class, ClassFault, Contact, Hours, Kind, Known, Listed, Money, Prefix, Rates, Rules,
-    Whom,
+    Callers, Class, ClassFault, Contact, Hours, Kind, Known, Limits, Listed, Money, Prefix, Rates,
+    Rules, Whom,
 };
 
 use super::plug;
@@ -27,6 +27,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     let max_calls = section.number("max_calls", 0..=10_000, found);
     let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
+    let limits = limits(&mut section, found);
     let table = section.place.clone();
     section.close(found);
 
@@ -54,6 +55,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         ours,
         rates,
+        limits,
     };
     if rules.call.value.is_nobody() && rules.answer.value == Callers::These(BTreeSet::new()) {
         let message = "nobody may be called, and nobody may call";
@@ -114,13 +116,42 @@ fn hours(written: &Spot<&str>, within: &str, found: &mut Findings) -> Option<Lis
     }
 }
 
+/// What `[policy]` says of money.
+fn limits(section: &mut Section<'_>, found: &mut Findings) -> Limits {
+    let table = section.place.clone();
+    let mut amount = |key| {
+        let amount = section.amount(key, found)?;
+        Some(Listed::new(amount.value, found.at(&amount.place())))
+    };
+    let [per_call, per_hour, per_month] =
+        ["spend_per_call", "spend_per_hour", "spend_per_month"].map(&mut amount);
+    let [per_number, per_agent] = ["spend_per_number", "spend_per_agent"].map(&mut amount);
+    let per_day = amount("spend_per_day");
+    let calls = section.number("calls_per_number", 0..=1_000_000, found);
+    Limits {
+        per_call,
+        per_hour,
+        per_day: per_day
+            .unwrap_or_else(|| listed(DEFAULT_SPEND_PER_DAY, None::<&Spot<()>>, &table, found)),
+        per_month,
+        per_number,
+        per_agent,
+        calls_per_number: listed(
+            whole(calls, DEFAULT_CALLS_PER_NUMBER),
+            calls.as_ref(),
+            &table,
+            found,
+        ),
+    }
+}
+
 /// `[rates]`: what a minute costs, by the first digits of a number.
 fn rates(section: Section<'_>, found: &mut Findings) -> Rates {
-    let mut otherwise = Rates::UNKNOWN;
+    let mut otherwise = None;
     let mut by_prefix: Vec<(Prefix, Money)> = Vec::new();
     for (key, price) in section.amounts(found) {
         if key.value == "default" {
-            otherwise = price;
+            otherwise = Some(price);
         } else if let Some(prefix) = Prefix::parse(key.value) {
             by_prefix.push((prefix, price));
         } else {
@@ -132,11 +163,14 @@ fn rates(section: Section<'_>, found: &mut Findings) -> Rates {
     Rates::new(by_prefix, otherwise)
 }
 
-/// The defaults of `[policy]`: calls at once, minutes per call, calls per hour.
-pub(crate) const POLICY_DEFAULTS: [usize; 3] = [
+/// The defaults of `[policy]`: calls at once, minutes per call, calls per hour, those to one number, and
+/// what may be spent in a day.
+pub(crate) const POLICY_DEFAULTS: [usize; 5] = [
     DEFAULT_MAX_CALLS,
     DEFAULT_MAX_MINUTES,
     DEFAULT_CALLS_PER_HOUR,
+    DEFAULT_CALLS_PER_NUMBER,
+    (DEFAULT_SPEND_PER_DAY.as_micros() / 1_000_000) as usize,
 ];
 
 fn callees(written: Option<&Spot<Vec<Spot<&str>>>>, whom: &mut Whom, found: &mut Findings) {
@@ -243,4 +277,6 @@ const CALLER: &str = "an entry of `answer` in [policy]";
 const DEFAULT_MAX_CALLS: usize = 4;
 const DEFAULT_MAX_MINUTES: usize = 30;
 const DEFAULT_CALLS_PER_HOUR: usize = 20;
+const DEFAULT_CALLS_PER_NUMBER: usize = 6;
+const DEFAULT_SPEND_PER_DAY: Money = Money::micros(50_000_000);
 const ANY: &str = "any";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use call::Number;
 use call::meeting::After;
+use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};
 
@@ -118,7 +119,7 @@ fn people_are_called_by_name_and_countries_by_their_letters() {
         "09:00-17:00"
     );
     assert!(rules.call_own.value && rules.ours.contains(&number("+15550002222")));
-    let minute = |to: &str| rules.rates.per_minute(&number(to)).to_string();
+    let minute = |to: &str| rules.rates.per_minute(&Known::of(&number(to))).to_string();
     assert_eq!(minute("+4930123456"), "0.02");
     assert_eq!(minute("+15551234567"), "1.00");
     assert_eq!(minute("+33123456789"), "2.50");
