@@ -47,7 +47,7 @@ enum Task {
     Contract,
     /// The figures, each beside its target.
     Bench(bench::Arguments),
-    /// Kills a gateway with calls on it again and again, and counts what its journal lost.
+    /// What is promised for the worst moments, tried in many of them: each figure beside its target.
     Drill(drill::Arguments),
     /// Asks the control API of a running gateway at random, and checks its answers against what it
     /// says of itself. Takes schemathesis: `pip install schemathesis`.
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root()),
         Task::Contract => contract::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
-        Task::Drill(arguments) => drill::run(&root(), arguments),
+        Task::Drill(arguments) => drill::run(&root(), &arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
         Task::Prism(arguments) => prism::run(&root(), &arguments),

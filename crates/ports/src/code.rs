@@ -48,10 +48,18 @@ pub const STREAM_FORMAT: &str = "stream.format";
 pub const POLICY_NUMBER: &str = "policy.number";
 /// The number called is not on the list of numbers that may be called.
 pub const POLICY_NOT_ALLOWED: &str = "policy.not_allowed";
+/// The number called is of a kind that is never dialled: premium-rate, shared-cost, satellite, unknown.
+pub const POLICY_DANGEROUS: &str = "policy.dangerous";
+/// The number called is one of our own.
+pub const POLICY_OWN_NUMBER: &str = "policy.own_number";
+/// It is not the time to call there.
+pub const POLICY_HOURS: &str = "policy.hours";
 /// The caller is not on the list of those who may call.
 pub const POLICY_CALLER: &str = "policy.caller";
 /// As many calls are up as may be.
 pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
+/// The call could cost more than may be spent.
+pub const POLICY_SPEND: &str = "policy.spend";
 /// As many calls were made in the last hour as may be.
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
 /// A meeting has had as many people as it can.

@@ -1,19 +1,19 @@
 //! Figures for people and for programs, each with its target.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One figure.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     what: String,
     figure: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<f64>,
     goal: Goal,
 }
 
 /// What a figure should be.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
     AtLeast(f64),
@@ -33,6 +33,16 @@ impl Row {
         }
     }
 
+    /// What it is a figure of.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Whether it is what it should be.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.goal.verdict(self.figure).1 != MISSED
+    }
+
     /// A figure beside the one of the reference.
     pub(crate) fn with_reference(what: &str, figure: f64, reference: f64, goal: Goal) -> Self {
         Self {
@@ -44,7 +54,7 @@ impl Row {
 
 impl Goal {
     fn verdict(self, figure: f64) -> (String, &'static str) {
-        let reached = |it| if it { "reached" } else { "missed" };
+        let reached = |it| if it { "reached" } else { MISSED };
         match self {
             Self::AtLeast(least) => (format!("≥ {}", short(least)), reached(figure >= least)),
             Self::AtMost(most) => (format!("≤ {}", short(most)), reached(figure <= most)),
@@ -52,6 +62,8 @@ impl Goal {
         }
     }
 }
+
+const MISSED: &str = "missed";
 
 /// The figure that this part of all, from 0 to 1, is not above; of none, nothing.
 pub(crate) fn quantile(part: f64, figures: impl Iterator<Item = f64>) -> f64 {

@@ -83,7 +83,7 @@ fn room(name: &str) -> Option<&'static Room> {
 }
 
 const EVERYTHING: &[&str] = &[
-    "agents", "call", "carriers", "exchange", "media", "ports", "sim", "speech",
+    "agents", "call", "carriers", "exchange", "media", "policy", "ports", "sim", "speech",
 ];
 
 /// The picture in ARCHITECTURE.md, as a table.
@@ -96,6 +96,11 @@ const ROOMS: &[Room] = &[
     Room {
         name: "call",
         uses: &["media"],
+        tests_use: &[],
+    },
+    Room {
+        name: "policy",
+        uses: &["call"],
         tests_use: &[],
     },
     Room {

@@ -106,7 +106,7 @@ impl Summary {
             numbers: plan.numbers.len(),
             carriers: plan.carriers.keys().cloned().collect(),
             agents: plan.agents.keys().cloned().collect(),
-            may_be_called: plan.rules.call.value.len(),
+            may_be_called: plan.rules.call.value.named().count(),
             may_call,
         }
     }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use ports::{Blame, Fault, Key, Kind, Need, code};
 
 use super::{Done, Out, lists};
-use crate::config::limits::{POLICY_DEFAULTS, turns_help};
+use crate::config::limits::turns_help;
+use crate::config::rules::POLICY_DEFAULTS;
 use crate::config::{FILE_NAME, Lists, journal_defaults};
 
 /// Writes the file, unless there is one.
@@ -124,10 +125,13 @@ fn capital(help: &str) -> String {
 }
 
 fn policy() -> String {
-    let [calls, minutes, per_hour] = POLICY_DEFAULTS;
+    let [calls, minutes, per_hour, per_number, per_day] = POLICY_DEFAULTS;
     format!(
         "{POLICY}#max_calls = {calls}\n# How long a call may last.\n#max_minutes = {minutes}\n\
-             # How many calls may be dialled in any hour.\n#calls_per_hour = {per_hour}\n"
+             # How many calls may be dialled in any hour, and how many of them to one number.\n\
+             #calls_per_hour = {per_hour}\n#calls_per_number = {per_number}\n\
+             # What may be spent in any 24 hours, in the currency of [rates]. What a call may cost at most is\n\
+             # set aside before anyone is dialled.\n#spend_per_day = {per_day}\n{RATES}"
     )
 }
 
@@ -200,11 +204,22 @@ const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 
 const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.
 [policy]
-# Whom it may dial: numbers, such as "+15551234567". Empty: nobody.
+# Whom it may dial: numbers, such as "+15551234567", or countries, such as "DE" or "DE mobile". Empty:
+# nobody. Premium-rate, satellite, unknown and emergency numbers are never dialled.
 call = []
 # Who may reach it: numbers, or "any". Empty: nobody.
 answer = []
+# When, by the clocks of those who are called. Without it: whom you name at any time, others from 8 to 21.
+#hours = "08:00-21:00"
 # How many calls may be up at once.
+"#;
+
+const RATES: &str = r#"
+# What a minute costs, by the first digits of the number called. The longest that fits counts; what is not
+# here is taken to cost more than an ordinary line.
+#[rates]
+#"+1" = 0.014
+#"+49" = 0.02
 "#;
 
 const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.

@@ -16,6 +16,7 @@ mod manual;
 mod meeting;
 pub mod models;
 pub mod out;
+mod policy;
 mod reload;
 mod replay;
 pub mod serve;
@@ -93,6 +94,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Whom the owner lets be called.
+    Policy(policy::Args),
     /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
     Reload,
     /// Run a recorded call again, and see that it tells the same story.
@@ -135,6 +138,7 @@ impl Command {
             | Self::Setup(_)
             | Self::Flight(_)
             | Self::Journal(_)
+            | Self::Policy(_)
             | Self::Reload
             | Self::Replay(_)
             | Self::Say(_)
@@ -213,6 +217,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Man(args) => manual::man(args, out),
         Command::Meeting(args) => meeting::run(args, out).await,
         Command::Show(args) => calls::show(args, path, out).await,
+        Command::Policy(args) => policy::run(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,
         Command::Digits(args) => steer::digits(args, out).await,

@@ -16,7 +16,7 @@ use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, Marks, journal, limits, plug, recordings, transfers};
+use super::{Lists, Loaded, Marks, journal, limits, plug, recordings, rules, transfers};
 use crate::tunnel::Tunnel;
 
 /// Resolves a file, or says everything that is wrong with it.
@@ -51,7 +51,8 @@ pub(super) fn check(
     };
     let agents = agents(&mut root, &known, &plugs, &mut found);
     let numbers = numbers(&mut root, &carriers, &agents, &mut found);
-    let rules = limits::rules(root.section("policy", &mut found), &mut found);
+    let ours = numbers.keys().cloned().collect();
+    let rules = rules::read(&mut root, ours, &mut found);
     let transfers = transfers::check(transfers, &rules, (&numbers, &carriers), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);

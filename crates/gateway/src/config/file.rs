@@ -36,6 +36,8 @@ pub(super) enum Written {
     Text(String),
     /// A whole number.
     Number(i64),
+    /// A number with a fraction, digit for digit.
+    Fraction(String),
     /// An array, with the line of each element.
     List(Vec<(usize, Written)>),
     /// A table.
@@ -100,6 +102,7 @@ impl Written {
         match self {
             Self::Text(_) => "a string",
             Self::Number(_) => "a number",
+            Self::Fraction(_) => "a number with a fraction",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Flag(_) => "true or false",
@@ -195,7 +198,7 @@ fn written(value: &DeValue<'_>, lines: &Lines) -> Written {
                 Err(_) => Written::Other("a number too large"),
             }
         }
-        DeValue::Float(_) => Written::Other("a number with a fraction"),
+        DeValue::Float(number) => Written::Fraction(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Written::Flag(*flag),
         DeValue::Datetime(_) => Written::Other("a date"),
         DeValue::Array(elements) => {

@@ -1,58 +1,13 @@
-//! `[policy]` and `[turns]`: who, how much and how patiently.
+//! `[turns]`: how patiently.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call::{Number, NumberFault, Policy};
+use call::{Number, Policy};
+use policy::Rules;
 
-use super::plan::{Callers, Listed, Rules};
 use super::problem::{Findings, Place};
-use super::section::{Section, Spot};
-
-/// Reads `[policy]`. What is not there allows nothing, and limits to the defaults.
-pub(super) fn rules(mut section: Section<'_>, found: &mut Findings) -> Rules {
-    let call = section.list("call", found);
-    let answer = section.list("answer", found);
-    let max_calls = section.number("max_calls", 0..=10_000, found);
-    let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
-    let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
-    let table = section.place.clone();
-    section.close(found);
-
-    let rules = Rules {
-        call: listed(callees(call.as_ref(), found), call.as_ref(), &table, found),
-        answer: listed(
-            callers(answer.as_ref(), found),
-            answer.as_ref(),
-            &table,
-            found,
-        ),
-        max_calls: listed(
-            whole(max_calls, DEFAULT_MAX_CALLS),
-            max_calls.as_ref(),
-            &table,
-            found,
-        ),
-        max_length: listed(
-            Duration::from_secs(60 * whole(max_minutes, DEFAULT_MAX_MINUTES) as u64),
-            max_minutes.as_ref(),
-            &table,
-            found,
-        ),
-        calls_per_hour: listed(
-            whole(calls_per_hour, DEFAULT_CALLS_PER_HOUR),
-            calls_per_hour.as_ref(),
-            &table,
-            found,
-        ),
-    };
-    if rules.call.value.is_empty() && rules.answer.value == Callers::These(BTreeSet::new()) {
-        let message = "nobody may be called, and nobody may call";
-        let hint = "list numbers under `call` or `answer` in [policy]";
-        found.warning(table, message, hint);
-    }
-    rules
-}
+use super::section::Section;
 
 /// Reads `[turns]`: how patient calls are.
 pub(super) fn patience(mut section: Section<'_>, rules: &Rules, found: &mut Findings) -> Policy {
@@ -113,86 +68,6 @@ pub(crate) fn turns_help() -> impl Iterator<Item = (&'static str, u128, &'static
         };
         (pace.key, number, pace.help)
     })
-}
-
-/// The defaults of `[policy]`: calls at once, minutes per call, calls per hour.
-pub(crate) const POLICY_DEFAULTS: [usize; 3] = [
-    DEFAULT_MAX_CALLS,
-    DEFAULT_MAX_MINUTES,
-    DEFAULT_CALLS_PER_HOUR,
-];
-
-fn callees(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> BTreeSet<Number> {
-    let mut numbers = BTreeSet::new();
-    for entry in written.into_iter().flat_map(|list| &list.value) {
-        if entry.value == ANY {
-            let message = "`call` in [policy] cannot hold \"any\": only numbers can be dialled";
-            found.problem(
-                entry.place(),
-                message,
-                "list each number that may be called",
-            );
-            continue;
-        }
-        insert("call", entry, &mut numbers, found);
-    }
-    numbers
-}
-
-fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Callers {
-    let mut numbers = BTreeSet::new();
-    let mut any = None;
-    for entry in written.into_iter().flat_map(|list| &list.value) {
-        if entry.value == ANY {
-            any = Some(entry);
-            continue;
-        }
-        insert("answer", entry, &mut numbers, found);
-    }
-    let Some(any) = any else {
-        return Callers::These(numbers);
-    };
-    if !numbers.is_empty() {
-        let message = "\"any\" lets everyone call, so the numbers beside it change nothing";
-        found.warning(any.place(), message, "keep \"any\" or the numbers");
-    }
-    Callers::Any
-}
-
-fn insert(key: &str, entry: &Spot<&str>, numbers: &mut BTreeSet<Number>, found: &mut Findings) {
-    match Number::parse(entry.value) {
-        Ok(number) => {
-            if !numbers.insert(number) {
-                let message = format!("a number stands twice in `{key}` in [policy]");
-                found.warning(entry.place(), message, "remove one of the two");
-            }
-        }
-        Err(fault) => {
-            let message = format!("an entry of `{key}` in [policy] is not a number: {fault}");
-            let hint = match fault {
-                NumberFault::Emergency => "remove it",
-                NumberFault::NoPlus
-                | NumberFault::NotDigits
-                | NumberFault::Length
-                | NumberFault::LeadingZero => "write it as `\"+15551234567\"`, without spaces",
-            };
-            found.problem(entry.place(), message, hint);
-        }
-    }
-}
-
-fn whole(written: Option<Spot<u64>>, default: usize) -> usize {
-    let value = written.and_then(|it| usize::try_from(it.value).ok());
-    value.unwrap_or(default)
-}
-
-fn listed<V, T>(value: V, written: Option<&Spot<T>>, table: &Place, found: &Findings) -> Listed<V> {
-    let at = match (written, table) {
-        (Some(spot), _) => found.at(&spot.place()),
-        (None, Place::Table(_)) => found.at(table),
-        (None, Place::Line(_) | Place::File) => found.at(&Place::Table("[policy]".to_owned())),
-    };
-    Listed { value, at }
 }
 
 fn in_order(policy: &mut Policy, shorter: &str, longer: &str) -> bool {
@@ -365,7 +240,3 @@ const ORDERED: [(&str, &str); 3] = [
 
 /// How long `media`'s detectors, by loudness or by model, take to be sure that speech has ended.
 const DETECTOR_HANG_OVER: Duration = Duration::from_millis(200);
-const DEFAULT_MAX_CALLS: usize = 4;
-const DEFAULT_MAX_MINUTES: usize = 30;
-const DEFAULT_CALLS_PER_HOUR: usize = 20;
-const ANY: &str = "any";

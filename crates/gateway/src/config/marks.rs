@@ -97,7 +97,11 @@ fn walk(entries: &[Entry], found: &mut impl FnMut(&str)) {
         match &entry.value {
             Written::Text(text) => found(text),
             Written::Table(inner) => walk(inner, found),
-            Written::Flag(_) | Written::Number(_) | Written::List(_) | Written::Other(_) => {}
+            Written::Flag(_)
+            | Written::Number(_)
+            | Written::Fraction(_)
+            | Written::List(_)
+            | Written::Other(_) => {}
         }
     }
 }
@@ -111,6 +115,7 @@ fn absorb(hash: &mut Sha256, value: &Written) {
     match value {
         Written::Text(text) => part(1, text.as_bytes()),
         Written::Number(number) => part(2, &number.to_le_bytes()),
+        Written::Fraction(number) => part(7, number.as_bytes()),
         Written::Other(what) => part(3, what.as_bytes()),
         Written::Flag(flag) => part(6, &[u8::from(*flag)]),
         Written::List(elements) => {

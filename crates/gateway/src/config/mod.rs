@@ -18,6 +18,7 @@ pub mod plan;
 mod plug;
 mod problem;
 mod recordings;
+pub(crate) mod rules;
 mod secret;
 mod section;
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The configuration as resolved: every default chosen, every credential present, every name
 //! checked. Nothing after start-up sees the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
 use call::{Number, Phrases, Policy, Private};
+pub use policy::{Callers, Rules};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
@@ -189,37 +190,4 @@ pub struct SpeechPlan {
     pub vendor: String,
     /// What it was told.
     pub settings: ports::Settings,
-}
-
-/// Who may be called, who may call, and how much. Nothing is allowed that is not written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// Whom we may dial.
-    pub call: Listed<BTreeSet<Number>>,
-    /// Who may reach us.
-    pub answer: Listed<Callers>,
-    /// How many calls may be up at once.
-    pub max_calls: Listed<usize>,
-    /// How long a call may last.
-    pub max_length: Listed<Duration>,
-    /// How many calls may be dialled in any hour.
-    pub calls_per_hour: Listed<usize>,
-}
-
-/// A value, and where in the configuration it stands, so that a refusal can say what to change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// The value.
-    pub value: T,
-    /// Such as `offhook.toml:14`, or `offhook.toml, [policy]` where the line is missing.
-    pub at: String,
-}
-
-/// Who may reach us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Callers {
-    /// Anyone, also those who hide their number.
-    Any,
-    /// These numbers, exactly. Empty: nobody.
-    These(BTreeSet<Number>),
 }

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use policy::Money;
 use strsim::damerau_levenshtein;
 
 use super::file::{Entry, Written};
@@ -118,6 +119,7 @@ impl<'f> Section<'f> {
                 line: entry.line,
             }),
             Written::Number(_)
+            | Written::Fraction(_)
             | Written::List(_)
             | Written::Table(_)
             | Written::Flag(_)
@@ -176,6 +178,7 @@ impl<'f> Section<'f> {
                 })
             }
             Written::Text(_)
+            | Written::Fraction(_)
             | Written::List(_)
             | Written::Table(_)
             | Written::Flag(_)
@@ -185,6 +188,53 @@ impl<'f> Section<'f> {
                 None
             }
         }
+    }
+
+    /// An amount of money.
+    pub(super) fn amount(
+        &mut self,
+        key: &'static str,
+        found: &mut Findings,
+    ) -> Option<Spot<Money>> {
+        let entry = self.ask(key)?;
+        let value = self.money(entry, found)?;
+        let line = entry.line;
+        Some(Spot { value, line })
+    }
+
+    /// Amounts under keys that the owner chooses, in the order of the file.
+    pub(super) fn amounts(self, found: &mut Findings) -> Vec<(Spot<&'f str>, Money)> {
+        let mut amounts = Vec::new();
+        for entry in self.entries {
+            let (value, line) = (entry.key.as_str(), entry.line);
+            let money = self.money(entry, found);
+            amounts.extend(money.map(|it| (Spot { value, line }, it)));
+        }
+        amounts
+    }
+
+    fn money(&self, entry: &Entry, found: &mut Findings) -> Option<Money> {
+        let written = match &entry.value {
+            Written::Number(number) => number.to_string(),
+            Written::Fraction(number) => number.clone(),
+            Written::Text(_)
+            | Written::List(_)
+            | Written::Table(_)
+            | Written::Flag(_)
+            | Written::Other(_) => entry.value.what().to_owned(),
+        };
+        let money = Money::parse(&written);
+        if let Err(fault) = money {
+            let key = if looks_like_a_key(&entry.key) {
+                &entry.key
+            } else {
+                "…"
+            };
+            let message = format!("`{key}`{} is not an amount: {fault}", self.within());
+            let hint = "write it without quotes, such as `0.014`";
+            found.problem(Place::Line(entry.line), message, hint);
+        }
+        money.ok()
     }
 
     /// A list of strings.

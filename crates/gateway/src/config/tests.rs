@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use call::Number;
 use call::meeting::After;
+use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};
 
@@ -70,7 +71,8 @@ fn a_good_file_is_resolved() {
     );
     assert_eq!(reception.language, "en");
     let rules = plan.rules;
-    assert_eq!(rules.call.value, BTreeSet::from([number("+15557654321")]));
+    let named: Vec<_> = rules.call.value.named().collect();
+    assert_eq!(named, [&number("+15557654321")]);
     assert_eq!(rules.call.at, "offhook.toml:17");
     assert_eq!(rules.answer.value, Callers::Any);
     assert_eq!(
@@ -97,12 +99,94 @@ fn a_tunnel_stands_in_the_place_of_an_address() {
 }
 
 #[test]
+fn people_are_called_by_name_and_countries_by_their_letters() {
+    let rules = good(&format!(
+        "{}\n[contacts.mom]\nnumber = \"+4930123456\"\nhours = \"10:00-12:00\"\nzone = \"Asia/Tokyo\"\n\
+         [rates]\n\"+49\" = 0.02\n\"+1\" = 1\ndefault = 2.5\n",
+        replaced("call = [", "hours = \"09:00-17:00\"\ncall_own_numbers = true\ncall = [\"DE mobile\", ")
+    ))
+    .plan
+    .rules;
+    let whom = &rules.call.value;
+    let mom = &whom.contacts["mom"];
+    assert_eq!(mom.value.number, number("+4930123456"));
+    assert!(mom.value.hours.is_some() && mom.value.zone.is_some());
+    assert_eq!(whom.meant("mom"), "+4930123456");
+    assert_eq!(whom.classes.len(), 1);
+    assert!(whom.numbers.contains_key(&number("+15557654321")));
+    assert_eq!(
+        rules.hours.as_ref().expect("said").value.to_string(),
+        "09:00-17:00"
+    );
+    assert!(rules.call_own.value && rules.ours.contains(&number("+15550002222")));
+    let minute = |to: &str| rules.rates.per_minute(&Known::of(&number(to))).to_string();
+    assert_eq!(minute("+4930123456"), "0.02");
+    assert_eq!(minute("+15551234567"), "1.00");
+    assert_eq!(minute("+33123456789"), "2.50");
+}
+
+#[test]
+fn what_is_wrong_with_whom_to_call_is_told_by_its_line() {
+    for (text, says) in [
+        (
+            replaced("call = [", "call = [\"ZZ\", "),
+            "neither a number nor a class",
+        ),
+        (
+            replaced("call = [", "call = [\"DE premium\", "),
+            "the kinds of number are",
+        ),
+        (
+            replaced("call = [", "hours = \"21-8\"\ncall = ["),
+            "`hours` in [policy] cannot be read",
+        ),
+        (
+            format!("{GOOD}\n[rates]\nde = 0.1\n"),
+            "not the beginning of a number",
+        ),
+        (
+            format!("{GOOD}\n[rates]\n\"+49\" = -0.1\n"),
+            "not an amount",
+        ),
+        (
+            format!("{GOOD}\n[rates]\n\"+49\" = \"0.1\"\n"),
+            "not an amount",
+        ),
+        (format!("{GOOD}\n[rates]\n\"+49\" = nan\n"), "not an amount"),
+        (
+            format!("{GOOD}\n[contacts.mom]\nhours = \"08:00-21:00\"\n"),
+            "`number` in [contacts.mom] is missing",
+        ),
+        (
+            format!("{GOOD}\n[contacts.mom]\nnumber = \"030 123456\"\n"),
+            "`number` in [contacts.mom] is not a number",
+        ),
+        (
+            format!("{GOOD}\n[contacts.mom]\nnumber = \"+4930123456\"\nzone = \"Berlin\"\n"),
+            "`zone` in [contacts.mom] is not a time zone",
+        ),
+    ] {
+        let problems = bad(&text);
+        assert!(
+            problems.iter().any(|it| it.message.contains(says)),
+            "{says}: {problems:#?}"
+        );
+    }
+    let dear = good(&replaced("call = [", "call = [\"+19005551234\", "));
+    let warned = dear
+        .warnings
+        .iter()
+        .any(|it| it.message.contains("never dialled: premium-rate"));
+    assert!(warned, "{:#?}", dear.warnings);
+}
+
+#[test]
 fn the_smallest_file_allows_nothing() {
     let loaded = good("[server]\npublic_url = \"http://localhost:1/\"\n");
     let plan = loaded.plan;
     assert_eq!(plan.public_url, "http://localhost:1");
     assert_eq!(plan.listen.to_string(), "127.0.0.1:8787");
-    assert!(plan.rules.call.value.is_empty());
+    assert!(plan.rules.call.value.is_nobody());
     assert_eq!(plan.rules.answer.value, Callers::These(BTreeSet::new()));
     assert_eq!(plan.rules.call.at, "offhook.toml, [policy]");
     assert_eq!(plan.rules.max_calls.value, 4);

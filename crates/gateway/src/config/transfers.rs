@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use call::Number;
 use call::meeting::After;
+use policy::Known;
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
@@ -159,7 +160,7 @@ fn check_phone(
     place: &Place,
     found: &mut Findings,
 ) {
-    if !rules.call.value.contains(&phone.number) {
+    if rules.entry(&Known::of(&phone.number)).is_err() {
         let message = format!("{title} names a number that may not be called");
         found.problem(place.clone(), message, "add it to `call` in [policy]");
     }

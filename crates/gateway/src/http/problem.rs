@@ -64,14 +64,18 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,
         code::API_INVALID => return StatusCode::BAD_REQUEST,
         code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
-        code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
+        code::POLICY_SPEND | code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
             return StatusCode::TOO_MANY_REQUESTS;
         }
         // What is meant to pass: nothing is wrong with the request.
         code::GATEWAY_STOPPING | code::JOURNAL_BROKEN | code::SPEECH_OVERLOADED => {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
-        code::POLICY_NUMBER | code::POLICY_NOT_ALLOWED => return StatusCode::FORBIDDEN,
+        code::POLICY_NUMBER
+        | code::POLICY_NOT_ALLOWED
+        | code::POLICY_DANGEROUS
+        | code::POLICY_OWN_NUMBER
+        | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}
     }
     match fault.blame {

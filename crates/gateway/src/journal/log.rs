@@ -274,6 +274,12 @@ impl CallLog {
         self.0.length.borrow().closed
     }
 
+    /// Whether it has been told how the call ended; one that another process takes up has not.
+    pub fn has_end(&self) -> bool {
+        let last = self.entries().last().map(|it| it.event.clone());
+        last.is_some_and(|it| matches!(it, Event::Ended(_)))
+    }
+
     /// How long ago the call began.
     pub fn age(&self) -> Duration {
         let here = Began::now().at.saturating_duration_since(self.0.began.at);

@@ -283,7 +283,7 @@ const RENEWED: f64 = 0.7;
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// A call that has reached its longest allowed length is still said goodbye to.
-pub(super) const GOODBYE: Duration = Duration::from_secs(30);
+pub(super) const GOODBYE: Duration = policy::OVERRUN;
 
 /// A carrier that cannot be reached is tried this often, with pauses in between.
 const TRIES: u32 = 20;

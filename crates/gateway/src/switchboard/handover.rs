@@ -1,10 +1,11 @@
 //! Callers whom their carrier puts through to someone by itself.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use call::input::{self, Command};
 use call::{BlindTransfer, Number, Private, Regrets};
+use policy::Standing;
 use ports::carrier::{
     Conference, Conferences, Leg, Reply, Response, Transfer, Transfers, Webhooks,
 };
@@ -145,9 +146,8 @@ impl Switchboard {
                     let hint = format!("remove `by` from [transfers.{name}]");
                     return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
                 }
-                let dialled = self.dialled().await?;
-                self.may_dial(&self.desk(), phone.number.as_str(), dialled.count())?;
-                drop(dialled);
+                let to = phone.number.as_str();
+                self.would_dial(to, &caller.agent, 0).await?;
             }
         }
         let to = BlindTransfer {
@@ -170,7 +170,7 @@ impl Switchboard {
     /// # Errors
     /// There is nobody of that name any more, or they may not be called.
     pub(super) async fn handover(
-        &self,
+        self: &Arc<Self>,
         record: &Record,
         began_with: &Plan,
         name: &str,
@@ -181,9 +181,7 @@ impl Switchboard {
             Fault::new(Blame::Config, code::CALL_UNKNOWN, message)
         })?;
         if let Destination::Phone(phone) = &named.to {
-            let dialled = self.dialled().await?;
-            self.may_dial(&self.desk(), phone.number.as_str(), dialled.count())?;
-            dialled.add(SystemTime::now())?;
+            self.reserve_beside(record, phone.number.as_str()).await?;
         }
         Ok(told(record, (began_with, &plan), named))
     }
@@ -194,8 +192,8 @@ impl Switchboard {
         let plan = self.plan();
         let named = plan.transfers.get(name)?;
         if let Destination::Phone(phone) = &named.to {
-            let allowed = self.may_dial(&self.desk(), phone.number.as_str(), 0);
-            allowed.ok()?;
+            let (to, up) = (phone.number.as_str(), self.desk().up);
+            self.may_dial(to, up, Standing::default()).ok()?;
         }
         Some(told(record, (&plan, &plan), named))
     }

@@ -128,7 +128,7 @@ impl Switchboard {
             agent: agent.clone(),
             // A whole table is put through to nobody.
             talk: Talks::Otherwise,
-            allowed_by: plan.rules.allowed(Direction::Inbound),
+            allowed_by: plan.rules.lets_in(),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

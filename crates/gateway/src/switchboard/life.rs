@@ -234,6 +234,9 @@ impl Switchboard {
     }
 
     async fn over(&self, record: &Record) {
+        if record.log.has_end() {
+            self.settle_cost(record).await;
+        }
         {
             let mut desk = self.desk();
             desk.up = desk.up.saturating_sub(1);

@@ -88,10 +88,10 @@ impl Switchboard {
         if let Some(agent) = &meet.agent {
             talks(&answerer(&plan, agent)?, agent)?;
         }
-        let dialled = self.dialled().await?.count();
         for (more, guest) in meet.guests.iter().enumerate() {
-            our_number(&plan, guest.from.as_deref())?;
-            self.may_dial(&self.desk(), &guest.to, dialled + more)?;
+            let ours = our_number(&plan, guest.from.as_deref())?;
+            let agent = &plan.numbers[&ours].agent;
+            self.would_dial(&guest.to, agent, more).await?;
         }
         let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
         let room = self
@@ -175,8 +175,7 @@ impl Switchboard {
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         caller.may_leave_agent()?;
-        let dialled = self.dialled().await?.count();
-        self.may_dial(&self.desk(), &target.guest.to, dialled)?;
+        self.would_dial(&target.guest.to, &caller.agent, 0).await?;
         let (from, to) = (PartyId(0), PartyId(1));
         let transfer = Transfer {
             caller: from,

@@ -13,6 +13,7 @@ mod recover;
 mod renewed;
 mod requested;
 mod said;
+mod spending;
 mod tapes;
 mod tokens;
 mod voices;
@@ -22,7 +23,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use call::{Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
@@ -32,14 +33,14 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
-use crate::blocking::blocking;
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
-use crate::dialled::Dialled;
 use crate::journal::Journal;
+use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
@@ -62,6 +63,7 @@ pub struct Switchboard {
     state: PathBuf,
     journal: Arc<Journal>,
     claims: Claims,
+    ledger: Ledger,
     voices: Voices,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
@@ -97,12 +99,15 @@ impl Switchboard {
     /// The journal in that folder cannot be kept.
     pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
         let journal = Journal::open(&state, plan.keep, plan.keys.clone())?;
-        let claims = Claims::open(&state, Timestamp::now().as_millisecond())?;
+        let now = Timestamp::now().as_millisecond();
+        let claims = Claims::open(&state, now)?;
+        let ledger = Ledger::open(&state, now)?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
+            ledger,
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -157,8 +162,10 @@ impl Switchboard {
     /// Whether a wish would be granted now, before anything is spent on it.
     async fn may_wish(&self, wish: &Wish) -> Result<(), Fault> {
         self.is_open()?;
-        let dialled = self.dialled().await?.count();
-        self.may_dial(&self.desk(), &wish.to, dialled)?;
+        let plan = self.plan();
+        let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
+        let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
+        self.would_dial(&wish.to, agent, 0).await?;
         wish.purpose.check()?;
         wish.on_machine.check()
     }
@@ -203,22 +210,20 @@ impl Switchboard {
         } = cast;
         let voice = self.voice_for(&mode).await?;
 
-        let dialled = self.dialled().await?;
-        let mut desk = self.desk();
-        let to = self.may_dial(&desk, to, dialled.count())?;
-        dialled.add(SystemTime::now())?;
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
         let born = Born {
             direction: Direction::Outbound,
-            caller: Some(to),
+            caller: Some(permit.number),
             number,
             carrier: ours.carrier.clone(),
             agent,
             talk: Talks::of(&mode),
-            allowed_by: plan.rules.allowed(Direction::Outbound),
+            allowed_by: permit.rule,
         };
         let (control, heard) = mpsc::channel(CONTROL);
-        let record = desk.add(Record::new(id, born, control, self.journal.pen()));
-        drop(desk);
+        let record = Record::new(id, born, control, self.journal.pen());
+        let record = self.desk().add(record);
+        drop(seat);
         let given = Given {
             plan,
             control: heard,
@@ -517,7 +522,7 @@ impl Switchboard {
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
             talk: Talks::of(&mode),
-            allowed_by: plan.rules.allowed(Direction::Inbound),
+            allowed_by: plan.rules.lets_in(),
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(
@@ -599,19 +604,9 @@ impl Switchboard {
         self.bind(&record, leg).then_some(record)
     }
 
-    fn may_dial(&self, desk: &Desk, to: &str, dialled: usize) -> Result<Number, Fault> {
-        Ok(self.plan().rules.may_dial(to, desk.up, dialled)?)
-    }
-
-    /// The calls of the last hour, for as long as nobody else may dial.
-    async fn dialled(&self) -> Result<Dialled, Fault> {
-        let state = self.state.clone();
-        let opened = move || Dialled::open(&state, SystemTime::now());
-        blocking("counting the calls of the last hour", opened).await
-    }
-
     fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        Ok(self.plan().rules.may_answer(from, desk.up)?)
+        let allowed = self.plan().rules.may_answer(from, desk.up);
+        allowed.map_err(rules::told)
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {

@@ -15,6 +15,7 @@ mod logs;
 mod meetings;
 mod numbers;
 mod owners;
+mod rails;
 mod reload;
 mod restart;
 mod setup;
@@ -101,7 +102,12 @@ async fn a_number_that_is_not_listed_is_never_dialled() {
             .await
             .expect_err("it may not be dialled");
         assert!(
-            [code::POLICY_NOT_ALLOWED, code::POLICY_NUMBER].contains(&fault.code),
+            [
+                code::POLICY_NOT_ALLOWED,
+                code::POLICY_NUMBER,
+                code::POLICY_DANGEROUS
+            ]
+            .contains(&fault.code),
             "{number}: {}",
             fault.code
         );

@@ -39,7 +39,7 @@ pub(super) async fn examine(plan: &Plan, name: &str, carrier: &Carrier, way: Way
 
 /// What the account may not do.
 async fn standing(what: &str, plan: &Plan, account: &dyn Account) -> Vec<Finding> {
-    let to: Vec<&Number> = plan.rules.call.value.iter().collect();
+    let to: Vec<&Number> = plan.rules.call.value.named().collect();
     let obstacles = match in_time(account.obstacles(&to)).await {
         Ok(obstacles) => obstacles,
         Err(fault) => return vec![Finding::of_fault(what, Health::Warn, &fault)],

@@ -49,7 +49,8 @@ pub(super) async fn call(
             on_machine: config::OnMachine::Talk,
         },
     );
-    plan.rules.call.value.insert(phone.clone());
+    let whom = &mut plan.rules.call.value.numbers;
+    whom.insert(phone.clone(), "what setup asked".to_owned());
     plan.rules.max_length.value = plan.rules.max_length.value.min(LONGEST);
     // It is recorded nowhere, and leaves nothing behind.
     plan.recordings = None;

@@ -1,5 +1,3 @@
-//! Drills: what is promised for the worst moment, tried in many of them.
-//!
 //! A gateway with calls on it is killed at a random instant, again and again on the same data.
 //! Whoever read its events has seen only what it called durable; all of that must be there after.
 
@@ -16,43 +14,21 @@ use serde_json::Value;
 
 use crate::bench::echo::{TOKEN, configuration, free_port};
 use crate::bench::process::{On, Server};
-use crate::bench::table::{self, Goal, Row, quantile};
-use crate::bench::{BUILD, cargo, release};
+use crate::bench::release;
+use crate::bench::table::{Goal, Row, quantile};
 
-/// How often.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// How often the gateway is killed.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
-    kills: u32,
-    /// Use what was built before, as it is.
-    #[arg(long)]
-    no_build: bool,
-}
-
-/// Kills, and counts what was lost.
-pub(crate) fn run(root: &Path, arguments: Arguments) -> Result<(), String> {
-    if !arguments.no_build {
-        cargo(root, BUILD)?;
-    }
+/// Kills so often, and counts what was lost.
+pub(super) fn measure(root: &Path, kills: u32) -> Result<Vec<Row>, String> {
     let drill = Drill::prepare(&release(root))?;
     let mut tally = Tally::default();
-    for kill in 0..arguments.kills {
+    for kill in 0..kills {
         if kill % 20 == 0 {
-            eprintln!("journal: kill {} of {}", kill + 1, arguments.kills);
+            eprintln!("journal: kill {} of {kills}", kill + 1);
         }
         drill.round(kill, &mut tally)?;
     }
     drill.look_again(&mut tally)?;
-    println!(
-        "\nkill -9 at {} random instants, calls going on",
-        arguments.kills
-    );
-    table::print(&tally.rows(arguments.kills), "");
-    if tally.lost + tally.changed + tally.flawed > 0 {
-        return Err("the journal does not keep what it acknowledged".to_owned());
-    }
-    Ok(())
+    Ok(tally.rows(kills))
 }
 
 struct Drill {

@@ -1,0 +1,400 @@
+//! What was dialled and what it cost, in one file that all gateways and commands of a folder share.
+//!
+//! Before anyone is dialled, what the call may cost at most is set aside; when it is over, what it did
+//! cost takes that place. Both are one transaction, so whoever crashes or races with others: never is
+//! more set aside than the limits allow. What a call had set aside that nobody knows the end of stays
+//! spent.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use call::Number;
+use policy::{Money, Permit, Standing};
+use ports::{Blame, Fault, code};
+use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, params};
+use sha2::{Digest, Sha256};
+
+use crate::blocking::blocking;
+use crate::state::open_file;
+
+/// The ledger of a folder. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Ledger(Arc<Mutex<Connection>>);
+
+/// A call that is to be made.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What it is called here: of each name there is one.
+    pub name: String,
+    /// Whom it is to; of it only a hash is kept.
+    pub to: Number,
+    /// Whose it is.
+    pub agent: String,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+}
+
+impl Ledger {
+    /// Opens the ledger of a folder.
+    ///
+    /// # Errors
+    /// It cannot be kept: nobody may be dialled then.
+    pub fn open(folder: &Path, now: i64) -> Result<Self, Fault> {
+        let path = folder.join("ledger.db");
+        open_file(&path).map_err(cannot)?;
+        let opened = || -> rusqlite::Result<Connection> {
+            let file = Connection::open(&path)?;
+            file.busy_timeout(BUSY)?;
+            file.pragma_update(None, "journal_mode", "wal")?;
+            file.pragma_update(None, "synchronous", "full")?;
+            file.execute_batch(TABLE)?;
+            file.execute("DELETE FROM dials WHERE at < ?1", [now - MONTH])?;
+            Ok(file)
+        };
+        let file = opened().map_err(cannot)?;
+        Ok(Self(Arc::new(Mutex::new(file))))
+    }
+
+    /// How things stand for a call like this one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn standing(&self, entry: Entry) -> Result<Standing, Fault> {
+        let stands = move |file: &mut Connection| standing(&file.transaction()?, &entry);
+        self.with(move |file| stands(file).map_err(cannot)).await?
+    }
+
+    /// Lets `decide` say whether a call may be made as things stand, and writes down what it may cost
+    /// before anyone else is asked. What it says besides is dropped where that fails.
+    ///
+    /// # Errors
+    /// What `decide` says; or it cannot be written down, and nothing is then.
+    pub async fn reserve<T: Send + 'static>(
+        &self,
+        entry: Entry,
+        decide: impl FnOnce(Standing) -> Result<(Permit, T), Fault> + Send + 'static,
+    ) -> Result<(Permit, T), Fault> {
+        self.with(move |file| {
+            let begun = file.transaction_with_behavior(WRITING);
+            let file = begun.map_err(cannot)?;
+            let standing = standing(&file, &entry).map_err(cannot)?;
+            let (permit, besides) = decide(standing)?;
+            set_aside(&file, &entry, &permit).map_err(cannot)?;
+            file.commit().map_err(cannot)?;
+            Ok((permit, besides))
+        })
+        .await?
+    }
+
+    /// What became of a call, and of whoever its caller was put through to by their carrier: it was
+    /// connected for so long. What was settled before stays as it is.
+    ///
+    /// # Errors
+    /// It cannot be written down: what was set aside counts as spent.
+    pub async fn settle(&self, name: String, connected: Duration) -> Result<(), Fault> {
+        self.with(move |file| {
+            let file = file.transaction_with_behavior(WRITING)?;
+            let open: Vec<(String, u64)> = file
+                .prepare("SELECT name, rate FROM dials WHERE spent IS NULL AND (name = ?1 OR name LIKE ?1 || '+%')")?
+                .query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            for (name, rate) in open {
+                let spent = kept(Money::micros(rate).for_call(connected));
+                file.execute(SETTLE, params![name, spent])?;
+            }
+            file.commit()
+        })
+        .await?
+        .map_err(cannot)
+    }
+
+    /// Settles every call but these, by all that was set aside for it: nobody knows their end. Returns how
+    /// many those were.
+    ///
+    /// # Errors
+    /// It cannot be written down: what was set aside counts as spent.
+    pub async fn close_but(&self, up: Vec<String>) -> Result<usize, Fault> {
+        self.with(move |file| {
+            let file = file.transaction_with_behavior(WRITING)?;
+            let open: Vec<String> = file
+                .prepare("SELECT name FROM dials WHERE spent IS NULL")?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            let is_up = |it: &String| up.iter().any(|id| it.split('+').next() == Some(id));
+            let lost: Vec<_> = open.into_iter().filter(|it| !is_up(it)).collect();
+            for name in &lost {
+                file.execute("UPDATE dials SET spent = reserved WHERE name = ?1", [name])?;
+            }
+            file.commit()?;
+            Ok(lost.len())
+        })
+        .await?
+        .map_err(|error: rusqlite::Error| cannot(error))
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let file = self.0.clone();
+        blocking("writing down what calls cost", move || {
+            Ok(work(
+                &mut file.lock().unwrap_or_else(PoisonError::into_inner),
+            ))
+        })
+        .await
+    }
+}
+
+fn standing(file: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Standing> {
+    let params = named_params! {
+        ":number": hash(&entry.to),
+        ":agent": entry.agent,
+        ":hour": entry.at - HOUR,
+        ":day": entry.at - DAY,
+        ":month": entry.at - MONTH,
+        ":soon": entry.at + HOUR,
+    };
+    file.query_row(STANDING, params, |row| {
+        let money = |at| row.get::<_, u64>(at).map(Money::micros);
+        Ok(Standing {
+            dialled: row.get(0)?,
+            to_number: row.get(1)?,
+            hour: money(2)?,
+            day: money(3)?,
+            month: money(4)?,
+            number: money(5)?,
+            agent: money(6)?,
+        })
+    })
+}
+
+fn set_aside(file: &Transaction<'_>, entry: &Entry, permit: &Permit) -> rusqlite::Result<()> {
+    let add = "INSERT INTO dials (name, number, agent, at, rate, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (rate, ceiling) = (kept(permit.rate), kept(permit.ceiling));
+    let values = params![
+        entry.name,
+        hash(&entry.to),
+        entry.agent,
+        entry.at,
+        rate,
+        ceiling
+    ];
+    file.execute(add, values).map(drop)
+}
+
+/// As a database keeps it: what is more than it can count is the most that it can.
+fn kept(money: Money) -> i64 {
+    i64::try_from(money.as_micros()).unwrap_or(MOST).min(MOST)
+}
+
+/// Numbers are few, so a hash alone hides little; the file is its owner's alone, and nothing in it
+/// can be read at a glance.
+fn hash(number: &Number) -> [u8; 32] {
+    Sha256::digest(number.as_str()).into()
+}
+
+fn cannot(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
+    let message = "what calls cost cannot be written down, so nobody is dialled";
+    Fault::new(Blame::Gateway, code::JOURNAL_BROKEN, message)
+        .hint("is the disk full?")
+        .because(error)
+}
+
+/// Who means to write says so before reading: who reads first and finds that another wrote meanwhile
+/// cannot write any more.
+const WRITING: TransactionBehavior = TransactionBehavior::Immediate;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS dials (
+    name TEXT PRIMARY KEY, number BLOB NOT NULL, agent TEXT NOT NULL, at INTEGER NOT NULL,
+    rate INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dials_at ON dials (at);";
+
+/// A clock set back must not hide calls, nor one set forward keep them for ever.
+const STANDING: &str = "WITH recent AS (
+    SELECT number, agent, at, at BETWEEN :hour + 1 AND :soon AS hour, at > :day AS day,
+        COALESCE(spent, reserved) AS cost FROM dials WHERE at > :month OR spent IS NULL
+) SELECT
+    COALESCE(SUM(hour), 0), COALESCE(SUM(hour AND number = :number), 0),
+    COALESCE(SUM(cost * hour), 0), COALESCE(SUM(cost * day), 0), COALESCE(SUM(cost), 0),
+    COALESCE(SUM(cost * (day AND number = :number)), 0),
+    COALESCE(SUM(cost * (day AND agent = :agent)), 0) FROM recent";
+
+const SETTLE: &str = "UPDATE dials SET spent = ?2 WHERE name = ?1";
+
+const HOUR: i64 = 60 * 60 * 1_000;
+const DAY: i64 = 24 * HOUR;
+const MONTH: i64 = 30 * DAY;
+const BUSY: Duration = Duration::from_secs(5);
+/// A thousand calls at once at this price do not overflow a sum.
+const MOST: i64 = i64::MAX / 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_set_aside_is_spent_until_the_call_is_over() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let open = |now| Ledger::open(folder.path(), now).expect("the folder is ours");
+        let ledger = open(0);
+        reserve(&ledger, "a", 1_000, 3)
+            .await
+            .expect("there is room");
+        let standing = ledger
+            .standing(entry("b", 2_000))
+            .await
+            .expect("it can be read");
+        assert_eq!((standing.dialled, standing.to_number), (1, 1));
+        assert_eq!(standing.day, Money::micros(3_000));
+        assert_eq!(
+            [
+                standing.hour,
+                standing.month,
+                standing.number,
+                standing.agent
+            ],
+            [standing.day; 4]
+        );
+        // A second after a minute has begun the second minute.
+        let connected = Duration::from_secs(61);
+        ledger
+            .settle("a".into(), connected)
+            .await
+            .expect("it can be written");
+        ledger
+            .settle("a".into(), Duration::ZERO)
+            .await
+            .expect("once is enough");
+        drop(ledger);
+        let ledger = open(3_000);
+        let standing = ledger
+            .standing(entry("b", 3_000))
+            .await
+            .expect("it can be read");
+        assert_eq!(standing.day, Money::micros(2_000));
+        let other = Entry {
+            to: number("+15559876543"),
+            agent: "other".into(),
+            ..entry("c", 3_000)
+        };
+        let standing = ledger.standing(other).await.expect("it can be read");
+        assert_eq!(
+            (standing.number, standing.agent, standing.to_number),
+            (Money::ZERO, Money::ZERO, 0)
+        );
+        assert_eq!(standing.dialled, 1);
+    }
+
+    #[tokio::test]
+    async fn hours_days_and_months_pass() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        reserve(&ledger, "a", 1_000, 3)
+            .await
+            .expect("there is room");
+        ledger
+            .settle("a".into(), Duration::from_secs(60))
+            .await
+            .expect("it can be written");
+        let cost = Money::micros(1_000);
+        for (after, dialled, hour, day, month) in [
+            (HOUR - 1, 1, cost, cost, cost),
+            (HOUR, 0, Money::ZERO, cost, cost),
+            (DAY, 0, Money::ZERO, Money::ZERO, cost),
+            (MONTH, 0, Money::ZERO, Money::ZERO, Money::ZERO),
+            // The clock was set back by two hours, and by ten minutes.
+            (-2 * HOUR, 0, Money::ZERO, cost, cost),
+            (-HOUR / 6, 1, cost, cost, cost),
+        ] {
+            let standing = ledger
+                .standing(entry("b", 1_000 + after))
+                .await
+                .expect("it can be read");
+            let told = (
+                standing.dialled,
+                standing.hour,
+                standing.day,
+                standing.month,
+            );
+            assert_eq!(told, (dialled, hour, day, month), "{after}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_knows_the_end_of_stays_spent() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        for name in ["up", "lost"] {
+            reserve(&ledger, name, 1_000, 3)
+                .await
+                .expect("there is room");
+        }
+        let closed = ledger.close_but(vec!["up".into()]).await;
+        assert_eq!(closed.ok(), Some(1));
+        ledger
+            .settle("lost".into(), Duration::ZERO)
+            .await
+            .expect("nothing changes");
+        ledger
+            .settle("up".into(), Duration::ZERO)
+            .await
+            .expect("it can be written");
+        let standing = ledger
+            .standing(entry("c", 2_000))
+            .await
+            .expect("it can be read");
+        assert_eq!(standing.day, Money::micros(3_000));
+        assert_eq!(ledger.close_but(Vec::new()).await.ok(), Some(0));
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        let refuse =
+            |_| Err::<(Permit, ()), _>(Fault::new(Blame::Config, code::POLICY_SPEND, "too dear"));
+        ledger
+            .reserve(entry("a", 0), refuse)
+            .await
+            .expect_err("it was refused");
+        let standing = ledger
+            .standing(entry("a", 0))
+            .await
+            .expect("it can be read");
+        assert_eq!(standing, Standing::default());
+        assert!(reserve(&ledger, "a", 0, 1).await.is_ok());
+        assert!(
+            reserve(&ledger, "a", 0, 1).await.is_err(),
+            "the same call twice"
+        );
+    }
+
+    async fn reserve(ledger: &Ledger, name: &str, at: i64, minutes: u64) -> Result<Permit, Fault> {
+        let permit = Permit {
+            number: number("+15551234567"),
+            rule: String::new(),
+            ceiling: Money::micros(1_000 * minutes),
+            rate: Money::micros(1_000),
+        };
+        let reserved = ledger
+            .reserve(entry(name, at), move |_| Ok((permit, ())))
+            .await;
+        reserved.map(|(permit, ())| permit)
+    }
+
+    fn entry(name: &str, at: i64) -> Entry {
+        Entry {
+            name: name.into(),
+            to: number("+15551234567"),
+            agent: "reception".into(),
+            at,
+        }
+    }
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).expect("it is a number")
+    }
+}

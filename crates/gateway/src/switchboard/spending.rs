@@ -1,0 +1,118 @@
+//! What calls that we make may cost: asked before, set aside while they are up, settled after.
+
+use std::sync::Arc;
+
+use call::event::Event;
+use jiff::Timestamp;
+use policy::{Now, Permit, Standing};
+use ports::Fault;
+
+use super::{CallId, Record, Switchboard};
+use crate::ledger::Entry;
+use crate::rules;
+
+/// The place of a call that may be made and is not there yet. It is given back when dropped.
+pub(super) struct Seat(Arc<Switchboard>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut desk = self.0.desk();
+        desk.up = desk.up.saturating_sub(1);
+    }
+}
+
+impl Switchboard {
+    /// Whether someone may be dialled as things stand, after so many others. Nothing is set aside.
+    pub(super) async fn would_dial(
+        &self,
+        to: &str,
+        agent: &str,
+        others: usize,
+    ) -> Result<Permit, Fault> {
+        let entry = self.entry(String::new(), to, agent)?;
+        let mut standing = self.ledger.standing(entry).await?;
+        standing.dialled += others;
+        let up = self.desk().up;
+        self.may_dial(to, up, standing)
+    }
+
+    /// Sets aside what a call of this name may cost, if it may be made.
+    pub(super) async fn reserve(
+        self: &Arc<Self>,
+        name: String,
+        to: &str,
+        agent: &str,
+    ) -> Result<(Permit, Seat), Fault> {
+        let entry = self.entry(name, to, agent)?;
+        let (board, to) = (self.clone(), to.to_owned());
+        let decide = move |standing| {
+            let mut desk = board.desk();
+            let permit = board.may_dial(&to, desk.up, standing)?;
+            desk.up += 1;
+            drop(desk);
+            Ok((permit, Seat(board)))
+        };
+        self.ledger.reserve(entry, decide).await
+    }
+
+    /// Sets aside what it may cost that a caller is put through by their carrier.
+    pub(super) async fn reserve_beside(
+        self: &Arc<Self>,
+        record: &Record,
+        to: &str,
+    ) -> Result<(), Fault> {
+        let name = format!("{}+{}", record.id, CallId::random());
+        self.reserve(name, to, &record.agent).await.map(drop)
+    }
+
+    /// Writes down what a call did cost that is over.
+    pub(super) async fn settle_cost(&self, record: &Record) {
+        let picked_up = |it: &Event| matches!(it, Event::Answered | Event::Connected);
+        let entries = record.log.after(0);
+        let cost = record.log.before().connected || entries.iter().any(|it| picked_up(&it.event));
+        let connected = if cost {
+            record.log.age()
+        } else {
+            std::time::Duration::ZERO
+        };
+        unwritten(self.ledger.settle(record.id.to_string(), connected).await);
+    }
+
+    /// Counts as spent what was set aside for calls that no gateway has any more.
+    pub(super) async fn close_lost_costs(&self) {
+        let up = self.up().iter().map(|it| it.id.to_string()).collect();
+        match self.ledger.close_but(up).await {
+            Ok(0) => {}
+            Ok(calls) => tracing::warn!(calls, "what lost calls had set aside counts as spent"),
+            Err(fault) => unwritten(Err(fault)),
+        }
+    }
+
+    pub(super) fn may_dial(
+        &self,
+        to: &str,
+        up: usize,
+        standing: Standing,
+    ) -> Result<Permit, Fault> {
+        let at = Timestamp::now();
+        let now = Now { at, up, standing };
+        self.plan().rules.may_dial(to, now).map_err(rules::told)
+    }
+
+    fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {
+        let known = self.plan().rules.known(to).map_err(rules::told)?;
+        Ok(Entry {
+            name,
+            to: known.number,
+            agent: agent.to_owned(),
+            at: Timestamp::now().as_millisecond(),
+        })
+    }
+}
+
+fn unwritten(written: Result<(), Fault>) {
+    if let Err(fault) = written {
+        let (code, hint) = (fault.code, fault.hint.as_deref());
+        tracing::error!(code, hint, "what a call cost is not written down: {fault}");
+    }
+}

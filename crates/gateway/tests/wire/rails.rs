@@ -1,0 +1,123 @@
+//! What an agent with a phone may not do, tried with a carrier that would.
+
+use std::sync::Arc;
+
+use exchange::mischief::Mischief;
+use gateway::switchboard::Record;
+use jiff::{Timestamp, ToSpan as _};
+use ports::code;
+
+use crate::house::{House, OURS, THEIRS, soon};
+use crate::listener;
+
+/// A house whose owner wrote this in `[policy]`, and these tables.
+async fn house(policy: &str, tables: &str) -> House {
+    let text = |_: &std::path::Path, text: String| {
+        let policy = format!("{policy}\n[turns]");
+        format!("{}{tables}\n", text.replace("[turns]", &policy))
+    };
+    House::with(listener(), Mischief::default(), text).await
+}
+
+async fn over(house: &House, record: &Arc<Record>) {
+    soon(record.log.ended()).await;
+    // Its cost is settled before its place is free.
+    while house.gateway.board.is_busy() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_is_set_aside_before_anyone_is_dialled() {
+    // A call may last a minute, and its carrier ends it half a minute later: two are paid for.
+    let limits = "max_minutes = 1\nspend_per_day = 0.15\n[rates]\n\"+1\" = 0.05\n";
+    let house = house(limits, "").await;
+    let first = house.notify(THEIRS, "One.").await.expect("there is money");
+    let fault = house
+        .notify(THEIRS, "Two.")
+        .await
+        .expect_err("it is set aside");
+    assert_eq!(fault.code, code::POLICY_SPEND, "{fault}");
+    assert!(fault.hint.is_some_and(|it| it.contains("spend_per_day")));
+    over(&house, &first).await;
+    drop(first);
+    // It took seconds: a minute is paid for, and what else was set aside is there again.
+    let house = house.with_another_gateway().await;
+    let second = house
+        .notify(THEIRS, "Two.")
+        .await
+        .expect("there is money again");
+    over(&house, &second).await;
+    let fault = house
+        .notify(THEIRS, "Three.")
+        .await
+        .expect_err("two minutes are paid for");
+    assert_eq!(fault.code, code::POLICY_SPEND, "{fault}");
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_is_called_by_name_when_they_are_awake() {
+    let soon_there = Timestamp::now()
+        .checked_add(2.hours())
+        .expect("it is not the end of time");
+    let hour = soon_there.to_zoned(jiff::tz::TimeZone::UTC).hour();
+    let asleep = format!("{hour:02}:00-{:02}:00", hour + 1);
+    let contacts = format!(
+        "[contacts.ann]\nnumber = \"{THEIRS}\"\n\
+         [contacts.bo]\nnumber = \"+15551230002\"\nzone = \"UTC\"\nhours = \"{asleep}\"\n"
+    );
+    let house = house("", &contacts).await;
+    let record = house.notify("ann", "Hi!").await.expect("she may be called");
+    assert_eq!(record.caller.as_ref().map(|it| it.as_str()), Some(THEIRS));
+    let fault = house.notify("bo", "Hi!").await.expect_err("he sleeps");
+    assert_eq!(fault.code, code::POLICY_HOURS, "{fault}");
+    let fault = house
+        .notify("cy", "Hi!")
+        .await
+        .expect_err("nobody knows him");
+    assert_eq!(fault.code, code::POLICY_NUMBER, "{fault}");
+    over(&house, &record).await;
+    assert_eq!(
+        house
+            .exchange
+            .requests()
+            .iter()
+            .filter(|it| it.path.ends_with("/Calls.json"))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_never_dialled_is_not_dialled_by_any_name() {
+    let contacts = "[contacts.quiz]\nnumber = \"+19005551234\"\n";
+    let house = house("calls_per_number = 1", contacts).await;
+    for (to, expected) in [
+        ("quiz", code::POLICY_DANGEROUS),
+        ("+19005551234", code::POLICY_DANGEROUS),
+        ("+881612345678", code::POLICY_DANGEROUS),
+        ("+12129761234", code::POLICY_DANGEROUS),
+        (OURS, code::POLICY_NOT_ALLOWED),
+        ("112", code::POLICY_NUMBER),
+    ] {
+        let fault = house
+            .notify(to, "Hi!")
+            .await
+            .expect_err("it may not be dialled");
+        assert_eq!(fault.code, expected, "{to}: {fault}");
+        let told = format!("{fault} {}", fault.hint.clone().unwrap_or_default());
+        assert!(!told.contains("5551234"), "{told}");
+    }
+    let record = house
+        .notify(THEIRS, "Hi!")
+        .await
+        .expect("they may be called");
+    over(&house, &record).await;
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("once an hour");
+    assert_eq!(fault.code, code::POLICY_TOO_OFTEN, "{fault}");
+}

@@ -1,0 +1,31 @@
+//! What an agent with a phone may do: whom it may call, when, and what that may cost.
+//!
+//! Everything here is arithmetic on what the owner wrote and what is known of a number. Time comes in
+//! as an argument, nothing is read or written, and the same question has the same answer. What is not
+//! allowed by a line of the owner's is refused, and some kinds of number are refused whatever stands
+//! there.
+//!
+//! ```text
+//!   Number ──► Known (country, kind) ──► Whom ──► Entry ──► Hours ──► Rates ──► Limits
+//!                    │ refused kinds       │ nobody           │ at night  │ too dear
+//!                    ▼                     ▼                  ▼           ▼
+//!                                      Refused
+//! ```
+
+mod class;
+mod hours;
+mod kind;
+mod limits;
+mod money;
+mod rules;
+mod whom;
+mod zone;
+
+pub use class::{Class, ClassFault};
+pub use hours::{Hours, HoursFault};
+pub use kind::{Country, Danger, Kind, Known};
+pub use limits::{Beyond, Limits, Standing};
+pub use money::{Money, MoneyFault, Prefix, Rates};
+pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
+pub use whom::{Contact, Entry, Listed, Whom};
+pub use zone::{Zones, zone};

@@ -1,0 +1,705 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use call::{Direction, Number, NumberFault};
+use jiff::Timestamp;
+
+use crate::hours::Hours;
+use crate::kind::{Danger, Kind, Known};
+use crate::limits::{Beyond, Limits, Standing};
+use crate::money::{Money, Rates};
+use crate::whom::{Entry, Listed, Whom};
+use crate::zone::Zones;
+
+/// Who may be called, who may call, when and how much. Nothing is allowed that is not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Whom we may dial, and where that is said.
+    pub call: Listed<Whom>,
+    /// When, if the owner said so for everybody. Those who are not named are called at
+    /// [`Hours::USUAL`] hours without it, and those who are at any time.
+    pub hours: Option<Listed<Hours>>,
+    /// Our own numbers.
+    pub ours: BTreeSet<Number>,
+    /// Whether those may be dialled.
+    pub call_own: Listed<bool>,
+    /// Who may reach us.
+    pub answer: Listed<Callers>,
+    /// How many calls may be up at once.
+    pub max_calls: Listed<usize>,
+    /// How long a call may last.
+    pub max_length: Listed<Duration>,
+    /// How many calls may be dialled in any hour.
+    pub calls_per_hour: Listed<usize>,
+    /// What calls cost.
+    pub rates: Rates,
+    /// What may be spent on them.
+    pub limits: Limits,
+}
+
+/// Who may reach us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Anyone, also those who hide their number.
+    Any,
+    /// These numbers, exactly. Empty: nobody.
+    These(BTreeSet<Number>),
+}
+
+/// How things stand when someone asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// The moment.
+    pub at: Timestamp,
+    /// How many calls are up.
+    pub up: usize,
+    /// What was dialled and spent until then.
+    pub standing: Standing,
+}
+
+/// A call that may be made now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// Whom to dial.
+    pub number: Number,
+    /// Which rule allows it, and where it stands.
+    pub rule: String,
+    /// What it can cost at most.
+    pub ceiling: Money,
+    /// What a minute of it costs.
+    pub rate: Money,
+}
+
+/// When a number may be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At any time.
+    Always,
+    /// At these hours.
+    At {
+        /// By the clocks there.
+        hours: Hours,
+        /// Where that is said; `None`: it is what is usual.
+        at: Option<String>,
+        /// Whose clocks.
+        zones: Zones,
+    },
+}
+
+/// Why a call may not be made or taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The number to dial is none, or belongs to an emergency service.
+    NotANumber(NumberFault),
+    /// The number to dial is of a kind that is never dialled.
+    Dangerous {
+        /// Which number.
+        to: Number,
+        /// What kind.
+        danger: Danger,
+    },
+    /// The number to dial is not on the list.
+    MayNotDial {
+        /// Which number.
+        to: Number,
+        /// Where the list stands.
+        at: String,
+    },
+    /// The number to dial is one of ours.
+    Ours {
+        /// Which number.
+        to: Number,
+        /// Where that could be allowed.
+        at: String,
+    },
+    /// It is not the time to call there.
+    WrongTime {
+        /// Which number.
+        to: Number,
+        /// When it would be.
+        hours: Hours,
+        /// Where that is said; `None`: it is what is usual.
+        at: Option<String>,
+        /// From when on it may be called; `None`: that never is, in all places where it may be.
+        next: Option<Timestamp>,
+    },
+    /// The caller is not on the list.
+    MayNotCall {
+        /// Who calls.
+        from: Number,
+        /// Where the list stands.
+        at: String,
+    },
+    /// The caller hides, and only those on the list may call.
+    Hidden {
+        /// Where the list stands.
+        at: String,
+    },
+    /// As many calls are up as may be.
+    TooManyCalls {
+        /// How many.
+        most: usize,
+        /// Where that is said.
+        at: String,
+    },
+    /// As many calls were dialled in the last hour as may be.
+    TooOften {
+        /// How many.
+        most: usize,
+        /// Where that is said.
+        at: String,
+    },
+    /// As many calls to this number were dialled in the last hour as may be.
+    TooOftenTo {
+        /// Which number.
+        to: Number,
+        /// How many.
+        most: usize,
+        /// Where that is said.
+        at: String,
+    },
+    /// It could cost more than may be spent.
+    TooDear {
+        /// What it could cost.
+        ceiling: Money,
+        /// The limit.
+        beyond: Beyond,
+    },
+}
+
+impl Rules {
+    /// Whether `to` may be dialled now. `to` is as someone wrote it: a number, or a contact's name.
+    ///
+    /// # Errors
+    /// The first rule that refuses it: what the number is, whom the owner lets be called, the hour,
+    /// how many calls there are.
+    pub fn may_dial(&self, to: &str, now: Now) -> Result<Permit, Refusal> {
+        let known = self.known(to)?;
+        let entry = self.entry(&known)?;
+        self.awake(&known.number, entry, now.at)?;
+        self.room(now.up)?;
+        self.seldom(&known.number, &now.standing)?;
+        let (ceiling, rule) = (self.ceiling(&known), entry.rule());
+        let fits = self.limits.fit(&now.standing, ceiling);
+        fits.map_err(|beyond| Refusal::TooDear { ceiling, beyond })?;
+        Ok(Permit {
+            rule,
+            ceiling,
+            rate: self.rates.per_minute(&known),
+            number: known.number,
+        })
+    }
+
+    /// What is known of the number that someone means, if it is of a kind that may be dialled.
+    ///
+    /// # Errors
+    /// It is no number, or is of a kind that never is.
+    pub fn known(&self, to: &str) -> Result<Known, Refusal> {
+        let to = Number::parse(self.call.value.meant(to)).map_err(Refusal::NotANumber)?;
+        let known = Known::of(&to);
+        match known.kind {
+            Kind::Dangerous(danger) => Err(Refusal::Dangerous { to, danger }),
+            Kind::Landline
+            | Kind::Mobile
+            | Kind::LandlineOrMobile
+            | Kind::Voip
+            | Kind::TollFree
+            | Kind::Company
+            | Kind::Voicemail
+            | Kind::Fictitious => Ok(known),
+        }
+    }
+
+    /// The line that lets a number be called.
+    ///
+    /// # Errors
+    /// There is none, or the number is one of ours.
+    pub fn entry(&self, known: &Known) -> Result<Entry<'_>, Refusal> {
+        let to = || known.number.clone();
+        let entry = self.call.value.entry(known);
+        let entry = entry.ok_or_else(|| Refusal::MayNotDial {
+            to: to(),
+            at: self.call.at.clone(),
+        })?;
+        if self.ours.contains(&known.number) && !self.call_own.value {
+            let at = self.call_own.at.clone();
+            return Err(Refusal::Ours { to: to(), at });
+        }
+        Ok(entry)
+    }
+
+    /// When a number may be called that this line lets be called.
+    pub fn when(&self, number: &Number, entry: Entry<'_>) -> When {
+        let own = match entry {
+            Entry::Contact(_, it) => it.value.hours.as_ref(),
+            Entry::Number(_) | Entry::Class(_) => None,
+        };
+        let (hours, at) = match (own.or(self.hours.as_ref()), entry) {
+            (Some(said), _) => (said.value, Some(said.at.clone())),
+            (None, Entry::Class(_)) => (Hours::USUAL, None),
+            (None, Entry::Contact(..) | Entry::Number(_)) => return When::Always,
+        };
+        let zones = entry.zones(number);
+        When::At { hours, at, zones }
+    }
+
+    /// What a call to this number can cost at most: its carrier ends it [`OVERRUN`] after we should have.
+    pub fn ceiling(&self, known: &Known) -> Money {
+        let longest = self.limit().saturating_add(OVERRUN);
+        self.rates.per_minute(known).for_call(longest)
+    }
+
+    fn seldom(&self, to: &Number, standing: &Standing) -> Result<(), Refusal> {
+        if standing.dialled >= self.calls_per_hour.value {
+            let (most, at) = (self.calls_per_hour.value, self.calls_per_hour.at.clone());
+            return Err(Refusal::TooOften { most, at });
+        }
+        let each = &self.limits.calls_per_number;
+        if standing.to_number >= each.value {
+            let (to, most, at) = (to.clone(), each.value, each.at.clone());
+            return Err(Refusal::TooOftenTo { to, most, at });
+        }
+        Ok(())
+    }
+
+    fn awake(&self, number: &Number, entry: Entry<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let (hours, at, zones) = match self.when(number, entry) {
+            When::Always => return Ok(()),
+            When::At { hours, at, zones } => (hours, at, zones),
+        };
+        if hours.allow(&zones, now) {
+            return Ok(());
+        }
+        Err(Refusal::WrongTime {
+            to: number.clone(),
+            hours,
+            at,
+            next: hours.next(&zones, now),
+        })
+    }
+
+    /// Whether a caller may reach us while `up` calls are up, and by which number they are known.
+    /// `from` is as the carrier wrote it: perhaps empty, perhaps `anonymous`, perhaps anything.
+    ///
+    /// # Errors
+    /// They are not on the list, or hide, or there are too many calls.
+    pub fn may_answer(&self, from: &str, up: usize) -> Result<Option<Number>, Refusal> {
+        let from = Number::parse(from).ok();
+        let at = || self.answer.at.clone();
+        match (&self.answer.value, &from) {
+            (Callers::Any, _) => {}
+            (Callers::These(_), None) => return Err(Refusal::Hidden { at: at() }),
+            (Callers::These(numbers), Some(from)) if !numbers.contains(from) => {
+                return Err(Refusal::MayNotCall {
+                    from: from.clone(),
+                    at: at(),
+                });
+            }
+            (Callers::These(_), Some(_)) => {}
+        }
+        self.room(up)?;
+        Ok(from)
+    }
+
+    /// Which rule lets callers in, and where it stands.
+    pub fn lets_in(&self) -> String {
+        match &self.answer.value {
+            Callers::Any => format!("\"any\" under `answer` in [policy], {}", self.answer.at),
+            Callers::These(_) => format!("`answer` in [policy], {}", self.answer.at),
+        }
+    }
+
+    /// Whether a call that is up may go on: by who is on it, not by how many there are or what time it
+    /// has become.
+    pub fn still_allows(&self, direction: Direction, caller: Option<&Number>) -> bool {
+        match (direction, &self.answer.value) {
+            (Direction::Outbound, _) => caller.is_some_and(|it| {
+                let known = self.known(it.as_str());
+                known.is_ok_and(|known| self.entry(&known).is_ok())
+            }),
+            (Direction::Inbound, Callers::Any) => true,
+            (Direction::Inbound, Callers::These(numbers)) => {
+                caller.is_some_and(|it| numbers.contains(it))
+            }
+        }
+    }
+
+    /// How long any call may last.
+    pub fn limit(&self) -> Duration {
+        self.max_length.value
+    }
+
+    fn room(&self, up: usize) -> Result<(), Refusal> {
+        if up < self.max_calls.value {
+            return Ok(());
+        }
+        let (most, at) = (self.max_calls.value, self.max_calls.at.clone());
+        Err(Refusal::TooManyCalls { most, at })
+    }
+}
+
+/// How much longer than it may last a call can be before its carrier ends it by itself.
+pub const OVERRUN: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::seq::IndexedRandom;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::class::Class;
+    use crate::whom::Contact;
+
+    const FRIENDS: [&str; 3] = ["+15551234567", "+4930123456", "+919876543210"];
+
+    #[test]
+    fn a_listed_number_may_be_dialled_while_there_is_room() {
+        let rules = rules(&FRIENDS, Callers::These(BTreeSet::new()));
+        let permit = rules.may_dial("+15551234567", now(1, 4)).unwrap();
+        assert_eq!(permit.number, number("+15551234567"));
+        assert_eq!(permit.rule, "`call` in [policy], offhook.toml:20");
+        assert_eq!(permit.rate, Money::micros(50_000));
+        assert_eq!(
+            permit.ceiling,
+            Money::micros(100_000),
+            "90 seconds, and half a minute more"
+        );
+        let full = rules.may_dial("+15551234567", now(2, 0));
+        let at = "offhook.toml:16".to_owned();
+        assert_eq!(full, Err(Refusal::TooManyCalls { most: 2, at }));
+        let often = rules.may_dial("+15551234567", now(0, 5));
+        let at = "offhook.toml:18".to_owned();
+        assert_eq!(often, Err(Refusal::TooOften { most: 5, at }));
+    }
+
+    #[test]
+    fn an_empty_list_is_nobody() {
+        let rules = rules(&[], Callers::These(BTreeSet::new()));
+        for friend in FRIENDS {
+            let refused = rules.may_dial(friend, now(0, 0));
+            assert!(matches!(refused, Err(Refusal::MayNotDial { .. })));
+            let refused = rules.may_answer(friend, 0);
+            assert!(matches!(refused, Err(Refusal::MayNotCall { .. })));
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_exact_number_is_the_number() {
+        let rules = rules(&FRIENDS, these(&FRIENDS));
+        for near in NEAR {
+            assert!(rules.may_dial(near, now(0, 0)).is_err(), "{near:?}");
+            assert!(rules.may_answer(near, 0).is_err(), "{near:?}");
+        }
+    }
+
+    #[test]
+    fn emergency_services_are_never_dialled() {
+        let rules = rules(&FRIENDS, Callers::Any);
+        for number in ["911", "112", "999", "+911", "+1911", "000", "110", "+112"] {
+            let refused = rules.may_dial(number, now(0, 0));
+            assert!(matches!(refused, Err(Refusal::NotANumber(_))), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_dangerous_number_is_refused_whatever_the_list_says() {
+        let dear = [
+            "+19005551234",
+            "+491801234567",
+            "+881612345678",
+            "+447012345678",
+            "+10005550123",
+        ];
+        let mut rules = rules(&dear, Callers::Any);
+        let ann = Contact {
+            number: number(dear[0]),
+            hours: None,
+            zone: None,
+        };
+        rules
+            .call
+            .value
+            .contacts
+            .insert("ann".into(), Listed::new(ann, "offhook.toml:9"));
+        for to in dear.iter().chain(&["ann"]) {
+            let refused = rules.may_dial(to, now(0, 0));
+            assert!(matches!(refused, Err(Refusal::Dangerous { .. })), "{to}");
+            let up = Some(number(dear[0]));
+            assert!(!rules.still_allows(Direction::Outbound, up.as_ref()));
+        }
+    }
+
+    #[test]
+    fn our_own_numbers_are_dialled_only_where_that_is_said() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        rules.ours.insert(number(FRIENDS[1]));
+        let refused = rules.may_dial(FRIENDS[1], now(0, 0));
+        assert!(matches!(refused, Err(Refusal::Ours { .. })));
+        rules.call_own.value = true;
+        assert!(rules.may_dial(FRIENDS[1], now(0, 0)).is_ok());
+    }
+
+    #[test]
+    fn a_contact_is_called_by_name() {
+        let mut rules = rules(&[], Callers::Any);
+        let mom = Contact {
+            number: number("+4930123456"),
+            hours: Some(Listed::new(
+                Hours::parse("10:00-12:00").unwrap(),
+                "offhook.toml:5",
+            )),
+            zone: crate::zone::zone("Asia/Tokyo"),
+        };
+        rules
+            .call
+            .value
+            .contacts
+            .insert("mom".into(), Listed::new(mom, "offhook.toml:3"));
+        let at = |moment: &str| Now {
+            at: moment.parse().unwrap(),
+            up: 0,
+            standing: Standing::default(),
+        };
+        for to in ["mom", "+4930123456"] {
+            let permit = rules.may_dial(to, at("2026-01-15T01:30:00Z")).unwrap();
+            assert_eq!(permit.number, number("+4930123456"));
+            assert_eq!(permit.rule, "[contacts.mom], offhook.toml:3");
+            let refused = rules.may_dial(to, at("2026-01-15T09:30:00Z"));
+            let next = Some("2026-01-16T01:00:00Z".parse().unwrap());
+            assert!(matches!(refused, Err(Refusal::WrongTime { next: it, .. }) if it == next));
+        }
+        let stranger = rules.may_dial("Mom", at("2026-01-15T01:30:00Z"));
+        assert!(matches!(stranger, Err(Refusal::NotANumber(_))));
+    }
+
+    #[test]
+    fn strangers_are_not_called_at_night() {
+        let mut rules = rules(&["+4930123456"], Callers::Any);
+        let class = Listed::new(Class::parse("DE").unwrap(), "offhook.toml:14");
+        rules.call.value.classes.push(class);
+        let at = |moment: &str| Now {
+            at: moment.parse().unwrap(),
+            up: 0,
+            standing: Standing::default(),
+        };
+        let night = at("2026-01-15T02:00:00Z");
+        assert!(
+            rules.may_dial("+4930123456", night).is_ok(),
+            "the owner named it"
+        );
+        let refused = rules.may_dial("+4930999999", night);
+        assert!(matches!(refused, Err(Refusal::WrongTime { at: None, .. })));
+        assert!(
+            rules
+                .may_dial("+4930999999", at("2026-01-15T10:00:00Z"))
+                .is_ok()
+        );
+        rules.hours = Some(Listed::new(
+            Hours::parse("09:00-17:00").unwrap(),
+            "offhook.toml:15",
+        ));
+        assert!(
+            rules.may_dial("+4930123456", night).is_err(),
+            "for everybody"
+        );
+        rules.hours = Some(Listed::new(
+            Hours::parse("00:00-24:00").unwrap(),
+            "offhook.toml:15",
+        ));
+        assert!(rules.may_dial("+4930999999", night).is_ok());
+    }
+
+    #[test]
+    fn what_could_cost_too_much_is_not_begun() {
+        let rules = rules(&FRIENDS, Callers::Any);
+        let with = |standing| {
+            let at = Timestamp::UNIX_EPOCH;
+            rules.may_dial(
+                "+4930123456",
+                Now {
+                    at,
+                    up: 0,
+                    standing,
+                },
+            )
+        };
+        let day = |micros| Standing {
+            day: Money::micros(micros),
+            ..Standing::default()
+        };
+        assert!(with(day(3_000_000)).is_ok());
+        let refused = with(day(3_000_001));
+        assert!(
+            matches!(refused, Err(Refusal::TooDear { beyond, .. }) if beyond.most.at == "offhook.toml:21")
+        );
+        let often = Standing {
+            to_number: 4,
+            ..Standing::default()
+        };
+        assert!(matches!(
+            with(often),
+            Err(Refusal::TooOftenTo { most: 4, .. })
+        ));
+    }
+
+    #[test]
+    fn who_hides_is_nobody_unless_anyone_may_call() {
+        let open = rules(&[], Callers::Any);
+        for hidden in ["", "anonymous", "+266696687x", "\u{202e}+1555"] {
+            assert_eq!(open.may_answer(hidden, 0), Ok(None), "{hidden:?}");
+            let closed = rules(&[], these(&FRIENDS)).may_answer(hidden, 0);
+            let at = "offhook.toml:15".to_owned();
+            assert_eq!(closed, Err(Refusal::Hidden { at }));
+        }
+        let friend = open.may_answer("+4930123456", 1);
+        assert_eq!(friend, Ok(Some(number("+4930123456"))));
+        let full = open.may_answer("+4930123456", 2);
+        assert!(matches!(full, Err(Refusal::TooManyCalls { .. })));
+    }
+
+    #[test]
+    fn a_call_goes_on_while_its_person_is_listed_for_its_direction() {
+        let friend = number(FRIENDS[0]);
+        let stranger = number("+15559999999");
+        let rules_for = |out: &[&str], into: Callers| {
+            let rules = rules(out, into);
+            let asked = [Some(&friend), Some(&stranger), None];
+            asked.map(|it| {
+                let ways = [Direction::Outbound, Direction::Inbound];
+                ways.map(|way| rules.still_allows(way, it))
+            })
+        };
+        let neither = [[false, false]; 3];
+        assert_eq!(rules_for(&[], Callers::These(BTreeSet::new())), neither);
+        let both = rules_for(&FRIENDS, these(&FRIENDS));
+        assert_eq!(both, [[true, true], [false, false], [false, false]]);
+        let open = rules_for(&[], Callers::Any);
+        assert_eq!(open, [[false, true]; 3]);
+    }
+
+    /// A hundred thousand strings, from noise to near misses: one is let through exactly if it
+    /// reads as a number that is on the list.
+    #[test]
+    fn allowed_is_what_parses_to_a_listed_number() {
+        let friends: BTreeSet<Number> = FRIENDS.iter().map(|it| number(it)).collect();
+        let rules = rules(&FRIENDS, these(&FRIENDS));
+        let mut random = StdRng::seed_from_u64(2);
+        let mut allowed = 0;
+        for _ in 0..100_000 {
+            let text = strange(&mut random);
+            let listed = Number::parse(&text).ok().filter(|it| friends.contains(it));
+            let dialled = rules.may_dial(&text, now(0, 0)).ok().map(|it| it.number);
+            assert_eq!(dialled, listed, "{text:?}");
+            let answered = rules.may_answer(&text, 0).ok().flatten();
+            assert_eq!(answered, listed, "{text:?}");
+            // What is let through is letter for letter what stands on the list.
+            if let Some(number) = listed {
+                assert!(FRIENDS.contains(&text.as_str()) && number.as_str() == text);
+                allowed += 1;
+            }
+        }
+        assert!(
+            allowed > 1_000,
+            "only {allowed} were allowed: this shows little"
+        );
+    }
+
+    const NEAR: [&str; 25] = [
+        "15551234567",
+        "+15551234567 ",
+        " +15551234567",
+        "+1 555 123 4567",
+        "+1-555-123-4567",
+        "0015551234567",
+        "+155512345678",
+        "+1555123456",
+        "+15551234567;ext=1",
+        "+15551234567,",
+        "+15551234567p1",
+        "tel:+15551234567",
+        "sip:+15551234567@example.com",
+        "+15551234567@evil",
+        "+１5551234567",
+        "+15551234567\n",
+        "+15551234567\0",
+        "++15551234567",
+        "+15551234567+15551234567",
+        "",
+        "+",
+        "any",
+        "anonymous",
+        "Restricted",
+        "+266696687",
+    ];
+
+    fn strange(random: &mut StdRng) -> String {
+        const SIGNS: [char; 16] = [
+            '+', '0', '1', '5', '9', ' ', '-', '٣', '５', '\0', '\n', 'a', ';', '@', '(', 'é',
+        ];
+        if random.random_bool(0.3) {
+            let length = random.random_range(0..18);
+            return (0..length).filter_map(|_| SIGNS.choose(random)).collect();
+        }
+        let mut text: Vec<char> = FRIENDS.choose(random).unwrap().chars().collect();
+        for _ in 0..random.random_range(0..3) {
+            let at = random.random_range(0..text.len());
+            let sign = *SIGNS.choose(random).unwrap();
+            match random.random_range(0..4) {
+                0 => text.insert(at, sign),
+                1 => text[at] = sign,
+                2 if text.len() > 1 => drop(text.remove(at)),
+                _ => text.push(sign),
+            }
+        }
+        text.into_iter().collect()
+    }
+
+    fn now(up: usize, dialled: usize) -> Now {
+        Now {
+            at: Timestamp::UNIX_EPOCH,
+            up,
+            standing: Standing {
+                dialled,
+                ..Standing::default()
+            },
+        }
+    }
+
+    fn rules(call: &[&str], answer: Callers) -> Rules {
+        let line = |line: usize| format!("offhook.toml:{line}");
+        let numbers = call.iter().map(|it| (number(it), line(20))).collect();
+        let whom = Whom {
+            numbers,
+            ..Whom::default()
+        };
+        Rules {
+            call: Listed::new(whom, line(14)),
+            hours: None,
+            ours: BTreeSet::new(),
+            call_own: Listed::new(false, line(19)),
+            answer: Listed::new(answer, line(15)),
+            max_calls: Listed::new(2, line(16)),
+            max_length: Listed::new(Duration::from_secs(90), line(17)),
+            calls_per_hour: Listed::new(5, line(18)),
+            rates: Rates::default(),
+            limits: Limits {
+                per_call: None,
+                per_hour: None,
+                per_day: Listed::new(Money::micros(5_000_000), line(21)),
+                per_month: None,
+                per_number: None,
+                per_agent: None,
+                calls_per_number: Listed::new(4, line(22)),
+            },
+        }
+    }
+
+    fn these(numbers: &[&str]) -> Callers {
+        Callers::These(numbers.iter().map(|it| number(it)).collect())
+    }
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+}

@@ -1,0 +1,125 @@
+//! Drills: what is promised for the worst moment, tried in many of them.
+//!
+//! A drill is a program of some room, an example, that prints its figures as JSON, each with its target;
+//! or it is here, where it takes several processes. [`DRILLS`] lists them. A short one is for every
+//! change, the whole one for a night.
+
+mod journal;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use clap::builder::PossibleValuesParser;
+use serde_json::{Value, json};
+
+use crate::bench::table::{self, Row};
+use crate::bench::{BUILD, cargo};
+
+/// Which, and how long.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Which drills.
+    #[arg(value_parser = PossibleValuesParser::new(NAMES), required_unless_present = "all")]
+    names: Vec<String>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+    /// A part of each, for every change.
+    #[arg(long)]
+    short: bool,
+    /// Print JSON for programs too.
+    #[arg(long)]
+    json: bool,
+}
+
+struct Drill {
+    name: &'static str,
+    /// What is promised.
+    promise: &'static str,
+    how: How,
+}
+
+enum How {
+    /// An example of this package prints the figures; with `--short`, those of a part.
+    Example(&'static str),
+    /// Measured here, so often or, for short, so often.
+    Here(fn(&Path, u32) -> Result<Vec<Row>, String>, [u32; 2]),
+}
+
+const DRILLS: [Drill; NAMES.len()] = [
+    Drill {
+        name: NAMES[0],
+        promise: "no risky number is dialled, in no spelling",
+        how: How::Example("policy"),
+    },
+    Drill {
+        name: NAMES[1],
+        promise: "no limit is overspent, whoever races or dies",
+        how: How::Example("gateway"),
+    },
+    Drill {
+        name: NAMES[2],
+        promise: "what the journal acknowledged outlives kill -9",
+        how: How::Here(journal::measure, [200, 10]),
+    },
+];
+
+const NAMES: [&str; 3] = ["numbers", "ledger", "journal"];
+
+/// Runs drills, and fails if any figure is missed.
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
+    let chosen = |it: &&Drill| arguments.all || arguments.names.iter().any(|name| name == it.name);
+    let chosen: Vec<_> = DRILLS.iter().filter(chosen).collect();
+    if chosen.iter().any(|it| matches!(it.how, How::Here(..))) {
+        cargo(root, BUILD)?;
+    }
+    let (mut all, mut missed) = (serde_json::Map::new(), Vec::new());
+    for drill in chosen {
+        let began = Instant::now();
+        let rows = drill.measure(root, arguments.short)?;
+        println!(
+            "\n{}: {} ({:.0?})",
+            drill.name,
+            drill.promise,
+            began.elapsed()
+        );
+        table::print(&rows, "");
+        let short = rows.iter().filter(|it| !it.is_reached());
+        missed.extend(short.map(|it| format!("{}: {}", drill.name, it.what())));
+        all.insert(drill.name.to_owned(), json!(rows));
+    }
+    if arguments.json {
+        println!("{}", Value::Object(all));
+    }
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("missed: {}", missed.join("; ")))
+}
+
+impl Drill {
+    fn measure(&self, root: &Path, short: bool) -> Result<Vec<Row>, String> {
+        match self.how {
+            How::Example(package) => self.example(root, package, short),
+            How::Here(measure, [whole, part]) => measure(root, if short { part } else { whole }),
+        }
+    }
+
+    fn example(&self, root: &Path, package: &str, short: bool) -> Result<Vec<Row>, String> {
+        let mut command = Command::new("cargo");
+        command.args(["run", "--quiet", "--release", "--locked"]);
+        command.args(["--package", package, "--example", self.name, "--"]);
+        command.args(short.then_some("--short"));
+        command.current_dir(root).stdout(Stdio::piped());
+        let failed = |what: String| format!("the drill {} failed: {what}", self.name);
+        let done = command
+            .spawn()
+            .and_then(std::process::Child::wait_with_output);
+        let done = done.map_err(|fault| failed(fault.to_string()))?;
+        if !done.status.success() {
+            return Err(failed(done.status.to_string()));
+        }
+        serde_json::from_slice(&done.stdout).map_err(|fault| failed(fault.to_string()))
+    }
+}
