@@ -75,6 +75,7 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_NOT_ALLOWED
         | code::POLICY_DANGEROUS
         | code::POLICY_OWN_NUMBER
+        | code::POLICY_DO_NOT_CALL
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}
     }

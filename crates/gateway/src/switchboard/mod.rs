@@ -4,6 +4,7 @@ mod adopt;
 mod desk;
 mod flights;
 mod handover;
+mod heed;
 mod host;
 mod life;
 mod meetings;

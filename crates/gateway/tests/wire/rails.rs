@@ -2,21 +2,28 @@
 
 use std::sync::Arc;
 
+use call::Event;
+use call::event::{End, Party, Why};
 use exchange::mischief::Mischief;
-use gateway::switchboard::Record;
+use exchange::phone::{PhonePlan, Step};
+use gateway::switchboard::{Purpose, Record, Wish};
 use jiff::{Timestamp, ToSpan as _};
 use ports::code;
 
-use crate::house::{House, OURS, THEIRS, soon};
-use crate::listener;
+use crate::house::{House, OURS, THEIRS, events, hearing, soon};
+use crate::{listener, ms};
 
 /// A house whose owner wrote this in `[policy]`, and these tables.
 async fn house(policy: &str, tables: &str) -> House {
+    house_with(listener(), policy, tables).await
+}
+
+async fn house_with(phone: PhonePlan, policy: &str, tables: &str) -> House {
     let text = |_: &std::path::Path, text: String| {
         let policy = format!("{policy}\n[turns]");
         format!("{}{tables}\n", text.replace("[turns]", &policy))
     };
-    House::with(listener(), Mischief::default(), text).await
+    House::with(phone, Mischief::default(), text).await
 }
 
 async fn over(house: &House, record: &Arc<Record>) {
@@ -120,4 +127,72 @@ async fn what_is_never_dialled_is_not_dialled_by_any_name() {
     over(&house, &record).await;
     let fault = house.notify(THEIRS, "Hi!").await.expect_err("once an hour");
     assert_eq!(fault.code, code::POLICY_TOO_OFTEN, "{fault}");
+}
+
+/// The call was ended for what was said on it, and there is never another.
+async fn never_again(house: House, record: Arc<Record>) {
+    over(&house, &record).await;
+    let told = events(&record);
+    assert!(told.contains(&Event::CallerOptedOut), "{told:?}");
+    let end = End {
+        by: Party::Gateway,
+        why: Why::Policy,
+    };
+    assert_eq!(told.last(), Some(&Event::Ended(end)));
+    drop(record);
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+    let house = house.with_another_gateway().await;
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_presses_the_key_is_never_called_again() {
+    let script = [
+        Step::Press('4'),
+        Step::Press('9'),
+        Step::WaitForHangUp { timeout: ms(8_000) },
+    ];
+    let phone = PhonePlan::answers(ms(100), script);
+    let house = house_with(phone, "opt_out_key = \"9\"", "").await;
+    let text = "This is a message that is long enough for somebody to press a key meanwhile.";
+    let record = house
+        .notify(THEIRS, text)
+        .await
+        .expect("they may be called");
+    never_again(house, record).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_so_is_never_called_again() {
+    let speech = (0..12_000_u32).map(|it| if it / 20 % 2 == 0 { 9_000 } else { -9_000 });
+    let script = [
+        Step::WaitForAgent {
+            quiet: ms(500),
+            timeout: ms(8_000),
+        },
+        Step::Say(speech.collect()),
+        Step::WaitForHangUp {
+            timeout: ms(12_000),
+        },
+    ];
+    let agent = "[agents.reception]\nkind = \"answering-service\"\n";
+    let house = house_with(PhonePlan::answers(ms(100), script), "", agent).await;
+    let board = &house.gateway.board;
+    board.want_voice(hearing("I told you to stop calling me."));
+    board.renew_voice().await.expect("it loads");
+    let wish = Wish {
+        to: THEIRS.into(),
+        agent: Some("reception".into()),
+        purpose: Purpose::Converse,
+        ..Wish::default()
+    };
+    let record = board.dial(wish).await.expect("they may be called");
+    never_again(house, record).await;
 }
