@@ -9,8 +9,10 @@ use exchange::phone::{PhonePlan, Step};
 use gateway::switchboard::{Purpose, Record, Wish};
 use jiff::{Timestamp, ToSpan as _};
 use ports::code;
+use serde_json::json;
 
 use crate::house::{House, OURS, THEIRS, events, hearing, soon};
+use crate::owners::client;
 use crate::{listener, ms};
 
 /// A house whose owner wrote this in `[policy]`, and these tables.
@@ -195,4 +197,74 @@ async fn who_says_so_is_never_called_again() {
     };
     let record = board.dial(wish).await.expect("they may be called");
     never_again(house, record).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_planned_is_made_exactly_once() {
+    let house = house("max_minutes = 1\n[rates]\n\"+1\" = 0.05\n", "").await;
+    let post = async |path: &str, order: serde_json::Value| {
+        let asked = client()
+            .post(format!("{}{path}", house.public))
+            .json(&order);
+        let asked = asked.bearer_auth(house.gateway.token.reveal());
+        let answer = soon(asked.send()).await.expect("it answers");
+        let status = answer.status().as_u16();
+        let body: serde_json::Value = soon(answer.json()).await.expect("it is JSON");
+        (status, body)
+    };
+    let (status, plan) = post("/v1/calls?plan", json!({ "to": THEIRS, "say": "Hi!" })).await;
+    assert_eq!((status, &plan["allowed"]), (200, &json!(true)), "{plan}");
+    assert_eq!(plan["price_ceiling"], json!(0.1));
+    assert!(
+        plan["rule"]
+            .as_str()
+            .is_some_and(|it| it.contains("`call` in [policy]")),
+        "{plan}"
+    );
+    let (status, refused) = post(
+        "/v1/calls?plan=true",
+        json!({ "to": "+19005551234", "say": "Hi!" }),
+    )
+    .await;
+    assert_eq!((status, &refused["allowed"]), (200, &json!(false)));
+    assert_eq!(
+        (&refused["rule"], &refused["token"]),
+        (&json!(code::POLICY_DANGEROUS), &json!(null))
+    );
+    assert!(
+        house.exchange.requests().is_empty(),
+        "nobody was called yet"
+    );
+
+    let token = json!({ "token": plan["token"] });
+    let (first, again) = tokio::join!(
+        post("/v1/calls", token.clone()),
+        post("/v1/calls", token.clone())
+    );
+    let mut statuses = [first.0, again.0];
+    statuses.sort_unstable();
+    assert!(
+        matches!(statuses, [200, 201] | [201, 409]),
+        "{first:?} {again:?}"
+    );
+    soon(house.exchange.next_outcome()).await;
+    let made = if first.0 == 201 { &first.1 } else { &again.1 };
+    let (status, later) = post("/v1/calls", token).await;
+    assert_eq!((status, &later["id"]), (200, &made["id"]));
+    for (wrong, expected) in [
+        (json!({ "token": "a".repeat(64) }), 409),
+        (json!({ "token": plan["token"], "to": THEIRS }), 422),
+        (json!({ "say": "Hi!" }), 422),
+    ] {
+        assert_eq!(
+            post("/v1/calls", wrong.clone()).await.0,
+            expected,
+            "{wrong}"
+        );
+    }
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        1
+    );
 }
