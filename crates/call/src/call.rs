@@ -175,6 +175,12 @@ impl State {
                 state
             }
 
+            // Whatever the call does just then, they said it.
+            (state, Input::Command(Command::OptOut)) => {
+                at.event(Event::CallerOptedOut);
+                state.next(Input::Command(Command::Forbid), at)
+            }
+
             // We hung up first, so the reason is ours.
             (Self::Ending { end, last, .. }, Input::Carrier(Carrier::Ended(_))) => {
                 over(end, last, at)

@@ -145,6 +145,7 @@ impl Conversation {
             | Input::Command(
                 Command::Dismiss
                 | Command::Forbid
+                | Command::OptOut
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Sit(_)

@@ -127,6 +127,10 @@ pub enum Event {
         digit: Private<char>,
     },
 
+    /// The one we called said, or pressed, that they are not to be called any more, and will not be.
+    #[serde(rename = "caller.opted_out")]
+    CallerOptedOut,
+
     /// The agent was told this, and it is its turn.
     #[serde(rename = "agent.turn_started")]
     AgentTurnStarted {

@@ -139,6 +139,9 @@ pub enum Command {
     /// The owner's rules no longer allow this call. A conversation ends with a goodbye, everything
     /// else at once.
     Forbid,
+    /// The one we called said that they are not to be called any more. As [`Command::Forbid`], and it
+    /// is told.
+    OptOut,
     /// May last at most this long, counted from where its sound began. Never lengthens a call.
     Limit(Duration),
     /// Press these keys, now, whoever speaks. Before there is sound nobody could hear them, and they

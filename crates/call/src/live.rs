@@ -213,8 +213,9 @@ impl Live {
             });
             at.media(output::Media::Press(keys.clone()));
         }
-        if let Input::Command(Command::Sit(place)) = input {
-            self.sit(place, at);
+        if let Input::Command(Command::Sit(place)) = &input
+            && self.sit(place, at)
+        {
             return None;
         }
         match &mut self.talk {
@@ -241,19 +242,23 @@ impl Live {
         }
     }
 
-    /// From a talk with an agent to a meeting. Nobody else has anything to leave for it.
-    fn sit(&mut self, place: Place, at: &mut Moment<'_>) {
+    /// From a talk with an agent to a meeting. `false`: nobody else has anything to leave for it, nor has
+    /// who hears a goodbye.
+    fn sit(&mut self, place: &Place, at: &mut Moment<'_>) -> bool {
         self.take_for_a_person(at);
-        self.talk = match std::mem::replace(&mut self.talk, Talk::Loopback) {
+        let (talk, sits) = match std::mem::replace(&mut self.talk, Talk::Loopback) {
             Talk::Conversation(talk) if !talk.is_closing() => {
-                Talk::Seat(Box::new(Seat::leave_agent(place, talk, at)))
+                let seat = Seat::leave_agent(place.clone(), talk, at);
+                (Talk::Seat(Box::new(seat)), true)
             }
             talk @ (Talk::Conversation(_)
             | Talk::Notice(_)
             | Talk::Seat(_)
             | Talk::Screening(_)
-            | Talk::Loopback) => talk,
+            | Talk::Loopback) => (talk, false),
         };
+        self.talk = talk;
+        sits
     }
 
     /// Whoever puts someone through, or calls them to a table, takes them for a person.

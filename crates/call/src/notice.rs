@@ -143,6 +143,7 @@ impl Notice {
             | Input::Command(
                 Command::Dismiss
                 | Command::Forbid
+                | Command::OptOut
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Sit(_)

@@ -109,6 +109,7 @@ impl Screening {
             | Input::Command(
                 Command::Dismiss
                 | Command::Forbid
+                | Command::OptOut
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Press(_)

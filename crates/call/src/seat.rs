@@ -150,6 +150,7 @@ impl Seat {
             | Input::Command(
                 Command::Dismiss
                 | Command::Forbid
+                | Command::OptOut
                 | Command::HangUp
                 | Command::Limit(_)
                 | Command::Press(_)

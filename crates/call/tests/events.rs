@@ -24,6 +24,7 @@ fn every_event_is_written_like_this() {
         {"type":"caller.hearing","text":"words"}
         {"type":"caller.said","text":"words"}
         {"type":"caller.pressed","digit":"5"}
+        {"type":"caller.opted_out"}
         {"type":"agent.turn_started","text":"words"}
         {"type":"agent.said","text":"words"}
         {"type":"agent.interrupted","heard":"some","unheard":"words"}
@@ -169,6 +170,7 @@ fn every_event() -> Vec<Event> {
         Event::CallerPressed {
             digit: Private::new('5'),
         },
+        Event::CallerOptedOut,
         Event::AgentTurnStarted { text: text() },
         Event::AgentSaid { text: text() },
         Event::AgentInterrupted {
@@ -232,6 +234,7 @@ fn every_event() -> Vec<Event> {
             | Event::CallerHearing { .. }
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
+            | Event::CallerOptedOut
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentInterrupted { .. }

@@ -133,6 +133,21 @@ impl Ledger {
         .map_err(|error: rusqlite::Error| cannot(error))
     }
 
+    /// Writes down that whoever has this number is not to be called any more. `false`: that was known.
+    /// There is no way to take it back.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub async fn do_not_call(&self, number: &Number, at: i64) -> Result<bool, Fault> {
+        let number = hash(number);
+        self.with(move |file| {
+            let add = "INSERT OR IGNORE INTO do_not_call VALUES (?1, ?2)";
+            file.execute(add, params![number, at]).map(|rows| rows == 1)
+        })
+        .await?
+        .map_err(cannot)
+    }
+
     async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
@@ -159,6 +174,7 @@ fn standing(file: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Standing>
     file.query_row(STANDING, params, |row| {
         let money = |at| row.get::<_, u64>(at).map(Money::micros);
         Ok(Standing {
+            unwanted: row.get(7)?,
             dialled: row.get(0)?,
             to_number: row.get(1)?,
             hour: money(2)?,
@@ -210,7 +226,12 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS dials (
     name TEXT PRIMARY KEY, number BLOB NOT NULL, agent TEXT NOT NULL, at INTEGER NOT NULL,
     rate INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS dials_at ON dials (at);";
+CREATE INDEX IF NOT EXISTS dials_at ON dials (at);
+CREATE TABLE IF NOT EXISTS do_not_call (number BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS do_not_call_stays BEFORE DELETE ON do_not_call
+    BEGIN SELECT RAISE(ABORT, 'this list only grows'); END;
+CREATE TRIGGER IF NOT EXISTS do_not_call_holds BEFORE UPDATE ON do_not_call
+    BEGIN SELECT RAISE(ABORT, 'this list only grows'); END;";
 
 /// A clock set back must not hide calls, nor one set forward keep them for ever.
 const STANDING: &str = "WITH recent AS (
@@ -220,7 +241,8 @@ const STANDING: &str = "WITH recent AS (
     COALESCE(SUM(hour), 0), COALESCE(SUM(hour AND number = :number), 0),
     COALESCE(SUM(cost * hour), 0), COALESCE(SUM(cost * day), 0), COALESCE(SUM(cost), 0),
     COALESCE(SUM(cost * (day AND number = :number)), 0),
-    COALESCE(SUM(cost * (day AND agent = :agent)), 0) FROM recent";
+    COALESCE(SUM(cost * (day AND agent = :agent)), 0),
+    EXISTS (SELECT 1 FROM do_not_call WHERE number = :number) FROM recent";
 
 const SETTLE: &str = "UPDATE dials SET spent = ?2 WHERE name = ?1";
 
@@ -370,6 +392,35 @@ mod tests {
             reserve(&ledger, "a", 0, 1).await.is_err(),
             "the same call twice"
         );
+    }
+
+    #[tokio::test]
+    async fn who_is_not_to_be_called_stays_so() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        let unwanted = async |ledger: &Ledger, at| {
+            let standing = ledger.standing(entry("a", at)).await;
+            standing.expect("it can be read").unwanted
+        };
+        assert!(!unwanted(&ledger, 0).await);
+        let listed = number("+15551234567");
+        assert_eq!(ledger.do_not_call(&listed, 1).await.ok(), Some(true));
+        assert_eq!(ledger.do_not_call(&listed, 2).await.ok(), Some(false));
+        drop(ledger);
+        let later = 100 * MONTH;
+        let ledger = Ledger::open(folder.path(), later).expect("the folder is ours");
+        assert!(unwanted(&ledger, later).await);
+        let file = Connection::open(folder.path().join("ledger.db")).expect("it is there");
+        for change in ["DELETE FROM do_not_call", "UPDATE do_not_call SET at = 0"] {
+            let refused = file.execute(change, []).expect_err("the list only grows");
+            assert!(refused.to_string().contains("only grows"), "{refused}");
+        }
+        let other = Entry {
+            to: number("+15559876543"),
+            ..entry("b", later)
+        };
+        let standing = ledger.standing(other).await.expect("it can be read");
+        assert!(!standing.unwanted);
     }
 
     async fn reserve(ledger: &Ledger, name: &str, at: i64, minutes: u64) -> Result<Permit, Fault> {

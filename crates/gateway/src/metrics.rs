@@ -187,6 +187,7 @@ impl Metrics {
             | Event::CallerHearing { .. }
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
+            | Event::CallerOptedOut
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentPressed { .. }

@@ -32,6 +32,12 @@ pub(crate) fn told(refusal: Refusal) -> Fault {
                 "if that is meant, `call_own_numbers = true` in [policy], {at}"
             ))
         }
+        Refusal::Unwanted { to } => {
+            let message =
+                format!("whoever has {to:?} said that they are not to be called any more");
+            Fault::new(Blame::Caller, code::POLICY_DO_NOT_CALL, message)
+                .hint("nothing takes a number off that list; they may call themselves")
+        }
         Refusal::WrongTime {
             to,
             hours,

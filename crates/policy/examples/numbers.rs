@@ -145,6 +145,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         max_calls: none(usize::MAX),
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),
+        opt_out_key: None,
         rates: Rates::default(),
         limits: Limits {
             per_call: None,
@@ -162,6 +163,7 @@ const NOW: Now = Now {
     at: Timestamp::UNIX_EPOCH,
     up: 0,
     standing: Standing {
+        unwanted: false,
         dialled: 0,
         to_number: 0,
         hour: Money::ZERO,

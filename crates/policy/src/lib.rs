@@ -19,6 +19,7 @@ mod limits;
 mod money;
 mod rules;
 mod whom;
+mod wishes;
 mod zone;
 
 pub use class::{Class, ClassFault};
@@ -28,4 +29,5 @@ pub use limits::{Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
 pub use whom::{Contact, Entry, Listed, Whom};
+pub use wishes::opts_out;
 pub use zone::{Zones, zone};

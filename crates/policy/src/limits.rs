@@ -25,6 +25,8 @@ pub struct Limits {
 /// spent: all of it, until they are over and it is known what they cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
+    /// Whether whoever has this number does not want to be called any more.
+    pub unwanted: bool,
     /// How many calls were dialled in the last hour.
     pub dialled: usize,
     /// How many of them to this number.

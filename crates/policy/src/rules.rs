@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use call::{Direction, Number, NumberFault};
+use call::{Digit, Direction, Number, NumberFault};
 use jiff::Timestamp;
 
 use crate::hours::Hours;
@@ -31,6 +31,8 @@ pub struct Rules {
     pub max_length: Listed<Duration>,
     /// How many calls may be dialled in any hour.
     pub calls_per_hour: Listed<usize>,
+    /// The key that people press who are not to be called any more.
+    pub opt_out_key: Option<Digit>,
     /// What calls cost.
     pub rates: Rates,
     /// What may be spent on them.
@@ -112,6 +114,11 @@ pub enum Refusal {
         /// Where that could be allowed.
         at: String,
     },
+    /// Whoever has the number said that they are not to be called any more.
+    Unwanted {
+        /// Which number.
+        to: Number,
+    },
     /// It is not the time to call there.
     WrongTime {
         /// Which number.
@@ -176,6 +183,9 @@ impl Rules {
     pub fn may_dial(&self, to: &str, now: Now) -> Result<Permit, Refusal> {
         let known = self.known(to)?;
         let entry = self.entry(&known)?;
+        if now.standing.unwanted {
+            return Err(Refusal::Unwanted { to: known.number });
+        }
         self.awake(&known.number, entry, now.at)?;
         self.room(now.up)?;
         self.seldom(&known.number, &now.standing)?;
@@ -544,6 +554,27 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_want_to_be_called_is_not() {
+        let rules = rules(&FRIENDS, Callers::Any);
+        let standing = Standing {
+            unwanted: true,
+            ..Standing::default()
+        };
+        let now = Now {
+            at: Timestamp::UNIX_EPOCH,
+            up: 0,
+            standing,
+        };
+        for friend in FRIENDS {
+            assert!(matches!(
+                rules.may_dial(friend, now),
+                Err(Refusal::Unwanted { .. })
+            ));
+            assert!(rules.may_answer(friend, 0).is_ok(), "they may call");
+        }
+    }
+
+    #[test]
     fn who_hides_is_nobody_unless_anyone_may_call() {
         let open = rules(&[], Callers::Any);
         for hidden in ["", "anonymous", "+266696687x", "\u{202e}+1555"] {
@@ -682,6 +713,7 @@ mod tests {
             max_calls: Listed::new(2, line(16)),
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
+            opt_out_key: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,

@@ -52,8 +52,12 @@ pub const POLICY_NOT_ALLOWED: &str = "policy.not_allowed";
 pub const POLICY_DANGEROUS: &str = "policy.dangerous";
 /// The number called is one of our own.
 pub const POLICY_OWN_NUMBER: &str = "policy.own_number";
+/// Whoever has the number called said that they are not to be called any more.
+pub const POLICY_DO_NOT_CALL: &str = "policy.do_not_call";
 /// It is not the time to call there.
 pub const POLICY_HOURS: &str = "policy.hours";
+/// No call is planned with that token, or no more calls can be planned.
+pub const CALL_PLANS: &str = "call.plans";
 /// The caller is not on the list of those who may call.
 pub const POLICY_CALLER: &str = "policy.caller";
 /// As many calls are up as may be.

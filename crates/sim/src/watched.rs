@@ -461,6 +461,7 @@ impl Watched {
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
+            | Event::CallerOptedOut
             | Event::AgentTurnStarted { .. }
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }

@@ -17,8 +17,9 @@ use crate::switchboard::Record;
 /// Whom to call, and what about.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The number, such as +15551234567.
-    number: String,
+    /// The number, such as +15551234567, or a contact's name.
+    #[arg(required_unless_present = "token")]
+    number: Option<String>,
     /// What to say. Without it, the agent talks.
     text: Option<String>,
     /// Stay and talk after saying it.
@@ -36,24 +37,71 @@ pub struct Args {
     /// What to leave a machine, if not the same.
     #[arg(long, value_name = "TEXT")]
     machine_message: Option<String>,
+    /// Call nobody: say whether the call could be made, for how much at most, and which token makes it.
+    #[arg(long, conflicts_with = "token")]
+    plan: bool,
+    /// Make exactly the call that was planned with this token.
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message"])]
+    token: Option<String>,
 }
 
 /// Makes a call and tells its story until it is over.
 pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let order = Order {
-        to: args.number,
+        to: args.number.unwrap_or_default(),
         from: args.from,
         agent: args.agent,
         say: args.text,
         converse: args.converse,
         on_machine: args.on_machine,
         machine_message: args.machine_message,
+        token: args.token,
     };
     let named = crate::config::find(config.as_deref());
+    let plans = args.plan || order.token.is_some();
     match Running::find().await.filter(|it| it.serves(&named)) {
+        Some(running) if args.plan => plan(&running, &order, out).await,
+        None if plans => Err(nobody_plans()),
         Some(running) => through(&running, &order, out).await,
         None => alone(order, config, out).await,
     }
+}
+
+/// Says what would come of a call.
+async fn plan(running: &Running, order: &Order, out: &mut Out) -> Result<Done, Fault> {
+    let asked = running.post("/v1/calls?plan").json(order).send().await;
+    let answer = accepted(asked.map_err(unreachable)?).await?;
+    let body = answer.bytes().await.map_err(unreachable)?;
+    let plan: Value = serde_json::from_slice(&body).map_err(garbled)?;
+    let text = |key: &str| plan[key].as_str().unwrap_or_default().to_owned();
+    let allowed = plan["allowed"].as_bool().unwrap_or_default();
+    let may = if allowed {
+        "may be called"
+    } else {
+        "may not be called"
+    };
+    out.line(format_args!("{may}: {}", text("reason")));
+    out.line(format_args!("  rule   {}", text("rule")));
+    if let (Some(price), Some(seconds)) =
+        (plan["price_ceiling"].as_f64(), plan["good_for"].as_u64())
+    {
+        out.line(format_args!("  price  at most {price:.2}"));
+        out.line(format_args!(
+            "  good   for {seconds} s: offhook call --token {}",
+            text("token")
+        ));
+    }
+    if !allowed {
+        out.line(format_args!("  hint   {}", text("hint")));
+    }
+    out.json(&plan);
+    Ok(if allowed { Done::Well } else { Done::Refused })
+}
+
+fn nobody_plans() -> Fault {
+    let message = "a plan is kept by a gateway, and none runs here with this configuration";
+    Fault::new(Blame::Caller, code::CALL_PLANS, message)
+        .hint("start one with `offhook serve`; `offhook policy explain NUMBER` needs none")
 }
 
 /// Serves for the length of the call itself.

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use call::Number;
 use jiff::Timestamp;
-use policy::{Entry, Known, Now, Rules, Standing, When};
+use policy::{Entry, Known, Now, Refusal, Rules, Standing, When};
 use ports::Fault;
 use serde::Serialize;
 
 use super::{Done, Out};
-use crate::rules;
+use crate::ledger::{self, Ledger};
+use crate::{rules, state};
 
 /// What to do with the owner's rules.
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,11 @@ enum Command {
     /// Say whether someone may be called, when, at what price, and which line says so. Calls nobody.
     Explain {
         /// A number, such as +15551234567, or a contact's name.
+        number: String,
+    },
+    /// Never call a number again. There is no way to take that back.
+    DoNotCall {
+        /// The number, such as +15551234567.
         number: String,
     },
 }
@@ -64,24 +71,62 @@ struct Times {
 
 /// Explains.
 pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
-    let Command::Explain { number } = args.command;
+    match args.command {
+        Command::Explain { number } => explain_it(&number, config, out).await,
+        Command::DoNotCall { number } => never_call(&number, out).await,
+    }
+}
+
+async fn never_call(number: &str, out: &mut Out) -> Result<Done, Fault> {
+    let number = Number::parse(number).map_err(|fault| rules::told(Refusal::NotANumber(fault)))?;
+    let now = Timestamp::now().as_millisecond();
+    let ledger = Ledger::open(&state::folder(), now)?;
+    let new = ledger.do_not_call(&number, now).await?;
+    out.json(&serde_json::json!({ "do_not_call": number.masked(), "new": new }));
+    let known = if new {
+        "will not be called any more"
+    } else {
+        "was not to be called before"
+    };
+    out.line(format_args!("{number:?} {known}"));
+    Ok(Done::Well)
+}
+
+async fn explain_it(number: &str, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let plan = match super::load(config, out) {
         Ok(plan) => plan,
         Err(done) => return Ok(done),
     };
-    let verdict = explain(&plan.rules, &number, Timestamp::now());
+    let at = Timestamp::now();
+    let standing = match plan.rules.known(number) {
+        Ok(known) => standing(known, at).await?,
+        Err(_) => Standing::default(),
+    };
+    let verdict = explain(&plan.rules, number, (at, standing));
     out.json(&verdict);
     show(&verdict, out);
     Ok(Done::Well)
 }
 
-fn explain(rules: &Rules, to: &str, at: Timestamp) -> Verdict {
+/// What was dialled and spent so far, for a call by nobody in particular.
+async fn standing(known: Known, at: Timestamp) -> Result<Standing, Fault> {
+    let at = at.as_millisecond();
+    let entry = ledger::Entry {
+        name: String::new(),
+        to: known.number,
+        agent: String::new(),
+        at,
+    };
+    Ledger::open(&state::folder(), at)?.standing(entry).await
+}
+
+fn explain(rules: &Rules, to: &str, (at, standing): (Timestamp, Standing)) -> Verdict {
     let known = rules.known(to);
     let entry = known.as_ref().ok().and_then(|it| rules.entry(it).ok());
     let now = Now {
         at,
         up: 0,
-        standing: Standing::default(),
+        standing,
     };
     let found = known.as_ref().ok();
     let (allowed, rule, reason, hint) = match rules.may_dial(to, now) {
@@ -173,7 +218,6 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use call::Number;
     use policy::{Callers, Class, Limits, Listed, Money, Rates, Whom};
 
     use super::*;
@@ -182,7 +226,8 @@ mod tests {
     fn a_verdict_says_which_line_decides_when_and_for_how_much() {
         let rules = rules();
         let at = |moment: &str| moment.parse().expect("a moment");
-        let night = explain(&rules, "+4930999999", at("2026-01-15T02:00:00Z"));
+        let then = |moment: &str| (at(moment), Standing::default());
+        let night = explain(&rules, "+4930999999", then("2026-01-15T02:00:00Z"));
         assert!(!night.allowed);
         assert_eq!(night.rule, "`call` in [policy], offhook.toml:15");
         assert_eq!(night.price_ceiling, Some(31.0));
@@ -190,9 +235,9 @@ mod tests {
         assert_eq!((times.hours.as_str(), times.now), ("08:00-21:00", false));
         assert_eq!(times.zones, ["Europe/Berlin"]);
         assert_eq!(times.next, Some(at("2026-01-15T07:00:00Z")));
-        let day = explain(&rules, "+4930999999", at("2026-01-15T12:00:00Z"));
+        let day = explain(&rules, "+4930999999", then("2026-01-15T12:00:00Z"));
         assert!(day.allowed && day.when.is_some_and(|it| it.now));
-        let friend = explain(&rules, "+15551234567", at("2026-01-15T02:00:00Z"));
+        let friend = explain(&rules, "+15551234567", then("2026-01-15T02:00:00Z"));
         assert!(friend.allowed);
         assert_eq!(friend.rule, "`call` in [policy], offhook.toml:14");
         assert_eq!(friend.when.map(|it| it.hours).as_deref(), Some("any"));
@@ -202,7 +247,7 @@ mod tests {
             ("+33123456789", "policy.not_allowed"),
             ("0049 30 999999", "policy.number"),
         ] {
-            let verdict = explain(&rules, to, at("2026-01-15T12:00:00Z"));
+            let verdict = explain(&rules, to, then("2026-01-15T12:00:00Z"));
             assert_eq!(
                 (verdict.allowed, verdict.rule.as_str()),
                 (false, code),
@@ -230,6 +275,7 @@ mod tests {
             max_calls: Listed::new(4, line(12)),
             max_length: Listed::new(Duration::from_secs(1_800), line(12)),
             calls_per_hour: Listed::new(20, line(12)),
+            opt_out_key: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,

@@ -24,6 +24,7 @@ pub fn line(event: &Value) -> Option<String> {
         "call.ended" => format!("ended: {}", end(event)),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
+        "caller.opted_out" => "is not to be called any more, and will not be".to_owned(),
         "agent.said" => format!("{agent}agent:{agent:#}  {}", text("text")),
         "agent.interrupted" => format!(
             "{agent}agent:{agent:#}  {} — {}",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use call::{Number, NumberFault};
+use call::{Digit, Number, NumberFault};
 use policy::{
     Callers, Class, ClassFault, Contact, Hours, Kind, Known, Limits, Listed, Money, Prefix, Rates,
     Rules, Whom,
@@ -24,6 +24,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     let answer = section.list("answer", found);
     let own = section.flag("call_own_numbers", found);
     let hours = section.text("hours", found);
+    let opt_out_key = section.text("opt_out_key", found);
     let max_calls = section.number("max_calls", 0..=10_000, found);
     let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
@@ -53,6 +54,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
             whole(calls_per_hour, DEFAULT_CALLS_PER_HOUR),
         ),
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
+        opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
         ours,
         rates,
         limits,
@@ -63,6 +65,17 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         found.warning(table, message, hint);
     }
     rules
+}
+
+fn key(written: &Spot<&str>, found: &mut Findings) -> Option<Digit> {
+    let mut letters = written.value.chars();
+    let key = letters.next().and_then(Digit::new);
+    let key = key.filter(|_| letters.next().is_none());
+    if key.is_none() {
+        let message = "`opt_out_key` in [policy] is not one key of a telephone";
+        found.problem(written.place(), message, "such as `opt_out_key = \"9\"`");
+    }
+    key
 }
 
 /// `[contacts.NAME]`: people the owner knows, who may be called by name.

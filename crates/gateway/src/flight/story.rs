@@ -292,6 +292,7 @@ fn spell(input: &Input) -> String {
         Input::Carrier(news) => ("Carrier", spell_carrier(news)),
         Input::Command(Command::HangUp) => ("Command", "HangUp".to_owned()),
         Input::Command(Command::Forbid) => ("Command", "Forbid".to_owned()),
+        Input::Command(Command::OptOut) => ("Command", "OptOut".to_owned()),
         Input::Command(Command::Limit(limit)) => ("Command", format!("Limit({})", time(*limit))),
         Input::Command(Command::Press(keys)) => {
             let keys = keys.as_str();

@@ -286,6 +286,7 @@ enum CommandDef {
     Forbid,
     HangUp,
     Limit(#[serde(with = "nanos")] Duration),
+    OptOut,
     Press(#[serde(with = "keys")] Keys),
     Say(#[serde(with = "words")] Private<String>),
     Sit(#[serde(with = "PlaceDef")] Place),

@@ -18,13 +18,14 @@ use crate::access::Scope;
 use crate::claims::Once;
 use crate::journal::Summary;
 use crate::metrics::metrics;
-use crate::switchboard::{CallId, OnMachine, Placed, Purpose, Record, Report, Wish};
+use crate::switchboard::{CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish};
 
 /// A call to make.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// Whom to call, in E.164 form.
+    /// Whom to call: in E.164 form, or a contact's name. Only a `token` makes it unnecessary.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(example = "+15551234567")]
     pub to: String,
     /// From which of our numbers; absent: the first.
@@ -46,6 +47,74 @@ pub struct Order {
     /// What to leave it, if not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_message: Option<String>,
+    /// That of a plan: makes exactly that call, so nothing else stands beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// Whether to make it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Whether {
+    /// There, with any value or none: nobody is dialled. It is told whether the call could be made, for how
+    /// much at most, and which token makes it.
+    #[serde(default)]
+    #[param(nullable = false)]
+    plan: Option<String>,
+}
+
+/// What would come of a call.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct PlanView {
+    /// Whether it could be made now.
+    allowed: bool,
+    /// The line of the configuration that allows it, or the code of what refuses it.
+    rule: String,
+    /// Why.
+    reason: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    hint: Option<String>,
+    /// The most that it can cost, in the currency of `[rates]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    price_ceiling: Option<f64>,
+    /// Makes exactly this call, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token: Option<String>,
+    /// How many seconds the token is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    good_for: Option<u64>,
+}
+
+impl PlanView {
+    fn of(proposal: Proposal) -> Self {
+        Self {
+            allowed: true,
+            rule: proposal.permit.rule,
+            reason: "the owner lets it be called".to_owned(),
+            hint: None,
+            price_ceiling: Some(proposal.permit.ceiling.as_micros() as f64 / 1e6),
+            token: Some(proposal.token),
+            good_for: Some(proposal.good_for.as_secs()),
+        }
+    }
+
+    fn of_refusal(fault: Fault) -> Self {
+        Self {
+            allowed: false,
+            rule: fault.code.to_owned(),
+            reason: fault.to_string(),
+            hint: fault.hint,
+            price_ceiling: None,
+            token: None,
+            good_for: None,
+        }
+    }
 }
 
 /// What to do when a machine picks up.
@@ -62,6 +131,20 @@ pub enum OnMachineOrder {
 }
 
 impl Order {
+    /// Whether it says whom to call, or has a token that does, and not both.
+    fn check(&self) -> Result<(), &'static str> {
+        let alone = || Self {
+            token: self.token.clone(),
+            ..Self::default()
+        };
+        match (&self.token, self.to.is_empty()) {
+            (None, false) => Ok(()),
+            (None, true) => Err("missing field `to`: whom to call"),
+            (Some(_), _) if *self == alone() => Ok(()),
+            (Some(_), _) => Err("a token says all there is to say: nothing stands beside it"),
+        }
+    }
+
     /// The same, as the switchboard wants it.
     pub fn into_wish(self) -> Wish {
         let purpose = match (self.say, self.converse) {
@@ -223,14 +306,15 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
 /// Make a call
 ///
 /// Answered as soon as the call exists; whether anyone picks up is told by its events. With an
-/// `Idempotency-Key`, the same request is carried out once, also across restarts.
+/// `Idempotency-Key`, the same request is carried out once, also across restarts. With `?plan` nobody is
+/// dialled: the answer says whether somebody could be, and has a token that makes exactly that call, once.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls",
-    params(("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255,
+    params(Whether, ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255,
         pattern = "^[!-~]+$", description = "Names this request: a UUID, say. The same one dials once.")),
     request_body = Order,
     responses(
         (status = 201, description = "The call was made.", body = CallView),
-        (status = 200, description = "The call that the same request made before.", body = CallView,
+        (status = 200, description = "The call that the same request made before; or what would come of it.", body = CallView,
             headers(("idempotent-replayed" = String, description = "`true`"))),
         (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
@@ -246,11 +330,24 @@ pub(super) async fn dial(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     headers: HeaderMap,
+    Asked(whether): Asked<Whether>,
     Given(order): Given<Order>,
 ) -> Response {
-    let placed = match headers.get("idempotency-key") {
-        None => desk.board.dial(order.into_wish()).await.map(Placed::Now),
-        Some(key) => match once(key, &order) {
+    if let Err(what) = order.check() {
+        return senseless(StatusCode::UNPROCESSABLE_ENTITY, what);
+    }
+    let placed = match (headers.get("idempotency-key"), &order.token, whether.plan) {
+        (_, Some(_), Some(_)) => {
+            return senseless(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "a token is of a plan that there is",
+            );
+        }
+        (_, None, Some(_)) => return plan(&desk, order).await,
+        // It is a key of its own.
+        (_, Some(token), None) => desk.board.carry_out(token).await,
+        (None, None, None) => desk.board.dial(order.into_wish()).await.map(Placed::Now),
+        (Some(key), None, None) => match once(key, &order) {
             Ok(once) => desk.board.dial_once(once, order.into_wish()).await,
             Err(fault) => return Problem::answer_with(StatusCode::BAD_REQUEST, &fault),
         },
@@ -265,6 +362,15 @@ pub(super) async fn dial(
             Problem::answer(&fault)
         }
     }
+}
+
+async fn plan(desk: &Desk, order: Order) -> Response {
+    let view = match desk.board.propose(order.into_wish()).await {
+        Ok(proposal) => PlanView::of(proposal),
+        Err(fault) if fault.code.starts_with("policy.") => PlanView::of_refusal(fault),
+        Err(fault) => return Problem::answer(&fault),
+    };
+    Json(view).into_response()
 }
 
 fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {

@@ -58,7 +58,7 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_UNKNOWN | code::FLIGHT_NONE | code::MEETING_UNKNOWN => {
             return StatusCode::NOT_FOUND;
         }
-        code::MEETING_FULL => return StatusCode::CONFLICT,
+        code::CALL_PLANS | code::MEETING_FULL => return StatusCode::CONFLICT,
         code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
         code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
         code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,
@@ -75,6 +75,7 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_NOT_ALLOWED
         | code::POLICY_DANGEROUS
         | code::POLICY_OWN_NUMBER
+        | code::POLICY_DO_NOT_CALL
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}
     }

@@ -382,6 +382,7 @@ mod tests {
             Event::CallerHearing { text: text() },
             Event::CallerSaid { text: text() },
             Event::CallerPressed { digit },
+            Event::CallerOptedOut,
             Event::AgentTurnStarted { text: text() },
             Event::AgentSaid { text: text() },
             Event::AgentInterrupted {
@@ -439,6 +440,7 @@ mod tests {
                 | Event::CallerHearing { text: _ }
                 | Event::CallerSaid { text: _ }
                 | Event::CallerPressed { digit: _ }
+                | Event::CallerOptedOut
                 | Event::AgentTurnStarted { text: _ }
                 | Event::AgentSaid { text: _ }
                 | Event::AgentInterrupted {

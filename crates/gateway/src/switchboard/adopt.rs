@@ -111,7 +111,7 @@ impl Switchboard {
 }
 
 /// Tells a call. One that has much to listen to is told as soon as it can listen.
-fn command(record: &Arc<Record>, command: Command) {
+pub(super) fn command(record: &Arc<Record>, command: Command) {
     if let Err(tokio::sync::mpsc::error::TrySendError::Full(control)) =
         record.control.try_send(Control::Command(command))
     {

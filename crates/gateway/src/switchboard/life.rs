@@ -132,6 +132,8 @@ impl Switchboard {
         let (board, record) = (self.clone(), record.clone());
         self.desk().plans.insert(record.id, given.plan.clone());
         tracing::info!(call = %record.id, direction = ?record.direction, number = ?record.number, caller = record.caller.as_ref().map(tracing::field::debug), "a call begins");
+        let (heeding, heeded) = (self.clone(), record.clone());
+        tokio::spawn(async move { heeding.heed(&heeded).await });
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
             let life = board.live(&record, given, (orders.clone(), presses));

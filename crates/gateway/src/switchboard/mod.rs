@@ -4,9 +4,11 @@ mod adopt;
 mod desk;
 mod flights;
 mod handover;
+mod heed;
 mod host;
 mod life;
 mod meetings;
+mod planned;
 mod presses;
 mod record;
 mod recover;
@@ -48,6 +50,9 @@ pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Referred, Target};
+use planned::Plans;
+pub use planned::Proposal;
+use policy::Permit;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
@@ -64,6 +69,7 @@ pub struct Switchboard {
     journal: Arc<Journal>,
     claims: Claims,
     ledger: Ledger,
+    plans: Plans,
     voices: Voices,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
@@ -108,6 +114,7 @@ impl Switchboard {
             journal,
             claims,
             ledger,
+            plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -160,14 +167,15 @@ impl Switchboard {
     }
 
     /// Whether a wish would be granted now, before anything is spent on it.
-    async fn may_wish(&self, wish: &Wish) -> Result<(), Fault> {
+    async fn may_wish(&self, wish: &Wish) -> Result<Permit, Fault> {
         self.is_open()?;
         let plan = self.plan();
         let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        self.would_dial(&wish.to, agent, 0).await?;
+        let permit = self.would_dial(&wish.to, agent, 0).await?;
         wish.purpose.check()?;
-        wish.on_machine.check()
+        wish.on_machine.check()?;
+        Ok(permit)
     }
 
     async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {

@@ -2,21 +2,30 @@
 
 use std::sync::Arc;
 
+use call::Event;
+use call::event::{End, Party, Why};
 use exchange::mischief::Mischief;
-use gateway::switchboard::Record;
+use exchange::phone::{PhonePlan, Step};
+use gateway::switchboard::{Purpose, Record, Wish};
 use jiff::{Timestamp, ToSpan as _};
 use ports::code;
+use serde_json::json;
 
-use crate::house::{House, OURS, THEIRS, soon};
-use crate::listener;
+use crate::house::{House, OURS, THEIRS, events, hearing, soon};
+use crate::owners::client;
+use crate::{listener, ms};
 
 /// A house whose owner wrote this in `[policy]`, and these tables.
 async fn house(policy: &str, tables: &str) -> House {
+    house_with(listener(), policy, tables).await
+}
+
+async fn house_with(phone: PhonePlan, policy: &str, tables: &str) -> House {
     let text = |_: &std::path::Path, text: String| {
         let policy = format!("{policy}\n[turns]");
         format!("{}{tables}\n", text.replace("[turns]", &policy))
     };
-    House::with(listener(), Mischief::default(), text).await
+    House::with(phone, Mischief::default(), text).await
 }
 
 async fn over(house: &House, record: &Arc<Record>) {
@@ -120,4 +129,142 @@ async fn what_is_never_dialled_is_not_dialled_by_any_name() {
     over(&house, &record).await;
     let fault = house.notify(THEIRS, "Hi!").await.expect_err("once an hour");
     assert_eq!(fault.code, code::POLICY_TOO_OFTEN, "{fault}");
+}
+
+/// The call was ended for what was said on it, and there is never another.
+async fn never_again(house: House, record: Arc<Record>) {
+    over(&house, &record).await;
+    let told = events(&record);
+    assert!(told.contains(&Event::CallerOptedOut), "{told:?}");
+    let end = End {
+        by: Party::Gateway,
+        why: Why::Policy,
+    };
+    assert_eq!(told.last(), Some(&Event::Ended(end)));
+    drop(record);
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+    let house = house.with_another_gateway().await;
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        1
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_presses_the_key_is_never_called_again() {
+    let script = [
+        Step::Press('4'),
+        Step::Press('9'),
+        Step::WaitForHangUp { timeout: ms(8_000) },
+    ];
+    let phone = PhonePlan::answers(ms(100), script);
+    let house = house_with(phone, "opt_out_key = \"9\"", "").await;
+    let text = "This is a message that is long enough for somebody to press a key meanwhile.";
+    let record = house
+        .notify(THEIRS, text)
+        .await
+        .expect("they may be called");
+    never_again(house, record).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_so_is_never_called_again() {
+    let speech = (0..12_000_u32).map(|it| if it / 20 % 2 == 0 { 9_000 } else { -9_000 });
+    let script = [
+        Step::WaitForAgent {
+            quiet: ms(500),
+            timeout: ms(8_000),
+        },
+        Step::Say(speech.collect()),
+        Step::WaitForHangUp {
+            timeout: ms(12_000),
+        },
+    ];
+    let agent = "[agents.reception]\nkind = \"answering-service\"\n";
+    let house = house_with(PhonePlan::answers(ms(100), script), "", agent).await;
+    let board = &house.gateway.board;
+    board.want_voice(hearing("I told you to stop calling me."));
+    board.renew_voice().await.expect("it loads");
+    let wish = Wish {
+        to: THEIRS.into(),
+        agent: Some("reception".into()),
+        purpose: Purpose::Converse,
+        ..Wish::default()
+    };
+    let record = board.dial(wish).await.expect("they may be called");
+    never_again(house, record).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_planned_is_made_exactly_once() {
+    let house = house("max_minutes = 1\n[rates]\n\"+1\" = 0.05\n", "").await;
+    let post = async |path: &str, order: serde_json::Value| {
+        let asked = client()
+            .post(format!("{}{path}", house.public))
+            .json(&order);
+        let asked = asked.bearer_auth(house.gateway.token.reveal());
+        let answer = soon(asked.send()).await.expect("it answers");
+        let status = answer.status().as_u16();
+        let body: serde_json::Value = soon(answer.json()).await.expect("it is JSON");
+        (status, body)
+    };
+    let (status, plan) = post("/v1/calls?plan", json!({ "to": THEIRS, "say": "Hi!" })).await;
+    assert_eq!((status, &plan["allowed"]), (200, &json!(true)), "{plan}");
+    assert_eq!(plan["price_ceiling"], json!(0.1));
+    assert!(
+        plan["rule"]
+            .as_str()
+            .is_some_and(|it| it.contains("`call` in [policy]")),
+        "{plan}"
+    );
+    let (status, refused) = post(
+        "/v1/calls?plan=true",
+        json!({ "to": "+19005551234", "say": "Hi!" }),
+    )
+    .await;
+    assert_eq!((status, &refused["allowed"]), (200, &json!(false)));
+    assert_eq!(
+        (&refused["rule"], &refused["token"]),
+        (&json!(code::POLICY_DANGEROUS), &json!(null))
+    );
+    assert!(
+        house.exchange.requests().is_empty(),
+        "nobody was called yet"
+    );
+
+    let token = json!({ "token": plan["token"] });
+    let (first, again) = tokio::join!(
+        post("/v1/calls", token.clone()),
+        post("/v1/calls", token.clone())
+    );
+    let mut statuses = [first.0, again.0];
+    statuses.sort_unstable();
+    assert!(
+        matches!(statuses, [200, 201] | [201, 409]),
+        "{first:?} {again:?}"
+    );
+    soon(house.exchange.next_outcome()).await;
+    let made = if first.0 == 201 { &first.1 } else { &again.1 };
+    let (status, later) = post("/v1/calls", token).await;
+    assert_eq!((status, &later["id"]), (200, &made["id"]));
+    for (wrong, expected) in [
+        (json!({ "token": "a".repeat(64) }), 409),
+        (json!({ "token": plan["token"], "to": THEIRS }), 422),
+        (json!({ "say": "Hi!" }), 422),
+    ] {
+        assert_eq!(
+            post("/v1/calls", wrong.clone()).await.0,
+            expected,
+            "{wrong}"
+        );
+    }
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        1
+    );
 }

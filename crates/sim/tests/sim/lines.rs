@@ -69,6 +69,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::CallerHearing { .. }
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
+            | Event::CallerOptedOut
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentTookMessage { .. }

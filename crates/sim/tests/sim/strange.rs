@@ -732,6 +732,7 @@ impl Dice {
             12 if self.percent(10) => Input::Carrier(Carrier::Ended(self.end())),
             13 if self.percent(10) => Input::Command(Command::HangUp),
             13 if self.percent(10) => Input::Command(Command::Forbid),
+            13 if self.percent(10) => Input::Command(Command::OptOut),
             13 if self.percent(5) => Input::Command(Command::Dismiss),
             13 if self.percent(20) => Input::Command(Command::Sit(place())),
             13 if self.percent(30) => {
