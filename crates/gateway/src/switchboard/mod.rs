@@ -6,6 +6,7 @@ mod flights;
 mod handover;
 mod host;
 mod life;
+mod liveness;
 mod meetings;
 mod presses;
 mod record;

@@ -6,6 +6,7 @@ mod ends;
 mod recordings;
 mod transfers;
 mod turns;
+mod unsaid;
 
 use std::sync::Arc;
 
@@ -28,6 +29,10 @@ use self::ends::{
 use self::recordings::{a_recording, a_recording_by_the_carrier};
 use self::transfers::{a_transfer, a_transfer_nobody_takes, a_transfer_that_the_caller_leaves};
 use self::turns::{a_barge_in, an_opening_line};
+use self::unsaid::{
+    a_hang_up_that_is_lost, a_line_that_is_thrifty, a_phone_that_stops_ringing,
+    a_socket_that_is_half_open, an_end_that_nothing_tells,
+};
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
 use crate::{listener, ms, restart};
 
@@ -71,6 +76,11 @@ conformance! {
         hung_up_by_both,
         a_call_that_lasts_too_long,
         an_end_that_nobody_reports,
+        an_end_that_nothing_tells,
+        a_hang_up_that_is_lost,
+        a_phone_that_stops_ringing,
+        a_line_that_is_thrifty,
+        a_socket_that_is_half_open,
         webhooks_in_every_order,
         a_caller_offered_again_and_again,
         a_socket_that_is_lost,
@@ -672,6 +682,11 @@ async fn is_told(record: &Record, story: &Expect) {
 /// Everything a call that is over was told as, without times.
 pub(crate) async fn told(record: &Record) -> String {
     soon(record.log.ended()).await;
+    without_times(record)
+}
+
+/// The same of a call so far.
+fn without_times(record: &Record) -> String {
     let events = record.log.after(0).into_iter();
     let lines = events.map(|it| {
         let mut event = serde_json::to_value(&it.event).expect("events are plain data");
