@@ -58,9 +58,14 @@ const DRILLS: [Drill; NAMES.len()] = [
         promise: "what the journal acknowledged outlives kill -9",
         how: How::Here(journal::measure, [200, 10]),
     },
+    Drill {
+        name: NAMES[2],
+        promise: "a call that is over is noticed, and one that is not is left alone",
+        how: How::Example("sim"),
+    },
 ];
 
-const NAMES: [&str; 2] = ["numbers", "journal"];
+const NAMES: [&str; 3] = ["numbers", "journal", "zombies"];
 
 /// Runs drills, and fails if any figure is missed.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {

@@ -16,3 +16,4 @@ mod rules;
 mod script;
 mod strange;
 mod transfers;
+mod zombies;
