@@ -29,10 +29,7 @@ use self::ends::{
 use self::recordings::{a_recording, a_recording_by_the_carrier};
 use self::transfers::{a_transfer, a_transfer_nobody_takes, a_transfer_that_the_caller_leaves};
 use self::turns::{a_barge_in, an_opening_line};
-use self::unsaid::{
-    a_hang_up_that_is_lost, a_line_that_is_thrifty, a_phone_that_stops_ringing,
-    a_socket_that_is_half_open, an_end_that_nothing_tells,
-};
+use self::unsaid::calls_of_which_nothing_is_heard;
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
 use crate::{listener, ms, restart};
 
@@ -76,11 +73,7 @@ conformance! {
         hung_up_by_both,
         a_call_that_lasts_too_long,
         an_end_that_nobody_reports,
-        an_end_that_nothing_tells,
-        a_hang_up_that_is_lost,
-        a_phone_that_stops_ringing,
-        a_line_that_is_thrifty,
-        a_socket_that_is_half_open,
+        calls_of_which_nothing_is_heard,
         webhooks_in_every_order,
         a_caller_offered_again_and_again,
         a_socket_that_is_lost,

@@ -9,18 +9,31 @@ use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{EndedBy, Request, Status, Trouble};
 use gateway::switchboard::Record;
 
-use super::{connected, house, told};
+use super::{connected, house, notify, told, without_times};
 use crate::house::{House, OURS, THEIRS, soon};
 use crate::{listener, ms};
 
-/// The caller hangs up, and nothing that would say so arrives.
-pub(super) async fn an_end_that_nothing_tells(carrier: &str) {
+/// All of them at once: each is mostly waiting.
+pub(super) async fn calls_of_which_nothing_is_heard(carrier: &str) {
+    tokio::join!(
+        an_end_that_nothing_tells(carrier),
+        a_hang_up_that_is_lost(carrier),
+        a_phone_that_stops_ringing(carrier),
+        a_line_that_is_thrifty(carrier),
+        a_socket_that_is_half_open(carrier),
+    );
+}
+
+/// The caller hangs up, and nothing that would say so arrives. The carrier is slow when it is asked.
+async fn an_end_that_nothing_tells(carrier: &str) {
     let house = house(carrier, listener(), unsaid(Wire::FreezesAtItsEnd)).await;
     let script = [Step::Wait(ms(600)), Step::HangUp];
     let record = call_in(&house, script).await;
     let outcome = house.outcome().await;
     assert_eq!(outcome.ended_by, EndedBy::Caller);
     assert!(!record.log.is_closed(), "nobody can know yet");
+    let slow = Trouble::Slow(Duration::from_secs(5));
+    house.exchange.trouble(slow);
     let story = told(&record).await;
     let last = story.lines().last().unwrap_or_default();
     assert!(last.contains("call.ended"), "{story}");
@@ -29,7 +42,7 @@ pub(super) async fn an_end_that_nothing_tells(carrier: &str) {
 }
 
 /// We hang up, and the carrier is not there to be told, again and again.
-pub(super) async fn a_hang_up_that_is_lost(carrier: &str) {
+async fn a_hang_up_that_is_lost(carrier: &str) {
     let house = house(carrier, listener(), unsaid(Wire::Holds)).await;
     let record = call_in(&house, forever()).await;
     for _ in 0..5 {
@@ -47,10 +60,10 @@ pub(super) async fn a_hang_up_that_is_lost(carrier: &str) {
 }
 
 /// A phone that rings is not picked up, and nobody says so.
-pub(super) async fn a_phone_that_stops_ringing(carrier: &str) {
+async fn a_phone_that_stops_ringing(carrier: &str) {
     let phone = PhonePlan::never_talks(Pickup::Reject(ms(300)));
     let house = house(carrier, phone, unsaid(Wire::Holds)).await;
-    let record = super::notify(&house, "Hi").await;
+    let record = notify(&house, "Hi").await;
     house.outcome().await;
     assert!(!record.log.is_closed(), "nobody can know yet");
     let story = told(&record).await;
@@ -59,22 +72,19 @@ pub(super) async fn a_phone_that_stops_ringing(carrier: &str) {
     assert!(!last.contains("fault"), "{story}");
 }
 
-/// A line that carries no silence, and a carrier that is slow to answer questions about it.
-pub(super) async fn a_line_that_is_thrifty(carrier: &str) {
+/// A line that carries no silence. That it is asked about once more soon after would be to find out
+/// whether its socket is still there.
+async fn a_line_that_is_thrifty(carrier: &str) {
     let house = house(carrier, listener(), unsaid(Wire::HushesAt(ms(300)))).await;
     let record = call_in(&house, forever()).await;
-    house
-        .exchange
-        .trouble(Trouble::Slow(Duration::from_secs(5)));
     let asked = async {
-        while house
-            .exchange
-            .requests()
-            .iter()
-            .filter(|it| is_question(it))
-            .count()
-            < 2
-        {
+        let questions = || {
+            let requests = house.exchange.requests();
+            requests.iter().filter(|it| is_question(it)).count()
+        };
+        while questions() < 3 {
+            let story = without_times(&record);
+            assert!(!story.contains("call.disconnected"), "{story}");
             tokio::time::sleep(ms(20)).await;
         }
     };
@@ -83,18 +93,17 @@ pub(super) async fn a_line_that_is_thrifty(carrier: &str) {
     let outcome = house.outcome().await;
     assert_eq!(outcome.ended_by, EndedBy::Api);
     let story = told(&record).await;
-    assert!(!story.contains("call.disconnected"), "{story}");
     let end = r#"{"type":"call.ended","by":"owner","why":"hung_up"}"#;
     assert!(story.trim_end().ends_with(end), "{story}");
 }
 
 /// The call is up, and its socket leads nowhere.
-pub(super) async fn a_socket_that_is_half_open(carrier: &str) {
+async fn a_socket_that_is_half_open(carrier: &str) {
     let house = house(carrier, listener(), unsaid(Wire::FreezesAt(ms(500)))).await;
     let record = call_in(&house, forever()).await;
     let back = async {
-        while !super::without_times(&record).contains("call.reconnected") {
-            assert!(!record.log.is_closed(), "{}", super::without_times(&record));
+        while !without_times(&record).contains("call.reconnected") {
+            assert!(!record.log.is_closed(), "{}", without_times(&record));
             tokio::time::sleep(ms(20)).await;
         }
     };
