@@ -288,43 +288,7 @@ impl<L: Line> Runner<L> {
             }
             Happened::Message(Incoming::Broke) => self.found.push(Found::Broke),
             Happened::Timer => self.wake(),
-            Happened::Control(Control::News(news)) => {
-                self.pulse.word(now);
-                self.tell(Input::Carrier(news));
-            }
-            Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
-            Happened::Control(Control::LetGo) => {
-                if self.sound.is_some() && self.handed == self.sockets {
-                    self.lose(input::Carrier::Disconnected);
-                }
-            }
-            Happened::Control(Control::Kept(why)) => {
-                self.tell(Input::Carrier(input::Carrier::PutBack(why)));
-                if self.sound.is_some() && self.handed == self.sockets {
-                    self.tell(Input::Carrier(input::Carrier::Connected));
-                }
-            }
-            Happened::Control(Control::Pressed(pressed)) => {
-                pressed.settle(now, self.sound.as_mut(), &mut self.found);
-            }
-            Happened::Control(Control::Probe) => {
-                if let Some(sound) = &mut self.sound {
-                    sound.line.probe();
-                }
-            }
-            Happened::Control(Control::Stranded(socket)) => {
-                if self.sound.is_some() && self.sockets == socket {
-                    self.lose(input::Carrier::Dropped);
-                }
-            }
-            Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
-            Happened::Control(Control::Chair(chair)) => self.seat(chair),
-            Happened::Control(Control::Leave(left)) => {
-                self.remember();
-                self.left = Some(left);
-            }
-            Happened::Control(Control::Sound(attached)) => self.attach(*attached).await,
-            Happened::Control(Control::Flight(asked)) => self.hand_out(asked),
+            Happened::Control(control) => self.obey(now, control).await,
             Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),
             Happened::Verdict(verdict) => {
                 let edge = self.sound.as_mut().and_then(|it| it.judged(verdict));
@@ -350,6 +314,54 @@ impl<L: Line> Runner<L> {
             .is_some_and(|it| it.next <= Instant::now())
         {
             self.remember();
+        }
+    }
+
+    /// Does what was said from outside, or tells the call.
+    async fn obey(&mut self, now: std::time::Instant, control: Control<L>) {
+        match control {
+            Control::News(news) => {
+                self.pulse.word(now);
+                self.tell(Input::Carrier(news));
+            }
+            Control::Command(command) => self.tell(Input::Command(command)),
+            Control::LetGo => {
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.lose(input::Carrier::Disconnected);
+                }
+            }
+            Control::Kept(why) => {
+                self.tell(Input::Carrier(input::Carrier::PutBack(why)));
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.tell(Input::Carrier(input::Carrier::Connected));
+                }
+            }
+            Control::Pressed(pressed) => {
+                pressed.settle(now, self.sound.as_mut(), &mut self.found);
+            }
+            Control::Probe => {
+                if let Some(sound) = &mut self.sound {
+                    sound.line.probe();
+                }
+            }
+            Control::Stranded(socket) => {
+                let (open, signs) = self.pulse.signs();
+                // What waited to be read while it was asked about was read before this.
+                let quiet = signs
+                    .sound
+                    .is_some_and(|at| now.saturating_duration_since(at) > QUIET);
+                if self.sound.is_some() && open == Some(socket) && quiet {
+                    self.lose(input::Carrier::Dropped);
+                }
+            }
+            Control::Meeting(news) => self.tell(Input::Meeting(news)),
+            Control::Chair(chair) => self.seat(chair),
+            Control::Leave(left) => {
+                self.remember();
+                self.left = Some(left);
+            }
+            Control::Sound(attached) => self.attach(*attached).await,
+            Control::Flight(asked) => self.hand_out(asked),
         }
     }
 
@@ -765,6 +777,9 @@ const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;
+
+/// A socket on which something came since then leads somewhere.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// When nothing is due.
 const FAR: Duration = Duration::from_secs(60);

@@ -213,8 +213,7 @@ impl Switchboard {
             },
             phrases: phrases(&began_with, company(record)),
         };
-        let now = Instant::now();
-        let (log, landing) = (&record.log, record.landing.clone());
+        let (now, log, landing) = (Instant::now(), &record.log, record.landing.clone());
         let (flight, first) = match begin {
             Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {

@@ -5,6 +5,7 @@ mod callers;
 mod ears;
 mod interruptions;
 mod lines;
+mod liveness;
 mod lives;
 mod machines;
 mod meetings;
