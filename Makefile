@@ -29,6 +29,7 @@ test: setup
 	cargo test --locked --workspace --no-run
 	$(TARGET)/debug/offhook models fetch
 	cargo test --locked --workspace
+	cargo xtask drill numbers ledger poison zombies --short
 	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
 
 bench: setup

@@ -96,6 +96,13 @@ pub enum Wire {
     DropsAt(Duration),
     /// From this long after `start` nothing is read any more; sound is still sent.
     StallsAt(Duration),
+    /// This long after `start` it breaks for the carrier alone: nothing is sent or read any more, and it stays open.
+    FreezesAt(Duration),
+    /// The same in the moment in which the carrier would say that the stream is over, and close it.
+    FreezesAtItsEnd,
+    /// From this long after `start` no message is sent any more until it is closed, and all is read: the line is thrifty in
+    /// silence, and well.
+    HushesAt(Duration),
 }
 
 /// What the carrier does with a call whose connection broke without a close. Twilio's documents promise

@@ -146,10 +146,11 @@ impl MediaSocket {
 
     /// Waits for what the application says, or for the connection's end. Nothing is lost when this is cancelled.
     pub(crate) async fn hear(&mut self) -> Said {
-        let (drop_at, stall_at) = match self.wire {
-            Wire::Holds => (FAR, FAR),
-            Wire::DropsAt(after) => (after, FAR),
-            Wire::StallsAt(after) => (FAR, after),
+        let (drop_at, stall_at, freeze_at) = match self.wire {
+            Wire::Holds | Wire::FreezesAtItsEnd | Wire::HushesAt(_) => (FAR, FAR, FAR),
+            Wire::DropsAt(after) => (after, FAR, FAR),
+            Wire::StallsAt(after) => (FAR, after, FAR),
+            Wire::FreezesAt(after) => (FAR, FAR, after),
         };
         loop {
             let reads = self.opened.elapsed() < stall_at;
@@ -162,6 +163,7 @@ impl MediaSocket {
                     Some(Err(error)) => return Said::Broken(Broken::of(&error)),
                     None => return Said::Broken(Broken::ended()),
                 },
+                () = sleep_until(self.opened + freeze_at) => return Said::Broken(Broken::ended()),
                 () = sleep_until(self.opened + drop_at) => return Said::Broken(Broken::reset()),
             }
         }
@@ -173,7 +175,7 @@ impl MediaSocket {
     }
 
     pub(crate) fn send(&self, text: String) -> Sent {
-        if !self.speaks {
+        if !self.speaks || self.is_silent() {
             return Sent::Sent;
         }
         match self.messages.try_send(Message::text(text)) {
@@ -214,7 +216,7 @@ impl MediaSocket {
     }
 
     fn chat(&self, garbage: impl FnOnce() -> [String; 2]) {
-        if self.chatter == Chatter::Nothing || !self.chunk.is_multiple_of(5) {
+        if self.chatter == Chatter::Nothing || self.is_silent() || !self.chunk.is_multiple_of(5) {
             return;
         }
         let [unknown, unsound] = garbage();
@@ -227,8 +229,38 @@ impl MediaSocket {
         let _ = self.messages.try_send(message);
     }
 
+    /// Says the last thing, and closes.
+    pub(crate) fn finish(mut self, last: String) {
+        if self.wire == Wire::FreezesAtItsEnd {
+            self.wire = Wire::FreezesAt(Duration::ZERO);
+        }
+        self.send(last);
+        self.close();
+    }
+
+    /// Whether nothing is sent any more.
+    fn is_silent(&self) -> bool {
+        self.is_frozen()
+            || matches!(self.wire, Wire::HushesAt(after) if self.opened.elapsed() >= after)
+    }
+
+    fn is_frozen(&self) -> bool {
+        matches!(self.wire, Wire::FreezesAt(after) if self.opened.elapsed() >= after)
+    }
+
+    /// Keeps the connection, and does nothing with it.
+    fn freeze(self) {
+        tokio::spawn(async move {
+            sleep(FROZEN).await;
+            drop(self);
+        });
+    }
+
     /// Closes the connection; what is queued is still sent, for a while.
     pub(crate) fn close(self) {
+        if self.is_frozen() || self.wire == Wire::FreezesAtItsEnd {
+            return self.freeze();
+        }
         let Self {
             reader,
             messages,
@@ -367,6 +399,8 @@ const QUEUE: usize = 250;
 /// Thirty seconds of 16 kHz samples in base64, and some room.
 const LARGEST: usize = 2 * 1024 * 1024;
 const CONNECTING: Duration = Duration::from_secs(5);
+/// So long a connection is half open.
+const FROZEN: Duration = Duration::from_secs(120);
 const CLOSING: Duration = Duration::from_secs(2);
 /// Longer than any call; a clock can still add it.
 const FAR: Duration = Duration::from_secs(7 * 24 * 60 * 60);

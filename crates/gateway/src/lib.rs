@@ -20,6 +20,7 @@ pub mod memory;
 mod metrics;
 pub mod pointing;
 pub mod presses;
+pub mod pulse;
 pub mod recorder;
 pub mod rulebook;
 pub mod rules;

@@ -18,6 +18,9 @@ pub trait Line: Send + 'static {
     fn push(&mut self, text: &str, weight: Weight);
     /// Writes as much as fits without waiting.
     fn flush(&mut self);
+    /// Asks the far end for a sign that it is there: [`Incoming::Alive`]. A line that cannot break
+    /// without a word need not.
+    fn probe(&mut self) {}
     /// Says goodbye, politely but briefly.
     fn close(self) -> impl Future<Output = ()> + Send;
     /// How many messages were thrown away because the far end does not keep up.
@@ -55,6 +58,13 @@ impl Line for Wire {
         }
     }
 
+    fn probe(&mut self) {
+        match self {
+            Self::Socket(line) => line.probe(),
+            Self::Inner(line) => line.probe(),
+        }
+    }
+
     async fn close(self) {
         match self {
             Self::Socket(line) => line.close().await,
@@ -73,6 +83,8 @@ impl Line for Wire {
 /// What came over a [`Line`].
 #[derive(Debug)]
 pub enum Incoming {
+    /// The far end answered a probe.
+    Alive,
     /// One message.
     Text(Utf8Bytes),
     /// The far end is gone, and said so.
@@ -162,7 +174,8 @@ impl Line for SocketLine {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => return Incoming::Text(text),
                 // The library answers pings by itself; no carrier we know sends binary messages.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_))) => {}
+                Some(Ok(Message::Pong(_))) => return Incoming::Alive,
+                Some(Ok(Message::Ping(_) | Message::Binary(_))) => {}
                 Some(Ok(Message::Close(_))) => return Incoming::Closed,
                 Some(Err(_)) | None => return Incoming::Broke,
             }
@@ -199,6 +212,16 @@ impl Line for SocketLine {
                 // There is no room: the next frame, 20 ms from now, tries again.
                 None => {}
             }
+        }
+    }
+
+    fn probe(&mut self) {
+        let ready = at_once(std::future::poll_fn(|cx| self.socket.poll_ready_unpin(cx)));
+        // A far end that takes nothing more answers nothing either.
+        if let Some(Ok(())) = ready {
+            let ping = Message::Ping(Bytes::new());
+            self.broken |= self.socket.start_send_unpin(ping).is_err();
+            self.unflushed = true;
         }
     }
 

@@ -28,6 +28,7 @@ use crate::line::{Incoming, Line};
 use crate::meeting::Chair;
 use crate::memory::Remembered;
 use crate::presses::{Pressed, Presses};
+use crate::pulse::Pulse;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
@@ -51,6 +52,8 @@ pub struct Parts<L> {
     pub mode: Option<Mode>,
     /// Its place at a meeting, if it is made for one.
     pub chair: Option<Chair>,
+    /// Where it is noted that something is heard of it.
+    pub pulse: Arc<Pulse>,
 }
 
 /// What turns sound into conversation.
@@ -97,6 +100,10 @@ pub enum Control<L> {
     Meeting(input::Meeting),
     /// Its carrier was asked to press keys.
     Pressed(Pressed),
+    /// Nothing is heard of it: its socket is to be probed.
+    Probe,
+    /// The socket of this number leads nowhere, and the call is up.
+    Stranded(u64),
     /// Its sound has arrived.
     Sound(Box<Attached<L>>),
     /// Somebody wants to know all it was told up to now.
@@ -154,6 +161,7 @@ struct Runner<L> {
     barred: UtteranceId,
     notebook: Option<Notebook>,
     chair: Option<Chair>,
+    pulse: Arc<Pulse>,
     /// What a meeting's sound is played as, while the caller sits there.
     seated: Option<UtteranceId>,
     /// How many sockets the call has had.
@@ -224,6 +232,7 @@ impl<L: Line> Runner<L> {
                 next: Instant::now(),
             }),
             chair: parts.chair,
+            pulse: parts.pulse,
             seated: None,
             sockets: 0,
             handed: 0,
@@ -266,7 +275,9 @@ impl<L: Line> Runner<L> {
     async fn take(&mut self, happened: Happened<L>) {
         let now = Instant::now().into_std();
         match happened {
+            Happened::Message(Incoming::Alive) => self.pulse.probe(now),
             Happened::Message(Incoming::Text(text)) => {
+                self.pulse.sound(now);
                 if let Some(sound) = &mut self.sound {
                     sound.receive(now, text.as_str(), &mut self.found);
                 }
@@ -277,30 +288,7 @@ impl<L: Line> Runner<L> {
             }
             Happened::Message(Incoming::Broke) => self.found.push(Found::Broke),
             Happened::Timer => self.wake(),
-            Happened::Control(Control::News(news)) => self.tell(Input::Carrier(news)),
-            Happened::Control(Control::Command(command)) => self.tell(Input::Command(command)),
-            Happened::Control(Control::LetGo) => {
-                if self.sound.is_some() && self.handed == self.sockets {
-                    self.lose(input::Carrier::Disconnected);
-                }
-            }
-            Happened::Control(Control::Kept(why)) => {
-                self.tell(Input::Carrier(input::Carrier::PutBack(why)));
-                if self.sound.is_some() && self.handed == self.sockets {
-                    self.tell(Input::Carrier(input::Carrier::Connected));
-                }
-            }
-            Happened::Control(Control::Pressed(pressed)) => {
-                pressed.settle(now, self.sound.as_mut(), &mut self.found);
-            }
-            Happened::Control(Control::Meeting(news)) => self.tell(Input::Meeting(news)),
-            Happened::Control(Control::Chair(chair)) => self.seat(chair),
-            Happened::Control(Control::Leave(left)) => {
-                self.remember();
-                self.left = Some(left);
-            }
-            Happened::Control(Control::Sound(attached)) => self.attach(*attached).await,
-            Happened::Control(Control::Flight(asked)) => self.hand_out(asked),
+            Happened::Control(control) => self.obey(now, control).await,
             Happened::Orphaned => self.tell(Input::Command(input::Command::HangUp)),
             Happened::Verdict(verdict) => {
                 let edge = self.sound.as_mut().and_then(|it| it.judged(verdict));
@@ -326,6 +314,54 @@ impl<L: Line> Runner<L> {
             .is_some_and(|it| it.next <= Instant::now())
         {
             self.remember();
+        }
+    }
+
+    /// Does what was said from outside, or tells the call.
+    async fn obey(&mut self, now: std::time::Instant, control: Control<L>) {
+        match control {
+            Control::News(news) => {
+                self.pulse.word(now);
+                self.tell(Input::Carrier(news));
+            }
+            Control::Command(command) => self.tell(Input::Command(command)),
+            Control::LetGo => {
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.lose(input::Carrier::Disconnected);
+                }
+            }
+            Control::Kept(why) => {
+                self.tell(Input::Carrier(input::Carrier::PutBack(why)));
+                if self.sound.is_some() && self.handed == self.sockets {
+                    self.tell(Input::Carrier(input::Carrier::Connected));
+                }
+            }
+            Control::Pressed(pressed) => {
+                pressed.settle(now, self.sound.as_mut(), &mut self.found);
+            }
+            Control::Probe => {
+                if let Some(sound) = &mut self.sound {
+                    sound.line.probe();
+                }
+            }
+            Control::Stranded(socket) => {
+                let (open, signs) = self.pulse.signs();
+                // What waited to be read while it was asked about was read before this.
+                let quiet = signs
+                    .sound
+                    .is_some_and(|at| now.saturating_duration_since(at) > QUIET);
+                if self.sound.is_some() && open == Some(socket) && quiet {
+                    self.lose(input::Carrier::Dropped);
+                }
+            }
+            Control::Meeting(news) => self.tell(Input::Meeting(news)),
+            Control::Chair(chair) => self.seat(chair),
+            Control::Leave(left) => {
+                self.remember();
+                self.left = Some(left);
+            }
+            Control::Sound(attached) => self.attach(*attached).await,
+            Control::Flight(asked) => self.hand_out(asked),
         }
     }
 
@@ -606,6 +642,8 @@ impl<L: Line> Runner<L> {
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
+        let now = Instant::now().into_std();
+        self.pulse.socket(now, Some(self.sockets));
         self.tell(Input::Carrier(input::Carrier::Connected));
         if let Err(fault) = opened {
             note(&fault);
@@ -638,6 +676,7 @@ impl<L: Line> Runner<L> {
     /// The sound is gone.
     fn detach(&mut self) {
         self.ears = None;
+        self.pulse.socket(Instant::now().into_std(), None);
         if let Some(mut sound) = self.sound.take() {
             self.recorder = sound.take_recorder();
             tokio::spawn(put_away(sound));
@@ -738,6 +777,9 @@ const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;
+
+/// A socket on which something came since then leads somewhere.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// When nothing is due.
 const FAR: Duration = Duration::from_secs(60);

@@ -10,6 +10,7 @@
 
 mod agent;
 mod before;
+mod company;
 mod ears;
 mod far;
 mod life;
@@ -20,6 +21,7 @@ mod watched;
 mod world;
 
 pub use agent::Reply;
+pub use company::{Account, Fate, Line, Told, Wish, live_through};
 pub use ears::Ears;
 pub use mouth::Mouth;
 pub use network::Network;

@@ -314,8 +314,7 @@ impl Media {
             "stop": {"user_id": leg.carrier.user_id, "call_control_id": leg.call.id},
             "stream_id": self.order.id,
         });
-        self.socket.send(stop.to_string());
-        self.socket.close();
+        self.socket.finish(stop.to_string());
     }
 
     fn next_sequence(&mut self) -> String {

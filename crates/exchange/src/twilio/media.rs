@@ -395,8 +395,7 @@ impl Media {
             "stop": {"accountSid": account, "callSid": call},
             "streamSid": self.sid,
         });
-        self.socket.send(stop.to_string());
-        self.socket.close();
+        self.socket.finish(stop.to_string());
     }
 }
 

@@ -189,7 +189,7 @@ pub(super) fn of_agent(
     for name in &listed.value {
         if !written.contains_key(name.value) {
             let message = format!(
-                "there is no [transfers.…] table `{}`",
+                "`transfer_to` names a [transfers.…] table that is not there, `{}`",
                 plug::shown(name.value)
             );
             let known = written.keys().map(String::as_str);

@@ -142,6 +142,7 @@ async fn introduction(
                     return Ok(started);
                 }
             }
+            Incoming::Alive => {}
             Incoming::Closed | Incoming::Broke => break,
         }
     }

@@ -8,27 +8,34 @@ use call::{input, output};
 use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
 use ports::{Fault, Retry};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::liveness::{self, HungUp};
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
+use crate::pulse::Pulse;
 use crate::runner::{Control, Order};
 
 /// Serves one call's orders until the call drops its end, and lets the carrier go on with it for
 /// another while as long as it does not.
 pub(super) async fn serve(
     board: Arc<Switchboard>,
-    record: Arc<Record>,
+    (record, pulse): (Arc<Record>, Arc<Pulse>),
     (plan, detect): (Arc<Plan>, Detect),
     mut orders: mpsc::Receiver<Order>,
 ) {
+    let calls = Renewed {
+        plan: plan.clone(),
+        carrier: record.carrier.clone(),
+        board: board.clone(),
+    };
+    // Neither an order nor a question waits for the other. It ends with this.
+    let mut watch = JoinSet::new();
+    watch.spawn(liveness::watch(calls.clone(), record.clone(), pulse));
     let desk = Arc::new(Desk {
-        calls: Renewed {
-            plan: plan.clone(),
-            carrier: record.carrier.clone(),
-            board: board.clone(),
-        },
+        calls,
         limit: plan.rules.limit() + GOODBYE,
         detect,
         plan,
@@ -160,10 +167,14 @@ impl Desk {
         let Some(leg) = self.record.leg() else {
             return;
         };
-        if let Err(fault) = self.calls.hang_up(&leg).await {
-            tracing::error!(call = %self.record.id, code = fault.code, "the call could not be hung up: {fault}");
-            self.record.fail(&fault);
-        }
+        let first = self.calls.hang_up(&leg).await;
+        let hung_up = HungUp {
+            plan: self.plan.clone(),
+            record: self.record.clone(),
+            leg,
+            limit: self.limit,
+        };
+        tokio::spawn(hung_up.insist(Arc::downgrade(&self.board), first));
     }
 
     /// Gets the call its sound back, or learns from the carrier that it is over.

@@ -21,6 +21,7 @@ use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
 use crate::presses::Presses;
+use crate::pulse::Pulse;
 use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
@@ -106,8 +107,10 @@ impl Switchboard {
         if let Begin::Now = given.part.begin {
             tapes::begin(self, record, &plan);
         }
-        let desk = desk::serve(self.clone(), record.clone(), (plan, detect), ordered);
-        self.start_with(record, given, (orders, presses), desk);
+        let pulse = Arc::new(Pulse::default());
+        let call = (record.clone(), pulse.clone());
+        let desk = desk::serve(self.clone(), call, (plan, detect), ordered);
+        self.start_with(record, given, (orders, presses, pulse), desk);
     }
 
     /// The same for a call whose line ends in this house, and which ends with it.
@@ -119,14 +122,15 @@ impl Switchboard {
     ) {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = host::attend(record.clone(), line, ordered);
-        self.start_with(record, given, (orders, Presses::InSound), desk);
+        let pulse = Arc::new(Pulse::default());
+        self.start_with(record, given, (orders, Presses::InSound, pulse), desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        (orders, presses): (mpsc::Sender<Order>, Presses),
+        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -136,7 +140,7 @@ impl Switchboard {
         tokio::spawn(async move { heeding.heed(&heeded).await });
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, given, (orders.clone(), presses));
+            let life = board.live(&record, given, (orders.clone(), presses, pulse));
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
@@ -160,7 +164,7 @@ impl Switchboard {
         &self,
         record: &Record,
         given: Given,
-        (orders, presses): (mpsc::Sender<Order>, Presses),
+        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
     ) {
         let Given {
             plan: began_with,
@@ -211,8 +215,7 @@ impl Switchboard {
             },
             phrases: phrases(&began_with, company(record)),
         };
-        let now = Instant::now();
-        let (log, landing) = (&record.log, record.landing.clone());
+        let (now, log, landing) = (Instant::now(), &record.log, record.landing.clone());
         let (flight, first) = match begin {
             Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
@@ -231,6 +234,7 @@ impl Switchboard {
             recording: recording.map(|dir| dir.join(record.recording())),
             mode: remembered,
             chair,
+            pulse,
         };
         run(flight, (now, first), parts).await;
     }

@@ -7,6 +7,7 @@ mod handover;
 mod heed;
 mod host;
 mod life;
+mod liveness;
 mod meetings;
 mod planned;
 mod presses;

@@ -12,8 +12,8 @@ use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
 use serde::Serialize;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::flight::Landing;
@@ -69,6 +69,8 @@ pub struct Record {
     streams: Mutex<Streams>,
     /// We are hanging up: whoever asks what to do with the call is told so.
     leaving: AtomicBool,
+    /// Its carrier said that it is over.
+    over: watch::Sender<bool>,
     fault: OnceLock<Report>,
     notices: Mutex<HashSet<String>>,
     /// How its carrier is to put it through; `None`: it is not.
@@ -201,6 +203,7 @@ impl Record {
             leg: Mutex::default(),
             streams: Mutex::new(Streams { last, stream: None }),
             leaving: AtomicBool::new(false),
+            over: watch::Sender::new(false),
             fault: OnceLock::new(),
             notices: Mutex::default(),
             handover: Mutex::default(),
@@ -323,6 +326,12 @@ impl Record {
         self.leaving.load(Ordering::Relaxed) || self.log.is_closed()
     }
 
+    /// Waits until its carrier says that it is over, however long that is after we said so.
+    pub(super) async fn is_said_to_be_over(&self) {
+        // Its other end is here.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
     /// What went wrong, if something did before there was a call to tell.
     pub fn fault(&self) -> Option<&Report> {
         self.fault.get()
@@ -353,6 +362,9 @@ impl Record {
 
     /// Tells the call what its carrier said. A call that is over does not listen.
     pub(super) async fn tell(&self, news: input::Carrier) {
+        if let input::Carrier::Ended(_) = news {
+            self.over.send_replace(true);
+        }
         let _ = self.control.send(Control::News(news)).await;
     }
 

@@ -212,6 +212,7 @@ impl World {
             recording: None,
             mode: Some(mode),
             chair: None,
+            pulse: Arc::default(),
         };
         let running = tokio::spawn(run(flight, (now, first), parts));
         let attached = attached(FakeLine { incoming, outgoing });

@@ -6,6 +6,7 @@ mod ends;
 mod recordings;
 mod transfers;
 mod turns;
+mod unsaid;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use self::ends::{
 use self::recordings::{a_recording, a_recording_by_the_carrier};
 use self::transfers::{a_transfer, a_transfer_nobody_takes, a_transfer_that_the_caller_leaves};
 use self::turns::{a_barge_in, an_opening_line};
+use self::unsaid::calls_of_which_nothing_is_heard;
 use crate::house::{House, OURS, STRANGER, THEIRS, soon};
 use crate::{listener, ms, restart};
 
@@ -71,6 +73,7 @@ conformance! {
         hung_up_by_both,
         a_call_that_lasts_too_long,
         an_end_that_nobody_reports,
+        calls_of_which_nothing_is_heard,
         webhooks_in_every_order,
         a_caller_offered_again_and_again,
         a_socket_that_is_lost,
@@ -672,6 +675,11 @@ async fn is_told(record: &Record, story: &Expect) {
 /// Everything a call that is over was told as, without times.
 pub(crate) async fn told(record: &Record) -> String {
     soon(record.log.ended()).await;
+    without_times(record)
+}
+
+/// The same of a call so far.
+fn without_times(record: &Record) -> String {
     let events = record.log.after(0).into_iter();
     let lines = events.map(|it| {
         let mut event = serde_json::to_value(&it.event).expect("events are plain data");

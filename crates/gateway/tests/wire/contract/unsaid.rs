@@ -1,0 +1,154 @@
+//! Calls whose end is said by nothing: no webhook, no last message, no closed socket, no answer to our
+//! own request. And calls of which nothing is heard, and which are well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exchange::mischief::{Abrupt, Callbacks, Mischief, Socket, Wire};
+use exchange::phone::{PhonePlan, Pickup, Step};
+use exchange::{EndedBy, Request, Status, Trouble};
+use gateway::switchboard::Record;
+
+use super::{connected, house, notify, told, without_times};
+use crate::house::{House, OURS, THEIRS, soon};
+use crate::{listener, ms};
+
+/// All of them at once: each is mostly waiting.
+pub(super) async fn calls_of_which_nothing_is_heard(carrier: &str) {
+    tokio::join!(
+        an_end_that_nothing_tells(carrier),
+        a_hang_up_that_is_lost(carrier),
+        a_phone_that_stops_ringing(carrier),
+        a_line_that_is_thrifty(carrier),
+        a_socket_that_is_half_open(carrier),
+    );
+}
+
+/// The caller hangs up, and nothing that would say so arrives. The carrier is slow when it is asked.
+async fn an_end_that_nothing_tells(carrier: &str) {
+    let house = house(carrier, listener(), unsaid(Wire::FreezesAtItsEnd)).await;
+    let script = [Step::Wait(ms(600)), Step::HangUp];
+    let record = call_in(&house, script).await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    assert!(!record.log.is_closed(), "nobody can know yet");
+    let slow = Trouble::Slow(Duration::from_secs(5));
+    house.exchange.trouble(slow);
+    let story = told(&record).await;
+    let last = story.lines().last().unwrap_or_default();
+    assert!(last.contains("call.ended"), "{story}");
+    assert!(!last.contains("fault"), "{story}");
+    assert!(!story.contains("call.disconnected"), "{story}");
+}
+
+/// We hang up, and the carrier is not there to be told, again and again.
+async fn a_hang_up_that_is_lost(carrier: &str) {
+    let house = house(carrier, listener(), unsaid(Wire::Holds)).await;
+    let record = call_in(&house, forever()).await;
+    for _ in 0..5 {
+        house.exchange.trouble(Trouble::Unavailable);
+    }
+    record.hang_up().await;
+    let outcome = house.outcome().await;
+    assert_eq!(
+        (outcome.status, outcome.ended_by),
+        (Status::Completed, EndedBy::Api)
+    );
+    let story = told(&record).await;
+    let end = r#"{"type":"call.ended","by":"owner","why":"hung_up"}"#;
+    assert!(story.trim_end().ends_with(end), "{story}");
+}
+
+/// A phone that rings is not picked up, and nobody says so.
+async fn a_phone_that_stops_ringing(carrier: &str) {
+    let phone = PhonePlan::never_talks(Pickup::Reject(ms(300)));
+    let house = house(carrier, phone, unsaid(Wire::Holds)).await;
+    let record = notify(&house, "Hi").await;
+    house.outcome().await;
+    assert!(!record.log.is_closed(), "nobody can know yet");
+    let story = told(&record).await;
+    let last = story.lines().last().unwrap_or_default();
+    assert!(last.contains("call.ended"), "{story}");
+    assert!(!last.contains("fault"), "{story}");
+}
+
+/// A line that carries no silence. That it is asked about once more soon after would be to find out
+/// whether its socket is still there.
+async fn a_line_that_is_thrifty(carrier: &str) {
+    let house = house(carrier, listener(), unsaid(Wire::HushesAt(ms(300)))).await;
+    let record = call_in(&house, forever()).await;
+    let asked = async {
+        let questions = || {
+            let requests = house.exchange.requests();
+            requests.iter().filter(|it| is_question(it)).count()
+        };
+        while questions() < 3 {
+            let story = without_times(&record);
+            assert!(!story.contains("call.disconnected"), "{story}");
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(asked).await;
+    record.hang_up().await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+    let story = told(&record).await;
+    let end = r#"{"type":"call.ended","by":"owner","why":"hung_up"}"#;
+    assert!(story.trim_end().ends_with(end), "{story}");
+}
+
+/// The call is up, and its socket leads nowhere.
+async fn a_socket_that_is_half_open(carrier: &str) {
+    let house = house(carrier, listener(), unsaid(Wire::FreezesAt(ms(500)))).await;
+    let record = call_in(&house, forever()).await;
+    let back = async {
+        while !without_times(&record).contains("call.reconnected") {
+            assert!(!record.log.is_closed(), "{}", without_times(&record));
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(back).await;
+    record.hang_up().await;
+    let outcome = house.outcome().await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+}
+
+/// Nothing reports the end of a call, and its socket is like this.
+fn unsaid(line: Wire) -> Mischief {
+    let lost = ["completed", "Hangup", "call.hangup"].map(str::to_owned);
+    Mischief {
+        callbacks: Callbacks {
+            lost: lost.into(),
+            ..Callbacks::default()
+        },
+        socket: Socket {
+            line,
+            abrupt: Abrupt::Stays,
+            ..Socket::default()
+        },
+    }
+}
+
+fn forever() -> [Step; 2] {
+    let timeout = Duration::from_secs(60);
+    [Step::WaitForHangUp { timeout }, Step::HangUp]
+}
+
+async fn call_in(house: &House, script: impl Into<Vec<Step>>) -> Arc<Record> {
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let begun = async {
+        while house.gateway.board.calls().is_empty() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(begun).await;
+    let record = house.gateway.board.calls()[0].clone();
+    connected(&record).await;
+    record
+}
+
+/// Whether a request asks about a call, in any carrier's way.
+fn is_question(request: &Request) -> bool {
+    let ways = ["/Calls/", "/calls/", "/Call/"];
+    request.method == "GET" && ways.iter().any(|it| request.path.contains(it))
+}
