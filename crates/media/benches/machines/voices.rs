@@ -95,7 +95,7 @@ fn scratch() -> PathBuf {
     std::env::temp_dir().join(format!("offhook-machines-{}.wav", std::process::id()))
 }
 
-const PROMPTS: &str = "/usr/share/asterisk/sounds/en";
+const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 
 /// Some are tones by trade.
 const TONES: [&str; 6] = [

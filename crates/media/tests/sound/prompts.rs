@@ -7,7 +7,7 @@ use media::{Echo, Edge, Law, Setup};
 
 use crate::line::{Call, ms, setup};
 
-const FOLDER: &str = "/usr/share/asterisk/sounds/en";
+const FOLDER: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 
 /// Whole sentences, all by one speaker: for telling voices apart, the hardest case.
 const SENTENCES: [&str; 12] = [
