@@ -54,7 +54,7 @@ pub use number::{Number, NumberFault};
 pub use output::Output;
 pub use plan::{
     BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral,
-    Regrets,
+    Regrets, Side, Through,
 };
 pub use private::Private;
 

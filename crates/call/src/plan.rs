@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::Private;
 use crate::event::{Judge, Why};
+use crate::meeting::{After, Attention};
 
 /// Everything decided about a call before it starts.
 #[derive(Clone, Debug)]
@@ -55,6 +56,32 @@ pub struct Place {
     pub name: Private<String>,
     /// The agent that sits there too; `None`: none does.
     pub agent: Option<String>,
+    /// Who was put through to whom there; `None`: nobody was.
+    pub through: Option<Through>,
+}
+
+/// What someone at a table knows of the transfer that it is for: enough to go on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// What they are in it.
+    pub side: Side,
+    /// By what the one is called aloud who was asked.
+    pub target: Private<String>,
+    /// What becomes of the caller when that one hangs up.
+    pub after: After,
+    /// What the agent does that has stayed with the two.
+    pub attention: Attention,
+}
+
+/// What someone is in a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one who was put through.
+    Caller,
+    /// The one who was asked.
+    Target,
+    /// Someone who came to sit with them.
+    Beside,
 }
 
 /// A wish to put the caller through to someone.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
+use call::memory::Talk as Remains;
 use call::{Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
@@ -48,7 +49,7 @@ pub struct Parts<L> {
     /// Where the call is recorded; `None`: it is not.
     pub recording: Option<PathBuf>,
     /// What the call is for: remembered with how it stands. `None`: it ends with this process, and
-    /// nothing is remembered of it.
+    /// nothing is remembered of it until its caller sits at a meeting.
     pub mode: Option<Mode>,
     /// Its place at a meeting, if it is made for one.
     pub chair: Option<Chair>,
@@ -226,11 +227,7 @@ impl<L: Line> Runner<L> {
             recording: parts.recording,
             recorder: None,
             barred: UtteranceId(0),
-            notebook: parts.mode.map(|mode| Notebook {
-                mode,
-                written: None,
-                next: Instant::now(),
-            }),
+            notebook: parts.mode.map(Notebook::of),
             chair: parts.chair,
             pulse: parts.pulse,
             seated: None,
@@ -381,6 +378,7 @@ impl<L: Line> Runner<L> {
         }
         let memory = self.flight.memory(now);
         if let Some(notebook) = &mut self.notebook
+            && let Some(memory) = notebook.worth(memory)
             && notebook.is_news(&memory)
         {
             let remembered = Remembered {
@@ -697,6 +695,33 @@ impl<L: Line> Runner<L> {
 }
 
 impl Notebook {
+    fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            written: None,
+            next: Instant::now(),
+        }
+    }
+
+    /// What of it another process could go on with.
+    fn worth(&self, mut memory: Memory) -> Option<Memory> {
+        match (&self.mode, &mut memory) {
+            (Mode::Seat(_), Memory::Up { talk, .. }) => match talk {
+                // Whoever came for the meeting alone goes back to nothing: not even to the one who asked
+                // whether they would come.
+                Remains::Seat { thread, .. } => *thread = None,
+                Remains::Conversation(_) | Remains::Notice { .. } | Remains::Loopback => {
+                    return None;
+                }
+            },
+            (
+                Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Loopback | Mode::Seat(_),
+                _,
+            ) => {}
+        }
+        Some(memory)
+    }
+
     /// Whether a call stands otherwise than was written down. How much of its time is left says
     /// the date.
     fn is_news(&self, memory: &Memory) -> bool {

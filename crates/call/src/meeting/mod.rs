@@ -34,6 +34,8 @@ enum Stage {
     Fetching(Transfer, Instant),
     /// They will, and talk.
     Together(Transfer),
+    /// They did, and their gateway was lost: whoever is back waits for the other one until then.
+    Parted(Transfer, Instant),
     /// It is over.
     Over,
 }
@@ -56,6 +58,15 @@ pub enum After {
     End,
     /// The agent has them back.
     Return,
+}
+
+/// What an agent at a meeting is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attention {
+    /// Answer what is said.
+    Talk,
+    /// Hear what is said, and answer when it may talk again.
+    Listen,
 }
 
 /// What people are told. Complete sentences, with the names in them.
@@ -147,11 +158,23 @@ impl Meeting {
         transfer: Transfer,
         patience: Duration,
     ) -> Self {
+        let stage = Stage::Fetching(transfer, now + patience);
+        Self::of_two(stage, transfer, phrases, patience)
+    }
+
+    /// A caller was put through to someone, and they talked until their gateway was lost. Whoever comes
+    /// back waits so long for the other one.
+    pub fn parted(now: Instant, phrases: Phrases, transfer: Transfer, patience: Duration) -> Self {
+        let stage = Stage::Parted(transfer, now + patience);
+        Self::of_two(stage, transfer, phrases, patience)
+    }
+
+    fn of_two(stage: Stage, transfer: Transfer, phrases: Phrases, patience: Duration) -> Self {
         let mut seats = Seats::default();
         seats.expect(transfer.caller, Kind::Person);
         seats.expect(transfer.target, Kind::Person);
         Self {
-            stage: Stage::Fetching(transfer, now + patience),
+            stage,
             patience,
             seats,
             phrases,
@@ -173,6 +196,7 @@ impl Meeting {
         match &self.stage {
             Stage::Alone { until } => Some((*until, "waiting for company")),
             Stage::Fetching(_, until) => Some((*until, "waiting for the one who is called")),
+            Stage::Parted(_, until) => Some((*until, "waiting for the other one to come back")),
             Stage::Open | Stage::Together(_) | Stage::Over => None,
         }
     }
@@ -206,11 +230,24 @@ impl Meeting {
 
     fn joined(&mut self, party: PartyId) {
         self.seats.sit(party);
-        if let Stage::Fetching(transfer, _) = self.stage
-            && party == transfer.target
-        {
-            self.stage = Stage::Together(transfer);
+        match self.stage {
+            Stage::Fetching(transfer, _) if party == transfer.target => {
+                self.stage = Stage::Together(transfer);
+            }
+            Stage::Parted(transfer, _) if self.are_seated(transfer) => {
+                self.stage = Stage::Together(transfer);
+            }
+            Stage::Fetching(..)
+            | Stage::Parted(..)
+            | Stage::Open
+            | Stage::Alone { .. }
+            | Stage::Together(_)
+            | Stage::Over => {}
         }
+    }
+
+    fn are_seated(&self, transfer: Transfer) -> bool {
+        self.seats.is_seated(transfer.caller) && self.seats.is_seated(transfer.target)
     }
 
     fn left(&mut self, party: PartyId, end: End, out: &mut Vec<Output>) {
@@ -221,26 +258,47 @@ impl Meeting {
                 out.push(stand(transfer.caller, why));
                 self.stage = Stage::Open;
             }
-            Stage::Together(transfer) if party == transfer.target => {
-                match transfer.after {
-                    After::Return => {
-                        self.clear_agents(out);
-                        out.push(stand(transfer.caller, &self.phrases.left));
-                    }
-                    After::End => out.push(dismiss(transfer.caller)),
-                }
-                self.stage = Stage::Open;
+            Stage::Together(transfer) | Stage::Parted(transfer, _) if party == transfer.target => {
+                self.target_left(transfer, out);
             }
             // Whoever called is gone: there is nothing to put through any more.
-            Stage::Fetching(transfer, _) | Stage::Together(transfer)
+            Stage::Fetching(transfer, _)
+            | Stage::Together(transfer)
+            | Stage::Parted(transfer, _)
                 if party == transfer.caller =>
             {
-                out.push(dismiss(transfer.target));
-                self.stage = Stage::Open;
+                self.caller_left(transfer, out);
             }
-            Stage::Fetching(..) | Stage::Together(_) | Stage::Open | Stage::Alone { .. } => {}
+            Stage::Fetching(..)
+            | Stage::Together(_)
+            | Stage::Parted(..)
+            | Stage::Open
+            | Stage::Alone { .. } => {}
             Stage::Over => {}
         }
+    }
+
+    /// Whoever was asked does not talk to the caller any more.
+    fn target_left(&mut self, transfer: Transfer, out: &mut Vec<Output>) {
+        match transfer.after {
+            After::Return => {
+                self.clear_agents(out);
+                out.push(stand(transfer.caller, &self.phrases.left));
+            }
+            After::End => out.push(dismiss(transfer.caller)),
+        }
+        self.stage = Stage::Open;
+    }
+
+    fn caller_left(&mut self, transfer: Transfer, out: &mut Vec<Output>) {
+        // One that has not come back is not waited for.
+        if let Stage::Parted(..) = self.stage
+            && !self.seats.is_seated(transfer.target)
+        {
+            self.seats.leave(transfer.target);
+        }
+        out.push(dismiss(transfer.target));
+        self.stage = Stage::Open;
     }
 
     fn consented(&mut self, party: PartyId, consent: Consent, out: &mut Vec<Output>) {
@@ -285,13 +343,25 @@ impl Meeting {
                 out.push(stand(transfer.caller, &self.phrases.regrets.nobody));
                 self.stage = Stage::Open;
             }
+            Stage::Parted(transfer, until) if until <= now => {
+                let [caller, target] = [transfer.caller, transfer.target];
+                if self.seats.is_seated(caller) {
+                    self.seats.leave(target);
+                    out.push(dismiss(target));
+                    self.target_left(transfer, out);
+                } else {
+                    self.seats.leave(caller);
+                    out.push(stand(caller, &self.phrases.left));
+                    self.caller_left(transfer, out);
+                }
+            }
             Stage::Alone { until } if until <= now => {
+                // They are told once.
                 let text = self.phrases.alone.clone();
                 self.let_go(&text, out);
-                // They are told once.
-                self.stage = Stage::Open;
             }
             Stage::Fetching(..)
+            | Stage::Parted(..)
             | Stage::Alone { .. }
             | Stage::Open
             | Stage::Together(_)
@@ -302,7 +372,26 @@ impl Meeting {
     /// Whoever has an agent to go back to goes back, and is told this; the others are hung up on.
     fn let_go(&mut self, text: &Private<String>, out: &mut Vec<Output>) {
         self.clear_agents(out);
-        out.extend(self.seats.parties().map(|it| stand(it, text)));
+        let asked = self.asked();
+        out.extend(self.seats.parties().map(|it| {
+            if asked == Some(it) {
+                dismiss(it)
+            } else {
+                stand(it, text)
+            }
+        }));
+        // Who leaves first is nobody's loss any more.
+        self.stage = Stage::Open;
+    }
+
+    /// Who was called for someone else's sake: what they talked to has nothing more to say to them.
+    fn asked(&self) -> Option<PartyId> {
+        match self.stage {
+            Stage::Fetching(transfer, _)
+            | Stage::Parted(transfer, _)
+            | Stage::Together(transfer) => Some(transfer.target),
+            Stage::Open | Stage::Alone { .. } | Stage::Over => None,
+        }
     }
 
     /// An agent that someone goes back to does not sit here as well: it is heard no more, and leaves.
@@ -317,7 +406,7 @@ impl Meeting {
     fn settle(&mut self, now: Instant, out: &mut Vec<Output>) {
         let people = self.seats.people();
         match self.stage {
-            Stage::Fetching(..) | Stage::Together(_) | Stage::Over => {}
+            Stage::Fetching(..) | Stage::Together(_) | Stage::Parted(..) | Stage::Over => {}
             Stage::Open | Stage::Alone { .. } if self.seats.is_deserted() => {
                 out.extend(self.seats.parties().map(dismiss));
                 out.push(Output::Over);

@@ -8,7 +8,7 @@ use call::event::End;
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
     BlindTransfer, Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private,
-    Referral, Regrets,
+    Referral, Regrets, Through,
 };
 use media::machine::{Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress};
@@ -59,11 +59,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("call::event", &["End", "Judge", "Party", "Who", "Why"]),
     (
         "call::input",
-        &["Agent", "Carrier", "Command", "Input", "Media", "Speech"],
+        &[
+            "Agent", "Carrier", "Command", "Input", "Media", "Meeting", "Speech",
+        ],
     ),
     (
         "call",
         &[
+            "BlindTransfer",
             "Digit",
             "Direction",
             "Keys",
@@ -71,11 +74,17 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "Mode",
             "Opening",
             "Phrases",
+            "Place",
             "Plan",
             "Policy",
+            "Referral",
+            "Regrets",
+            "Side",
+            "Through",
             "TurnId",
         ],
     ),
+    ("call::meeting", &["After", "Attention"]),
     ("expect_test", &["expect"]),
     ("media", &["Cut", "Edge", "Progress", "UtteranceId"]),
     (
@@ -319,12 +328,28 @@ fn spell_place(place: &Place) -> String {
         meeting,
         name,
         agent,
+        through,
     } = place;
     let agent = agent.as_ref().map(|it| format!("{it:?}.to_owned()"));
     let agent = agent.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
+    let through = through.as_ref().map(spell_through);
+    let through = through.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
     format!(
-        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent} }}",
+        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent}, through: {through} }}",
         words(name)
+    )
+}
+
+fn spell_through(through: &Through) -> String {
+    let Through {
+        side,
+        target,
+        after,
+        attention,
+    } = through;
+    format!(
+        "Through {{ side: Side::{side:?}, target: {}, after: After::{after:?}, attention: Attention::{attention:?} }}",
+        words(target)
     )
 }
 

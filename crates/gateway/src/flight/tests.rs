@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
+use call::meeting::{After, Attention};
 use call::{
     BlindTransfer, Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy,
-    Private, Regrets, TurnId, input, output,
+    Private, Regrets, Side, Through, TurnId, input, output,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -284,7 +285,7 @@ fn a_recording_of_another_format_says_so() {
     let mut dice = Dice(3);
     let bytes = Runner::new(dice.plan()).0.land();
     let text = String::from_utf8(bytes).expect("it is text");
-    let other = text.replacen("\"offhook_flight\":3", "\"offhook_flight\":1", 1);
+    let other = text.replacen("\"offhook_flight\":4", "\"offhook_flight\":1", 1);
     let code = |bytes: &[u8]| Recording::read(bytes).err().map(|it| it.code);
     assert_eq!(code(other.as_bytes()), Some(code::FLIGHT_FORMAT));
     assert_eq!(code(b"RIFF"), Some(code::FLIGHT_BROKEN));
@@ -339,6 +340,12 @@ fn place() -> Place {
         meeting: "0192".to_owned(),
         name: "Anna \"A\"".into(),
         agent: Some("host".to_owned()),
+        through: Some(Through {
+            side: Side::Target,
+            target: "Ben".into(),
+            after: After::Return,
+            attention: Attention::Listen,
+        }),
     }
 }
 

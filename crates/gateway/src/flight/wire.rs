@@ -16,7 +16,7 @@ use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::journal::Past;
-use crate::memory::Stage;
+use crate::memory::{SavedPlace, Stage};
 
 /// Where a recording begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +68,7 @@ struct PastDef {
     #[serde(with = "nanos")]
     age: Duration,
     connected: bool,
+    seated: bool,
 }
 
 /// One thing that happened to a call.
@@ -289,7 +290,7 @@ enum CommandDef {
     OptOut,
     Press(#[serde(with = "keys")] Keys),
     Say(#[serde(with = "words")] Private<String>),
-    Sit(#[serde(with = "PlaceDef")] Place),
+    Sit(#[serde(with = "place")] Place),
     Stand(#[serde(with = "words")] Private<String>),
     Transfer(#[serde(with = "BlindTransferDef")] BlindTransfer),
 }
@@ -321,15 +322,6 @@ struct ReferralDef {
     to: String,
     #[serde(with = "words")]
     about: Private<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Place")]
-struct PlaceDef {
-    meeting: String,
-    #[serde(with = "words")]
-    name: Private<String>,
-    agent: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -431,7 +423,7 @@ enum ModeDef {
         #[serde(with = "words")]
         text: Private<String>,
     },
-    Seat(#[serde(with = "PlaceDef")] Place),
+    Seat(#[serde(with = "place")] Place),
     Loopback,
 }
 
@@ -617,6 +609,18 @@ mod words {
         from: D,
     ) -> Result<Private<String>, D::Error> {
         String::deserialize(from).map(Private::from)
+    }
+}
+
+mod place {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Place, to: S) -> Result<S::Ok, S::Error> {
+        SavedPlace::from(it).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+        SavedPlace::deserialize(from).map(Place::from)
     }
 }
 

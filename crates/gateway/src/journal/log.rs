@@ -98,6 +98,8 @@ pub struct Past {
     pub age: Duration,
     /// Whether there was sound.
     pub connected: bool,
+    /// Whether whoever is on it sat at a meeting.
+    pub seated: bool,
 }
 
 /// How much has been written.
@@ -142,6 +144,7 @@ impl CallLog {
             length: watch::Sender::new(Length {
                 connected: past.connected,
                 away: past.connected,
+                seated: past.seated,
                 ..Length::default()
             }),
         }))

@@ -22,7 +22,7 @@ pub(crate) use self::ears::TableEars;
 pub use self::inner::InnerLine;
 pub(crate) use self::inner::{FORMAT, Inner, OuterEnd, line};
 pub use self::room::{Attention, Room, Seated, View};
-pub(crate) use self::room::{Newcomer, Sits, Wanted};
+pub(crate) use self::room::{CALLER, Cast, Newcomer, Sits, TARGET, Wanted};
 pub(crate) use self::table::{Table, serve};
 
 /// Our name for a meeting.

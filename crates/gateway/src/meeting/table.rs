@@ -199,11 +199,7 @@ impl Table {
 
     fn place(&self, party: PartyId) -> Option<Place> {
         let person = self.people.get(usize::from(party.0))?.as_ref()?;
-        Some(Place {
-            meeting: self.room.id.to_string(),
-            name: person.name.clone(),
-            agent: self.room.agent.clone(),
-        })
+        Some(self.room.place(party, &person.name))
     }
 
     fn pass_on(&mut self, party: PartyId, input: input::Input) {

@@ -65,7 +65,7 @@ pub(super) enum Voiced {
 pub(super) enum Kept {
     /// Another takes it up.
     AcrossProcesses,
-    /// It is ended.
+    /// It is ended, unless its caller sits at a meeting.
     Here,
 }
 

@@ -1,12 +1,15 @@
 //! Meetings: who is called to them, who is brought there, and who is put through to whom.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input};
+use call::{
+    Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
+};
 use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
@@ -16,7 +19,8 @@ use super::wish::{answerer, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
-    Attention, Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve,
+    self, Attention, CALLER, Chair, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted, chair,
+    serve,
 };
 use crate::runner::ASSUMED;
 
@@ -94,9 +98,11 @@ impl Switchboard {
             self.would_dial(&guest.to, agent, more).await?;
         }
         let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
-        let room = self
-            .open_room(MeetingId::random(), meet.agent, meeting)
-            .await?;
+        let seats = meeting::Cast {
+            agent: meet.agent,
+            through: None,
+        };
+        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
         for guest in meet.guests {
             self.invite(&room, guest).await?;
         }
@@ -117,12 +123,12 @@ impl Switchboard {
         let party = room.number()?;
         let name = guest
             .name
-            .map_or_else(|| crate::meeting::guest(party), Private::from);
+            .map_or_else(|| meeting::guest(party), Private::from);
         let (near, far) = chair();
         let cast = Cast {
             answerer: answerer(&plan, &agent)?,
             agent,
-            mode: Mode::Seat(place(room, &name)),
+            mode: Mode::Seat(room.place(party, &name)),
             machine: Machine::Talk,
             chair: Some(near),
             kept: Kept::AcrossProcesses,
@@ -149,9 +155,20 @@ impl Switchboard {
         name: Option<String>,
     ) -> Result<(), Fault> {
         let party = room.number()?;
-        let name = name.map_or_else(|| crate::meeting::guest(party), Private::from);
+        let name = name.map_or_else(|| meeting::guest(party), Private::from);
+        self.lead(room, record, (party, name)).await;
+        Ok(())
+    }
+
+    /// Takes someone from their agent to a seat at a meeting.
+    async fn lead(
+        &self,
+        room: &Arc<Room>,
+        record: Arc<Record>,
+        (party, name): (PartyId, Private<String>),
+    ) {
         let (near, far) = chair();
-        let place = place(room, &name);
+        let place = room.place(party, &name);
         let newcomer = Newcomer {
             party,
             name,
@@ -160,7 +177,6 @@ impl Switchboard {
         };
         self.seat_at(room, newcomer).await;
         record.sit(near, place);
-        Ok(())
     }
 
     /// Puts a caller who talks to an agent through to someone, who is asked first; meanwhile the
@@ -176,42 +192,48 @@ impl Switchboard {
         self.is_open()?;
         caller.may_leave_agent()?;
         self.would_dial(&target.guest.to, &caller.agent, 0).await?;
-        let (from, to) = (PartyId(0), PartyId(1));
-        let transfer = Transfer {
-            caller: from,
-            target: to,
-            after: target.after,
-        };
         let phrases = phrases(&target.name);
+        let transfer = transfer(target.after);
         let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
-        let room = self.open_room(MeetingId::random(), None, meeting).await?;
-        self.bring(&room, caller.clone(), Some("the caller".to_owned()))
-            .await?;
+        let (stays, attention) = match target.agent {
+            AgentThen::Leaves => (false, Attention::Talk),
+            AgentThen::Listens => (true, Attention::Listen),
+            AgentThen::Stays => (true, Attention::Talk),
+        };
+        let seats = meeting::Cast {
+            agent: stays.then(|| caller.agent.clone()),
+            through: Some(Through {
+                side: Side::Beside,
+                target: target.name.clone().into(),
+                after: target.after,
+                attention,
+            }),
+        };
+        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
+        let seat = (CALLER, Private::from("the caller".to_owned()));
+        self.lead(&room, caller.clone(), seat).await;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let dialled = (target.guest.to.as_str(), Some(number.as_str()));
-        let party = room.number()?;
-        let cast = ask(caller, &target, party, &room);
+        let cast = ask(caller, &target, &room);
         let record = match self.dial_as(CallId::random(), dialled, cast).await {
             Ok(record) => record,
             Err(fault) => {
                 // The caller is not left with music.
-                room.tell(Wanted::Ended(party, NOT_MADE)).await;
+                room.tell(Wanted::Ended(TARGET, NOT_MADE)).await;
                 return Err(fault);
             }
         };
         let name = Private::from(target.name);
         let newcomer = Newcomer {
-            party,
+            party: TARGET,
             name,
             record,
             sits: Sits::IfTheyWill,
         };
         self.seat_at(&room, newcomer).await;
-        match target.agent {
-            AgentThen::Leaves => {}
-            AgentThen::Listens => self.stay(&room, caller, party, Attention::Listen),
-            AgentThen::Stays => self.stay(&room, caller, party, Attention::Talk),
+        if stays {
+            self.stay(&room, caller, attention);
         }
         Ok(room)
     }
@@ -302,17 +324,22 @@ impl Switchboard {
         rooms
     }
 
-    /// Opens a room, with an agent's chair where it has one.
+    /// Opens a room, with an agent's chair where one sits there from the beginning. Opened twice at once,
+    /// it is the same room.
     async fn open_room(
         self: &Arc<Self>,
         id: MeetingId,
-        agent: Option<String>,
+        seats: meeting::Cast,
         meeting: Meeting,
     ) -> Result<Arc<Room>, Fault> {
         let voice = self.voices.get().await?;
         let mouth = voice.mouth.open(ASSUMED).await?;
-        let (room, wanted, shown) = Room::new(id, agent.clone());
-        self.desk().meetings.insert(id, room.clone());
+        let agent = seats.agent.clone().filter(|_| seats.through.is_none());
+        let (room, wanted, shown) = Room::new(id, seats);
+        match self.desk().meetings.entry(id) {
+            Entry::Occupied(there) => return Ok(there.get().clone()),
+            Entry::Vacant(free) => free.insert(room.clone()),
+        };
         let table = Table::new(room.clone(), meeting, mouth, wanted, shown);
         let board = self.clone();
         tokio::spawn(async move {
@@ -349,6 +376,31 @@ impl Switchboard {
         });
     }
 
+    /// Opens a meeting that another process had, by what someone's call remembers of it.
+    async fn open_again(
+        self: &Arc<Self>,
+        id: MeetingId,
+        place: &Place,
+    ) -> Result<Arc<Room>, Fault> {
+        let now = Instant::now();
+        let meeting = match &place.through {
+            Some(through) => {
+                let phrases = phrases(through.target.reveal());
+                Meeting::parted(now, phrases, transfer(through.after), COMPANY_AGAIN)
+            }
+            None => Meeting::open(now, phrases("The other person"), COMPANY_AGAIN),
+        };
+        let beside = |it: &Through| Through {
+            side: Side::Beside,
+            ..it.clone()
+        };
+        let seats = meeting::Cast {
+            agent: place.agent.clone(),
+            through: place.through.as_ref().map(beside),
+        };
+        self.open_room(id, seats, meeting).await
+    }
+
     /// Someone whose gateway was lost sat at a meeting: it is opened again, with whoever comes back.
     pub(super) async fn sit_again(self: &Arc<Self>, record: &Arc<Record>, place: &Place) {
         let Some(id) = MeetingId::parse(&place.meeting) else {
@@ -357,13 +409,17 @@ impl Switchboard {
         let known = self.meeting(id);
         let room = match known {
             Some(room) => Ok(room),
-            None => {
-                let phrases = phrases("The other person");
-                let meeting = Meeting::open(Instant::now(), phrases, COMPANY_AGAIN);
-                self.open_room(id, place.agent.clone(), meeting).await
-            }
+            None => self.open_again(id, place).await,
         };
-        let party = room.and_then(|room| Ok((room.number()?, room)));
+        let side = place.through.as_ref().map(|it| it.side);
+        let party = room.and_then(|room| {
+            let party = match side {
+                Some(Side::Caller) => CALLER,
+                Some(Side::Target) => TARGET,
+                Some(Side::Beside) | None => room.number()?,
+            };
+            Ok((party, room))
+        });
         match party {
             Ok((party, room)) => {
                 let (near, far) = chair();
@@ -376,6 +432,9 @@ impl Switchboard {
                     sits: Sits::Here(far),
                 };
                 self.seat_at(&room, newcomer).await;
+                if let (CALLER, Some(through), Some(_)) = (party, &place.through, &place.agent) {
+                    self.stay(&room, record, through.attention);
+                }
             }
             Err(fault) => {
                 let code = fault.code;
@@ -389,12 +448,12 @@ impl Switchboard {
 }
 
 /// A call to someone who is asked whether they take another.
-fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Cast {
+fn ask(caller: &Record, target: &Target, room: &Arc<Room>) -> Cast {
     let (told, mut hears) = mpsc::channel(1);
     let tx = room.tx();
     tokio::spawn(async move {
         while let Some(consent) = hears.recv().await {
-            let _ = tx.send(Wanted::Consented(party, consent)).await;
+            let _ = tx.send(Wanted::Consented(TARGET, consent)).await;
             if consent == Consent::Yes {
                 return;
             }
@@ -443,11 +502,11 @@ fn spelled(number: &str) -> String {
         .to_owned()
 }
 
-fn place(room: &Room, name: &Private<String>) -> Place {
-    Place {
-        meeting: room.id.to_string(),
-        name: name.clone(),
-        agent: room.agent.clone(),
+fn transfer(after: After) -> Transfer {
+    Transfer {
+        caller: CALLER,
+        target: TARGET,
+        after,
     }
 }
 

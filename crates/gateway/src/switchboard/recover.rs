@@ -139,13 +139,15 @@ impl Switchboard {
             Mode::Loopback => Voiced::Ready(None),
             Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
         };
+        let memory = broken.memory.clone();
+        let seat = seat(&mode, &memory);
+        let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
         let past = Past {
             entries: call.seq,
             age: age(call, now),
-            connected: matches!(broken.memory, Memory::Up { .. } | Memory::Elsewhere { .. }),
+            connected,
+            seated: connected && seat.is_some(),
         };
-        let memory = broken.memory.clone();
-        let seat = seat(&mode, &broken.memory);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();

@@ -112,8 +112,14 @@ fn an_agent_that_stayed_leaves_before_its_caller_comes_back() {
     assert_eq!(out, [Output::Hear, Output::Over]);
     let (mut meeting, now) = together(After::End);
     let out = tell(&mut meeting, now, Input::Command(Command::End));
-    let back = |party| stand(party, &String::new().into());
-    assert_eq!(out, [Output::Hear, dismiss(HOST), back(ANNA), back(BEN)]);
+    let back = stand(ANNA, &String::new().into());
+    assert_eq!(
+        out,
+        [Output::Hear, dismiss(HOST), back, dismiss(BEN)],
+        "Ben has nobody to go back to"
+    );
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out, [Output::Hear], "and is nobody's loss any more");
 }
 
 #[test]
@@ -129,6 +135,51 @@ fn an_agent_that_stayed_keeps_no_meeting_alive_and_ends_none() {
     let out = tell(&mut meeting, now, Input::Left(HOST, hung_up()));
     assert_eq!(out, [Output::Hear], "the two go on");
     assert_eq!(heard(&meeting, ANNA), [BEN]);
+}
+
+/// The gateway of two who talked is lost: they talk on, whoever comes back first.
+#[test]
+fn two_who_were_parted_by_a_lost_gateway_talk_on() {
+    for (first, second) in [(ANNA, BEN), (BEN, ANNA)] {
+        let (mut meeting, now) = parted(After::End);
+        let out = tell(&mut meeting, now, Input::Joined(first));
+        assert_eq!(out, [Output::Hear]);
+        tell(&mut meeting, now, Input::Joined(second));
+        assert_eq!(heard(&meeting, first), [second]);
+        assert_eq!(meeting.deadline(), None);
+        let out = tell(&mut meeting, now, Input::Left(first, hung_up()));
+        assert_eq!(out, [Output::Hear, dismiss(second)], "as `after` says");
+    }
+}
+
+#[test]
+fn one_who_comes_back_alone_does_not_wait_for_ever() {
+    let ends = [
+        (After::End, dismiss(ANNA)),
+        (After::Return, stand(ANNA, &phrases().left)),
+    ];
+    for (after, end) in ends {
+        // He does not come back, or is known to be gone.
+        for gone in [None, Some(Input::Left(BEN, hung_up()))] {
+            let (mut meeting, now) = parted(after);
+            tell(&mut meeting, now, Input::Joined(ANNA));
+            let (due, _) = meeting.deadline().expect("there is a limit to it");
+            let out = meeting.handle(due, gone.unwrap_or(Input::Timeout));
+            assert!(out.contains(&end), "{out:?}");
+            let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+            assert_eq!(out.last(), Some(&Output::Over));
+        }
+    }
+    let (mut meeting, now) = parted(After::End);
+    tell(&mut meeting, now, Input::Joined(BEN));
+    let (due, _) = meeting.deadline().expect("there is a limit to it");
+    assert!(meeting.handle(due, Input::Timeout).contains(&dismiss(BEN)));
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out.last(), Some(&Output::Over));
+    let (mut meeting, _) = parted(After::End);
+    let (due, _) = meeting.deadline().expect("there is a limit to it");
+    let out = meeting.handle(due, Input::Timeout);
+    assert_eq!(out.last(), Some(&Output::Over), "nobody comes back at all");
 }
 
 #[test]
@@ -155,8 +206,9 @@ fn strange_meetings_keep_their_promises() {
     };
     for round in 0..2_000_u32 {
         let mut now = Instant::now();
-        let mut meeting = match round % 2 {
+        let mut meeting = match round % 3 {
             0 => Meeting::open(now, phrases(), Duration::from_secs(60)),
+            1 => parted(After::End).0,
             _ => transfer(After::Return).0,
         };
         for _ in 0..50 {
@@ -194,13 +246,24 @@ fn open() -> (Meeting, Instant) {
     (Meeting::open(now, phrases(), Duration::from_secs(60)), now)
 }
 
-fn transfer(after: After) -> (Meeting, Instant) {
+fn parted(after: After) -> (Meeting, Instant) {
     let now = Instant::now();
-    let transfer = Transfer {
+    let patience = Duration::from_secs(15);
+    let meeting = Meeting::parted(now, phrases(), of_two(after), patience);
+    (meeting, now)
+}
+
+fn of_two(after: After) -> Transfer {
+    Transfer {
         caller: ANNA,
         target: BEN,
         after,
-    };
+    }
+}
+
+fn transfer(after: After) -> (Meeting, Instant) {
+    let now = Instant::now();
+    let transfer = of_two(after);
     let mut meeting = Meeting::transfer(now, phrases(), transfer, Duration::from_secs(40));
     tell(&mut meeting, now, Input::Joined(ANNA));
     (meeting, now)
@@ -267,6 +330,7 @@ fn a_caller_is_put_through_and_comes_back() {
         meeting: "0192".to_owned(),
         name: "the caller".into(),
         agent: None,
+        through: None,
     };
     let put_through = Agent::PutThrough(TurnId(1), referral);
     let stand = input::Command::Stand("I am sorry, Ben does not answer.".into());

@@ -801,5 +801,6 @@ fn place() -> call::Place {
         meeting: "0192".to_owned(),
         name: "Anna".into(),
         agent: None,
+        through: None,
     }
 }
