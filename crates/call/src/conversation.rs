@@ -1,12 +1,14 @@
 //! Two parties taking turns.
 //!
 //! What the agent does is in `agent`, what the caller does in `caller`, what becomes of our own
-//! words in `mouth`; here is what time does, and how the floor comes free.
+//! words in `mouth`, what a meeting does to it in `table`; here is what time does, and how the floor comes
+//! free.
 
 mod agent;
 mod away;
 mod caller;
 mod mouth;
+mod table;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -39,6 +41,8 @@ pub(crate) struct Conversation {
     heard: TurnId,
     /// How often the agent failed in a row.
     failures: u32,
+    /// Nobody at the meeting hears us.
+    muted: bool,
 }
 
 impl Conversation {
@@ -51,6 +55,7 @@ impl Conversation {
             last: TurnId(0),
             heard: TurnId(0),
             failures: 0,
+            muted: false,
         };
         match opening {
             Opening::Say(text) => {
@@ -123,6 +128,7 @@ impl Conversation {
                 self.waiting.push_back((at.now, text.into_revealed()));
                 None
             }
+            Input::Meeting(news) => self.meeting(news, at),
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
             Input::Media(Media::Progress(progress)) => self.progress(progress, at),
             Input::Speech(input) => self.speech(input, at),
@@ -152,8 +158,7 @@ impl Conversation {
                 | Command::Stand(_)
                 | Command::Transfer(_),
             )
-            | Input::Media(Media::Answerer(_) | Media::Cut(_))
-            | Input::Meeting(_) => None,
+            | Input::Media(Media::Answerer(_) | Media::Cut(_)) => None,
         }
     }
 
@@ -175,13 +180,17 @@ impl Conversation {
             Floor::Caller | Floor::Agent { .. } => None,
         };
         let voice = self.voice.deadline(policy).map(|it| (it, "sound"));
-        let waiting = self.waiting.front();
+        let waiting = self.waiting.front().filter(|_| !self.muted);
         let waiting = waiting.map(|(since, _)| (*since + OWNER_WAITS, "the owner's words"));
         floor.into_iter().chain(voice).chain(waiting).min()
     }
 
     /// Says goodbye, and ends like this once it was heard.
     pub(crate) fn close(&mut self, end: End, at: &mut Moment<'_>) -> Option<End> {
+        if self.muted {
+            // Nobody would hear it.
+            return Some(end);
+        }
         if let Some(turn) = self.floor.take().into_turn() {
             self.stop(turn, at);
         } else {
@@ -266,7 +275,7 @@ impl Conversation {
     /// What the owner wants said does not wait for the floor for ever.
     fn speak_overdue(&mut self, at: &mut Moment<'_>) {
         let overdue = |(since, _): &(Instant, String)| *since + OWNER_WAITS <= at.now;
-        if self.waiting.front().is_some_and(overdue) {
+        if !self.muted && self.waiting.front().is_some_and(overdue) {
             self.speak_all_waiting(at);
         }
     }

@@ -10,6 +10,8 @@ pub(crate) struct Life {
     pub(crate) lost: bool,
     /// The caller is at a meeting.
     pub(crate) seated: bool,
+    /// The agent is at a meeting, and nobody there hears it.
+    pub(crate) muted: bool,
     /// How far the carrier has put the caller through.
     pub(crate) handed: Handed,
     pub(crate) hung_up: bool,

@@ -336,7 +336,9 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        self.hearing.has_ears && !self.life.hung_up && !self.life.lost && !self.life.seated
+        let life = &self.life;
+        let alone = !life.hung_up && !life.lost && !life.seated && !life.muted;
+        self.hearing.has_ears && alone
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
@@ -375,6 +377,7 @@ impl Watched {
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
+                assert!(!self.life.muted, "spoke and was not heard");
                 assert_eq!(self.life.handed, Handed::No, "spoke to nobody");
                 assert!(
                     !matches!(&before.kind, Kind::Say(turn, said)
@@ -409,6 +412,7 @@ impl Watched {
             }
             Event::HandedOver { .. } => {
                 self.life.hand_over();
+                self.life.muted = false;
                 self.lose();
             }
             Event::Transferred { .. } => self.life.called(Handed::Talks),
@@ -418,8 +422,13 @@ impl Watched {
                 let seated = std::mem::take(&mut self.life.seated);
                 assert!(seated, "stands up twice");
             }
-            Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
-                assert!(self.life.seated, "is at no meeting");
+            Event::MeetingMuted => {
+                self.life.muted = !self.life.seated;
+                self.owner.wanted.clear();
+            }
+            Event::MeetingUnmuted => self.life.muted = false,
+            Event::AgentTurnStarted { .. } => {
+                assert!(!self.life.muted, "an answer that nobody would hear");
             }
             Event::AnsweredBy(answered) => {
                 self.life.judge();
@@ -462,7 +471,7 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
-            | Event::AgentTurnStarted { .. }
+            | Event::MeetingSpeaking
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
@@ -488,6 +497,7 @@ impl Watched {
     fn sit(&mut self) {
         assert!(!self.life.seated, "sits twice");
         self.life.seated = true;
+        self.life.muted = false;
         self.break_off();
     }
 

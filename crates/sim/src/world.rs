@@ -57,6 +57,8 @@ pub enum Happening {
     Speech(Speech),
     /// The agent says this.
     Agent(call::input::Agent),
+    /// This happens at the meeting.
+    Meeting(call::input::Meeting),
     /// The process dies. Another takes the call up this much later; for the story no time passes.
     Killed(Duration),
 }
@@ -203,6 +205,7 @@ impl World {
             match happening {
                 Happening::Carrier(news) => self.tell(Input::Carrier(news)),
                 Happening::Command(command) => self.tell(Input::Command(command)),
+                Happening::Meeting(news) => self.tell(Input::Meeting(news)),
                 Happening::Speak(length, words) => self.talk(length, words),
                 Happening::Judged(length, words, probability) => {
                     self.talk(length, words);

@@ -42,7 +42,7 @@ impl Conversation {
     pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) -> Option<End> {
         self.hearing.give_up(at);
         self.hearing.speech_lost();
-        if self.is_closing() {
+        if self.is_closing() || self.muted {
             self.voice.go_on_unexcused(at);
         } else {
             let back = at.plan.phrases.back.reveal();
@@ -59,6 +59,7 @@ impl Conversation {
             None => self.voice.cut(Stopped::Nobody, at),
         }
         self.floor = Floor::Open { since: at.now };
+        self.muted = false;
         self.voice.wait();
         if self.hearing.is_answered() {
             self.hearing.finalize(at);
@@ -217,6 +218,7 @@ impl Conversation {
             last: thread.turn,
             heard: thread.heard,
             failures: 0,
+            muted: false,
         }
     }
 }

@@ -159,7 +159,9 @@ impl Conversation {
     /// All words of the caller's turn are there.
     pub(super) fn end_of_turn(&mut self, ended: Instant, at: &mut Moment<'_>) {
         let (said, transcribed) = self.hearing.take();
-        if said.is_empty() {
+        if said.is_empty() || self.muted {
+            // Nobody would hear an answer: what was said waits for the next one.
+            self.hearing.put_back(said);
             self.free(ended, at);
             return;
         }

@@ -211,7 +211,7 @@ impl Meeting {
         let before = self.seats.clone();
         match input {
             Input::Awaited(party, kind) => self.seats.expect(party, kind),
-            Input::Joined(party) => self.joined(party),
+            Input::Joined(party) => self.joined(party, &mut out),
             Input::Left(party, end) => self.left(party, end, &mut out),
             Input::Consented(party, consent) => self.consented(party, consent, &mut out),
             Input::Speaking(who) => out.extend(
@@ -228,8 +228,13 @@ impl Meeting {
         out
     }
 
-    fn joined(&mut self, party: PartyId) {
+    fn joined(&mut self, party: PartyId, out: &mut Vec<Output>) {
+        let news = !self.seats.is_seated(party);
         self.seats.sit(party);
+        // Who was muted before they came is told now: until then it was nobody's to hear them.
+        if news && self.seats.is_seated(party) && self.seats.is_muted(party) {
+            out.push(told(party, input::Meeting::Muted));
+        }
         match self.stage {
             Stage::Fetching(transfer, _) if party == transfer.target => {
                 self.stage = Stage::Together(transfer);
@@ -321,13 +326,14 @@ impl Meeting {
 
     fn command(&mut self, command: Command, out: &mut Vec<Output>) {
         match command {
-            Command::Mute(party) if self.seats.mute(party) => {
-                out.push(told(party, input::Meeting::Muted));
+            Command::Mute(party) => {
+                let news = self.seats.mute(party) && self.seats.is_seated(party);
+                out.extend(news.then(|| told(party, input::Meeting::Muted)));
             }
-            Command::Unmute(party) if self.seats.unmute(party) => {
-                out.push(told(party, input::Meeting::Unmuted));
+            Command::Unmute(party) => {
+                let news = self.seats.unmute(party) && self.seats.is_seated(party);
+                out.extend(news.then(|| told(party, input::Meeting::Unmuted)));
             }
-            Command::Mute(_) | Command::Unmute(_) => {}
             Command::Remove(party) if self.seats.knows(party) => out.push(dismiss(party)),
             Command::Remove(_) => {}
             Command::Announce(text) => out.push(Output::Say(self.seats.all(), text)),

@@ -103,8 +103,10 @@ impl Mix {
         part.waiting.drain(..late);
     }
 
-    /// Takes what an agent has sent, and a frame of what is to be heard of it.
+    /// Takes what an agent has sent, and a frame of what is to be heard of it. Of what nobody hears it
+    /// is not said that it was played.
     pub(super) fn hear_agent(&mut self, party: PartyId, line: &mut OuterEnd) {
+        let heard = self.voices & (1 << party.0) != 0;
         let part = &mut self.parts[usize::from(party.0)];
         while let Some(news) = line.take() {
             match news {
@@ -119,6 +121,9 @@ impl Mix {
                     marks.for_each(|it| line.played(&it));
                 }
             }
+        }
+        if !heard {
+            part.said.clear();
         }
         let samples = FORMAT.rate.samples_per_frame();
         let mut frame = Vec::with_capacity(samples);

@@ -41,6 +41,8 @@ struct Person {
     sits: Sits,
     /// Whether any of their sound has come.
     here: bool,
+    /// What they are saying, nobody has heard all of.
+    aside: bool,
 }
 
 /// Who says what is to be heard by some or all.
@@ -153,6 +155,7 @@ impl Table {
             record,
             sits,
             here: false,
+            aside: false,
         });
         self.tell(Input::Awaited(party, kind));
     }
@@ -167,7 +170,7 @@ impl Table {
         };
         if place.take().is_some() {
             self.mix.leave(party);
-            self.minutes.left(party);
+            self.minutes.give_up(party);
             self.tell(Input::Left(party, end));
         }
     }
@@ -176,11 +179,30 @@ impl Table {
     fn tell(&mut self, input: Input) {
         for output in self.meeting.handle(std::time::Instant::now(), input) {
             match output {
-                Output::Hear => self.mix.hear(self.meeting.seats()),
+                Output::Hear => self.hear(),
                 Output::Seat(party) => self.seat(party),
                 Output::Tell(party, input) => self.pass_on(party, input),
                 Output::Say(audience, text) => self.say(audience, &text),
                 Output::Over => tracing::info!(meeting = %self.room.id, "a meeting is over"),
+            }
+        }
+    }
+
+    /// Who hears whom has changed. What someone who is muted says is not heard, in words as in sound.
+    fn hear(&mut self) {
+        let seats = self.meeting.seats();
+        self.mix.hear(seats);
+        self.minutes.unmute();
+        for (party, person) in each(&mut self.people) {
+            if !seats.is_muted(party) {
+                continue;
+            }
+            match person.kind {
+                Kind::Agent => self.minutes.mute(),
+                Kind::Person => {
+                    person.aside = true;
+                    self.minutes.give_up(party);
+                }
             }
         }
     }
@@ -309,7 +331,15 @@ impl Table {
                     self.tell(Input::Joined(party));
                 }
             }
-            News::Said(Said::Speaks) => self.minutes.speaks(party),
+            News::Said(Said::Speaks) => {
+                let heard = self.meeting.seats().is_heard(party);
+                if let Some(person) = self.person_mut(party) {
+                    person.aside = !heard;
+                }
+                if heard {
+                    self.minutes.speaks(party);
+                }
+            }
             News::Said(Said::Said(text)) => {
                 let line = self.line(party, text.reveal());
                 self.minutes.said(party, line);
@@ -324,7 +354,7 @@ impl Table {
         }
     }
 
-    /// What someone said, with their name where there are several.
+    /// What someone said, with their name where there are several; `None`: nothing, or not to everyone.
     fn line(&self, party: PartyId, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
@@ -332,6 +362,9 @@ impl Table {
         let here = |it: &&Person| it.here && it.kind == Kind::Person;
         let people = self.people.iter().flatten().filter(here).count();
         let person = self.people.get(usize::from(party.0))?.as_ref()?;
+        if person.aside {
+            return None;
+        }
         Some(if people > 1 {
             format!("{}: {text}", person.name.reveal())
         } else {

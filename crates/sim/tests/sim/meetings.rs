@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::input::Agent;
+use call::input::Meeting::{Muted, Unmuted};
 use call::meeting::{
     After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
 };
@@ -35,6 +36,19 @@ fn people_hear_one_another_and_never_themselves() {
     assert_eq!(heard(&meeting, BEN), [ANNA, HOST], "who is muted hears");
     tell(&mut meeting, now, Input::Command(Command::Unmute(BEN)));
     assert_eq!(heard(&meeting, ANNA), [BEN, HOST]);
+}
+
+/// Someone who is still being asked whether they come is not told: they have something else to talk about.
+#[test]
+fn who_is_muted_before_they_come_is_told_when_they_do() {
+    let (mut meeting, now) = transfer(After::End);
+    let out = tell(&mut meeting, now, Input::Command(Command::Mute(BEN)));
+    assert_eq!(out, [Output::Hear]);
+    tell(&mut meeting, now, Input::Consented(BEN, Consent::Yes));
+    let muted = Output::Tell(BEN, input::Input::Meeting(Muted));
+    let out = tell(&mut meeting, now, Input::Joined(BEN));
+    assert_eq!(out, [Output::Hear, muted]);
+    assert_eq!(heard(&meeting, ANNA), []);
 }
 
 #[test]
@@ -368,6 +382,70 @@ fn a_caller_is_put_through_and_comes_back() {
         026300  agent.said "Of course."
         026300    agent: 2 heard "Of course."
         028000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+}
+
+/// An agent at a table is muted in the middle of a sentence: it is told what was heard of that, is given no
+/// turn while nobody would hear it, and says nothing, not even for its owner. Then it answers again.
+#[test]
+fn a_muted_agent_says_nothing_and_is_not_taken_for_heard() {
+    let world = conversation(&[
+        "We open at nine, and we close at five in the afternoon.",
+        "At nine.",
+    ])
+    .at(1_000, speak(600, "when do you open"))
+    .at(3_500, Happening::Meeting(Muted))
+    .at(
+        4_000,
+        Happening::Command(input::Command::Say("Hear me.".into())),
+    )
+    .at(5_000, speak(600, "did it say something"))
+    .at(9_000, Happening::Meeting(Unmuted))
+    .at(13_000, speak(600, "what was that"))
+    .at(18_000, hang_up())
+    .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+            001040  caller.speech_started
+            001780  caller.speech_ended
+            002380  caller.said "when do you open"
+            002380  agent.turn_started "when do you open"
+            002380    agent: 1 turn "when do you open"
+            003500  meeting.muted
+            003500  agent.interrupted heard="We open at" unheard="nine, and we close at five in the afternoon."
+            003500    agent: 1 interrupted "We open at"
+            005040  caller.speech_started
+            005780  caller.speech_ended
+            006380  caller.said "did it say something"
+            009000  meeting.unmuted
+            009700  agent.said "Hear me."
+            013040  caller.speech_started
+            013780  caller.speech_ended
+            014380  caller.said "what was that"
+            014380  agent.turn_started "did it say something what was that"
+            014380    agent: 2 turn "did it say something what was that"
+            015180  agent.said "At nine."
+            015180    agent: 2 heard "At nine."
+            018000  call.ended by="caller" why="hung_up"
+        "#]],
+    );
+}
+
+/// A goodbye that nobody would hear keeps nobody waiting.
+#[test]
+fn a_muted_agent_leaves_without_a_word() {
+    let world = conversation(&[])
+        .at(1_000, Happening::Meeting(Muted))
+        .at(2_000, Happening::Command(input::Command::Dismiss))
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        001000  meeting.muted
+        002000    carrier: HangUp
+        007000  call.ended by="gateway" why="completed"
     "#]],
     );
 }

@@ -705,6 +705,14 @@ impl Dice {
         [Who::Human, Who::Machine, Who::Unknown][self.roll(3) as usize]
     }
 
+    fn meeting(&mut self) -> call::input::Meeting {
+        match self.roll(3) {
+            0 => call::input::Meeting::Muted,
+            1 => call::input::Meeting::Speaking,
+            _ => call::input::Meeting::Unmuted,
+        }
+    }
+
     fn finding(&mut self) -> Finding {
         let evidence = Evidence {
             at: ms(self.roll(4_000)),
@@ -742,7 +750,7 @@ impl Dice {
             58 if self.percent(20) => Input::Carrier(Carrier::Joined),
             58 if self.percent(20) => Input::Carrier(Carrier::PutBack(Why::Busy)),
             58 if self.percent(10) => Input::Carrier(Carrier::Parted),
-            13 if self.percent(20) => Input::Meeting(call::input::Meeting::Speaking),
+            13 if self.percent(20) => Input::Meeting(self.meeting()),
             13 if self.percent(10) => Input::Command(Command::Limit(ms(self.roll(120_000)))),
             14 => Input::Agent(Agent::HangUp(turn)),
             15 => Input::Agent(Agent::Failed(turn, "agent.refused")),
