@@ -211,7 +211,7 @@ pub(super) async fn invite(
         (status = 202, description = "They are being brought."),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such meeting or call.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The call has no sound, or the meeting has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Nobody talks to an agent on that call just now, or the meeting has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names no call.", body = Problem, content_type = "application/problem+json"),
@@ -225,11 +225,6 @@ pub(super) async fn bring(
     let brought = async {
         let room = room(&desk, &id)?;
         let record = find(&desk, &bring.call)?;
-        if !record.log.has_sound() {
-            let message = "the call has no sound just now";
-            let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
-            return Err(fault.hint("`offhook calls --up` lists those that are up"));
-        }
         desk.board.bring(&room, record, bring.name).await
     };
     accepted(brought.await)

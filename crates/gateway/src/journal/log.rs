@@ -256,6 +256,13 @@ impl CallLog {
         self.has_sound() && !self.0.length.borrow().seated
     }
 
+    /// Waits until it is not heard by someone who sits at no meeting, for whatever reason.
+    pub async fn left_alone(&self) {
+        let mut length = self.0.length.subscribe();
+        let alone = |it: &Length| it.connected && !it.closed && !it.away && !it.seated;
+        let _ = length.wait_for(|it| !alone(it)).await;
+    }
+
     /// Whether there has been sound, and there is still someone to talk to.
     pub fn is_connected(&self) -> bool {
         let length = *self.0.length.borrow();

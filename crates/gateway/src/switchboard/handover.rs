@@ -129,7 +129,7 @@ impl Switchboard {
         named: &TransferPlan,
     ) -> Result<(), Fault> {
         self.is_open()?;
-        caller.may_leave_agent()?;
+        let departure = caller.depart()?;
         let plan = self.plan_of(caller.id);
         let carrier = plan.carriers.get(&caller.carrier);
         match &named.to {
@@ -161,6 +161,7 @@ impl Switchboard {
         let command = Control::Command(Command::Transfer(to));
         // A call that is over is not put through.
         let _ = caller.control.send(command).await;
+        departure.see_off();
         Ok(())
     }
 

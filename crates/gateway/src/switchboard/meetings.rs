@@ -148,15 +148,20 @@ impl Switchboard {
     }
 
     /// Brings someone to a meeting who talks to an agent.
+    ///
+    /// # Errors
+    /// Nobody does on that call, they are on their way elsewhere, or the meeting is full.
     pub async fn bring(
         &self,
         room: &Arc<Room>,
         record: Arc<Record>,
         name: Option<String>,
     ) -> Result<(), Fault> {
+        let departure = record.depart()?;
         let party = room.number()?;
         let name = name.map_or_else(|| meeting::guest(party), Private::from);
         self.lead(room, record, (party, name)).await;
+        departure.see_off();
         Ok(())
     }
 
@@ -190,7 +195,7 @@ impl Switchboard {
         target: Target,
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
-        caller.may_leave_agent()?;
+        let departure = caller.depart()?;
         self.would_dial(&target.guest.to, &caller.agent, 0).await?;
         let phrases = phrases(&target.name);
         let transfer = transfer(target.after);
@@ -232,6 +237,7 @@ impl Switchboard {
             sits: Sits::IfTheyWill,
         };
         self.seat_at(&room, newcomer).await;
+        departure.see_off();
         if stays {
             self.stay(&room, caller, attention);
         }

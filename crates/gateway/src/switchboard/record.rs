@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use super::Handover;
 use call::input::{self, Command, Input};
@@ -75,6 +76,8 @@ pub struct Record {
     notices: Mutex<HashSet<String>>,
     /// How its carrier is to put it through; `None`: it is not.
     handover: Mutex<Option<Handover>>,
+    /// Somebody takes its caller away from their agent just now.
+    departing: AtomicBool,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
 }
@@ -147,6 +150,30 @@ impl Talks {
     }
 }
 
+/// Someone on the way from their agent to somewhere else, where nobody else can take them. Dropped, they may
+/// be taken again.
+#[derive(Debug)]
+pub(super) struct Departure(Arc<Record>);
+
+impl Departure {
+    /// They have been told where to go: waits, aside, until they have gone.
+    pub(super) fn see_off(self) {
+        tokio::spawn(async move {
+            // A call that has something else to do does not go.
+            let _ = tokio::time::timeout(SEEN_OFF, self.0.log.left_alone()).await;
+        });
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.0.departing.store(false, Ordering::Release);
+    }
+}
+
+/// By then a call has done what it was told, or will not.
+const SEEN_OFF: Duration = Duration::from_secs(5);
+
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
 const NOTICES: usize = 256;
 
@@ -207,6 +234,7 @@ impl Record {
             fault: OnceLock::new(),
             notices: Mutex::default(),
             handover: Mutex::default(),
+            departing: AtomicBool::new(false),
             before: OnceLock::new(),
         }
     }
@@ -350,10 +378,19 @@ impl Record {
         notices.len() < NOTICES && notices.insert(notice.to_owned())
     }
 
-    /// Whether somebody talks to an agent here who could be taken elsewhere.
-    pub(super) fn may_leave_agent(&self) -> Result<(), Fault> {
-        if self.talk == Talks::WithAgent && self.log.is_alone() {
-            return Ok(());
+    /// Takes somebody who talks to an agent here away from it, for whoever asks first.
+    ///
+    /// # Errors
+    /// Nobody does, or somebody else takes them.
+    pub(super) fn depart(self: &Arc<Self>) -> Result<Departure, Fault> {
+        let departs = !self.departing.swap(true, Ordering::AcqRel);
+        // Looked at only now: whoever took them before has by now seen them off.
+        let departure = departs.then(|| Departure(self.clone()));
+        if let Some(departure) = departure
+            && self.talk == Talks::WithAgent
+            && self.log.is_alone()
+        {
+            return Ok(departure);
         }
         let message = "nobody talks to an agent on that call just now";
         Err(Fault::new(Blame::Caller, code::CALL_NOT_UP, message)
