@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
 use call::event::{End, Party, Why};
-use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
+use call::meeting::{After, Command, Consent, PartyId, Phrases, Transfer};
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
 };
@@ -85,7 +85,7 @@ impl Switchboard {
     /// exists; who came is told by how it stands.
     ///
     /// # Errors
-    /// The first of them who may not be called: nobody is, then.
+    /// The first of them who may not be called: nobody is, then, and whoever was already is hung up on.
     pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let plan = self.plan();
@@ -104,7 +104,11 @@ impl Switchboard {
         };
         let room = self.open_room(MeetingId::random(), seats, meeting).await?;
         for guest in meet.guests {
-            self.invite(&room, guest).await?;
+            if let Err(fault) = self.invite(&room, guest).await {
+                // Whoever was called before is not left there with a phone that rings for nothing.
+                room.command(Command::End).await;
+                return Err(fault);
+            }
         }
         Ok(room)
     }

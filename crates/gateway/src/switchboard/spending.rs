@@ -32,7 +32,7 @@ impl Switchboard {
         let entry = self.entry(String::new(), to, agent)?;
         let mut standing = self.ledger.standing(entry).await?;
         standing.dialled += others;
-        let up = self.desk().up;
+        let up = self.desk().up + others;
         self.may_dial(to, up, standing)
     }
 

@@ -4,7 +4,7 @@
 mod away;
 mod ends;
 mod recordings;
-mod transfers;
+pub(crate) mod transfers;
 mod turns;
 mod unsaid;
 

@@ -1,5 +1,6 @@
 //! More than two on one line, and lines of more than one carrier.
 
+mod halfway;
 mod mutes;
 mod restarts;
 mod stays;

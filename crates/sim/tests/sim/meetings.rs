@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::input::Agent;
 use call::input::Meeting::{Muted, Unmuted};
+use call::input::{Agent, Carrier};
 use call::meeting::{
     After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
 };
-use call::{Meeting, Private, TurnId, input};
+use call::{Direction, Meeting, Opening, Plan, Private, TurnId, input};
 use expect_test::expect;
-use sim::Happening;
+use sim::{Happening, World};
 
-use crate::script::{check, conversation, hang_up, speak};
+use crate::script::{check, conversation, hang_up, plan, speak};
 
 const ANNA: PartyId = PartyId(0);
 const BEN: PartyId = PartyId(1);
@@ -446,6 +446,36 @@ fn a_muted_agent_leaves_without_a_word() {
         001000  meeting.muted
         002000    carrier: HangUp
         007000  call.ended by="gateway" why="completed"
+    "#]],
+    );
+}
+
+/// A meeting that is over before someone has picked up has no more use for them.
+#[test]
+fn a_phone_that_rings_for_a_meeting_stops_when_the_meeting_does() {
+    let place = call::Place {
+        meeting: "0192".to_owned(),
+        name: "Anna".into(),
+        agent: None,
+        through: None,
+    };
+    let plan = Plan {
+        mode: call::Mode::Seat(place),
+        ..plan(Direction::Outbound, Opening::Wait)
+    };
+    let stand = input::Command::Stand(String::new().into());
+    let world = World::new(Instant::now(), plan, Vec::new())
+        .at(500, Happening::Carrier(Carrier::Ringing))
+        .at(1_000, Happening::Command(stand))
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        000000  call.dialed
+        000000    carrier: Dial
+        000500  call.ringing
+        001000    carrier: HangUp
+        006000  call.ended by="gateway" why="canceled"
     "#]],
     );
 }
