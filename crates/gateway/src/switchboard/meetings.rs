@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
-use call::event::{End, Party, Why};
+use call::event::{End, Judge, Party, Why};
 use call::meeting::{After, Command, Consent, PartyId, Phrases, Transfer};
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
@@ -15,7 +15,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::life::Kept;
-use super::wish::{answerer, our_number};
+use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
@@ -201,6 +201,10 @@ impl Switchboard {
         self.is_open()?;
         let departure = caller.depart()?;
         self.would_dial(&target.guest.to, &caller.agent, 0).await?;
+        let number = target.guest.from.clone();
+        let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
+        let plan = self.plan();
+        let ours = &plan.numbers[&our_number(&plan, Some(&number))?];
         let phrases = phrases(&target.name);
         let transfer = transfer(target.after);
         let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
@@ -221,10 +225,9 @@ impl Switchboard {
         let room = self.open_room(MeetingId::random(), seats, meeting).await?;
         let seat = (CALLER, Private::from("the caller".to_owned()));
         self.lead(&room, caller.clone(), seat).await;
-        let number = target.guest.from.clone();
-        let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let dialled = (target.guest.to.as_str(), Some(number.as_str()));
-        let cast = ask(caller, &target, &room);
+        let judge = judge(&plan, &ours.carrier);
+        let cast = ask(caller, &target, &room, judge);
         let record = match self.dial_as(CallId::random(), dialled, cast).await {
             Ok(record) => record,
             Err(fault) => {
@@ -457,8 +460,8 @@ impl Switchboard {
     }
 }
 
-/// A call to someone who is asked whether they take another.
-fn ask(caller: &Record, target: &Target, room: &Arc<Room>) -> Cast {
+/// A call to someone who is asked whether they take another. A machine is not asked: nobody took it.
+fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast {
     let (told, mut hears) = mpsc::channel(1);
     let tx = room.tx();
     tokio::spawn(async move {
@@ -495,7 +498,7 @@ fn ask(caller: &Record, target: &Target, room: &Arc<Room>) -> Cast {
         mode: Mode::Conversation {
             opening: Opening::Say(question.into()),
         },
-        machine: Machine::Talk,
+        machine: Machine::HangUp(judge),
         chair: None,
         // Whoever it asks for would not know any more what it was about.
         kept: Kept::Here,

@@ -145,10 +145,7 @@ pub(super) fn machine(
     mode: &Mode,
     wanted: OnMachine,
 ) -> Result<Machine, Fault> {
-    let judge = match plan.carriers.get(carrier).map(|it| it.machines) {
-        Some(Machines::Told) => Judge::Carrier,
-        Some(Machines::Heard | Machines::Noticed) | None => Judge::Gateway,
-    };
+    let judge = judge(plan, carrier);
     let usual = plan.agents.get(agent).map(|it| &it.on_machine);
     let wanted_message = wanted == OnMachine::Leave;
     Ok(match (wanted, mode) {
@@ -171,6 +168,14 @@ pub(super) fn machine(
             }
         }
     })
+}
+
+/// Who tells machines from people on that carrier's calls.
+pub(super) fn judge(plan: &Plan, carrier: &str) -> Judge {
+    match plan.carriers.get(carrier).map(|it| it.machines) {
+        Some(Machines::Told) => Judge::Carrier,
+        Some(Machines::Heard | Machines::Noticed) | None => Judge::Gateway,
+    }
 }
 
 /// What a call with that agent, for that purpose, comes to.

@@ -561,7 +561,7 @@ async fn dial(house: &House, on_machine: OnMachine) -> Arc<Record> {
 }
 
 /// A machine: a greeting of five seconds, a beep, and a tape that runs.
-fn machine() -> PhonePlan {
+pub(crate) fn machine() -> PhonePlan {
     let beep = |at: i32| (6_000.0 * (f64::from(at) * std::f64::consts::TAU / 8.0).sin()) as i16;
     let mut greeting = talk(5_000);
     greeting.extend(vec![0; 4_800]);

@@ -1,6 +1,7 @@
 //! More than two on one line, and lines of more than one carrier.
 
 mod halfway;
+mod machines;
 mod mutes;
 mod restarts;
 mod stays;
