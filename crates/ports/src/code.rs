@@ -68,6 +68,8 @@ pub const POLICY_SPEND: &str = "policy.spend";
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
 /// A meeting has had as many people as it can.
 pub const MEETING_FULL: &str = "meeting.full";
+/// Only an agent at a meeting can be told to listen, or to talk again.
+pub const MEETING_NOT_AN_AGENT: &str = "meeting.not_an_agent";
 /// There is no such meeting, or it is over.
 pub const MEETING_UNKNOWN: &str = "meeting.unknown";
 /// The configuration is not right.

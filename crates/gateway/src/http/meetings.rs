@@ -240,7 +240,7 @@ pub(super) async fn bring(
         (status = 404, description = "There is no such meeting, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It cannot be done to anyone.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It cannot be done to anyone, or not to them: only an agent is told to listen.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn person(
     State(desk): State<Desk>,
@@ -305,8 +305,17 @@ async fn do_to(room: &Room, party: PartyId, fate: Fate) -> Result<(), Fault> {
         Fate::Mute => room.command(Command::Mute(party)).await,
         Fate::Unmute => room.command(Command::Unmute(party)).await,
         Fate::Remove => room.command(Command::Remove(party)).await,
-        Fate::Listen => room.attend(Attention::Listen).await,
-        Fate::Talk => room.attend(Attention::Talk).await,
+        Fate::Listen => agent(room, party)?.attend(Attention::Listen).await,
+        Fate::Talk => agent(room, party)?.attend(Attention::Talk).await,
+    })
+}
+
+/// The meeting, if it is an agent that has this seat at it.
+fn agent(room: &Room, party: PartyId) -> Result<&Room, Fault> {
+    room.is_agent(party).then_some(room).ok_or_else(|| {
+        let message = "only an agent can be told to listen, or to talk again";
+        Fault::new(Blame::Caller, code::MEETING_NOT_AN_AGENT, message)
+            .hint("name the agent's seat, or mute this one")
     })
 }
 

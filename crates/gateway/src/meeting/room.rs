@@ -154,6 +154,12 @@ impl Room {
         found.map(|it| PartyId(it.seat))
     }
 
+    /// Whether an agent has that seat.
+    pub fn is_agent(&self, party: PartyId) -> bool {
+        let people = &self.view.borrow().people;
+        people.iter().any(|it| it.seat == party.0 && it.agent)
+    }
+
     /// What someone's call remembers of their place here.
     pub(crate) fn place(&self, party: PartyId, name: &Private<String>) -> Place {
         let side = match party {

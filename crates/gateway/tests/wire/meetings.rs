@@ -4,6 +4,7 @@ mod halfway;
 mod machines;
 mod mutes;
 mod restarts;
+mod seats;
 mod stays;
 
 use std::sync::Arc;
