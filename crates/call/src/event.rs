@@ -95,6 +95,9 @@ pub enum Event {
     /// Of all at the meeting, it is this caller who speaks now.
     #[serde(rename = "meeting.speaking")]
     MeetingSpeaking,
+    /// It is not this caller any more: somebody else speaks, or nobody.
+    #[serde(rename = "meeting.stopped_speaking")]
+    MeetingStoppedSpeaking,
     /// Nobody at the meeting hears the caller any more.
     #[serde(rename = "meeting.muted")]
     MeetingMuted,

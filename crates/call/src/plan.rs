@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::Private;
 use crate::event::{Judge, Why};
-use crate::meeting::{After, Attention};
+use crate::meeting::{After, Announcing, Attention};
 
 /// Everything decided about a call before it starts.
 #[derive(Clone, Debug)]
@@ -56,6 +56,8 @@ pub struct Place {
     pub name: Private<String>,
     /// The agent that sits there too; `None`: none does.
     pub agent: Option<String>,
+    /// Whether it is said there who comes and goes.
+    pub announcing: Announcing,
     /// Who was put through to whom there; `None`: nobody was.
     pub through: Option<Through>,
 }

@@ -130,6 +130,7 @@ impl Seat {
             Input::Meeting(news) => at.event(match news {
                 Meeting::Muted => Event::MeetingMuted,
                 Meeting::Speaking => Event::MeetingSpeaking,
+                Meeting::StoppedSpeaking => Event::MeetingStoppedSpeaking,
                 Meeting::Unmuted => Event::MeetingUnmuted,
             }),
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),

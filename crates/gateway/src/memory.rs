@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
-use call::meeting::{After, Attention};
+use call::meeting::{After, Announcing, Attention};
 use call::memory::{Answering, Elsewhere, Holder, Memory, Name, Talk, Thread, Unheard};
 use call::{BlindTransfer, Mode, Opening, Place, Private, Regrets, Side, Through, TurnId};
 use media::UtteranceId;
@@ -77,6 +77,8 @@ pub(crate) struct SavedPlace {
     name: String,
     agent: Option<String>,
     #[serde(default)]
+    announcing: Heralds,
+    #[serde(default)]
     through: Option<SavedThrough>,
 }
 
@@ -117,6 +119,7 @@ impl From<&Place> for SavedPlace {
             meeting: place.meeting.clone(),
             name: plain(&place.name),
             agent: place.agent.clone(),
+            announcing: place.announcing.into(),
             through: place.through.as_ref().map(SavedThrough::from),
         }
     }
@@ -128,6 +131,7 @@ impl From<SavedPlace> for Place {
             meeting: saved.meeting,
             name: saved.name.into(),
             agent: saved.agent,
+            announcing: saved.announcing.into(),
             through: saved.through.map(Through::from),
         }
     }
@@ -241,6 +245,12 @@ pub(crate) enum Floor {
     Closing(Reason),
 }
 
+impl Default for Heralds {
+    fn default() -> Self {
+        Announcing::default().into()
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Reason {
     by: By,
@@ -277,6 +287,7 @@ same!(
     }
 );
 same!(Then = After { End, Return });
+same!(Heralds = Announcing { On, Off });
 same!(Manner = Attention { Talk, Listen });
 same!(
     By = Party {
@@ -641,6 +652,7 @@ mod tests {
                     meeting: "0192".to_owned(),
                     name: "Anna".into(),
                     agent: Some("host".to_owned()),
+                    announcing: Announcing::Off,
                     through,
                 }),
                 last: UtteranceId(2),

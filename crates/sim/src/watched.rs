@@ -472,6 +472,7 @@ impl Watched {
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled

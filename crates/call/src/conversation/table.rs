@@ -22,6 +22,10 @@ impl Conversation {
                 at.event(Event::MeetingSpeaking);
                 None
             }
+            Meeting::StoppedSpeaking => {
+                at.event(Event::MeetingStoppedSpeaking);
+                None
+            }
             Meeting::Unmuted => {
                 at.event(Event::MeetingUnmuted);
                 self.muted = false;

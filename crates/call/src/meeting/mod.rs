@@ -21,6 +21,9 @@ pub struct Meeting {
     phrases: Phrases,
     /// How long one person waits for company.
     patience: Duration,
+    announcing: Announcing,
+    /// Who was last told that they are the one who speaks.
+    speaking: Option<PartyId>,
 }
 
 /// What a meeting is for, and how far it has come.
@@ -69,6 +72,25 @@ pub enum Attention {
     Listen,
 }
 
+/// Whether those at a meeting of three or more are told who comes and who goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Announcing {
+    /// They are.
+    #[default]
+    On,
+    /// They are not.
+    Off,
+}
+
+/// What is announced of someone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// They have joined.
+    Joined,
+    /// They have left.
+    Left,
+}
+
 /// What people are told. Complete sentences, with the names in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phrases {
@@ -85,6 +107,8 @@ pub struct Phrases {
 pub enum Input {
     /// Someone is to come.
     Awaited(PartyId, Kind),
+    /// Someone is to come back who sat here until their gateway was lost: that is no news.
+    Back(PartyId),
     /// Someone sits, and hears and is heard.
     Joined(PartyId),
     /// Someone's call is over, or they left for their agent.
@@ -134,13 +158,20 @@ pub enum Output {
     Tell(PartyId, input::Input),
     /// Let these hear this.
     Say(Audience, Private<String>),
+    /// Let these hear that someone has come or gone, by name.
+    Announce(Audience, PartyId, Passage),
     /// Nobody is left. The last.
     Over,
 }
 
 impl Meeting {
     /// A meeting of whoever comes. One person waits that long for company.
-    pub fn open(now: Instant, phrases: Phrases, patience: Duration) -> Self {
+    pub fn open(
+        now: Instant,
+        phrases: Phrases,
+        patience: Duration,
+        announcing: Announcing,
+    ) -> Self {
         Self {
             stage: Stage::Alone {
                 until: now + patience,
@@ -148,6 +179,8 @@ impl Meeting {
             patience,
             seats: Seats::default(),
             phrases,
+            announcing,
+            speaking: None,
         }
     }
 
@@ -178,6 +211,9 @@ impl Meeting {
             patience,
             seats,
             phrases,
+            // The two have just been told of each other.
+            announcing: Announcing::Off,
+            speaking: None,
         }
     }
 
@@ -211,13 +247,11 @@ impl Meeting {
         let before = self.seats.clone();
         match input {
             Input::Awaited(party, kind) => self.seats.expect(party, kind),
+            Input::Back(party) => self.seats.expect_back(party),
             Input::Joined(party) => self.joined(party, &mut out),
             Input::Left(party, end) => self.left(party, end, &mut out),
             Input::Consented(party, consent) => self.consented(party, consent, &mut out),
-            Input::Speaking(who) => out.extend(
-                who.filter(|it| self.seats.is_heard(*it))
-                    .map(|it| told(it, input::Meeting::Speaking)),
-            ),
+            Input::Speaking(who) => self.speaks(who, &mut out),
             Input::Command(command) => self.command(command, &mut out),
             Input::Timeout => self.timeout(now, &mut out),
         }
@@ -232,8 +266,13 @@ impl Meeting {
         let news = !self.seats.is_seated(party);
         self.seats.sit(party);
         // Who was muted before they came is told now: until then it was nobody's to hear them.
-        if news && self.seats.is_seated(party) && self.seats.is_muted(party) {
-            out.push(told(party, input::Meeting::Muted));
+        if news && self.seats.is_seated(party) {
+            if self.seats.is_muted(party) {
+                out.push(told(party, input::Meeting::Muted));
+            }
+            if !self.seats.is_back(party) && self.is_crowd_for(party) {
+                self.announce(party, Passage::Joined, out);
+            }
         }
         match self.stage {
             Stage::Fetching(transfer, _) if party == transfer.target => {
@@ -251,12 +290,42 @@ impl Meeting {
         }
     }
 
+    /// Whether that is news for others, at a table of so many.
+    fn is_crowd_for(&self, party: PartyId) -> bool {
+        let seated = self.seats.is_seated(party) && self.seats.kind(party) == Some(Kind::Person);
+        seated && self.seats.awaited() >= CROWD && self.announcing == Announcing::On
+    }
+
+    fn announce(&self, party: PartyId, passage: Passage, out: &mut Vec<Output>) {
+        let others = self.seats.all_but(party);
+        if others != Audience::default() {
+            out.push(Output::Announce(others, party, passage));
+        }
+    }
+
+    /// Someone else has the floor, or nobody has. Each is told of it, and that it is over.
+    fn speaks(&mut self, who: Option<PartyId>, out: &mut Vec<Output>) {
+        let who = who.filter(|it| self.seats.is_heard(*it));
+        if who == self.speaking {
+            return;
+        }
+        let before = std::mem::replace(&mut self.speaking, who);
+        let before = before.filter(|it| self.seats.is_seated(*it));
+        out.extend(before.map(|it| told(it, input::Meeting::StoppedSpeaking)));
+        out.extend(who.map(|it| told(it, input::Meeting::Speaking)));
+    }
+
     fn are_seated(&self, transfer: Transfer) -> bool {
         self.seats.is_seated(transfer.caller) && self.seats.is_seated(transfer.target)
     }
 
     fn left(&mut self, party: PartyId, end: End, out: &mut Vec<Output>) {
+        let news = self.is_crowd_for(party);
         self.seats.leave(party);
+        self.speaking = self.speaking.filter(|it| *it != party);
+        if news {
+            self.announce(party, Passage::Left, out);
+        }
         match self.stage {
             Stage::Fetching(transfer, _) if party == transfer.target => {
                 let why = self.phrases.regrets.of(end.why);
@@ -386,8 +455,9 @@ impl Meeting {
                 stand(it, text)
             }
         }));
-        // Who leaves first is nobody's loss any more.
+        // Who leaves first is nobody's loss any more, and no news.
         self.stage = Stage::Open;
+        self.announcing = Announcing::Off;
     }
 
     /// Who was called for someone else's sake: what they talked to has nothing more to say to them.
@@ -430,6 +500,9 @@ impl Meeting {
         }
     }
 }
+
+/// With fewer, nobody has to be told who is there.
+const CROWD: u32 = 3;
 
 fn told(party: PartyId, news: input::Meeting) -> Output {
     Output::Tell(party, input::Input::Meeting(news))

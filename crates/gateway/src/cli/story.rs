@@ -40,6 +40,7 @@ pub fn line(event: &Value) -> Option<String> {
         "meeting.joined" => aside("sits at a meeting"),
         "meeting.left" => aside("is back from the meeting"),
         "meeting.speaking" => aside("has the floor of the meeting"),
+        "meeting.stopped_speaking" => aside("has it no more"),
         "meeting.muted" => aside("is muted"),
         "meeting.unmuted" => aside("is heard again"),
         "call.disconnected" => aside("the line is gone"),

@@ -84,7 +84,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "TurnId",
         ],
     ),
-    ("call::meeting", &["After", "Attention"]),
+    ("call::meeting", &["After", "Announcing", "Attention"]),
     ("expect_test", &["expect"]),
     ("media", &["Cut", "Edge", "Progress", "UtteranceId"]),
     (
@@ -328,6 +328,7 @@ fn spell_place(place: &Place) -> String {
         meeting,
         name,
         agent,
+        announcing,
         through,
     } = place;
     let agent = agent.as_ref().map(|it| format!("{it:?}.to_owned()"));
@@ -335,7 +336,7 @@ fn spell_place(place: &Place) -> String {
     let through = through.as_ref().map(spell_through);
     let through = through.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
     format!(
-        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent}, through: {through} }}",
+        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent}, announcing: Announcing::{announcing:?}, through: {through} }}",
         words(name)
     )
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
-use call::meeting::{After, Attention};
+use call::meeting::{After, Announcing, Attention};
 use call::{
     BlindTransfer, Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy,
     Private, Regrets, Side, Through, TurnId, input, output,
@@ -340,6 +340,7 @@ fn place() -> Place {
         meeting: "0192".to_owned(),
         name: "Anna \"A\"".into(),
         agent: Some("host".to_owned()),
+        announcing: Announcing::Off,
         through: Some(Through {
             side: Side::Target,
             target: "Ben".into(),

@@ -228,6 +228,7 @@ enum MediaDef {
 enum MeetingDef {
     Muted,
     Speaking,
+    StoppedSpeaking,
     Unmuted,
 }
 

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::Private;
-use call::meeting::{Command, PartyId};
+use call::meeting::{Announcing, Command, PartyId};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -30,6 +30,14 @@ pub(super) struct MeetingOrder {
     /// Which agent sits there too; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Whether those who are there hear who comes and who goes, where there are three or more.
+    #[serde(default = "announced")]
+    #[schema(default = true)]
+    pub announce: bool,
+}
+
+fn announced() -> bool {
+    true
 }
 
 /// Someone to call to a meeting.
@@ -130,6 +138,11 @@ pub(super) async fn open(
     let meet = Meet {
         guests: order.people.into_iter().map(guest).collect(),
         agent: order.agent,
+        announcing: if order.announce {
+            Announcing::On
+        } else {
+            Announcing::Off
+        },
     };
     match desk.board.meet(meet).await {
         Ok(room) => (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response(),

@@ -416,6 +416,7 @@ mod tests {
                 meeting: "0192".to_owned(),
             },
             Event::MeetingSpeaking,
+            Event::MeetingStoppedSpeaking,
             Event::MeetingMuted,
             Event::MeetingUnmuted,
             Event::AgentFailed { code },
@@ -457,6 +458,7 @@ mod tests {
                 | Event::MeetingJoined { meeting: _ }
                 | Event::MeetingLeft { meeting: _ }
                 | Event::MeetingSpeaking
+                | Event::MeetingStoppedSpeaking
                 | Event::MeetingMuted
                 | Event::MeetingUnmuted
                 | Event::AgentStalled

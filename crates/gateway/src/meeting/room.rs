@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use call::event::End;
 pub use call::meeting::Attention;
-use call::meeting::{Command, Consent, Kind, MOST, PartyId};
+use call::meeting::{Announcing, Command, Consent, Kind, MOST, PartyId};
 use call::{Place, Private, Side, Through};
 use media::Frame;
 use ports::speech::{Hearing, Listen};
@@ -25,6 +25,7 @@ pub struct Room {
     pub agent: Option<String>,
     /// Who was put through to whom here, as someone who came to sit with them knows it.
     through: Option<Through>,
+    announcing: Announcing,
     tx: mpsc::Sender<Wanted>,
     view: watch::Receiver<View>,
     /// How many have been given a number.
@@ -56,6 +57,8 @@ pub(crate) struct Newcomer {
     pub(crate) name: Private<String>,
     pub(crate) record: Arc<Record>,
     pub(crate) sits: Sits,
+    /// Whether they sat there until their gateway was lost.
+    pub(crate) back: bool,
 }
 
 /// Where someone's sound comes from.
@@ -101,16 +104,22 @@ pub struct Seated {
 impl Room {
     pub(crate) fn new(
         id: MeetingId,
-        Cast { agent, through }: Cast,
+        cast: Cast,
     ) -> (Arc<Self>, mpsc::Receiver<Wanted>, watch::Sender<View>) {
         let (tx, rx) = mpsc::channel(WANTED);
         let (shown, view) = watch::channel(View::default());
+        let Cast {
+            agent,
+            announcing,
+            through,
+        } = cast;
         // The two of a transfer have seats of their own, whoever comes first.
         let numbers = if through.is_some() { TARGET.0 + 1 } else { 0 };
         let room = Self {
             id,
             agent,
             through,
+            announcing,
             tx,
             view,
             numbers: AtomicU8::new(numbers),
@@ -172,6 +181,7 @@ impl Room {
             meeting: self.id.to_string(),
             name: name.clone(),
             agent: self.agent.clone(),
+            announcing: self.announcing,
             through: through.map(|it| Through { side, ..it }),
         }
     }
@@ -203,6 +213,8 @@ impl Room {
 pub(crate) struct Cast {
     /// A key of [`crate::config::Plan::agents`].
     pub(crate) agent: Option<String>,
+    /// Whether it is said who comes and goes.
+    pub(crate) announcing: Announcing,
     /// Who was put through to whom; `None`: nobody was.
     pub(crate) through: Option<Through>,
 }

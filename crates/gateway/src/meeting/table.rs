@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
-use call::meeting::{Audience, Consent, Input, Kind, MOST, Output, PartyId};
+use call::meeting::{Audience, Consent, Input, Kind, MOST, Output, PartyId, Passage};
 use call::{Meeting, Place, Private, input};
 use media::{FRAME, Frame, UtteranceId};
 use ports::Link;
@@ -145,6 +145,7 @@ impl Table {
             name,
             record,
             sits,
+            back,
         } = newcomer;
         let Some(place) = self.people.get_mut(usize::from(party.0)) else {
             return;
@@ -157,7 +158,11 @@ impl Table {
             here: false,
             aside: false,
         });
-        self.tell(Input::Awaited(party, kind));
+        self.tell(if back {
+            Input::Back(party)
+        } else {
+            Input::Awaited(party, kind)
+        });
     }
 
     fn consented(&mut self, party: PartyId, consent: Consent) {
@@ -168,10 +173,12 @@ impl Table {
         let Some(place) = self.people.get_mut(usize::from(party.0)) else {
             return;
         };
-        if place.take().is_some() {
+        if place.is_some() {
             self.mix.leave(party);
             self.minutes.give_up(party);
+            // By then they still have a name.
             self.tell(Input::Left(party, end));
+            self.people[usize::from(party.0)] = None;
         }
     }
 
@@ -183,6 +190,9 @@ impl Table {
                 Output::Seat(party) => self.seat(party),
                 Output::Tell(party, input) => self.pass_on(party, input),
                 Output::Say(audience, text) => self.say(audience, &text),
+                Output::Announce(audience, party, passage) => {
+                    self.announce(audience, party, passage);
+                }
                 Output::Over => tracing::info!(meeting = %self.room.id, "a meeting is over"),
             }
         }
@@ -238,6 +248,17 @@ impl Table {
                 self.announcer.last = id;
                 self.announcer.waiting.push_back((id, audience));
             }
+        }
+    }
+
+    fn announce(&mut self, audience: Audience, party: PartyId, passage: Passage) {
+        let what = match passage {
+            Passage::Joined => "has joined",
+            Passage::Left => "has left",
+        };
+        if let Some(person) = self.person_mut(party) {
+            let text = format!("{} {what}.", person.name.reveal());
+            self.say(audience, &text.into());
         }
     }
 

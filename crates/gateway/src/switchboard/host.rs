@@ -156,6 +156,7 @@ impl Switchboard {
             name,
             record,
             sits: Sits::Agent(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         Ok(())

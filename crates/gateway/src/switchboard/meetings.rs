@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
 use call::event::{End, Judge, Party, Why};
-use call::meeting::{After, Command, Consent, PartyId, Phrases, Transfer};
+use call::meeting::{After, Announcing, Command, Consent, PartyId, Phrases, Transfer};
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
 };
@@ -31,6 +31,8 @@ pub struct Meet {
     pub guests: Vec<Guest>,
     /// Which agent sits there too; `None`: none.
     pub agent: Option<String>,
+    /// Whether it is said there who comes and goes.
+    pub announcing: Announcing,
 }
 
 /// Someone to call to a meeting.
@@ -97,9 +99,11 @@ impl Switchboard {
             let agent = &plan.numbers[&ours].agent;
             self.would_dial(&guest.to, agent, more).await?;
         }
-        let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
+        let (now, phrases) = (Instant::now(), phrases("The other person"));
+        let meeting = Meeting::open(now, phrases, COMPANY, meet.announcing);
         let seats = meeting::Cast {
             agent: meet.agent,
+            announcing: meet.announcing,
             through: None,
         };
         let room = self.open_room(MeetingId::random(), seats, meeting).await?;
@@ -146,6 +150,7 @@ impl Switchboard {
             name,
             record: record.clone(),
             sits: Sits::Here(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         Ok(record)
@@ -183,6 +188,7 @@ impl Switchboard {
             name,
             record: record.clone(),
             sits: Sits::Here(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         record.sit(near, place);
@@ -215,6 +221,7 @@ impl Switchboard {
         };
         let seats = meeting::Cast {
             agent: stays.then(|| caller.agent.clone()),
+            announcing: Announcing::Off,
             through: Some(Through {
                 side: Side::Beside,
                 target: target.name.clone().into(),
@@ -242,6 +249,7 @@ impl Switchboard {
             name,
             record,
             sits: Sits::IfTheyWill,
+            back: false,
         };
         self.seat_at(&room, newcomer).await;
         departure.see_off();
@@ -401,7 +409,10 @@ impl Switchboard {
                 let phrases = phrases(through.target.reveal());
                 Meeting::parted(now, phrases, transfer(through.after), COMPANY_AGAIN)
             }
-            None => Meeting::open(now, phrases("The other person"), COMPANY_AGAIN),
+            None => {
+                let phrases = phrases("The other person");
+                Meeting::open(now, phrases, COMPANY_AGAIN, place.announcing)
+            }
         };
         let beside = |it: &Through| Through {
             side: Side::Beside,
@@ -409,6 +420,7 @@ impl Switchboard {
         };
         let seats = meeting::Cast {
             agent: place.agent.clone(),
+            announcing: place.announcing,
             through: place.through.as_ref().map(beside),
         };
         self.open_room(id, seats, meeting).await
@@ -443,6 +455,7 @@ impl Switchboard {
                     name,
                     record: record.clone(),
                     sits: Sits::Here(far),
+                    back: true,
                 };
                 self.seat_at(&room, newcomer).await;
                 if let (CALLER, Some(through), Some(_)) = (party, &place.through, &place.agent) {

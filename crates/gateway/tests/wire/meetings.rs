@@ -1,5 +1,6 @@
 //! More than two on one line, and lines of more than one carrier.
 
+mod announced;
 mod halfway;
 mod machines;
 mod mutes;
@@ -10,7 +11,7 @@ mod stays;
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::meeting::After;
+use call::meeting::{After, Announcing};
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{Exchange, Outcome};
@@ -155,12 +156,18 @@ ring_s = 5
         }
     }
 
+    /// All three meet, and it is not said who comes and goes.
     async fn meet(&self, agent: Option<&str>) -> Arc<Room> {
+        self.meet_as(agent, Announcing::Off).await
+    }
+
+    async fn meet_as(&self, agent: Option<&str>, announcing: Announcing) -> Arc<Room> {
         let names = ["Anna", "Ben", "Cleo"];
         let guests = (0..3).map(|index| self.guest(index, names[index]));
         let meet = Meet {
             guests: guests.collect(),
             agent: agent.map(str::to_owned),
+            announcing,
         };
         self.gateway.board.meet(meet).await.expect("they may meet")
     }

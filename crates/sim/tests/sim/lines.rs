@@ -82,6 +82,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
             | Event::AgentStalled

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::input::Meeting::{Muted, Unmuted};
+use call::input::Meeting::{Muted, Speaking, StoppedSpeaking, Unmuted};
 use call::input::{Agent, Carrier};
 use call::meeting::{
-    After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
+    After, Announcing, Command, Consent, Input, Kind, MOST, Output, PartyId, Passage, Phrases,
+    Transfer,
 };
 use call::{Direction, Meeting, Opening, Plan, Private, TurnId, input};
 use expect_test::expect;
@@ -61,6 +62,68 @@ fn a_meeting_that_everybody_left_is_over_and_the_agent_goes_too() {
     let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
     assert_eq!(out, [Output::Hear, dismiss(HOST), Output::Over]);
     assert!(meeting.is_over());
+}
+
+/// Of two, each knows of the other.
+#[test]
+fn at_a_table_of_three_it_is_said_who_comes_and_goes() {
+    const CLEO: PartyId = PartyId(3);
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN] {
+        tell(&mut meeting, now, Input::Awaited(party, Kind::Person));
+        let out = tell(&mut meeting, now, Input::Joined(party));
+        assert_eq!(announcements(&out), []);
+    }
+    tell(&mut meeting, now, Input::Awaited(HOST, Kind::Agent));
+    let out = tell(&mut meeting, now, Input::Joined(HOST));
+    assert_eq!(announcements(&out), [], "an agent speaks for itself");
+    tell(&mut meeting, now, Input::Awaited(CLEO, Kind::Person));
+    let out = tell(&mut meeting, now, Input::Joined(CLEO));
+    assert_eq!(announcements(&out), [(CLEO, Passage::Joined)]);
+    assert!(
+        announced(&out, &[ANNA, BEN, HOST]),
+        "all but herself: {out:?}"
+    );
+    let out = tell(&mut meeting, now, Input::Joined(CLEO));
+    assert_eq!(announcements(&out), [], "once");
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(announcements(&out), [(BEN, Passage::Left)]);
+    assert!(announced(&out, &[ANNA, CLEO, HOST]), "{out:?}");
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(announcements(&out), [], "two were there");
+}
+
+#[test]
+fn nothing_is_said_of_those_who_never_came_or_only_came_back_or_all_leave() {
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN, HOST] {
+        tell(&mut meeting, now, Input::Back(party));
+        let out = tell(&mut meeting, now, Input::Joined(party));
+        assert_eq!(announcements(&out), [], "they were there before");
+    }
+    let cleo = PartyId(3);
+    tell(&mut meeting, now, Input::Awaited(cleo, Kind::Person));
+    let out = tell(&mut meeting, now, Input::Left(cleo, hung_up()));
+    assert_eq!(announcements(&out), [], "she was not there");
+    tell(&mut meeting, now, Input::Command(Command::End));
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(announcements(&out), []);
+}
+
+#[test]
+fn it_is_told_who_speaks_and_that_they_do_not_any_more() {
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN] {
+        tell(&mut meeting, now, Input::Awaited(party, Kind::Person));
+        tell(&mut meeting, now, Input::Joined(party));
+    }
+    let news = |party, news| Output::Tell(party, input::Input::Meeting(news));
+    let out = tell(&mut meeting, now, Input::Speaking(Some(ANNA)));
+    assert_eq!(out, [news(ANNA, Speaking)]);
+    let out = tell(&mut meeting, now, Input::Speaking(Some(BEN)));
+    assert_eq!(out, [news(ANNA, StoppedSpeaking), news(BEN, Speaking)]);
+    let out = tell(&mut meeting, now, Input::Speaking(None));
+    assert_eq!(out, [news(BEN, StoppedSpeaking)]);
 }
 
 #[test]
@@ -221,14 +284,14 @@ fn strange_meetings_keep_their_promises() {
     for round in 0..2_000_u32 {
         let mut now = Instant::now();
         let mut meeting = match round % 3 {
-            0 => Meeting::open(now, phrases(), Duration::from_secs(60)),
+            0 => Meeting::open(now, phrases(), Duration::from_secs(60), Announcing::On),
             1 => parted(After::End).0,
             _ => transfer(After::Return).0,
         };
         for _ in 0..50 {
             now += Duration::from_millis(next(20_000));
             let party = PartyId(u8::try_from(next(18)).expect("small"));
-            let input = match next(9) {
+            let input = match next(12) {
                 0 => Input::Awaited(party, Kind::Person),
                 1 => Input::Awaited(party, Kind::Agent),
                 2 | 3 => Input::Joined(party),
@@ -236,6 +299,9 @@ fn strange_meetings_keep_their_promises() {
                 5 => Input::Consented(party, Consent::Yes),
                 6 => Input::Command(Command::Mute(party)),
                 7 => Input::Command(Command::Remove(party)),
+                8 => Input::Back(party),
+                9 => Input::Speaking((party.0 % 2 == 0).then_some(party)),
+                10 => Input::Command(Command::End),
                 _ => Input::Timeout,
             };
             let was_over = meeting.is_over();
@@ -244,6 +310,11 @@ fn strange_meetings_keep_their_promises() {
             let over = out.iter().filter(|it| **it == Output::Over).count();
             assert_eq!(over == 1, meeting.is_over() && !was_over);
             let seats = meeting.seats();
+            for output in &out {
+                if let Output::Announce(audience, party, _) = output {
+                    assert!(!audience.has(*party), "nobody is told of themselves");
+                }
+            }
             for listener in (0..MOST).map(PartyId) {
                 let audience = seats.heard_by(listener);
                 assert!(!audience.has(listener), "nobody hears themselves");
@@ -257,7 +328,9 @@ fn strange_meetings_keep_their_promises() {
 
 fn open() -> (Meeting, Instant) {
     let now = Instant::now();
-    (Meeting::open(now, phrases(), Duration::from_secs(60)), now)
+    let patience = Duration::from_secs(60);
+    let meeting = Meeting::open(now, phrases(), patience, Announcing::On);
+    (meeting, now)
 }
 
 fn parted(after: After) -> (Meeting, Instant) {
@@ -305,6 +378,23 @@ fn heard(meeting: &Meeting, listener: PartyId) -> Vec<PartyId> {
         .collect()
 }
 
+fn announcements(out: &[Output]) -> Vec<(PartyId, Passage)> {
+    let announced = out.iter().filter_map(|it| match it {
+        Output::Announce(_, party, passage) => Some((*party, *passage)),
+        Output::Hear | Output::Seat(_) | Output::Tell(..) | Output::Say(..) | Output::Over => None,
+    });
+    announced.collect()
+}
+
+/// Whether what is announced is for these.
+fn announced(out: &[Output], audience: &[PartyId]) -> bool {
+    let mut all = (0..MOST).map(PartyId);
+    out.iter().any(|it| {
+        matches!(it, Output::Announce(told, ..)
+            if all.all(|party| told.has(party) == audience.contains(&party)))
+    })
+}
+
 fn hung_up() -> End {
     End {
         by: Party::Caller,
@@ -344,6 +434,7 @@ fn a_caller_is_put_through_and_comes_back() {
         meeting: "0192".to_owned(),
         name: "the caller".into(),
         agent: None,
+        announcing: Announcing::On,
         through: None,
     };
     let put_through = Agent::PutThrough(TurnId(1), referral);
@@ -457,6 +548,7 @@ fn a_phone_that_rings_for_a_meeting_stops_when_the_meeting_does() {
         meeting: "0192".to_owned(),
         name: "Anna".into(),
         agent: None,
+        announcing: Announcing::On,
         through: None,
     };
     let plan = Plan {

@@ -706,9 +706,10 @@ impl Dice {
     }
 
     fn meeting(&mut self) -> call::input::Meeting {
-        match self.roll(3) {
+        match self.roll(4) {
             0 => call::input::Meeting::Muted,
             1 => call::input::Meeting::Speaking,
+            2 => call::input::Meeting::StoppedSpeaking,
             _ => call::input::Meeting::Unmuted,
         }
     }
@@ -809,6 +810,7 @@ fn place() -> call::Place {
         meeting: "0192".to_owned(),
         name: "Anna".into(),
         agent: None,
+        announcing: call::meeting::Announcing::On,
         through: None,
     }
 }

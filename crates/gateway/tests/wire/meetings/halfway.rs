@@ -28,6 +28,7 @@ async fn nobody_is_called_to_a_meeting_that_one_of_them_is_not_called_to() {
     let meet = Meet {
         guests: vec![guest(THEIRS), guest(BEN)],
         agent: Some("service".to_owned()),
+        ..Meet::default()
     };
     let fault = house.gateway.board.meet(meet).await;
     let fault = fault.expect_err("the second one costs too much");
