@@ -19,10 +19,10 @@ use super::{Record, Switchboard, desk, host, presses, tapes};
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
-use crate::meeting::{Chair, InnerLine};
+use crate::meeting::{Chair, FORMAT, InnerLine};
 use crate::presses::Presses;
 use crate::pulse::Pulse;
-use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
+use crate::runner::{Control, Order, Parts, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -348,9 +348,9 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
             back.into_iter().chain(next).chain(others).collect()
         }
     };
-    // An agent at a meeting has no carrier.
+    // An agent at a meeting has no carrier, and a line of this house's.
     let carrier = plan.carriers.get(&record.carrier);
-    let rate = carrier.map_or(ASSUMED, |it| match &it.sound {
+    let rate = carrier.map_or(FORMAT.rate, |it| match &it.sound {
         Sound::Stream(dialect) => dialect.rate(),
     });
     Ok(Talk {

@@ -19,10 +19,9 @@ use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
-    self, Attention, CALLER, Chair, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted, chair,
-    serve,
+    self, Attention, CALLER, Chair, MOUTH, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted,
+    chair, serve,
 };
-use crate::runner::ASSUMED;
 
 /// A meeting that someone wants.
 #[derive(Clone, Debug, Default)]
@@ -354,7 +353,7 @@ impl Switchboard {
         meeting: Meeting,
     ) -> Result<Arc<Room>, Fault> {
         let voice = self.voices.get().await?;
-        let mouth = voice.mouth.open(ASSUMED).await?;
+        let mouth = voice.mouth.open(MOUTH).await?;
         let agent = seats.agent.clone().filter(|_| seats.through.is_none());
         let (room, wanted, shown) = Room::new(id, seats);
         match self.desk().meetings.entry(id) {
