@@ -21,6 +21,7 @@ mod metrics;
 pub mod pointing;
 pub mod presses;
 pub mod pulse;
+mod receipts;
 pub mod recorder;
 pub mod rulebook;
 pub mod rules;

@@ -43,6 +43,7 @@ use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::receipts::Receipts;
 use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
@@ -70,6 +71,7 @@ pub struct Switchboard {
     journal: Arc<Journal>,
     claims: Claims,
     ledger: Ledger,
+    receipts: Receipts,
     plans: Plans,
     voices: Voices,
     desk: Mutex<Desk>,
@@ -109,12 +111,14 @@ impl Switchboard {
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let receipts = Receipts::open(&state, plan.keys.clone(), now)?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
             ledger,
+            receipts,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
@@ -125,6 +129,11 @@ impl Switchboard {
     /// What happened on every call.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What webhooks were answered.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 
     /// Where what outlives the process is kept.
