@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use ports::carrier::{Carrier, Door, Imprint, News, Orders, Reply, Request, Webhook};
 use ports::{Fault, code};
 
+use super::lobby::Guest;
 use super::{BODY, Desk, probe};
 use crate::config::Plan;
 use crate::metrics::{Delivered, metrics};
@@ -79,6 +80,9 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         let why = "it is signed as only those about earlier calls may be";
         tracing::warn!(carrier = name, "a webhook was refused: {why}");
         return StatusCode::FORBIDDEN.into_response();
+    }
+    if let Some(guest) = parts.extensions.get::<Arc<Guest>>() {
+        guest.proved();
     }
     let told = Told {
         board: desk.board.clone(),

@@ -12,6 +12,7 @@ mod house;
 mod keys;
 mod load;
 mod logs;
+mod matrix;
 mod meetings;
 mod numbers;
 mod owners;
