@@ -18,6 +18,7 @@ mod logbook;
 pub mod meeting;
 pub mod memory;
 mod metrics;
+mod plain;
 pub mod pointing;
 pub mod presses;
 pub mod pulse;
