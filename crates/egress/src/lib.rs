@@ -170,7 +170,6 @@ impl Lookup for System {
 /// Last parts of names that are of no public machine.
 const OWN: &[&str] = &[
     "localhost",
-    "local",
     "internal",
     "intranet",
     "lan",

@@ -171,7 +171,7 @@ fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, (until, pass): (Until, 
         Ok::<_, Infallible>(frame)
     });
     // Who may not look any more is not told any more.
-    Sse::new(frames.take_until(Box::pin(pass.is_gone())))
+    Sse::new(frames.take_until(Box::pin(pass.revoked())))
         .keep_alive(sse::KeepAlive::default())
         .into_response()
 }

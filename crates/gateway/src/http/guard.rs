@@ -101,7 +101,7 @@ pub(super) struct Pass(Arc<dyn Fn() -> bool + Send + Sync>);
 
 impl Pass {
     /// Returns soon after the token was revoked.
-    pub(super) async fn is_gone(self) {
+    pub(super) async fn revoked(self) {
         loop {
             tokio::time::sleep(LOOK).await;
             let look = self.0.clone();

@@ -155,7 +155,8 @@ impl Told {
             | News::Parted
             | News::PutBack(_)
             | News::Recorded(_)
-            | News::Ringing => {}
+            | News::Ringing
+            | News::Unconnected(_) => {}
         }
         metrics().webhook(Delivered::News);
         self.act().await

@@ -131,7 +131,7 @@ impl Drop for Guest {
 impl Stay {
     /// Returns when the connection is to be closed: it had long enough, or others need the room. Never,
     /// once it has proved itself.
-    pub(super) async fn is_over(self) {
+    pub(super) async fn over(self) {
         if let Ok(Err(_)) = timeout(PATIENCE, self.0).await {
             std::future::pending().await
         }
@@ -153,11 +153,11 @@ mod tests {
         let lobby = Lobby::new(4);
         let (_stranger, stay) = lobby.enter(at("1.2.3.4"));
         let began = tokio::time::Instant::now();
-        stay.is_over().await;
+        stay.over().await;
         assert_eq!(began.elapsed(), PATIENCE);
         let (guest, stay) = lobby.enter(at("1.2.3.4"));
         guest.proved();
-        assert!(timeout(PATIENCE * 100, stay.is_over()).await.is_err());
+        assert!(timeout(PATIENCE * 100, stay.over()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
@@ -171,8 +171,8 @@ mod tests {
             carrier.proved();
             let (_, oldest) = flood.remove(0);
             // At once, and not only after a while.
-            assert!(timeout(Duration::ZERO, oldest.is_over()).await.is_ok());
-            assert!(timeout(PATIENCE * 2, stay.is_over()).await.is_err());
+            assert!(timeout(Duration::ZERO, oldest.over()).await.is_ok());
+            assert!(timeout(PATIENCE * 2, stay.over()).await.is_err());
         }
         assert!(lobby.waiting().all.is_empty() && lobby.waiting().of.is_empty());
     }
@@ -183,7 +183,7 @@ mod tests {
         let (_one, stay) = lobby.enter(at("5.6.7.8"));
         let _many: Vec<_> = (0..1_000).map(|_| lobby.enter(at("1.2.3.4"))).collect();
         assert_eq!(lobby.waiting().all.len(), 11);
-        assert!(timeout(PATIENCE / 2, stay.is_over()).await.is_err());
+        assert!(timeout(PATIENCE / 2, stay.over()).await.is_err());
     }
 
     fn at(address: &str) -> SocketAddr {

@@ -94,7 +94,7 @@ pub async fn serve(listener: TcpListener, desk: Desk) {
                     connections.spawn(async move {
                         tokio::select! {
                             () = connection(stream, routes, guest) => {}
-                            () = stay.is_over() => {}
+                            () = stay.over() => {}
                         }
                         drop(place);
                     });
