@@ -5,6 +5,7 @@ mod alive;
 mod blocking;
 mod claims;
 pub mod cli;
+pub mod clips;
 pub mod config;
 pub mod flight;
 pub mod gateway;

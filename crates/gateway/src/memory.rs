@@ -254,6 +254,7 @@ same!(
         TimeLimit,
         Machine,
         Policy,
+        Loop,
         Fault,
     }
 );

@@ -198,6 +198,9 @@ impl Metrics {
             | Event::HandedOver { .. }
             | Event::Transferred { .. }
             | Event::TransferFailed { .. }
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking

@@ -116,6 +116,9 @@ pub const API_INVALID: &str = "api.invalid";
 pub const API_UNKNOWN: &str = "api.unknown";
 /// The address to listen on is taken.
 pub const GATEWAY_PORT: &str = "gateway.port";
+/// Nobody can be told who speaks to them, because the sound of it was never made and cannot be made now;
+/// so nobody is talked to.
+pub const CALL_NO_DISCLOSURE: &str = "call.no_disclosure";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
 /// There is no sound on the call, not yet or not any more.

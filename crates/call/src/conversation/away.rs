@@ -7,6 +7,7 @@ use media::UtteranceId;
 
 use super::Conversation;
 use crate::Private;
+use crate::circles::Circles;
 use crate::event::End;
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -217,6 +218,8 @@ impl Conversation {
             last: thread.turn,
             heard: thread.heard,
             failures: 0,
+            began: now,
+            circles: Circles::default(),
         }
     }
 }

@@ -59,6 +59,9 @@ const OPEN: &[&str] = &[
     "first_clause_ms",
     "first_audio_ms",
     "at_ear_ms",
+    "sha256",
+    "bytes",
+    "consent",
 ];
 
 /// What stands for a value whose key is not at hand.

@@ -1,6 +1,7 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod adopt;
+mod announce;
 mod desk;
 mod flights;
 mod handover;
@@ -38,6 +39,7 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
+use crate::clips::Clips;
 use crate::config::Plan;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -75,6 +77,7 @@ pub struct Switchboard {
     receipts: Receipts,
     plans: Plans,
     voices: Voices,
+    clips: Clips,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
 }
@@ -113,7 +116,9 @@ impl Switchboard {
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
         let receipts = Receipts::open(&state, plan.keys.clone(), now)?;
+        let clips = Clips::new(&state);
         Ok(Arc::new(Self {
+            clips,
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
@@ -228,6 +233,10 @@ impl Switchboard {
             kept,
         } = cast;
         let voice = self.voice_for(&mode).await?;
+        if let Ok(known) = plan.rules.known(to) {
+            let whose = (Direction::Outbound, Some(&known.number));
+            self.announcement(&plan, whose, &mode).await?;
+        }
 
         let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
         let born = Born {
@@ -492,6 +501,7 @@ impl Switchboard {
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
             self.voices.warm_up().await?;
+            self.make_announcements().await?;
         }
         Ok(())
     }
@@ -534,6 +544,9 @@ impl Switchboard {
         let answerer = answerer(&plan, &ours.agent)?;
         let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
         let voice = self.voice_for(&mode).await?;
+        let known = Number::parse(from).ok();
+        self.announcement(&plan, (Direction::Inbound, known.as_ref()), &mode)
+            .await?;
 
         let mut desk = self.desk();
         let caller = self.may_answer(&desk, from)?;

@@ -10,6 +10,7 @@ mod flights;
 mod handovers;
 mod house;
 mod keys;
+mod law;
 mod load;
 mod logs;
 mod matrix;
