@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::away::SOON;
 use self::mouth::{MOUTH_SILENT, MOUTH_STUCK, OWNER_WAITS};
+use crate::circles::Circles;
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -43,6 +44,9 @@ pub(crate) struct Conversation {
     failures: u32,
     /// Nobody at the meeting hears us.
     muted: bool,
+    /// When it began, in this process.
+    began: Instant,
+    circles: Circles,
 }
 
 impl Conversation {
@@ -56,6 +60,8 @@ impl Conversation {
             heard: TurnId(0),
             failures: 0,
             muted: false,
+            began: at.now,
+            circles: Circles::default(),
         };
         match opening {
             Opening::Say(text) => {
@@ -235,12 +241,16 @@ impl Conversation {
             }
             Floor::Pause { ended, until } if *until <= now => {
                 let ended = *ended;
-                self.end_of_pause(ended, at);
+                if let Some(end) = self.end_of_pause(ended, at) {
+                    return Some(end);
+                }
             }
             Floor::Finalizing { ended, until } if *until <= now => {
                 let ended = *ended;
                 self.hearing.give_up(at);
-                self.end_of_turn(ended, at);
+                if let Some(end) = self.end_of_turn(ended, at) {
+                    return Some(end);
+                }
             }
             Floor::Thinking { turn } => {
                 let policy = &at.plan.policy;
@@ -362,7 +372,8 @@ impl Conversation {
         }
         let text: Private<String> = turn.heard.into();
         match turn.speaker {
-            Speaker::Agent { id, .. } => {
+            Speaker::Agent { id, said } => {
+                self.circles.round(&said, text.reveal());
                 self.heard = id;
                 at.agent(output::Agent::Heard { turn: id, text });
             }
@@ -389,8 +400,9 @@ impl Conversation {
     fn stop(&mut self, turn: Turn, at: &mut Moment<'_>) {
         timed(Some(&turn), at);
         let stopped = match turn.speaker {
-            Speaker::Agent { id, .. } if turn.begun => {
+            Speaker::Agent { id, said } if turn.begun => {
                 self.failures = 0;
+                self.circles.round(&said, &turn.heard);
                 Stopped::Turn {
                     turn: id,
                     heard: turn.heard,

@@ -105,6 +105,29 @@ pub enum Event {
     #[serde(rename = "meeting.unmuted")]
     MeetingUnmuted,
 
+    /// The one on the phone heard to its end who speaks to them. Comes before the agent's first turn.
+    #[serde(rename = "disclosure.played")]
+    DisclosurePlayed {
+        /// The words in it.
+        text: Private<String>,
+        /// SHA-256 of its samples, in hexadecimal.
+        sha256: String,
+        /// How many bytes those are.
+        bytes: u64,
+    },
+    /// From now on the call is recorded. Nothing of it was before.
+    #[serde(rename = "recording.started")]
+    RecordingStarted {
+        /// Why it may be.
+        consent: Consent,
+    },
+    /// The call is not recorded, because the one on the phone was asked.
+    #[serde(rename = "recording.refused")]
+    RecordingRefused {
+        /// What they answered.
+        why: Refused,
+    },
+
     /// Sound that is speech, not yet words.
     #[serde(rename = "caller.speech_started")]
     CallerSpeechStarted,
@@ -311,6 +334,28 @@ pub enum Judge {
     Gateway,
 }
 
+/// Why a call may be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// It is the owner's own.
+    Own,
+    /// The one on the phone was told.
+    Announced,
+    /// They were asked, and said yes.
+    Given,
+}
+
+/// What someone answered who was asked whether the call may be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// No.
+    Declined,
+    /// Nothing.
+    NoAnswer,
+}
+
 /// Who ended a call, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
@@ -360,6 +405,8 @@ pub enum Why {
     Machine,
     /// The owner changed the rules, and they no longer allow it.
     Policy,
+    /// Two machines talked with each other, or a conversation went round in circles.
+    Loop,
     /// Something broke.
     Fault,
 }

@@ -16,8 +16,10 @@
 
 mod away;
 mod call;
+mod circles;
 mod clause;
 mod conversation;
+mod disclosing;
 mod emergency;
 pub mod event;
 mod floor;
@@ -43,7 +45,9 @@ mod voice;
 mod words;
 
 pub use call::Call;
+pub use circles::Rounds;
 pub use clause::clauses;
+pub use disclosing::ANNOUNCEMENT;
 pub use event::Event;
 pub use input::Input;
 pub use keys::Keys;
@@ -53,8 +57,8 @@ pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
 pub use plan::{
-    BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral,
-    Regrets, Side, Through,
+    Announcement, BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy,
+    Recording, Referral, Regrets, Side, Through,
 };
 pub use private::Private;
 

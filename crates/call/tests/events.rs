@@ -1,6 +1,6 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{Answered, End, Event, Judge, Party, Timed, Who, Why};
+use call::event::{Answered, Consent, End, Event, Judge, Party, Refused, Timed, Who, Why};
 use call::{Digit, Number, Private, TurnId};
 use expect_test::expect;
 
@@ -19,6 +19,9 @@ fn every_event_is_written_like_this() {
         {"type":"call.disconnected"}
         {"type":"call.reconnected","gap_ms":1250}
         {"type":"call.ended","by":"caller","why":"hung_up"}
+        {"type":"disclosure.played","text":"words","sha256":"c0ffee","bytes":64000}
+        {"type":"recording.started","consent":"announced"}
+        {"type":"recording.refused","why":"no_answer"}
         {"type":"caller.speech_started"}
         {"type":"caller.speech_ended"}
         {"type":"caller.hearing","text":"words"}
@@ -68,11 +71,12 @@ fn every_end_is_written_like_this() {
         Why::TimeLimit,
         Why::Machine,
         Why::Policy,
+        Why::Loop,
         Why::Fault,
     ];
     let lines = parties.iter().map(json).chain(whys.iter().map(json));
     expect![[r#"
-        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "machine" "policy" "fault"
+        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "machine" "policy" "loop" "fault"
     "#]].assert_eq(&(lines.collect::<Vec<_>>().join(" ") + "\n"));
 }
 
@@ -163,6 +167,17 @@ fn every_event() -> Vec<Event> {
             by: Party::Caller,
             why: Why::HungUp,
         }),
+        Event::DisclosurePlayed {
+            text: text(),
+            sha256: "c0ffee".to_owned(),
+            bytes: 64_000,
+        },
+        Event::RecordingStarted {
+            consent: Consent::Announced,
+        },
+        Event::RecordingRefused {
+            why: Refused::NoAnswer,
+        },
         Event::CallerSpeechStarted,
         Event::CallerSpeechEnded,
         Event::CallerHearing { text: text() },
@@ -229,6 +244,9 @@ fn every_event() -> Vec<Event> {
             | Event::Disconnected
             | Event::Reconnected { .. }
             | Event::Ended(_)
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }

@@ -109,7 +109,7 @@ impl Town {
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{public}\"\n{tables}\
              [agents.desk]\nkind = \"answering-service\"\ntransfer_to = [\"ben\"]\n\
              [transfers.ben]\nnumber = \"{ben}\"\nfrom = \"{from}\"\nspoken = \"Ben\"\nafter = \"return\"\n\
-             [policy]\ncall = {THEIRS:?}\nanswer = {THEIRS:?}\nmax_calls = 8\n",
+             [policy]\ncall = {THEIRS:?}\nanswer = {THEIRS:?}\nowner = {THEIRS:?}\nmax_calls = 8\n",
             ben = THEIRS[1],
             from = OURS[1],
         );

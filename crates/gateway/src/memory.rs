@@ -310,6 +310,7 @@ same!(
         TimeLimit,
         Machine,
         Policy,
+        Loop,
         Fault,
     }
 );

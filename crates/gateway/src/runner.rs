@@ -4,10 +4,10 @@
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
 mod seat;
+mod tape;
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::tape::{Begins, Others, Tape};
+use crate::clips::Clip;
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
@@ -46,8 +48,10 @@ pub struct Parts<L> {
     pub presses: Presses,
     /// Where events go.
     pub log: CallLog,
-    /// Where the call is recorded; `None`: it is not.
-    pub recording: Option<PathBuf>,
+    /// Where the call is recorded once it may be; `None`: it is not.
+    pub recording: Option<Tape>,
+    /// What is heard before anything is said; `None`: nothing.
+    pub clip: Option<Arc<Clip>>,
     /// What the call is for: remembered with how it stands. `None`: it ends with this process, and
     /// nothing is remembered of it until its caller sits at a meeting.
     pub mode: Option<Mode>,
@@ -155,7 +159,9 @@ struct Runner<L> {
     orders: mpsc::Sender<Order>,
     presses: Presses,
     log: CallLog,
-    recording: Option<PathBuf>,
+    recording: Option<Tape>,
+    others: Others,
+    clip: Option<Arc<Clip>>,
     /// The recording of a call whose socket is gone.
     recorder: Option<Recorder>,
     /// What was cut so far: sound that was already being made of it comes too late.
@@ -224,7 +230,12 @@ impl<L: Line> Runner<L> {
             orders: parts.orders,
             presses: parts.presses,
             log: parts.log,
+            others: parts
+                .recording
+                .as_ref()
+                .map_or(Others::MayNotBe, |it| it.others),
             recording: parts.recording,
+            clip: parts.clip,
             recorder: None,
             barred: UtteranceId(0),
             notebook: parts.mode.map(Notebook::of),
@@ -475,6 +486,8 @@ impl<L: Line> Runner<L> {
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
+                Output::Media(output::Media::Announce) => self.announce(),
+                Output::Media(output::Media::Record) => self.record(),
                 Output::Media(output::Media::JudgeAnswerer) => {
                     if let Some(sound) = &mut self.sound {
                         sound.judge_answerer();
@@ -633,10 +646,8 @@ impl<L: Line> Runner<L> {
             loopback: self.voice.is_none(),
             ears: self.ears.as_ref().map(|it| it.tx.clone()),
             windows: self.open_windows(),
-            recorder: self.recorder.take().or_else(|| {
-                let path = self.recording.take()?;
-                Some(Recorder::start(path, rate))
-            }),
+            recorder: self.recorder(rate),
+            others: self.others,
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;

@@ -8,6 +8,7 @@ use media::{
     Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
     Setup, UtteranceId,
 };
+use ports::Fault;
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use crate::line::{Line, Weight};
 use crate::meeting::Said;
 use crate::metrics::metrics;
 use crate::recorder::Recorder;
+use crate::runner::Others;
 
 /// A socket whose token was good and whose stream has introduced itself.
 pub struct Attached<L> {
@@ -49,6 +51,8 @@ pub(crate) struct Wiring {
     pub(crate) windows: Option<Box<dyn Windows>>,
     /// Where it is recorded; `None`: it is not.
     pub(crate) recorder: Option<Recorder>,
+    /// Whether what others at a meeting say is recorded with it.
+    pub(crate) others: Others,
 }
 
 /// Something the call should know.
@@ -186,8 +190,22 @@ impl<L: Line> Sound<L> {
             // A second introduction changes nothing.
             Ok(StreamEvent::Idle | StreamEvent::Started(_)) => {}
             Ok(StreamEvent::Unknown) => self.oddities.unknown += 1,
-            Err(_) => self.oddities.malformed += 1,
+            Err(fault) => self.complain(&fault),
         }
+    }
+
+    /// A message that cannot be read, or in which the far end says what it did not like: of each call
+    /// the first is worth a line.
+    fn complain(&mut self, fault: &Fault) {
+        if self.oddities.malformed == 0 {
+            let (code, hint) = (fault.code, fault.hint.as_deref());
+            tracing::warn!(
+                code,
+                hint,
+                "a message about a call's sound is not as it should be: {fault}"
+            );
+        }
+        self.oddities.malformed += 1;
     }
 
     /// Does what time alone demands: goes on without the caller's frames, sends what is due.
@@ -295,6 +313,11 @@ impl<L: Line> Sound<L> {
         self.session.progress(now - self.began)
     }
 
+    /// From now on it is recorded.
+    pub(crate) fn record(&mut self, recorder: Recorder) {
+        self.wiring.recorder = Some(recorder);
+    }
+
     /// The recording goes on without this socket.
     pub(crate) fn take_recorder(&mut self) -> Option<Recorder> {
         self.wiring.recorder.take()
@@ -327,7 +350,10 @@ impl<L: Line> Sound<L> {
             windows.submit(window, samples);
         }
         if let Some(recorder) = &mut wiring.recorder {
-            recorder.record(tick.heard, tick.playing);
+            match (&table, wiring.others) {
+                (Some(_), Others::MayNotBe) => recorder.record_alone(tick.heard),
+                (Some(_) | None, _) => recorder.record(tick.heard, tick.playing),
+            }
         }
         let edge = tick.edge;
         let answerer = tick.answerer;

@@ -34,6 +34,8 @@ pub const CARRIER_UNKNOWN: &str = "carrier.unknown";
 pub const CARRIER_REFUSED: &str = "carrier.refused";
 /// The carrier knows no such call.
 pub const CARRIER_NO_SUCH_CALL: &str = "carrier.no_such_call";
+/// The carrier takes calls for us and cannot connect their sound to our address.
+pub const CARRIER_UNREACHED: &str = "carrier.unreached";
 /// A webhook has no valid signature.
 pub const WEBHOOK_FORGED: &str = "webhook.forged";
 /// A webhook was signed, but makes no sense.
@@ -104,6 +106,8 @@ pub const GATEWAY_TOKEN: &str = "gateway.token";
 pub const GATEWAY_SCOPE: &str = "gateway.scope";
 /// The request comes from a page of another site, or was sent to another name.
 pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
+/// An address that somebody else named is not asked: it is not that of a public machine.
+pub const EGRESS_REFUSED: &str = "egress.refused";
 /// The program that is to open a tunnel is not installed.
 pub const EXPOSE_MISSING: &str = "expose.missing";
 /// The program that is to open a tunnel does not.
@@ -114,6 +118,9 @@ pub const API_INVALID: &str = "api.invalid";
 pub const API_UNKNOWN: &str = "api.unknown";
 /// The address to listen on is taken.
 pub const GATEWAY_PORT: &str = "gateway.port";
+/// Nobody can be told who speaks to them, because the sound of it was never made and cannot be made now;
+/// so nobody is talked to.
+pub const CALL_NO_DISCLOSURE: &str = "call.no_disclosure";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
 /// There is no sound on the call, not yet or not any more.

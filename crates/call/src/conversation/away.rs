@@ -7,6 +7,7 @@ use media::UtteranceId;
 
 use super::Conversation;
 use crate::Private;
+use crate::circles::Circles;
 use crate::event::End;
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -219,6 +220,8 @@ impl Conversation {
             heard: thread.heard,
             failures: 0,
             muted: false,
+            began: now,
+            circles: Circles::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::cause::{self, Direction};
 use super::refusal::Refusal;
+use super::xml::RETRIES;
 use super::{Account, COMPANY, REQUEST, is_id};
 use crate::rest::{Answer, PRESS_PATIENCE, Rest, seconds};
 
@@ -206,8 +207,11 @@ impl Api {
     }
 
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.signed_in(self.rest.request(method, url))
+    }
+
+    pub(super) fn signed_in(&self, request: RequestBuilder) -> RequestBuilder {
         let token = self.account.token.reveal();
-        let request = self.rest.request(method, url);
         request.basic_auth(&self.account.id, Some(token))
     }
 }
@@ -217,14 +221,16 @@ pub(super) fn no_such_call(message: &str) -> Fault {
 }
 
 fn dial_body(dial: &Dial<'_>, machines: Machines) -> Value {
+    // Asked again where nobody answers: a gateway may just be starting.
+    let status_url = format!("{}{RETRIES}", dial.status_url);
     let mut body = json!({
         "from": bare(dial.from),
         "to": bare(dial.to),
-        "answer_url": dial.voice_url,
+        "answer_url": format!("{}{RETRIES}", dial.voice_url),
         "answer_method": "POST",
-        "ring_url": dial.status_url,
+        "ring_url": status_url,
         "ring_method": "POST",
-        "hangup_url": dial.status_url,
+        "hangup_url": status_url,
         "hangup_method": "POST",
         "ring_timeout": seconds(dial.ring).min(MAX_RING),
         "time_limit": seconds(dial.limit).min(MAX_LIMIT),
@@ -232,7 +238,7 @@ fn dial_body(dial: &Dial<'_>, machines: Machines) -> Value {
     if (dial.detect, machines) == (Detect::Machines, Machines::Noticed) {
         body["machine_detection"] = json!("true");
         // Without this address the call, and its sound, would wait for the verdict.
-        body["machine_detection_url"] = json!(dial.status_url);
+        body["machine_detection_url"] = json!(status_url);
         body["machine_detection_method"] = json!("POST");
     }
     body

@@ -214,11 +214,9 @@ impl Told {
     /// A call that nobody took, or that broke, failed.
     fn judge(&self) -> Done {
         match self.ended["why"].as_str() {
-            Some("hung_up" | "completed" | "silence" | "time_limit" | "machine" | "policy")
-                if self.answered =>
-            {
-                Done::Well
-            }
+            Some(
+                "hung_up" | "completed" | "silence" | "time_limit" | "machine" | "policy" | "loop",
+            ) if self.answered => Done::Well,
             Some(_) | None => Done::CallFailed,
         }
     }

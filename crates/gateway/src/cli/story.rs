@@ -3,9 +3,11 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::plain::plain;
+
 /// One event of the public kind as a line, or nothing if it is not worth one.
 pub fn line(event: &Value) -> Option<String> {
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| plain(event[key].as_str().unwrap_or_default()).into_owned();
     let caller = paint(AnsiColor::Cyan);
     let agent = paint(AnsiColor::Green);
     let told = match event["type"].as_str()? {
@@ -24,6 +26,16 @@ pub fn line(event: &Value) -> Option<String> {
         "call.ended" => format!("ended: {}", end(event)),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
+        "disclosure.played" => format!("{agent}disclosed:{agent:#} {}", text("text")),
+        "recording.started" => match text("consent").as_str() {
+            "own" => "is recorded: it is the owner's own call".to_owned(),
+            "given" => "is recorded: they said yes".to_owned(),
+            _ => "is recorded: they were told".to_owned(),
+        },
+        "recording.refused" if text("why") == "declined" => {
+            "is not recorded: they said no".to_owned()
+        }
+        "recording.refused" => "is not recorded: they did not answer".to_owned(),
         "caller.opted_out" => "is not to be called any more, and will not be".to_owned(),
         "agent.said" => format!("{agent}agent:{agent:#}  {}", text("text")),
         "agent.interrupted" => format!(
@@ -75,6 +87,7 @@ pub(crate) fn end(event: &Value) -> String {
         "time_limit" => "ended it because time was up",
         "machine" => "ended it because a machine picked up",
         "policy" => "ended it because the rules no longer allow it",
+        "loop" => "ended it because it went round in circles",
         _ => "failed",
     };
     format!("the {by} {why}")
@@ -84,7 +97,7 @@ pub(crate) fn end(event: &Value) -> String {
 pub(crate) fn verdict(end: &Value) -> &'static str {
     let word = |key: &str| end[key].as_str().unwrap_or_default();
     match (word("why"), word("by")) {
-        ("hung_up" | "completed" | "silence" | "time_limit", _) => "success",
+        ("hung_up" | "completed" | "silence" | "time_limit" | "loop", _) => "success",
         ("busy" | "no_answer" | "rejected" | "canceled" | "machine", _) => "theirs",
         ("fault", "gateway" | "agent" | "owner") => "ours",
         ("fault", "carrier") => "theirs",

@@ -16,7 +16,9 @@ use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, Marks, journal, limits, plug, recordings, rules, transfers};
+use super::{
+    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, transfers,
+};
 use crate::tunnel::Tunnel;
 
 /// Resolves a file, or says everything that is wrong with it.
@@ -56,6 +58,7 @@ pub(super) fn check(
     let transfers = transfers::check(transfers, &rules, (&numbers, &carriers), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
+    let disclosure = disclosure::disclosure(root.section("disclosure", &mut found), &mut found);
     let recordings = recordings::recordings(
         root.section("recordings", &mut found),
         file,
@@ -85,6 +88,7 @@ pub(super) fn check(
             vendor: String::new(),
             settings: Settings::default(),
         }),
+        disclosure,
         recordings,
         keep,
         keys,
@@ -218,6 +222,12 @@ fn public_address(written: Spot<&str>, found: &mut Findings) -> Option<String> {
             message,
             "carriers want https; put a TLS proxy in front",
         );
+    }
+    if url.host_str().is_some_and(|it| it.contains('_')) {
+        let message =
+            format!("{key} has a `_` in its host's name, and carriers do not call such hosts");
+        let hint = "give the host a name of letters, digits and hyphens (RFC 1123)";
+        found.problem(written.place(), message, hint);
     }
     Some(url.as_str().trim_end_matches('/').to_owned())
 }

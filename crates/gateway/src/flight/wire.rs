@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::{
-    BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan,
-    Policy, Private, Referral, Regrets, TurnId, input,
+    Announcement, BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases,
+    Place, Plan, Policy, Private, Recording, Referral, Regrets, Rounds, TurnId, input,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};
@@ -388,6 +388,7 @@ enum WhyDef {
     TimeLimit,
     Machine,
     Policy,
+    Loop,
     Fault,
 }
 
@@ -404,6 +405,30 @@ struct PlanDef {
     policy: Policy,
     #[serde(with = "PhrasesDef")]
     phrases: Phrases,
+    #[serde(with = "announcement", default)]
+    announcement: Option<Announcement>,
+    #[serde(with = "RecordingDef")]
+    recording: Recording,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Announcement")]
+struct AnnouncementDef {
+    #[serde(with = "words")]
+    text: Private<String>,
+    sha256: String,
+    bytes: u64,
+    #[serde(with = "nanos")]
+    length: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Recording", rename_all = "snake_case")]
+enum RecordingDef {
+    Never,
+    AtOnce,
+    Announced,
+    Asked,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -545,6 +570,16 @@ struct PolicyDef {
     think: Duration,
     synthesize: Duration,
     linger: Duration,
+    #[serde(with = "RoundsDef")]
+    rounds: Rounds,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Rounds")]
+struct RoundsDef {
+    stale: u32,
+    machine: u32,
+    most: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -596,6 +631,26 @@ mod bits {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
         u32::deserialize(from).map(f32::from_bits)
+    }
+}
+
+mod announcement {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Whole(#[serde(with = "AnnouncementDef")] Announcement);
+
+    pub(super) fn serialize<S: Serializer>(
+        it: &Option<Announcement>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        it.clone().map(Whole).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Announcement>, D::Error> {
+        Ok(Option::<Whole>::deserialize(from)?.map(|it| it.0))
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Past {
 struct Length {
     entries: usize,
     connected: bool,
+    /// It may be recorded.
+    recorded: bool,
     /// There was sound, and for now there is none.
     away: bool,
     /// Whoever is on it sits at a meeting.
@@ -159,6 +161,7 @@ impl CallLog {
         let connected = matches!(event, Event::Connected);
         let lost = matches!(event, Event::Disconnected | Event::HandedOver { .. });
         let back = matches!(event, Event::Reconnected { .. });
+        let recorded = matches!(event, Event::RecordingStarted { .. });
         let sat = matches!(event, Event::MeetingJoined { .. });
         let stood = matches!(event, Event::MeetingLeft { .. });
         let mut entries = self.entries();
@@ -183,6 +186,7 @@ impl CallLog {
         self.0.length.send_modify(|it| {
             it.entries = entries;
             it.connected |= connected;
+            it.recorded |= recorded;
             it.away = (it.away || lost) && !back;
             it.seated = (it.seated || sat) && !stood;
             it.closed |= closed;
@@ -273,6 +277,12 @@ impl CallLog {
     pub async fn connected(&self) {
         let mut length = self.0.length.subscribe();
         let _ = length.wait_for(|it| it.closed || it.connected).await;
+    }
+
+    /// Waits until the call has sound and may be recorded, or is over.
+    pub async fn may_be_recorded(&self) {
+        let mut length = self.0.length.subscribe();
+        let _ = length.wait_for(|it| it.closed || it.recorded).await;
     }
 
     fn is_first(&self, entries: &[Entry]) -> bool {

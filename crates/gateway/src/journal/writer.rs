@@ -307,7 +307,7 @@ mod tests {
     use std::path::Path;
 
     use call::Private;
-    use call::event::{Answered, Judge, Party, Timed, Who, Why};
+    use call::event::{Answered, Consent, Judge, Party, Refused, Timed, Who, Why};
     use jiff::SignedDuration;
     use serde_json::Value;
 
@@ -394,6 +394,17 @@ mod tests {
                 name: text(),
                 text: text(),
             },
+            Event::DisclosurePlayed {
+                text: text(),
+                sha256: "c0ffee".to_owned(),
+                bytes: 64_000,
+            },
+            Event::RecordingStarted {
+                consent: Consent::Announced,
+            },
+            Event::RecordingRefused {
+                why: Refused::Declined,
+            },
             Event::AgentTurnTimed(timed()),
             Event::AgentStalled,
             Event::Transferring {
@@ -448,6 +459,13 @@ mod tests {
                     heard: _,
                     unheard: _,
                 }
+                | Event::DisclosurePlayed {
+                    text: _,
+                    sha256: _,
+                    bytes: _,
+                }
+                | Event::RecordingStarted { consent: _ }
+                | Event::RecordingRefused { why: _ }
                 | Event::AgentPressed { digits: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)

@@ -1,6 +1,7 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod adopt;
+mod announce;
 mod desk;
 mod flights;
 mod handover;
@@ -19,6 +20,7 @@ mod said;
 mod spending;
 mod tapes;
 mod tokens;
+mod unconnected;
 mod voices;
 mod wish;
 
@@ -37,12 +39,14 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
+use crate::clips::Clips;
 use crate::config::Plan;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::receipts::Receipts;
 use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
@@ -70,8 +74,10 @@ pub struct Switchboard {
     journal: Arc<Journal>,
     claims: Claims,
     ledger: Ledger,
+    receipts: Receipts,
     plans: Plans,
     voices: Voices,
+    clips: Clips,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
 }
@@ -109,12 +115,16 @@ impl Switchboard {
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let receipts = Receipts::open(&state, plan.keys.clone(), now)?;
+        let clips = Clips::new(&state);
         Ok(Arc::new(Self {
+            clips,
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
             ledger,
+            receipts,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
@@ -125,6 +135,11 @@ impl Switchboard {
     /// What happened on every call.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What webhooks were answered.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 
     /// Where what outlives the process is kept.
@@ -218,6 +233,10 @@ impl Switchboard {
             kept,
         } = cast;
         let voice = self.voice_for(&mode).await?;
+        if let Ok(known) = plan.rules.known(to) {
+            let whose = (Direction::Outbound, Some(&known.number));
+            self.announcement(&plan, whose, &mode).await?;
+        }
 
         let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
         let born = Born {
@@ -275,6 +294,7 @@ impl Switchboard {
             | News::PutBack(_)
             | News::Recorded(_)
             | News::Ringing
+            | News::Unconnected(_)
             | News::Nothing => {
                 self.told(carrier, hint, webhook).await;
                 Verdict::HangUp
@@ -302,7 +322,8 @@ impl Switchboard {
             | News::Offered { .. }
             | News::Parted
             | News::Recorded(_)
-            | News::Ringing => None,
+            | News::Ringing
+            | News::Unconnected(_) => None,
         };
         match up.zip(after) {
             Some((record, after)) => {
@@ -342,6 +363,12 @@ impl Switchboard {
             News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
             News::Adrift | News::Nothing | News::Offered { .. } | News::Recorded(_) => None,
+            News::Unconnected(why) => {
+                if record.is_news(&webhook.notice) {
+                    self.unconnected(&record, why).await;
+                }
+                None
+            }
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)
@@ -474,6 +501,7 @@ impl Switchboard {
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
             self.voices.warm_up().await?;
+            self.make_announcements().await?;
         }
         Ok(())
     }
@@ -516,6 +544,9 @@ impl Switchboard {
         let answerer = answerer(&plan, &ours.agent)?;
         let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
         let voice = self.voice_for(&mode).await?;
+        let known = Number::parse(from).ok();
+        self.announcement(&plan, (Direction::Inbound, known.as_ref()), &mode)
+            .await?;
 
         let mut desk = self.desk();
         let caller = self.may_answer(&desk, from)?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Direction, Machine, Memory, Mode, Number, Place, input};
+use call::{Direction, Machine, Memory, Mode, Number, Place};
 use jiff::Timestamp;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
@@ -130,11 +130,7 @@ impl Switchboard {
         let asked_after = leg.is_some() || old <= plan.patience.ring;
         grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
-        let broken = Broken {
-            since: began_before(gone),
-            past: self.said(reader, call, &memory).await?,
-            memory,
-        };
+        let broken = self.broken(reader, call, (memory, gone)).await?;
         let voice = match mode {
             Mode::Loopback => Voiced::Ready(None),
             Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
@@ -218,7 +214,7 @@ impl Switchboard {
             return;
         };
         if let Ok(Status::Ended(end)) = carrier.calls.status(&leg).await {
-            record.tell(input::Carrier::Ended(end)).await;
+            record.tell_over(end).await;
         }
     }
 
@@ -231,7 +227,7 @@ impl Switchboard {
         };
         let status = carrier.calls.status(&leg).await;
         if let Ok(Status::Ended(end)) = status {
-            return record.tell(input::Carrier::Ended(end)).await;
+            return record.tell_over(end).await;
         }
         let Orders::Requested(offers) = &carrier.orders else {
             return;
@@ -248,13 +244,29 @@ impl Switchboard {
         }
     }
 
-    /// What was said on a call, by its events.
+    /// A call that stood like this so long ago.
+    async fn broken(
+        &self,
+        reader: &Reader,
+        call: &Summary,
+        (memory, gone): (Memory, Duration),
+    ) -> Result<Broken, Fault> {
+        let (past, recorded) = self.said(reader, call, &memory).await?;
+        Ok(Broken {
+            since: began_before(gone),
+            past,
+            recorded,
+            memory,
+        })
+    }
+
+    /// What was said on a call, by its events, and whether it was recorded.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
-    ) -> Result<Vec<Line>, Fault> {
+    ) -> Result<(Vec<Line>, bool), Fault> {
         let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
@@ -271,6 +283,7 @@ impl Switchboard {
                 said.read(&event);
             }
         }
+        let recorded = said.recorded();
         let mut lines = said.lines();
         if open_turn(memory).is_none() {
             // What the caller said last has no answer yet, and is asked again.
@@ -278,7 +291,7 @@ impl Switchboard {
                 lines.pop();
             }
         }
-        Ok(lines)
+        Ok((lines, recorded))
     }
 
     /// Who talks to whom, by the call's first event and the configuration of today.

@@ -99,6 +99,7 @@ kind = "echo-test"
 [policy]
 call = ["{THEIRS}"]
 answer = ["{THEIRS}"]
+owner = ["{THEIRS}"]
 max_calls = 2
 [turns]
 linger_ms = 300

@@ -89,6 +89,7 @@ agent = "stays"
 [policy]
 call = [{theirs}]
 answer = [{theirs}]
+owner = [{theirs}]
 max_calls = 8
 [turns]
 ring_s = 5

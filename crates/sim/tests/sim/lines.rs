@@ -87,7 +87,10 @@ fn story(network: Network) -> Vec<Event> {
             | Event::MeetingUnmuted
             | Event::AgentStalled
             | Event::AgentFailed { .. }
-            | Event::SpeechFailed { .. }) => event,
+            | Event::SpeechFailed { .. }
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }) => event,
         })
         .collect()
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use call::event::{End, Event, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Input, Media, Speech};
 use call::{
-    Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases, Plan, Policy, TurnId, output,
+    ANNOUNCEMENT, Announcement, Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases,
+    Plan, Policy, Recording, TurnId, output,
 };
 use media::machine::{Answerer, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -408,7 +409,15 @@ impl Strange {
                     | output::Agent::Heard { .. }
                     | output::Agent::Interrupted { .. },
                 ) => self.answering = Answering::No,
-                Output::Media(output::Media::JudgeAnswerer | output::Media::Press(_))
+                Output::Media(output::Media::Announce) => self.utterances.push(Utterance {
+                    id: ANNOUNCEMENT,
+                    length: ms(2_000),
+                    told: Told::Yes,
+                    played: Duration::ZERO,
+                }),
+                Output::Media(
+                    output::Media::JudgeAnswerer | output::Media::Press(_) | output::Media::Record,
+                )
                 | Output::Meeting(_) => {}
                 Output::Media(output::Media::Cut(last)) => self.cut.push(*last),
                 Output::Speech(output::Speech::Finalize) => self.asked += 1,
@@ -658,7 +667,7 @@ impl Dice {
             } else {
                 Direction::Outbound
             },
-            mode,
+            mode: mode.clone(),
             machine: match self.roll(4) {
                 0 => Machine::HangUp(Judge::Gateway),
                 1 => Machine::Leave(Judge::Gateway, "Please call us back.".into()),
@@ -670,6 +679,17 @@ impl Dice {
                 ..Policy::default()
             },
             phrases: Phrases::default(),
+            announcement: (self.percent(30) && mode != Mode::Loopback).then(|| Announcement {
+                text: "You are speaking with a machine.".into(),
+                sha256: "c0ffee".into(),
+                bytes: 32_000,
+                length: ms(2_000),
+            }),
+            recording: match self.roll(4) {
+                0 => Recording::AtOnce,
+                1 => Recording::Announced,
+                _ => Recording::Never,
+            },
         }
     }
 
