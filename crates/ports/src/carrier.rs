@@ -378,6 +378,8 @@ pub trait Webhooks: Send + Sync {
     /// Proves that the opening of a media socket is the carrier's, as far as the carrier lets us:
     /// where it does not sign it, the token in its address is all there is.
     fn verify_socket(&self, request: &Request) -> Result<(), Fault>;
+    /// What tells this webhook from all others, so that one that comes again is known.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint;
     /// Reads a webhook.
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault>;
     /// Writes what the carrier wants to hear back.
@@ -434,6 +436,18 @@ impl<'r> Genuine<'r> {
     pub fn request(&self) -> &'r Request {
         self.0
     }
+}
+
+/// Two hashes by which a webhook is known when it comes again. They are made of what was signed, decoded,
+/// and of nothing else: who sends it once more may write its headers, its order and its escapes anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Imprint {
+    /// The same whenever the carrier sends it again, by its own id where it has one, or else by all that
+    /// it says.
+    pub notice: [u8; 32],
+    /// The same whenever somebody else does: of exactly the bytes that the signature is of. Where these
+    /// can be read in more than one way, only this is the same for all of them.
+    pub proof: [u8; 32],
 }
 
 /// What a webhook says.

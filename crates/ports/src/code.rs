@@ -104,6 +104,8 @@ pub const GATEWAY_TOKEN: &str = "gateway.token";
 pub const GATEWAY_SCOPE: &str = "gateway.scope";
 /// The request comes from a page of another site, or was sent to another name.
 pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
+/// An address that somebody else named is not asked: it is not that of a public machine.
+pub const EGRESS_REFUSED: &str = "egress.refused";
 /// The program that is to open a tunnel is not installed.
 pub const EXPOSE_MISSING: &str = "expose.missing";
 /// The program that is to open a tunnel does not.

@@ -69,6 +69,16 @@ const DRILLS: &[Drill] = &[
         how: How::Here(journal::measure, [200, 10]),
     },
     Drill {
+        name: "webhooks",
+        promise: "a webhook that comes again, or is forged, changes nothing",
+        how: How::Example("gateway"),
+    },
+    Drill {
+        name: "flood",
+        promise: "strangers at the door hurt no call and cost next to nothing",
+        how: How::Example("gateway"),
+    },
+    Drill {
         name: "zombies",
         promise: "a call that is over is noticed, and one that is not is left alone",
         how: How::Example("sim"),

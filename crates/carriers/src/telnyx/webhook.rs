@@ -4,12 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::event::{Who, Why};
 use call::{self, Private};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
+use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
 use super::signature::{self, Doubt, Key};
 use super::{cause, is_call};
+use crate::imprint::imprint;
 
 /// Reads Telnyx's webhooks, which come all to one address and want no answer but a thank-you.
 ///
@@ -73,6 +74,16 @@ impl ports::carrier::Webhooks for Webhooks {
         Ok(())
     }
 
+    /// The body is signed to the byte, and says of itself which event it is; what is sent again says
+    /// besides that it is.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint {
+        let body = &request.request().body;
+        let named: Option<Named<'_>> = serde_json::from_slice(body).ok();
+        let id = named.map(|it| it.data.id);
+        let id = id.as_deref().filter(|it| !it.is_empty());
+        imprint(id.map_or(body.as_slice(), str::as_bytes), body)
+    }
+
     /// One address takes all, so the door says nothing.
     fn decode(&self, _door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
         let envelope: Envelope<'_> =
@@ -120,6 +131,19 @@ impl ports::carrier::Webhooks for Webhooks {
 struct Envelope<'m> {
     #[serde(borrow)]
     data: Event<'m>,
+}
+
+/// Which event it is, whatever else it says.
+#[derive(Deserialize)]
+struct Named<'m> {
+    #[serde(borrow)]
+    data: Name<'m>,
+}
+
+#[derive(Deserialize)]
+struct Name<'m> {
+    #[serde(borrow)]
+    id: Cow<'m, str>,
 }
 
 #[derive(Deserialize)]

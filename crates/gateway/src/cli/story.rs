@@ -3,9 +3,11 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::plain::plain;
+
 /// One event of the public kind as a line, or nothing if it is not worth one.
 pub fn line(event: &Value) -> Option<String> {
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| plain(event[key].as_str().unwrap_or_default()).into_owned();
     let caller = paint(AnsiColor::Cyan);
     let agent = paint(AnsiColor::Green);
     let told = match event["type"].as_str()? {

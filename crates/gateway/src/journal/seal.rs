@@ -174,6 +174,22 @@ impl Keys {
         (opened.unwrap_or(entry), hidden)
     }
 
+    /// Something that is no entry, as it is kept elsewhere: sealed for its place, if there is a key.
+    pub(crate) fn seal_alone(&self, place: &str, value: Value) -> Value {
+        match &self.seal {
+            Some(key) => key.seal(place, &value),
+            None => value,
+        }
+    }
+
+    /// The same as it was before; `None`: its key is gone.
+    pub(crate) fn open_alone(&self, place: &str, value: Value) -> Option<Value> {
+        match value.get(MARK).and_then(Value::as_str) {
+            Some(sealed) => self.open_one(place, sealed),
+            None => Some(value),
+        }
+    }
+
     fn open_one(&self, place: &str, sealed: &str) -> Option<Value> {
         let (name, text) = sealed.split_once('.')?;
         let key = self.all().find(|it| it.name == name)?;

@@ -46,6 +46,7 @@ use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::receipts::Receipts;
 use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
@@ -73,6 +74,7 @@ pub struct Switchboard {
     journal: Arc<Journal>,
     claims: Claims,
     ledger: Ledger,
+    receipts: Receipts,
     plans: Plans,
     voices: Voices,
     clips: Clips,
@@ -113,6 +115,7 @@ impl Switchboard {
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let receipts = Receipts::open(&state, plan.keys.clone(), now)?;
         let clips = Clips::new(&state);
         Ok(Arc::new(Self {
             clips,
@@ -121,6 +124,7 @@ impl Switchboard {
             journal,
             claims,
             ledger,
+            receipts,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
@@ -131,6 +135,11 @@ impl Switchboard {
     /// What happened on every call.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What webhooks were answered.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 
     /// Where what outlives the process is kept.

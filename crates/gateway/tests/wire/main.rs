@@ -13,6 +13,7 @@ mod keys;
 mod law;
 mod load;
 mod logs;
+mod matrix;
 mod meetings;
 mod numbers;
 mod owners;
