@@ -18,6 +18,7 @@ mod away;
 mod call;
 mod clause;
 mod conversation;
+mod dialling;
 mod emergency;
 pub mod event;
 mod floor;
@@ -44,6 +45,7 @@ mod words;
 
 pub use call::Call;
 pub use clause::clauses;
+pub use dialling::{Dialling, Heard, Inquiry, Pace, Remedy, Sighting};
 pub use event::Event;
 pub use input::Input;
 pub use keys::Keys;

@@ -10,6 +10,7 @@ pub mod flight;
 pub mod gateway;
 mod hex;
 pub mod http;
+pub mod jobs;
 pub mod journal;
 mod keypad;
 pub mod ledger;

@@ -188,6 +188,7 @@ impl Teller<'_> {
                 };
                 self.begin(&format!("dial, rings {ring:?}, lasts {limit:?}{heeds}"));
                 let dial = Dial {
+                    name: "0192",
                     from: &from,
                     to: &to,
                     voice_url: "https://gateway.example/carrier/voice?call=1",

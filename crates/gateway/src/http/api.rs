@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Keys, Private, Referral};
+use call::{Dialling, Keys, Private, Referral};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -190,6 +190,11 @@ pub struct CallView {
     pub time: String,
     /// How it ended, if it has.
     pub ended: Option<Ended>,
+    /// Where its dial stands, where it is not simply that its carrier took it: `sending`, `refused`, or
+    /// `unknown` while its carrier is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub dial: Option<String>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
 }
@@ -208,16 +213,20 @@ pub struct Ended {
 impl CallView {
     /// A call of this process.
     pub(super) fn of_record(record: &Record) -> Self {
-        Self::new(record.log.summary(), record.fault())
+        let dial = match record.dialling() {
+            Dialling::Queued | Dialling::Placed => None,
+            state @ (Dialling::Sending | Dialling::Refused | Dialling::Unknown) => Some(state),
+        };
+        Self::new(record.log.summary(), dial, record.fault())
     }
 
     /// A call of the journal, which may be up.
-    fn of_journal(summary: Summary, desk: &Desk) -> Self {
+    fn of_journal(summary: Summary, dial: Option<Dialling>, desk: &Desk) -> Self {
         let record = CallId::parse(&summary.id).and_then(|id| desk.board.call(id));
-        Self::new(summary, record.as_ref().and_then(|it| it.fault()))
+        Self::new(summary, dial, record.as_ref().and_then(|it| it.fault()))
     }
 
-    fn new(summary: Summary, fault: Option<&Report>) -> Self {
+    fn new(summary: Summary, dial: Option<Dialling>, fault: Option<&Report>) -> Self {
         let text = |key: &str| summary.began[key].as_str().unwrap_or_default().to_owned();
         let end = summary.ended.as_ref().map(|it| Ended {
             by: it["by"].as_str().unwrap_or_default().to_owned(),
@@ -232,6 +241,7 @@ impl CallView {
             agent: text("agent"),
             time: text("time"),
             ended: end,
+            dial: dial.map(|it| it.name().to_owned()),
             fault: fault.cloned(),
             id: summary.id,
         }
@@ -452,10 +462,17 @@ pub(super) async fn list(
         let up = up.filter(|it| !it.log.is_closed()).take(listed.most);
         return Json(up.map(|it| CallView::of_record(&it)).collect::<Vec<_>>()).into_response();
     }
-    let calls = async { desk.board.journal().reader()?.calls(listed.most).await };
+    let calls = async {
+        let calls = desk.board.journal().reader()?.calls(listed.most).await?;
+        let ids = calls.iter().map(|it| it.id.clone()).collect();
+        Ok::<_, Fault>((calls, desk.board.jobs().not_placed(ids).await?))
+    };
     match calls.await {
-        Ok(calls) => {
-            let calls = calls.into_iter().map(|it| CallView::of_journal(it, &desk));
+        Ok((calls, jobs)) => {
+            let calls = calls.into_iter().map(|it| {
+                let job = jobs.iter().find(|job| job.call == it.id);
+                CallView::of_journal(it, job.map(|it| it.state), &desk)
+            });
             Json(calls.collect::<Vec<_>>()).into_response()
         }
         Err(fault) => Problem::answer(&fault),
@@ -485,8 +502,10 @@ async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
     if let Ok(record) = find(desk, &id) {
         return Ok(Some(CallView::of_record(&record)));
     }
-    let summary = desk.board.journal().reader()?.call(id).await?;
-    Ok(summary.map(|it| CallView::of_journal(it, desk)))
+    let summary = desk.board.journal().reader()?.call(id.clone()).await?;
+    let jobs = desk.board.jobs().not_placed(vec![id]).await?;
+    let dial = jobs.first().map(|it| it.state);
+    Ok(summary.map(|it| CallView::of_journal(it, dial, desk)))
 }
 
 /// Say something on a call

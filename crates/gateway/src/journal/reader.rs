@@ -171,6 +171,16 @@ impl Reader {
             .await
     }
 
+    /// Which call a carrier calls so.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn whose(&self, leg: String) -> Result<Option<String>, Fault> {
+        let call = "SELECT call FROM legs WHERE leg = ?1";
+        self.with(move |file| file.query_row(call, [leg], |row| row.get(0)).optional())
+            .await
+    }
+
     /// How a call stood when that was last written down, and when that was, in milliseconds since
     /// 1970.
     ///

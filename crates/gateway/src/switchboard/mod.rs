@@ -2,6 +2,7 @@
 
 mod adopt;
 mod desk;
+mod dialled;
 mod flights;
 mod handover;
 mod heed;
@@ -38,6 +39,7 @@ use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::line::Wire;
@@ -47,6 +49,7 @@ use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
+use dialled::Astray;
 pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
@@ -69,6 +72,7 @@ pub struct Switchboard {
     state: PathBuf,
     journal: Arc<Journal>,
     claims: Claims,
+    jobs: Jobs,
     ledger: Ledger,
     plans: Plans,
     voices: Voices,
@@ -92,6 +96,8 @@ struct Desk {
     tokens: Tokens,
     /// Calls that are over and whose tapes are kept, the latest last.
     landed: VecDeque<CallId>,
+    /// Dials of which nobody knows what became of them.
+    astray: Vec<Astray>,
     /// Those that are not over.
     meetings: HashMap<MeetingId, Arc<Room>>,
 }
@@ -108,12 +114,14 @@ impl Switchboard {
         let journal = Journal::open(&state, plan.keep, plan.keys.clone())?;
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
+        let jobs = Jobs::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
+            jobs,
             ledger,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
@@ -125,6 +133,11 @@ impl Switchboard {
     /// What happened on every call.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The dials whose requests were sent.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// Where what outlives the process is kept.
@@ -328,7 +341,13 @@ impl Switchboard {
         if let News::Recorded(tape) = &webhook.news {
             self.recorded(carrier, hint, (webhook, tape)).await;
         }
-        let record = self.find(carrier, hint, (&webhook.leg, &webhook.dialled))?;
+        let found = self.find(carrier, hint, (&webhook.leg, &webhook.dialled));
+        match (&found, hint) {
+            (Some(record), _) => self.named(record, webhook).await,
+            (None, Some(call)) => self.named_by_nobody(carrier, call, webhook).await,
+            (None, None) => {}
+        }
+        let record = found?;
         let news = match &webhook.news {
             News::Answered => Some(input::Carrier::Answered),
             News::AnsweredBy(who) => Some(input::Carrier::AnsweredBy(*who)),
