@@ -2,6 +2,7 @@
 
 pub mod access;
 mod alive;
+mod approvals;
 mod blocking;
 mod claims;
 pub mod cli;

@@ -4,6 +4,7 @@ use std::time::Duration;
 use call::{Digit, Direction, Number, NumberFault};
 use jiff::Timestamp;
 
+use crate::asks::{Approve, Asks, is_burst};
 use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
@@ -31,6 +32,11 @@ pub struct Rules {
     pub max_length: Listed<Duration>,
     /// How many calls may be dialled in any hour.
     pub calls_per_hour: Listed<usize>,
+    /// How many numbers that no line names may be dialled for the first time within
+    /// [`BURST`](crate::BURST), before the owner is asked.
+    pub new_numbers: Listed<usize>,
+    /// About which calls the owner is asked first.
+    pub approve: Listed<Approve>,
     /// The key that people press who are not to be called any more.
     pub opt_out_key: Option<Digit>,
     /// What calls cost.
@@ -172,6 +178,51 @@ pub enum Refusal {
         /// The limit.
         beyond: Beyond,
     },
+    /// The owner has stopped everything.
+    Stopped,
+    /// It may be made once the owner has said yes to it.
+    AsksFirst {
+        /// Which number.
+        to: Number,
+        /// Why.
+        asks: Asks,
+    },
+}
+
+impl Refusal {
+    /// The rule that decided, and where it stands.
+    pub fn rule(&self) -> String {
+        let line = |key: &str, at: &str| format!("`{key}` in [policy], {at}");
+        match self {
+            Self::NotANumber(NumberFault::Emergency) => {
+                "emergency numbers are never dialled".into()
+            }
+            Self::NotANumber(
+                NumberFault::NoPlus
+                | NumberFault::NotDigits
+                | NumberFault::Length
+                | NumberFault::LeadingZero,
+            ) => "only numbers in E.164 form are dialled".into(),
+            Self::Dangerous { .. } => "some kinds of number are never dialled".into(),
+            Self::MayNotDial { at, .. } => line("call", at),
+            Self::Ours { at, .. } => line("call_own_numbers", at),
+            Self::Unwanted { .. } => "who does not want to be called is not".into(),
+            Self::WrongTime { at: Some(at), .. } => format!("`hours`, {at}"),
+            Self::WrongTime { at: None, .. } => {
+                "the hours at which people are usually called".into()
+            }
+            Self::MayNotCall { at, .. } | Self::Hidden { at } => line("answer", at),
+            Self::TooManyCalls { at, .. } => line("max_calls", at),
+            Self::TooOften { at, .. } => line("calls_per_hour", at),
+            Self::TooOftenTo { at, .. } => line("calls_per_number", at),
+            Self::TooDear { beyond, .. } => line(beyond.key, &beyond.most.at),
+            Self::Stopped => "the owner has stopped everything".into(),
+            Self::AsksFirst { asks, .. } => match asks {
+                Asks::Approve { at } => line("approve", at),
+                Asks::Burst { at, .. } => line("new_numbers", at),
+            },
+        }
+    }
 }
 
 impl Rules {
@@ -181,6 +232,9 @@ impl Rules {
     /// The first rule that refuses it: what the number is, whom the owner lets be called, the hour,
     /// how many calls there are.
     pub fn may_dial(&self, to: &str, now: Now) -> Result<Permit, Refusal> {
+        if now.standing.stopped {
+            return Err(Refusal::Stopped);
+        }
         let known = self.known(to)?;
         let entry = self.entry(&known)?;
         if now.standing.unwanted {
@@ -192,6 +246,8 @@ impl Rules {
         let (ceiling, rule) = (self.ceiling(&known), entry.rule());
         let fits = self.limits.fit(&now.standing, ceiling);
         fits.map_err(|beyond| Refusal::TooDear { ceiling, beyond })?;
+        // Last: only what nothing else speaks against is worth asking about.
+        self.said_yes(&known.number, entry, &now.standing)?;
         Ok(Permit {
             rule,
             ceiling,
@@ -270,6 +326,25 @@ impl Rules {
             return Err(Refusal::TooOftenTo { to, most, at });
         }
         Ok(())
+    }
+
+    /// Whether the owner need not be asked, or was.
+    fn said_yes(&self, to: &Number, entry: Entry<'_>, standing: &Standing) -> Result<(), Refusal> {
+        if standing.approved {
+            return Ok(());
+        }
+        let (approve, most) = (&self.approve, &self.new_numbers);
+        let asks = if approve.value.asks(entry, standing) {
+            let at = approve.at.clone();
+            Asks::Approve { at }
+        } else if is_burst(entry, standing, (most, &self.limits)) {
+            let (most, at) = (most.value, most.at.clone());
+            Asks::Burst { most, at }
+        } else {
+            return Ok(());
+        };
+        let to = to.clone();
+        Err(Refusal::AsksFirst { to, asks })
     }
 
     fn awake(&self, number: &Number, entry: Entry<'_>, now: Timestamp) -> Result<(), Refusal> {
@@ -575,6 +650,50 @@ mod tests {
     }
 
     #[test]
+    fn what_the_owner_stopped_or_wants_to_be_asked_about_is_refused_unless_they_said_yes() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        let ask = |rules: &Rules, standing: Standing| {
+            let at = Timestamp::UNIX_EPOCH;
+            let now = Now {
+                at,
+                up: 0,
+                standing,
+            };
+            rules.may_dial(FRIENDS[0], now)
+        };
+        let (none, said_yes) = (
+            Standing::default(),
+            Standing {
+                approved: true,
+                ..Standing::default()
+            },
+        );
+        assert!(ask(&rules, none).is_ok());
+        rules.approve.value = Approve::Always;
+        let refused = ask(&rules, none).expect_err("they want to be asked");
+        assert!(matches!(
+            &refused,
+            Refusal::AsksFirst {
+                asks: Asks::Approve { .. },
+                ..
+            }
+        ));
+        assert_eq!(refused.rule(), "`approve` in [policy], offhook.toml:24");
+        assert!(ask(&rules, said_yes).is_ok());
+        // A yes opens nothing else.
+        let stopped = Standing {
+            stopped: true,
+            ..said_yes
+        };
+        assert_eq!(ask(&rules, stopped), Err(Refusal::Stopped));
+        let spent = Standing {
+            day: Money::micros(5_000_000),
+            ..said_yes
+        };
+        assert!(matches!(ask(&rules, spent), Err(Refusal::TooDear { .. })));
+    }
+
+    #[test]
     fn who_hides_is_nobody_unless_anyone_may_call() {
         let open = rules(&[], Callers::Any);
         for hidden in ["", "anonymous", "+266696687x", "\u{202e}+1555"] {
@@ -713,6 +832,8 @@ mod tests {
             max_calls: Listed::new(2, line(16)),
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
+            new_numbers: Listed::new(3, line(23)),
+            approve: Listed::new(Approve::Never, line(24)),
             opt_out_key: None,
             rates: Rates::default(),
             limits: Limits {

@@ -452,6 +452,9 @@ impl Watched {
                 }
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
+            Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
             | Event::Transferring { .. }
             | Event::Offered

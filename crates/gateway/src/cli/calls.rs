@@ -21,12 +21,18 @@ pub(super) struct Args {
     /// Only those that are up.
     #[arg(long)]
     up: bool,
+    /// Those that never came to be: what the rules refused, and what waited for a yes.
+    #[arg(long, conflicts_with = "up")]
+    refused: bool,
 }
 
 /// Lists calls, the latest last, as one reads a log.
 pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let reader = journal::reader(config.as_deref(), out)?;
     let most = args.most.min(MOST);
+    if args.refused {
+        return refused(&reader, most, out).await;
+    }
     let mut calls = reader.calls(if args.up { MOST } else { most }).await?;
     calls.retain(|it| !args.up || it.ended.is_none());
     calls.truncate(most);
@@ -68,6 +74,25 @@ fn stands(job: &Job) -> &'static str {
         Dialling::Refused => "its carrier did not take it",
         Dialling::Unknown => "unknown: asking the carrier",
     }
+}
+
+/// Lists what the rules said beside calls, the latest last.
+async fn refused(reader: &Reader, most: usize, out: &mut Out) -> Result<Done, Fault> {
+    let verdicts = reader.verdicts(most).await?;
+    if verdicts.is_empty() {
+        out.line("nothing was refused yet");
+    }
+    for event in verdicts.iter().rev() {
+        out.json(event);
+        let date = event["time"].as_str().unwrap_or_default();
+        let call = event["call"].as_str().unwrap_or_default();
+        if let Some(line) = story::line(event) {
+            let (date, time) = (date.get(..10).unwrap_or_default(), clock(event));
+            out.line(format_args!("{}  {date} {time} {line}", short(call)));
+        }
+    }
+    journal::explain(reader, out);
+    Ok(Done::Well)
 }
 
 fn row(call: &Summary, job: Option<&Job>) -> String {

@@ -11,6 +11,7 @@ use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::approvals::held;
 use super::ask::{Asked, Given, Named, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
@@ -18,7 +19,9 @@ use crate::access::Scope;
 use crate::claims::Once;
 use crate::journal::Summary;
 use crate::metrics::metrics;
-use crate::switchboard::{CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish};
+use crate::switchboard::{
+    Approval, CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
+};
 
 /// A call to make.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -85,6 +88,10 @@ pub(super) struct PlanView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     token: Option<String>,
+    /// Which rule has the call wait for the owner's yes once it is asked for; absent: none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    asks: Option<String>,
     /// How many seconds the token is good.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -100,6 +107,7 @@ impl PlanView {
             hint: None,
             price_ceiling: Some(proposal.permit.ceiling.as_micros() as f64 / 1e6),
             token: Some(proposal.token),
+            asks: proposal.asks,
             good_for: Some(proposal.good_for.as_secs()),
         }
     }
@@ -112,6 +120,7 @@ impl PlanView {
             hint: fault.hint,
             price_ceiling: None,
             token: None,
+            asks: None,
             good_for: None,
         }
     }
@@ -324,6 +333,7 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
     request_body = Order,
     responses(
         (status = 201, description = "The call was made.", body = CallView),
+        (status = 202, description = "It waits for the owner's yes.", body = super::approvals::ApprovalView),
         (status = 200, description = "The call that the same request made before; or what would come of it.", body = CallView,
             headers(("idempotent-replayed" = String, description = "`true`"))),
         (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
@@ -356,7 +366,7 @@ pub(super) async fn dial(
         (_, None, Some(_)) => return plan(&desk, order).await,
         // It is a key of its own.
         (_, Some(token), None) => desk.board.carry_out(token).await,
-        (None, None, None) => desk.board.dial(order.into_wish()).await.map(Placed::Now),
+        (None, None, None) => desk.board.ask_or_dial(order.into_wish()).await,
         (Some(key), None, None) => match once(key, &order) {
             Ok(once) => desk.board.dial_once(once, order.into_wish()).await,
             Err(fault) => return Problem::answer_with(StatusCode::BAD_REQUEST, &fault),
@@ -366,6 +376,7 @@ pub(super) async fn dial(
         Ok(Placed::Now(record)) => {
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
+        Ok(Placed::Held(approval)) => held(approval),
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => {
             metrics().refused("outbound", &fault);
@@ -401,24 +412,38 @@ fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {
 
 /// The call that the same request led to before.
 async fn before(desk: &Desk, call: String) -> Response {
-    match view(desk, call).await {
+    match view(desk, call.clone()).await {
         Ok(Some(view)) => (
             StatusCode::OK,
             [("idempotent-replayed", "true")],
             Json(view),
         )
             .into_response(),
-        Ok(None) => {
-            let message = "that request was begun before, and what became of it is not known";
-            let fault = Fault::new(Blame::Gateway, code::CALL_UNSURE, message);
-            Problem::answer(
-                &fault.hint(
-                    "look at the carrier's list of calls before you ask again with a new key",
-                ),
-            )
-        }
+        Ok(None) => match desk.board.approval(&call).await {
+            Ok(Some(approval)) => waits(approval),
+            Ok(None) => Problem::answer(&unsure()),
+            Err(fault) => Problem::answer(&fault),
+        },
         Err(fault) => Problem::answer(&fault),
     }
+}
+
+/// What became of a request whose call waits for the owner, or waited.
+fn waits(approval: Approval) -> Response {
+    let message = match approval.state {
+        "waiting" => return held(approval),
+        "refused" => "the owner said no to that call",
+        "too_late" => "the owner said nothing about that call in time",
+        _ => return Problem::answer(&unsure()),
+    };
+    let fault = Fault::new(Blame::Config, code::POLICY_APPROVAL, message);
+    Problem::answer(&fault.hint("ask again with a new key"))
+}
+
+fn unsure() -> Fault {
+    let message = "that request was begun before, and what became of it is not known";
+    Fault::new(Blame::Gateway, code::CALL_UNSURE, message)
+        .hint("look at the carrier's list of calls before you ask again with a new key")
 }
 
 /// Which calls.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use call::event::Why;
+use call::event::{What, Why};
 use call::{Dialling, Heard, input, output};
 use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
 use ports::{Fault, Retry, code};
@@ -227,6 +227,7 @@ impl Desk {
         let handover = match self.board.handover(record, &self.plan, to).await {
             Ok(handover) => handover,
             Err(fault) => {
+                self.board.refused_on(record, What::Transfer, &fault);
                 tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a caller is not put through: {fault}");
                 return self.keep().await;
             }

@@ -56,6 +56,16 @@ impl Switchboard {
     /// Writes down that a call's dial is about to be sent. What must be known of it after a crash is
     /// durable then: whom it is to, and that it may have been made.
     pub(super) async fn about_to_dial(&self, record: &Record) -> Result<(), Fault> {
+        // The moment that counts: whatever was decided before, nothing is dialled that may not be now.
+        self.goes_on()?;
+        if !self
+            .plan()
+            .rules
+            .still_allows(record.direction, record.caller.as_ref())
+        {
+            let message = "the rules do not allow the call any more";
+            return Err(Fault::new(Blame::Config, code::POLICY_NOT_ALLOWED, message));
+        }
         let pen = record.log.pen();
         if timeout(FLUSHED, pen.flush()).await.is_err() {
             let message = "what happens on calls is not written down in time, so nobody is dialled";

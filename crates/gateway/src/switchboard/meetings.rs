@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
-use call::event::{End, Party, Why};
+use call::event::{End, Party, What, Why};
 use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
 use call::{Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input};
 use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
+use super::audit::About;
 use super::life::Kept;
+use super::spending::Leave;
 use super::wish::{answerer, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
@@ -74,6 +76,7 @@ pub(super) struct Cast {
     pub(super) machine: Machine,
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
+    pub(super) leave: Leave,
 }
 
 impl Switchboard {
@@ -91,7 +94,10 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
-            self.would_dial(&guest.to, agent, more).await?;
+            let permit = self
+                .would_dial(&guest.to, agent, (more, Leave::NotAsked))
+                .await;
+            self.invited(guest, permit)?;
         }
         let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
         let room = self
@@ -117,6 +123,7 @@ impl Switchboard {
         let party = room.number()?;
         let name = guest
             .name
+            .clone()
             .map_or_else(|| crate::meeting::guest(party), Private::from);
         let (near, far) = chair();
         let cast = Cast {
@@ -126,11 +133,13 @@ impl Switchboard {
             machine: Machine::Talk,
             chair: Some(near),
             kept: Kept::AcrossProcesses,
+            leave: Leave::NotAsked,
         };
         let from = guest.from.as_deref();
         let record = self
             .dial_as(CallId::random(), (&guest.to, from), cast)
-            .await?;
+            .await;
+        let record = self.invited(&guest, record)?;
         let newcomer = Newcomer {
             party,
             name,
@@ -139,6 +148,15 @@ impl Switchboard {
         };
         self.seat_at(room, newcomer).await;
         Ok(record)
+    }
+
+    /// Writes down that someone may not be invited.
+    fn invited<T>(self: &Arc<Self>, guest: &Guest, invited: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &invited {
+            let dialled = (guest.to.as_str(), guest.from.as_deref());
+            self.refused(&About::dial(What::Invitation, dialled, None), fault);
+        }
+        invited
     }
 
     /// Brings someone to a meeting who talks to an agent.
@@ -175,7 +193,8 @@ impl Switchboard {
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         caller.may_leave_agent()?;
-        self.would_dial(&target.guest.to, &caller.agent, 0).await?;
+        self.would_dial(&target.guest.to, &caller.agent, (0, Leave::Given))
+            .await?;
         let (from, to) = (PartyId(0), PartyId(1));
         let transfer = Transfer {
             caller: from,
@@ -221,6 +240,18 @@ impl Switchboard {
     /// # Errors
     /// There is nobody of that name, they may not be called, or the caller is not there any more.
     pub async fn refer(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
+        let referred = self.refer_to(caller, referral).await;
+        if let Err(fault) = &referred {
+            self.refused_on(caller, What::Transfer, fault);
+        }
+        referred
+    }
+
+    async fn refer_to(
         self: &Arc<Self>,
         caller: &Arc<Record>,
         referral: Referral,
@@ -279,8 +310,11 @@ impl Switchboard {
                 "the agent {:?} may not put callers through there",
                 caller.agent
             );
-            Err(Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
-                .hint("add the name to `transfer_to` in its table"))
+            let fault = Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
+                .by_rule(format!("`transfer_to` in [agents.{}]", caller.agent))
+                .hint("add the name to `transfer_to` in its table");
+            self.refused_on(caller, What::Tool, &fault);
+            Err(fault)
         };
         if let Err(fault) = referred {
             let (code, hint) = (fault.code, fault.hint.as_deref());
@@ -430,6 +464,8 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
         chair: None,
         // Whoever it asks for would not know any more what it was about.
         kept: Kept::Here,
+        // The owner named them in the configuration.
+        leave: Leave::Given,
     }
 }
 

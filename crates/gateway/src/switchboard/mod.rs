@@ -1,6 +1,8 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod adopt;
+mod asking;
+mod audit;
 mod desk;
 mod dialled;
 mod flights;
@@ -18,6 +20,7 @@ mod renewed;
 mod requested;
 mod said;
 mod spending;
+mod stopping;
 mod tapes;
 mod tokens;
 mod voices;
@@ -29,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
+use call::event::What;
 use call::{Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
 use ports::agent::Answerer;
@@ -37,6 +41,7 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
+use crate::approvals::Approvals;
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
 use crate::jobs::Jobs;
@@ -49,6 +54,9 @@ use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
+pub use asking::Approval;
+use asking::asks_first;
+use audit::{About, Flood};
 use dialled::Astray;
 pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
@@ -60,6 +68,7 @@ use policy::Permit;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
+use spending::Leave;
 use tokens::Tokens;
 use voices::Voices;
 pub use wish::{OnMachine, Purpose, Verdict, Wish};
@@ -78,6 +87,11 @@ pub struct Switchboard {
     voices: Voices,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
+    /// The owner has stopped everything.
+    stopped: AtomicBool,
+    /// Calls that wait for the owner.
+    approvals: Approvals,
+    flood: Flood,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -116,6 +130,8 @@ impl Switchboard {
         let claims = Claims::open(&state, now)?;
         let jobs = Jobs::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let stopped = ledger.stopped()?.is_some();
+        let approvals = Approvals::open(&state, now, plan.keys.clone())?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
@@ -127,6 +143,9 @@ impl Switchboard {
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
             stopping: AtomicBool::new(false),
+            stopped: AtomicBool::new(stopped),
+            approvals,
+            flood: Flood::default(),
         }))
     }
 
@@ -148,8 +167,47 @@ impl Switchboard {
     /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
     /// picks up is told by its log.
     pub async fn dial(self: &Arc<Self>, wish: Wish) -> Result<Arc<Record>, Fault> {
-        self.may_wish(&wish).await?;
-        self.place(CallId::random(), wish).await
+        match self.ask_or_dial(wish).await? {
+            Placed::Now(record) => Ok(record),
+            Placed::Held(approval) => Err(approval.fault()),
+            Placed::Before(_) => unreachable!("without a key there is no before"),
+        }
+    }
+
+    /// The same, but a call that its owner is to be asked about waits for that.
+    pub async fn ask_or_dial(self: &Arc<Self>, wish: Wish) -> Result<Placed, Fault> {
+        let id = CallId::random();
+        let placed = match self.may_wish(&wish, Leave::NotAsked).await {
+            Ok(_) => self.place_or_hold(id, wish.clone()).await,
+            Err(fault) if asks_first(&fault) => {
+                self.hold(id, &wish, &fault).await.map(Placed::Held)
+            }
+            Err(fault) => Err(fault),
+        };
+        self.wished(&wish, placed)
+    }
+
+    /// Writes down that a wish was refused.
+    fn wished<T>(self: &Arc<Self>, wish: &Wish, placed: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &placed {
+            let dialled = (wish.to.as_str(), wish.from.as_deref());
+            self.refused(
+                &About::dial(What::Dial, dialled, wish.agent.as_deref()),
+                fault,
+            );
+        }
+        placed
+    }
+
+    async fn place_or_hold(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Placed, Fault> {
+        match self.place(id, wish.clone(), Leave::NotAsked).await {
+            Ok(record) => Ok(Placed::Now(record)),
+            // Others were faster, and this one is too many now.
+            Err(fault) if asks_first(&fault) => {
+                self.hold(id, &wish, &fault).await.map(Placed::Held)
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The same, but for a request that may come again: it is carried out once, also across restarts.
@@ -158,7 +216,10 @@ impl Switchboard {
             return Ok(before);
         }
         // A request that is refused may be made again when the owner has changed the rules.
-        self.may_wish(&wish).await?;
+        match self.may_wish(&wish, Leave::NotAsked).await {
+            Err(fault) if !asks_first(&fault) => return self.wished(&wish, Err(fault)),
+            Ok(_) | Err(_) => {}
+        }
         let (id, now) = (CallId::random(), Timestamp::now().as_millisecond());
         if let Some(before) = placed(self.claims.claim(once, id.to_string(), now).await?)? {
             return Ok(before);
@@ -166,13 +227,11 @@ impl Switchboard {
         // Whoever asked may go away; what was claimed is then done or given back all the same.
         let board = self.clone();
         let placing = tokio::spawn(async move {
-            match board.place(id, wish).await {
-                Ok(record) => Ok(Placed::Now(record)),
-                Err(fault) => {
-                    board.claims.release(once).await?;
-                    Err(fault)
-                }
+            let placed = board.place_or_hold(id, wish.clone()).await;
+            if placed.is_err() {
+                board.claims.release(once).await?;
             }
+            board.wished(&wish, placed)
         });
         placing.await.unwrap_or_else(|broken| {
             let message = "placing a call broke";
@@ -181,18 +240,23 @@ impl Switchboard {
     }
 
     /// Whether a wish would be granted now, before anything is spent on it.
-    async fn may_wish(&self, wish: &Wish) -> Result<Permit, Fault> {
+    async fn may_wish(&self, wish: &Wish, leave: Leave) -> Result<Permit, Fault> {
         self.is_open()?;
         let plan = self.plan();
         let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        let permit = self.would_dial(&wish.to, agent, 0).await?;
+        let permit = self.would_dial(&wish.to, agent, (0, leave)).await?;
         wish.purpose.check()?;
         wish.on_machine.check()?;
         Ok(permit)
     }
 
-    async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
+    async fn place(
+        self: &Arc<Self>,
+        id: CallId,
+        wish: Wish,
+        leave: Leave,
+    ) -> Result<Arc<Record>, Fault> {
         let plan = self.plan();
         let number = our_number(&plan, wish.from.as_deref())?;
         let ours = &plan.numbers[&number];
@@ -207,6 +271,7 @@ impl Switchboard {
             machine,
             chair: None,
             kept: Kept::AcrossProcesses,
+            leave,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
             .await
@@ -229,10 +294,11 @@ impl Switchboard {
             machine,
             chair,
             kept,
+            leave,
         } = cast;
         let voice = self.voice_for(&mode).await?;
 
-        let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent, leave).await?;
         let born = Born {
             direction: Direction::Outbound,
             caller: Some(permit.number),
@@ -447,6 +513,7 @@ impl Switchboard {
 
     /// Whether new calls may begin.
     fn is_open(&self) -> Result<(), Fault> {
+        self.goes_on()?;
         if self.stopping.load(Ordering::Relaxed) {
             let message = "the gateway is stopping, and begins no new calls";
             return Err(Fault::new(Blame::Gateway, code::GATEWAY_STOPPING, message)
@@ -505,6 +572,15 @@ impl Switchboard {
         match self.take(carrier, leg, from, to).await {
             Ok(record) => Verdict::Connect(self.stream(&record)),
             Err(fault) => {
+                let about = About {
+                    what: What::Answer,
+                    direction: Direction::Inbound,
+                    ours: to,
+                    theirs: from,
+                    carrier,
+                    agent: "",
+                };
+                self.refused(&about, &fault);
                 turned_away(carrier, &fault);
                 Verdict::Reject
             }
@@ -657,7 +733,9 @@ impl Switchboard {
 pub enum Placed {
     /// The call was made for it now.
     Now(Arc<Record>),
-    /// This call was made for it before.
+    /// It waits for the owner.
+    Held(Approval),
+    /// This call was made for it before, or waits for the owner.
     Before(String),
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use call::event::Event;
+use call::Event;
+use call::event::What;
 use jiff::Timestamp;
 use policy::{Now, Permit, Standing};
 use ports::Fault;
@@ -10,6 +11,15 @@ use ports::Fault;
 use super::{CallId, Record, Switchboard};
 use crate::ledger::Entry;
 use crate::rules;
+
+/// What the owner said of a call that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Nothing: if they are to be asked, it is not made.
+    NotAsked,
+    /// Yes; or they named whom to call, and when, in the configuration.
+    Given,
+}
 
 /// The place of a call that may be made and is not there yet. It is given back when dropped.
 pub(super) struct Seat(Arc<Switchboard>);
@@ -27,11 +37,12 @@ impl Switchboard {
         &self,
         to: &str,
         agent: &str,
-        others: usize,
+        (others, leave): (usize, Leave),
     ) -> Result<Permit, Fault> {
         let entry = self.entry(String::new(), to, agent)?;
         let mut standing = self.ledger.standing(entry).await?;
         standing.dialled += others;
+        standing.approved = leave == Leave::Given;
         let up = self.desk().up;
         self.may_dial(to, up, standing)
     }
@@ -42,10 +53,13 @@ impl Switchboard {
         name: String,
         to: &str,
         agent: &str,
+        leave: Leave,
     ) -> Result<(Permit, Seat), Fault> {
         let entry = self.entry(name, to, agent)?;
         let (board, to) = (self.clone(), to.to_owned());
-        let decide = move |standing| {
+        let decide = move |mut standing: Standing| {
+            standing.approved = leave == Leave::Given;
+            board.goes_on()?;
             let mut desk = board.desk();
             let permit = board.may_dial(&to, desk.up, standing)?;
             desk.up += 1;
@@ -62,7 +76,10 @@ impl Switchboard {
         to: &str,
     ) -> Result<(), Fault> {
         let name = format!("{}+{}", record.id, CallId::random());
-        self.reserve(name, to, &record.agent).await.map(drop)
+        // The owner named them in the configuration.
+        let (permit, _) = self.reserve(name, to, &record.agent, Leave::Given).await?;
+        self.allowed_on(record, What::Transfer, permit.rule);
+        Ok(())
     }
 
     /// Writes down what a call did cost that is over.
@@ -100,8 +117,14 @@ impl Switchboard {
     }
 
     fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {
-        let known = self.plan().rules.known(to).map_err(rules::told)?;
+        let plan = self.plan();
+        let known = plan.rules.known(to).map_err(rules::told)?;
+        let stranger = match plan.rules.entry(&known) {
+            Ok(policy::Entry::Contact(..) | policy::Entry::Number(_)) => false,
+            Ok(policy::Entry::Class(_)) | Err(_) => true,
+        };
         Ok(Entry {
+            stranger,
             name,
             to: known.number,
             agent: agent.to_owned(),

@@ -95,7 +95,9 @@ pub(super) async fn a_dial_that_its_gateway_did_not_live_to_see_answered(carrier
         .trouble(Trouble::Slow(Duration::from_secs(10)));
     // By its own door: what it begins by itself is gone with it.
     let order = serde_json::json!({ "to": THEIRS, "say": "Hi! This is a test call." });
-    let asked = client().post(format!("{}/v1/calls", house.public)).json(&order);
+    let asked = client()
+        .post(format!("{}/v1/calls", house.public))
+        .json(&order);
     let asked = asked.bearer_auth(house.gateway.token.reveal());
     let answer = soon(asked.send()).await.expect("it answers");
     let call: serde_json::Value = soon(answer.json()).await.expect("it is JSON");
@@ -105,7 +107,10 @@ pub(super) async fn a_dial_that_its_gateway_did_not_live_to_see_answered(carrier
         }
     };
     soon(sent).await;
-    let id = call["id"].as_str().and_then(CallId::parse).expect("it was made");
+    let id = call["id"]
+        .as_str()
+        .and_then(CallId::parse)
+        .expect("it was made");
     let house = house.with_its_gateway_killed().await;
     house.outcome().await;
     assert_eq!(dials(&house), 1);
