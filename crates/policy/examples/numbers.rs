@@ -140,6 +140,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         call: Listed::new(whom, ""),
         hours: None,
         ours: BTreeSet::new(),
+        owner: BTreeSet::new(),
         call_own: Listed::new(false, ""),
         answer: Listed::new(Callers::Any, ""),
         max_calls: none(usize::MAX),

@@ -22,6 +22,8 @@ pub struct Rules {
     pub hours: Option<Listed<Hours>>,
     /// Our own numbers.
     pub ours: BTreeSet<Number>,
+    /// The owner's own phones. That they are says nothing of whether they may be called, or may call.
+    pub owner: BTreeSet<Number>,
     /// Whether those may be dialled.
     pub call_own: Listed<bool>,
     /// Who may reach us.
@@ -407,6 +409,11 @@ impl Rules {
                 caller.is_some_and(|it| numbers.contains(it))
             }
         }
+    }
+
+    /// Whether the one on the phone is the owner, as far as a number can tell.
+    pub fn is_owner(&self, caller: Option<&Number>) -> bool {
+        caller.is_some_and(|it| self.owner.contains(it))
     }
 
     /// How long any call may last.
@@ -827,6 +834,7 @@ mod tests {
             call: Listed::new(whom, line(14)),
             hours: None,
             ours: BTreeSet::new(),
+            owner: BTreeSet::new(),
             call_own: Listed::new(false, line(19)),
             answer: Listed::new(answer, line(15)),
             max_calls: Listed::new(2, line(16)),

@@ -213,6 +213,8 @@ const POLICY: &str = r#"# Nothing is called and nothing is answered that is not 
 call = []
 # Who may reach it: numbers, or "any". Empty: nobody.
 answer = []
+# The phones that you pick up yourself. Being yours alone lets nobody call, or be called.
+#owner = ["+15551234567"]
 # When, by the clocks of those who are called. Without it: whom you name at any time, others from 8 to 21.
 #hours = "08:00-21:00"
 # How many calls may be up at once.

@@ -271,6 +271,7 @@ mod tests {
             call: Listed::new(whom, line(13)),
             hours: None,
             ours: BTreeSet::new(),
+            owner: BTreeSet::new(),
             call_own: Listed::new(false, line(12)),
             answer: Listed::new(Callers::Any, line(12)),
             max_calls: Listed::new(4, line(12)),

@@ -22,6 +22,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     let rates = rates(root.section("rates", found), found);
     let call = section.list("call", found);
     let answer = section.list("answer", found);
+    let owner = section.list("owner", found);
     let own = section.flag("call_own_numbers", found);
     let hours = section.text("hours", found);
     let opt_out_key = section.text("opt_out_key", found);
@@ -36,6 +37,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
 
     callees(call.as_ref(), &mut whom, found);
     let answerable = callers(answer.as_ref(), found);
+    let owner = phones(owner.as_ref(), &ours, found);
     let minutes = whole(max_minutes, DEFAULT_MAX_MINUTES);
     let of_table = |value| listed(value, None::<&Spot<()>>, &table, found);
     let call_own = of_table(own.unwrap_or_default());
@@ -63,6 +65,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
         ours,
+        owner,
         rates,
         limits,
     };
@@ -260,6 +263,28 @@ fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Cal
     Callers::Any
 }
 
+/// The owner's own phones. None of them is a number of ours: those answer as the agent.
+fn phones(
+    written: Option<&Spot<Vec<Spot<&str>>>>,
+    ours: &BTreeSet<Number>,
+    found: &mut Findings,
+) -> BTreeSet<Number> {
+    let mut numbers = BTreeSet::new();
+    for entry in written.into_iter().flat_map(|list| &list.value) {
+        let Some(number) = plain_number(OWNER, entry, found) else {
+            continue;
+        };
+        if ours.contains(&number) {
+            let message = format!("{OWNER} is one of the gateway's own numbers");
+            let hint = "list the phones that you pick up yourself";
+            found.problem(entry.place(), message, hint);
+        } else if !numbers.insert(number) {
+            twice("owner", entry, found);
+        }
+    }
+    numbers
+}
+
 /// Reads a number that may be called, and warns of one that never is.
 fn number(what: &str, entry: &Spot<&str>, found: &mut Findings) -> Option<Number> {
     let number = plain_number(what, entry, found)?;
@@ -309,6 +334,7 @@ fn listed<V, T>(value: V, written: Option<&Spot<T>>, table: &Place, found: &Find
 
 const CALLEE: &str = "an entry of `call` in [policy]";
 const CALLER: &str = "an entry of `answer` in [policy]";
+const OWNER: &str = "an entry of `owner` in [policy]";
 const DEFAULT_MAX_CALLS: usize = 4;
 const DEFAULT_MAX_MINUTES: usize = 30;
 const DEFAULT_CALLS_PER_HOUR: usize = 20;

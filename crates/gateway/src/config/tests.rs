@@ -3,7 +3,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::Number;
+use call::{Direction, Number};
 use call::meeting::After;
 use policy::Known;
 use ports::agent::Answerer;
@@ -123,6 +123,21 @@ fn people_are_called_by_name_and_countries_by_their_letters() {
     assert_eq!(minute("+4930123456"), "0.02");
     assert_eq!(minute("+15551234567"), "1.00");
     assert_eq!(minute("+33123456789"), "2.50");
+}
+
+#[test]
+fn a_phone_of_the_owners_may_neither_be_called_nor_call_for_being_that() {
+    let rules = good(&replaced(
+        "answer = [\"any\"]",
+        "answer = []\nowner = [\"+15551230000\"]",
+    ))
+    .plan
+    .rules;
+    let phone = number("+15551230000");
+    assert!(rules.is_owner(Some(&phone)) && !rules.is_owner(None));
+    assert!(!rules.is_owner(Some(&number("+15557654321"))));
+    let ways = [Direction::Inbound, Direction::Outbound];
+    assert!(ways.map(|way| rules.still_allows(way, Some(&phone))) == [false, false]);
 }
 
 #[test]
@@ -280,6 +295,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("agent = ", "agnet = ", 10, &["`agnet`", "did you mean `agent`?"]),
     ("opening = ", "openning = ", 15, &["`openning`", "[agents.reception]", "did you mean `opening`?"]),
     ("answer = ", "answers = ", 18, &["`answers`", "[policy]", "did you mean `answer`?"]),
+    ("answer = ", "owner = [\"5551234567\"]\nanswer = ", 18, &["`owner` in [policy]", "+15551234567"]),
+    ("answer = ", "owner = [\"+15550002222\"]\nanswer = ", 18, &["`owner` in [policy]", "own numbers"]),
     ("max_calls = ", "max_cals = ", 19, &["`max_cals`", "did you mean `max_calls`?"]),
     ("barge_in_ms = ", "barge_in = ", 21, &["`barge_in`", "[turns]", "did you mean `barge_in_ms`?"]),
     ("opening = ", "language = \"de\"\nopening = ", 15, &["`de`", "there is: en, eo"]),
