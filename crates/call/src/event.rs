@@ -200,6 +200,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "is_none")]
         more: u64,
     },
+    /// Somebody other than the owner is called: what for, and what they agreed to.
+    #[serde(rename = "policy.purpose")]
+    PolicyPurpose {
+        /// What for, as whoever wanted the call put it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        purpose: Option<Private<String>>,
+        /// What the owner wrote down of their consent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consent: Option<Private<String>>,
+    },
     /// Something waits for the owner's yes.
     #[serde(rename = "policy.held")]
     PolicyHeld {

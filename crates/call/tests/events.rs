@@ -45,6 +45,7 @@ fn every_event_is_written_like_this() {
         {"type":"policy.allowed","what":"transfer","rule":"`call` in [policy], offhook.toml:9"}
         {"type":"policy.refused","what":"dial","code":"policy.not_allowed","rule":"`call` in [policy], offhook.toml:9"}
         {"type":"policy.refused","what":"answer","code":"policy.caller","rule":"`answer` in [policy], offhook.toml:9","more":17}
+        {"type":"policy.purpose","purpose":"words","consent":"words"}
         {"type":"policy.held","what":"dial","rule":"`approve` in [policy], offhook.toml:9"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
@@ -229,6 +230,10 @@ fn every_event() -> Vec<Event> {
             rule: "`answer` in [policy], offhook.toml:9".to_owned(),
             more: 17,
         },
+        Event::PolicyPurpose {
+            purpose: Some("words".into()),
+            consent: Some("words".into()),
+        },
         Event::PolicyHeld {
             what: What::Dial,
             rule: "`approve` in [policy], offhook.toml:9".to_owned(),
@@ -277,6 +282,7 @@ fn every_event() -> Vec<Event> {
             | Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
             | Event::PolicyHeld { .. }
+            | Event::PolicyPurpose { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. } => {}

@@ -215,6 +215,7 @@ fn standing(file: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Standing>
             stopped: row.get(8)?,
             // Whoever asks knows.
             approved: false,
+            purposeful: false,
             dialled_before: row.get(9)?,
             reached_before: row.get(10)?,
             strangers: row.get(11)?,

@@ -184,6 +184,7 @@ impl Metrics {
             | Event::MeetingUnmuted
             | Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
             | Event::PolicyHeld { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded

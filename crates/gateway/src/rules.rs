@@ -5,7 +5,7 @@
 
 use call::{Number, NumberFault};
 use jiff::Timestamp;
-use policy::{Asks, Beyond, Danger, Hours, Money, Refusal};
+use policy::{Asks, Beyond, Danger, Hours, Lacking, Money, Refusal};
 use ports::{Blame, Fault, Retry, code};
 
 /// A refusal, as it is told.
@@ -77,6 +77,7 @@ fn in_words(refusal: Refusal) -> Fault {
         }
         Refusal::TooDear { ceiling, beyond } => too_dear(ceiling, beyond),
         Refusal::Stopped => stopped(),
+        Refusal::NoConsent { to, lacks, at } => no_consent(&to, lacks, &at),
         Refusal::AsksFirst { to, asks } => asks_first(&to, asks),
     }
 }
@@ -87,6 +88,22 @@ pub(crate) fn stopped() -> Fault {
     Fault::new(Blame::Config, code::POLICY_STOPPED, message)
         .by_rule(Refusal::Stopped.rule())
         .hint("`offhook stop-all --lift` lets calls be made again")
+}
+
+fn no_consent(to: &Number, lacks: Lacking, at: &str) -> Fault {
+    let (what, hint) = match lacks {
+        Lacking::Purpose => (
+            "what the call is for",
+            "say so: `--purpose \"…\"`, or `purpose` in the order",
+        ),
+        Lacking::Consent => (
+            "that they agreed to be called",
+            "write down what they agreed to, and when, as `consent` in their [contacts.NAME]; the owner's own phones are listed under `owner` in [policy]",
+        ),
+    };
+    let message = format!("{to:?} is not called without knowing {what}");
+    Fault::new(Blame::Config, code::POLICY_CONSENT, message)
+        .hint(format!("{hint}; `consent` in [policy], {at}, says so"))
 }
 
 fn asks_first(to: &Number, asks: Asks) -> Fault {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use call::Number;
 use jiff::Timestamp;
-use policy::{Approve, Callers, Limits, Listed, Money, Now, Rates, Rules, Standing, Whom};
+use policy::{Approve, Callers, Consent, Limits, Listed, Money, Now, Rates, Rules, Standing, Whom};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -148,6 +148,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         calls_per_hour: none(usize::MAX),
         new_numbers: none(usize::MAX),
         approve: Listed::new(Approve::Never, ""),
+        consent: Listed::new(Consent::Recorded, ""),
         opt_out_key: None,
         rates: Rates::default(),
         limits: Limits {
@@ -168,6 +169,7 @@ const NOW: Now = Now {
     standing: Standing {
         stopped: false,
         approved: false,
+        purposeful: false,
         dialled_before: false,
         reached_before: false,
         strangers: 0,

@@ -28,6 +28,36 @@ impl Approve {
     }
 }
 
+/// Whether people who are called must have agreed to it. The owner's own phones are called as they like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consent {
+    /// Nobody is called without a purpose who is not a contact that agreed.
+    Required,
+    /// Whoever may be called is; what for, and what they agreed to, is written down.
+    #[default]
+    Recorded,
+}
+
+impl Consent {
+    /// Reads it as it is written in the configuration.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "required" => Some(Self::Required),
+            "recorded" => Some(Self::Recorded),
+            _ => None,
+        }
+    }
+}
+
+/// What is missing of a call to somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// What it is for.
+    Purpose,
+    /// What they agreed to.
+    Consent,
+}
+
 /// Why the owner is asked first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asks {
@@ -132,6 +162,7 @@ mod tests {
             number,
             hours: None,
             zone: None,
+            consent: None,
         };
         let contact = Listed::new(contact, "here");
         let contact = Entry::Contact("mom", &contact);

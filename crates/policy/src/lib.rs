@@ -23,7 +23,7 @@ mod whom;
 mod wishes;
 mod zone;
 
-pub use asks::{Approve, Asks};
+pub use asks::{Approve, Asks, Consent, Lacking};
 pub use class::{Class, ClassFault};
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};

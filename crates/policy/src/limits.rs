@@ -31,6 +31,8 @@ pub struct Standing {
     pub stopped: bool,
     /// Whether the owner said yes to this very call.
     pub approved: bool,
+    /// Whether it is said what the call is for.
+    pub purposeful: bool,
     /// Whether this number was dialled before, in the last 30 days.
     pub dialled_before: bool,
     /// Whether somebody picked up there, in the last 30 days.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use call::{Digit, Direction, Number, NumberFault};
 use jiff::Timestamp;
 
-use crate::asks::{Approve, Asks, is_burst};
+use crate::asks::{Approve, Asks, Consent, Lacking, is_burst};
 use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
@@ -37,6 +37,8 @@ pub struct Rules {
     /// How many numbers that no line names may be dialled for the first time within
     /// [`BURST`](crate::BURST), before the owner is asked.
     pub new_numbers: Listed<usize>,
+    /// Whether whoever is called must have agreed to it.
+    pub consent: Listed<Consent>,
     /// About which calls the owner is asked first.
     pub approve: Listed<Approve>,
     /// The key that people press who are not to be called any more.
@@ -182,6 +184,15 @@ pub enum Refusal {
     },
     /// The owner has stopped everything.
     Stopped,
+    /// Somebody else is not called without a purpose, and their consent.
+    NoConsent {
+        /// Which number.
+        to: Number,
+        /// What is missing.
+        lacks: Lacking,
+        /// Where that is wanted.
+        at: String,
+    },
     /// It may be made once the owner has said yes to it.
     AsksFirst {
         /// Which number.
@@ -218,6 +229,7 @@ impl Refusal {
             Self::TooOften { at, .. } => line("calls_per_hour", at),
             Self::TooOftenTo { at, .. } => line("calls_per_number", at),
             Self::TooDear { beyond, .. } => line(beyond.key, &beyond.most.at),
+            Self::NoConsent { at, .. } => line("consent", at),
             Self::Stopped => "the owner has stopped everything".into(),
             Self::AsksFirst { asks, .. } => match asks {
                 Asks::Approve { at } => line("approve", at),
@@ -242,6 +254,7 @@ impl Rules {
         if now.standing.unwanted {
             return Err(Refusal::Unwanted { to: known.number });
         }
+        self.agreed(&known.number, entry, &now.standing)?;
         self.awake(&known.number, entry, now.at)?;
         self.room(now.up)?;
         self.seldom(&known.number, &now.standing)?;
@@ -328,6 +341,34 @@ impl Rules {
             return Err(Refusal::TooOftenTo { to, most, at });
         }
         Ok(())
+    }
+
+    /// What somebody who is called has agreed to, as the owner wrote it down.
+    pub fn consent_of(&self, known: &Known) -> Option<&str> {
+        match self.call.value.entry(known)? {
+            Entry::Contact(_, it) => it.value.consent.as_deref(),
+            Entry::Number(_) | Entry::Class(_) => None,
+        }
+    }
+
+    /// Whether it is known what the call is for, and that they agreed, where that is wanted.
+    fn agreed(&self, to: &Number, entry: Entry<'_>, standing: &Standing) -> Result<(), Refusal> {
+        match self.consent.value {
+            Consent::Recorded => return Ok(()),
+            Consent::Required if self.is_owner(Some(to)) => return Ok(()),
+            Consent::Required => {}
+        }
+        let agreed = match entry {
+            Entry::Contact(_, it) => it.value.consent.is_some(),
+            Entry::Number(_) | Entry::Class(_) => false,
+        };
+        let lacks = match (agreed, standing.purposeful) {
+            (true, true) => return Ok(()),
+            (false, _) => Lacking::Consent,
+            (true, false) => Lacking::Purpose,
+        };
+        let (to, at) = (to.clone(), self.consent.at.clone());
+        Err(Refusal::NoConsent { to, lacks, at })
     }
 
     /// Whether the owner need not be asked, or was.
@@ -508,6 +549,7 @@ mod tests {
             number: number(dear[0]),
             hours: None,
             zone: None,
+            consent: None,
         };
         rules
             .call
@@ -542,6 +584,7 @@ mod tests {
                 "offhook.toml:5",
             )),
             zone: crate::zone::zone("Asia/Tokyo"),
+            consent: None,
         };
         rules
             .call
@@ -654,6 +697,59 @@ mod tests {
             ));
             assert!(rules.may_answer(friend, 0).is_ok(), "they may call");
         }
+    }
+
+    #[test]
+    fn where_consent_is_required_only_the_owner_is_called_without_it() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        rules.consent.value = Consent::Required;
+        rules.owner.insert(number(FRIENDS[0]));
+        let mut contact = Contact {
+            number: number(FRIENDS[2]),
+            hours: None,
+            zone: None,
+            consent: Some("by letter, 3 May".to_owned()),
+        };
+        let listed = |contact: &Contact| Listed::new(contact.clone(), "offhook.toml:9");
+        rules
+            .call
+            .value
+            .contacts
+            .insert("ann".into(), listed(&contact));
+        let ask = |rules: &Rules, to: &str, purposeful| {
+            let standing = Standing {
+                purposeful,
+                ..Standing::default()
+            };
+            let at = Timestamp::UNIX_EPOCH;
+            let now = Now {
+                at,
+                up: 0,
+                standing,
+            };
+            match rules.may_dial(to, now) {
+                Ok(_) => None,
+                Err(Refusal::NoConsent { lacks, .. }) => Some(lacks),
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        for (to, purposeful, lacks) in [
+            (FRIENDS[0], false, None),
+            (FRIENDS[1], true, Some(Lacking::Consent)),
+            ("ann", true, None),
+            ("ann", false, Some(Lacking::Purpose)),
+        ] {
+            assert_eq!(ask(&rules, to, purposeful), lacks, "{to}");
+        }
+        contact.consent = None;
+        rules
+            .call
+            .value
+            .contacts
+            .insert("ann".into(), listed(&contact));
+        assert_eq!(ask(&rules, "ann", true), Some(Lacking::Consent));
+        rules.consent.value = Consent::Recorded;
+        assert_eq!(ask(&rules, FRIENDS[1], false), None);
     }
 
     #[test]
@@ -842,6 +938,7 @@ mod tests {
             calls_per_hour: Listed::new(5, line(18)),
             new_numbers: Listed::new(3, line(23)),
             approve: Listed::new(Approve::Never, line(24)),
+            consent: Listed::new(Consent::Recorded, line(25)),
             opt_out_key: None,
             rates: Rates::default(),
             limits: Limits {

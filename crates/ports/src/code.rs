@@ -74,6 +74,8 @@ pub const POLICY_STOPPED: &str = "policy.stopped";
 pub const POLICY_APPROVAL: &str = "policy.approval";
 /// Too many numbers that were never called before were to be called, one soon after the other.
 pub const POLICY_BURST: &str = "policy.burst";
+/// Somebody other than the owner is not called without a purpose, or their consent.
+pub const POLICY_CONSENT: &str = "policy.consent";
 /// No call waits for a yes by that name, or too many do.
 pub const CALL_APPROVALS: &str = "call.approvals";
 /// A meeting has had as many people as it can.

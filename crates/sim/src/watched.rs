@@ -454,6 +454,7 @@ impl Watched {
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
             Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
             | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
             | Event::Transferring { .. }

@@ -38,11 +38,14 @@ pub struct Args {
     /// What to leave a machine, if not the same.
     #[arg(long, value_name = "TEXT")]
     machine_message: Option<String>,
+    /// What the call is for: written down with it.
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
     /// Call nobody: say whether the call could be made, for how much at most, and which token makes it.
     #[arg(long, conflicts_with = "token")]
     plan: bool,
     /// Make exactly the call that was planned with this token.
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message", "purpose"])]
     token: Option<String>,
 }
 
@@ -56,6 +59,7 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
         converse: args.converse,
         on_machine: args.on_machine,
         machine_message: args.machine_message,
+        purpose: args.purpose,
         token: args.token,
     };
     let named = crate::config::find(config.as_deref());

@@ -134,6 +134,8 @@ fn policy() -> String {
              # country names; after that each call waits for your yes.\n#new_numbers = {new}\n\
              # Which calls wait for your yes (`offhook approvals`): \"always\", \"unknown\" (to whoever is no contact and\n\
              # never picked up before) or \"never\".\n#approve = \"never\"\n\
+             # \"required\": nobody but the owner is called without a purpose, nor who is not a contact with a `consent`.\n\
+             # \"recorded\": what is said of that is written down.\n#consent = \"recorded\"\n\
              # What may be spent in any 24 hours, in the currency of [rates]. What a call may cost at most is\n\
              # set aside before anyone is dialled.\n#spend_per_day = {per_day}\n{RATES}"
     )

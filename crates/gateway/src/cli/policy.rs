@@ -279,6 +279,7 @@ mod tests {
             calls_per_hour: Listed::new(20, line(12)),
             new_numbers: Listed::new(3, line(12)),
             approve: Listed::new(policy::Approve::Never, line(12)),
+            consent: Listed::new(policy::Consent::Recorded, line(12)),
             opt_out_key: None,
             rates: Rates::default(),
             limits: Limits {

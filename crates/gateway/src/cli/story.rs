@@ -51,6 +51,14 @@ pub fn line(event: &Value) -> Option<String> {
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),
         "policy.allowed" => aside(&format!("{} allowed by {}", text("what"), text("rule"))),
+        "policy.purpose" => {
+            let said = |key: &str| event[key].as_str().unwrap_or("not said").to_owned();
+            aside(&format!(
+                "for: {}; consent: {}",
+                said("purpose"),
+                said("consent")
+            ))
+        }
         "policy.held" => format!(
             "{} waits for the owner's yes: {}",
             text("what"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use call::{Digit, Number, NumberFault};
 use policy::{
-    Approve, Callers, Class, ClassFault, Contact, Hours, Kind, Known, Limits, Listed, Money,
-    Prefix, Rates, Rules, Whom,
+    Approve, Callers, Class, ClassFault, Consent, Contact, Hours, Kind, Known, Limits, Listed,
+    Money, Prefix, Rates, Rules, Whom,
 };
 
 use super::plug;
@@ -31,6 +31,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
     let new_numbers = section.number("new_numbers", 0..=1_000_000, found);
     let approve = section.text("approve", found);
+    let consent = section.text("consent", found);
     let limits = limits(&mut section, found);
     let table = section.place.clone();
     section.close(found);
@@ -61,6 +62,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
             new_numbers.as_ref(),
             whole(new_numbers, DEFAULT_NEW_NUMBERS),
         ),
+        consent: consent_when(consent.as_ref(), &table, found),
         approve: approve_when(approve.as_ref(), &table, found),
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
@@ -75,6 +77,20 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         found.warning(table, message, hint);
     }
     rules
+}
+
+fn consent_when(
+    written: Option<&Spot<&str>>,
+    table: &Place,
+    found: &mut Findings,
+) -> Listed<Consent> {
+    let read = written.map(|it| Consent::parse(it.value));
+    if let (Some(written), Some(None)) = (written, read) {
+        let message = "`consent` in [policy] says nothing that is known";
+        let hint = "write \"required\" or \"recorded\"";
+        found.problem(written.place(), message, hint);
+    }
+    listed(read.flatten().unwrap_or_default(), written, table, found)
 }
 
 fn approve_when(
@@ -111,6 +127,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
         let number = section.text("number", found);
         let hours = section.text("hours", found);
         let zone = section.text("zone", found);
+        let consent = section.text("consent", found).map(|it| it.value.to_owned());
         let hint = "write whom the name means: `number = \"+15551234567\"`";
         section.require("number", hint, found);
         let at = found.at(&section.place);
@@ -133,6 +150,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
                 number,
                 hours,
                 zone,
+                consent,
             };
             whom.contacts
                 .insert(name.to_owned(), Listed::new(contact, at));

@@ -3,8 +3,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::{Direction, Number};
 use call::meeting::After;
+use call::{Direction, Number};
 use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};

@@ -80,6 +80,7 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_OWN_NUMBER
         | code::POLICY_DO_NOT_CALL
         | code::POLICY_APPROVAL
+        | code::POLICY_CONSENT
         | code::POLICY_STOPPED
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}

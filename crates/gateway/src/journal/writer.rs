@@ -442,6 +442,10 @@ mod tests {
                 rule: "`call` in [policy]".to_owned(),
                 more: 1,
             },
+            Event::PolicyPurpose {
+                purpose: Some(text()),
+                consent: Some(text()),
+            },
             Event::PolicyHeld {
                 what: What::Dial,
                 rule: "`approve` in [policy]".to_owned(),
@@ -495,6 +499,10 @@ mod tests {
                     more: _,
                 }
                 | Event::PolicyHeld { what: _, rule: _ }
+                | Event::PolicyPurpose {
+                    purpose: _,
+                    consent: _,
+                }
                 | Event::AgentStalled
                 | Event::AgentFailed { code: _ }
                 | Event::SpeechFailed { code: _ } => {}

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use call::event::What;
-use call::{Direction, Event, Private};
+use call::{Direction, Event, Number, Private};
 use ports::Fault;
 
 use super::{CallId, Record, Switchboard};
@@ -150,6 +150,20 @@ impl Switchboard {
         self.journal
             .pen()
             .beside(&record.id.to_string(), None, event);
+    }
+
+    /// Writes down what somebody other than the owner is called for, and what they agreed to.
+    pub(super) fn write_purpose(&self, id: CallId, to: &Number, purpose: Option<Private<String>>) {
+        let plan = self.plan();
+        if plan.rules.is_owner(Some(to)) {
+            return;
+        }
+        let consent = plan.rules.consent_of(&policy::Known::of(to));
+        let consent = consent.map(|it| Private::from(it.to_owned()));
+        if purpose.is_some() || consent.is_some() {
+            let event = Event::PolicyPurpose { purpose, consent };
+            self.judged(&id.to_string(), None, event);
+        }
     }
 
     /// Writes down what the owner said of something, or that it waits for that.

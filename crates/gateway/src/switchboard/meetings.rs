@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::audit::About;
 use super::life::Kept;
-use super::spending::Leave;
+use super::spending::{Leave, Purposeful};
 use super::wish::{answerer, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
@@ -77,6 +77,8 @@ pub(super) struct Cast {
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
     pub(super) leave: Leave,
+    /// What the call is for, if that was said.
+    pub(super) purpose: Option<Private<String>>,
 }
 
 impl Switchboard {
@@ -95,7 +97,7 @@ impl Switchboard {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
             let permit = self
-                .would_dial(&guest.to, agent, (more, Leave::NotAsked))
+                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
                 .await;
             self.invited(guest, permit)?;
         }
@@ -134,6 +136,7 @@ impl Switchboard {
             chair: Some(near),
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
+            purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
         let record = self
@@ -193,8 +196,12 @@ impl Switchboard {
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         caller.may_leave_agent()?;
-        self.would_dial(&target.guest.to, &caller.agent, (0, Leave::Given))
-            .await?;
+        self.would_dial(
+            &target.guest.to,
+            &caller.agent,
+            (0, Leave::Given, Purposeful::Yes),
+        )
+        .await?;
         let (from, to) = (PartyId(0), PartyId(1));
         let transfer = Transfer {
             caller: from,
@@ -466,6 +473,7 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
         kept: Kept::Here,
         // The owner named them in the configuration.
         leave: Leave::Given,
+        purpose: Some("to put a caller through".to_owned().into()),
     }
 }
 

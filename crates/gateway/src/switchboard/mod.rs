@@ -69,7 +69,7 @@ use policy::Permit;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
-use spending::Leave;
+use spending::{Leave, Purposeful};
 use tokens::Tokens;
 use voices::Voices;
 pub use wish::{OnMachine, Purpose, Verdict, Wish};
@@ -246,7 +246,13 @@ impl Switchboard {
         let plan = self.plan();
         let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        let permit = self.would_dial(&wish.to, agent, (0, leave)).await?;
+        let permit = self
+            .would_dial(
+                &wish.to,
+                agent,
+                (0, leave, Purposeful::of(wish.reason.as_ref())),
+            )
+            .await?;
         wish.purpose.check()?;
         wish.on_machine.check()?;
         Ok(permit)
@@ -273,6 +279,7 @@ impl Switchboard {
             chair: None,
             kept: Kept::AcrossProcesses,
             leave,
+            purpose: wish.reason,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
             .await
@@ -296,10 +303,13 @@ impl Switchboard {
             chair,
             kept,
             leave,
+            purpose,
         } = cast;
         let voice = self.voice_for(&mode).await?;
 
-        let (permit, seat) = self.reserve(id.to_string(), to, &agent, leave).await?;
+        let said = (leave, Purposeful::of(purpose.as_ref()));
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent, said).await?;
+        self.write_purpose(id, &permit.number, purpose);
         let born = Born {
             direction: Direction::Outbound,
             caller: Some(permit.number),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use call::Event;
+use call::Private;
 use call::event::What;
 use jiff::Timestamp;
 use policy::{Now, Permit, Standing};
@@ -21,6 +22,24 @@ pub(super) enum Leave {
     Given,
 }
 
+/// Whether it is said what a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purposeful {
+    /// It is; or it is plain by what is done.
+    Yes,
+    /// It is not.
+    No,
+}
+
+impl Purposeful {
+    pub(super) fn of(purpose: Option<&Private<String>>) -> Self {
+        match purpose {
+            Some(text) if !text.reveal().trim().is_empty() => Self::Yes,
+            Some(_) | None => Self::No,
+        }
+    }
+}
+
 /// The place of a call that may be made and is not there yet. It is given back when dropped.
 pub(super) struct Seat(Arc<Switchboard>);
 
@@ -37,12 +56,13 @@ impl Switchboard {
         &self,
         to: &str,
         agent: &str,
-        (others, leave): (usize, Leave),
+        (others, leave, purpose): (usize, Leave, Purposeful),
     ) -> Result<Permit, Fault> {
         let entry = self.entry(String::new(), to, agent)?;
         let mut standing = self.ledger.standing(entry).await?;
         standing.dialled += others;
         standing.approved = leave == Leave::Given;
+        standing.purposeful = purpose == Purposeful::Yes;
         let up = self.desk().up;
         self.may_dial(to, up, standing)
     }
@@ -53,12 +73,13 @@ impl Switchboard {
         name: String,
         to: &str,
         agent: &str,
-        leave: Leave,
+        (leave, purpose): (Leave, Purposeful),
     ) -> Result<(Permit, Seat), Fault> {
         let entry = self.entry(name, to, agent)?;
         let (board, to) = (self.clone(), to.to_owned());
         let decide = move |mut standing: Standing| {
             standing.approved = leave == Leave::Given;
+            standing.purposeful = purpose == Purposeful::Yes;
             board.goes_on()?;
             let mut desk = board.desk();
             let permit = board.may_dial(&to, desk.up, standing)?;
@@ -77,7 +98,9 @@ impl Switchboard {
     ) -> Result<(), Fault> {
         let name = format!("{}+{}", record.id, CallId::random());
         // The owner named them in the configuration.
-        let (permit, _) = self.reserve(name, to, &record.agent, Leave::Given).await?;
+        let (permit, _) = self
+            .reserve(name, to, &record.agent, (Leave::Given, Purposeful::Yes))
+            .await?;
         self.allowed_on(record, What::Transfer, permit.rule);
         Ok(())
     }

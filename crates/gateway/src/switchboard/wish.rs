@@ -24,6 +24,8 @@ pub struct Wish {
     pub purpose: Purpose,
     /// What to do if a machine does.
     pub on_machine: OnMachine,
+    /// What the call is for; `None`: nobody said.
+    pub reason: Option<Private<String>>,
 }
 
 /// What to do when they pick up.
@@ -72,6 +74,7 @@ impl Wish {
         json!({
             "to": self.to, "from": self.from, "agent": self.agent,
             "how": how, "say": say, "machine": machine, "leave": leave,
+            "reason": self.reason.as_ref().map(Private::reveal),
         })
     }
 
@@ -95,6 +98,7 @@ impl Wish {
                 Some("as_usual") => OnMachine::AsUsual,
                 Some(_) | None => OnMachine::HangUp,
             },
+            reason: text("reason").map(Private::from),
         }
     }
 }
@@ -278,10 +282,11 @@ mod tests {
                     agent: None,
                     purpose: purpose.clone(),
                     on_machine: on_machine.clone(),
+                    reason: Some(text()),
                 };
                 let again = Wish::read(&wish.written());
                 assert_eq!((again.to, again.from), (wish.to, wish.from));
-                assert_eq!(again.agent, wish.agent);
+                assert_eq!((again.agent, again.reason), (wish.agent, wish.reason));
                 assert_eq!((&again.purpose, &again.on_machine), (purpose, on_machine));
             }
         }

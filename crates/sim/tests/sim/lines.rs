@@ -86,6 +86,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::MeetingUnmuted
             | Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
             | Event::PolicyHeld { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
