@@ -59,7 +59,10 @@ impl Api {
         let url = asked.map_or(url, |it| it.to_string());
         let Records { objects } = self.look(&url).await?.unwrap_or_default();
         let over = objects.into_iter().filter(|it| it.may_be(sought));
-        Ok(over.filter_map(|it| it.call_uuid).filter(|it| is_id(it)).collect())
+        Ok(over
+            .filter_map(|it| it.call_uuid)
+            .filter(|it| is_id(it))
+            .collect())
     }
 
     /// Reads what is there; `None`: it is not.

@@ -455,8 +455,8 @@ fn list(carrier: &Carrier, query: &[(String, String)]) -> Answered {
             let calls: Vec<_> = calls
                 .into_iter()
                 .filter(|call| {
-                    wanted("from_number", &digits(&call.from))
-                        && wanted("to_number", &digits(&call.to))
+                    wanted("from_number", digits(&call.from))
+                        && wanted("to_number", digits(&call.to))
                         && wanted("call_direction", direction(call))
                 })
                 .collect();

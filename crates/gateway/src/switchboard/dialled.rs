@@ -122,6 +122,13 @@ impl Switchboard {
     /// Settles every dial that another process left in doubt: those of calls that were taken up again
     /// go on with them, the others are not wanted any more. Nobody is dialled.
     pub(super) async fn settle_dials(self: &Arc<Self>, reader: &Reader) {
+        for record in self.up() {
+            let job = self.jobs.of(record.id.to_string()).await;
+            if matches!(job, Ok(Some(job)) if job.state == Dialling::Placed) {
+                record.dial_heard(Heard::Sends);
+                record.dial_heard(Heard::Taken);
+            }
+        }
         let unsettled = match self.jobs.unsettled().await {
             Ok(unsettled) => unsettled,
             Err(fault) => return noted(Err::<(), _>(fault)),

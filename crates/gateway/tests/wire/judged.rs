@@ -112,8 +112,8 @@ async fn what_is_stopped_stays_so_also_after_a_restart_and_hanging_up_goes_on() 
 
     let (status, _) = ask(&house, "POST", "/v1/stop-all/lift", Value::Null).await;
     assert_eq!(status, 200);
-    house.notify(THEIRS, "Hi!").await.expect("it goes on");
-    house.outcome().await;
+    let record = house.notify(THEIRS, "Hi!").await.expect("it goes on");
+    soon(record.log.ended()).await;
     assert_eq!(dials(&house), 1);
     let told = verdicts(&house).await;
     let everything: Vec<_> = told
