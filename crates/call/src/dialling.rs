@@ -201,6 +201,7 @@ impl Inquiry {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any moment would do")]
 mod tests {
     use super::*;
 

@@ -212,7 +212,7 @@ mod tests {
             state: Dialling::Sending,
             sent: 5,
         };
-        assert_eq!(unsettled, [job.clone()]);
+        assert_eq!(unsettled, std::slice::from_ref(&job));
         let asked = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
         assert_eq!(jobs.not_placed(asked).await.ok(), Some(vec![job]));
         for (heard, state) in [

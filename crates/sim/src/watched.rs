@@ -402,11 +402,7 @@ impl Watched {
         match event {
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => {
-                assert!(self.life.lost, "the sound was never gone");
-                self.life.lost = false;
-                self.life.handed = Handed::No;
-            }
+            Event::Reconnected { .. } => self.reconnected(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
                 self.lose();
@@ -487,6 +483,12 @@ impl Watched {
         if !self.life.seated {
             self.hearing.untold.push(text);
         }
+    }
+
+    fn reconnected(&mut self) {
+        assert!(self.life.lost, "the sound was never gone");
+        self.life.lost = false;
+        self.life.handed = Handed::No;
     }
 
     fn sit(&mut self) {

@@ -381,7 +381,7 @@ pub(super) async fn dial(
         Ok(Placed::Now(record)) => {
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
-        Ok(Placed::Held(approval)) => held(approval),
+        Ok(Placed::Held(approval)) => held(*approval),
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => {
             metrics().refused("outbound", &fault);

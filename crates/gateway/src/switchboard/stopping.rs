@@ -21,7 +21,8 @@ impl Switchboard {
         self.stopped.store(true, Ordering::SeqCst);
         let up = self.up();
         tracing::warn!(calls = up.len(), "the owner stops everything");
-        for record in up.iter().cloned() {
+        for record in &up {
+            let record = record.clone();
             // One that is busy hears it a little later.
             tokio::spawn(async move { record.hang_up().await });
         }

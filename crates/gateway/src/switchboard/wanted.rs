@@ -29,9 +29,10 @@ impl Switchboard {
         let id = CallId::random();
         let placed = match self.may_wish(&wish, Leave::NotAsked).await {
             Ok(_) => self.place_or_hold(id, wish.clone()).await,
-            Err(fault) if asks_first(&fault) => {
-                self.hold(id, &wish, &fault).await.map(Placed::Held)
-            }
+            Err(fault) if asks_first(&fault) => self
+                .hold(id, &wish, &fault)
+                .await
+                .map(|it| Placed::Held(Box::new(it))),
             Err(fault) => Err(fault),
         };
         self.wished(&wish, placed)
@@ -57,9 +58,10 @@ impl Switchboard {
         match self.place(id, wish.clone(), Leave::NotAsked).await {
             Ok(record) => Ok(Placed::Now(record)),
             // Others were faster, and this one is too many now.
-            Err(fault) if asks_first(&fault) => {
-                self.hold(id, &wish, &fault).await.map(Placed::Held)
-            }
+            Err(fault) if asks_first(&fault) => self
+                .hold(id, &wish, &fault)
+                .await
+                .map(|it| Placed::Held(Box::new(it))),
             Err(fault) => Err(fault),
         }
     }
@@ -117,7 +119,7 @@ pub enum Placed {
     /// The call was made for it now.
     Now(Arc<Record>),
     /// It waits for the owner.
-    Held(Approval),
+    Held(Box<Approval>),
     /// This call was made for it before, or waits for the owner.
     Before(String),
 }
