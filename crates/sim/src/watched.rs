@@ -412,11 +412,7 @@ impl Watched {
             Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => {
-                assert!(self.life.lost, "the sound was never gone");
-                self.life.lost = false;
-                self.life.handed = Handed::No;
-            }
+            Event::Reconnected { .. } => self.reconnected(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
                 self.life.muted = false;
@@ -465,6 +461,10 @@ impl Watched {
                 }
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
+            Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
             | Event::RecordingStarted { .. }
             | Event::RecordingRefused { .. }
@@ -499,6 +499,12 @@ impl Watched {
         if !self.life.seated {
             self.hearing.untold.push(text);
         }
+    }
+
+    fn reconnected(&mut self) {
+        assert!(self.life.lost, "the sound was never gone");
+        self.life.lost = false;
+        self.life.handed = Handed::No;
     }
 
     fn sit(&mut self) {
