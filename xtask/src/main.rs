@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz-api | pipecat | prism | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz | fuzz-api | pipecat | prism | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -9,6 +9,7 @@
 mod bench;
 mod ci;
 mod contract;
+mod decoders;
 mod drill;
 mod errors;
 mod fuzz;
@@ -49,6 +50,9 @@ enum Task {
     Bench(bench::Arguments),
     /// What is promised for the worst moments, tried in many of them: each figure beside its target.
     Drill(drill::Arguments),
+    /// Tells every decoder of what comes from outside things at random. Takes `cargo install cargo-fuzz` and a
+    /// C++ compiler, and no nightly one of Rust's.
+    Fuzz(decoders::Arguments),
     /// Asks the control API of a running gateway at random, and checks its answers against what it
     /// says of itself. Takes schemathesis: `pip install schemathesis`.
     FuzzApi(fuzz::Arguments),
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Task::Contract => contract::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), &arguments),
+        Task::Fuzz(arguments) => decoders::run(&root(), &arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
         Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
         Task::Prism(arguments) => prism::run(&root(), &arguments),

@@ -31,6 +31,7 @@ use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
 pub use config::Rejected;
+pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
 pub use problem::Problem;
 
