@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz | fuzz-api | pipecat | prism | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | advisories | contract | bench | drill | fuzz | fuzz-api | pipecat | prism | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod contract;
 mod decoders;
+mod deny;
 mod drill;
 mod errors;
 mod fuzz;
@@ -37,12 +38,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// What is known against the packages we use, by the RustSec database. Takes the network, so no other command
+    /// does it.
+    Advisories,
     /// The fast checks: who may name whom, who may use whom, sizes, leftovers, error codes.
     Tidy,
     /// Writes docs/errors.md from the codes' own documentation.
     Docs,
-    /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
-    /// the tools are there, licences and the WebAssembly build of the pure crates.
+    /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, licences and sources of what we
+    /// use, and where the tools are there, the WebAssembly build of the pure crates.
     Ci,
     /// Tells every story of the contract over every carrier's line, and prints which hold.
     Contract,
@@ -75,6 +79,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Advisories => deny::advisories(&root()),
         Task::Tidy => tidy::run(&root()),
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
