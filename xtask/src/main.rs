@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | advisories | contract | bench | drill | fuzz | fuzz-api | pipecat | prism | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | advisories | contract | bench | drill | fuzz | fuzz-api | mutants | pipecat | prism | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -14,6 +14,7 @@ mod deny;
 mod drill;
 mod errors;
 mod fuzz;
+mod mutants;
 mod pipecat;
 mod prism;
 mod restart;
@@ -60,6 +61,9 @@ enum Task {
     /// Asks the control API of a running gateway at random, and checks its answers against what it
     /// says of itself. Takes schemathesis: `pip install schemathesis`.
     FuzzApi(fuzz::Arguments),
+    /// Breaks the code that decides who may do what, a little at a time, and sees that some test notices each time.
+    /// Takes `cargo install cargo-mutants`.
+    Mutants(mutants::Arguments),
     /// Puts Pipecat's serializers for our carriers in front of the exchange, and beside our own dialects: the
     /// same must be heard and written. Takes Pipecat: `pip install pipecat-ai==1.14.0`.
     Pipecat(pipecat::Arguments),
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Task::Drill(arguments) => drill::run(&root(), &arguments),
         Task::Fuzz(arguments) => decoders::run(&root(), &arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
+        Task::Mutants(arguments) => mutants::run(&root(), &arguments),
         Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
         Task::Prism(arguments) => prism::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),
