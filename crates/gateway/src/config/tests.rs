@@ -347,6 +347,7 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("127.0.0.1:8787", "127.0.0.1:99999", 2, &["`listen`"]),
     ("public_url = \"https://voice.example.com\"", "expose = \"cloudflare\"", 3, &["there is no tunnel `cloudflare`", "cloudflared"]),
     ("public_url = \"https://voice.example.com\"", "expose = 1", 3, &["`expose`"]),
+    ("https://voice.example.com", "https://my_voice.example.com", 3, &["`public_url`", "`_`", "hyphens"]),
     ("[carriers.pigeon]", "expose = \"ngrok\"\n[carriers.pigeon]", 3, &["`public_url`", "`expose`", "remove one"]),
     ("https://voice.example.com", "voice.example.com", 3, &["`public_url`", "not a web address"]),
     ("https://voice.example.com", "wss://voice.example.com", 3, &["`public_url`", "http:// or https://"]),

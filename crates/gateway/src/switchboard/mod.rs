@@ -19,6 +19,7 @@ mod said;
 mod spending;
 mod tapes;
 mod tokens;
+mod unconnected;
 mod voices;
 mod wish;
 
@@ -275,6 +276,7 @@ impl Switchboard {
             | News::PutBack(_)
             | News::Recorded(_)
             | News::Ringing
+            | News::Unconnected(_)
             | News::Nothing => {
                 self.told(carrier, hint, webhook).await;
                 Verdict::HangUp
@@ -302,7 +304,8 @@ impl Switchboard {
             | News::Offered { .. }
             | News::Parted
             | News::Recorded(_)
-            | News::Ringing => None,
+            | News::Ringing
+            | News::Unconnected(_) => None,
         };
         match up.zip(after) {
             Some((record, after)) => {
@@ -342,6 +345,12 @@ impl Switchboard {
             News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
             News::Adrift | News::Nothing | News::Offered { .. } | News::Recorded(_) => None,
+            News::Unconnected(why) => {
+                if record.is_news(&webhook.notice) {
+                    self.unconnected(&record, why).await;
+                }
+                None
+            }
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)
