@@ -38,6 +38,7 @@ mod private;
 mod screening;
 mod seat;
 mod stages;
+mod trust;
 mod turn;
 mod voice;
 mod words;
@@ -57,6 +58,7 @@ pub use plan::{
     Regrets,
 };
 pub use private::Private;
+pub use trust::{Attestation, Trust};
 
 /// Names one turn of the agent's: what it was told, and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
