@@ -2,6 +2,7 @@
 
 use media::UtteranceId;
 
+use crate::event::Refused;
 use crate::{Digit, Event, Keys, Private, Referral, TurnId};
 
 /// Something to do, in the order given.
@@ -110,6 +111,10 @@ pub enum Agent {
     },
     /// A key was pressed.
     Pressed(Digit),
+    /// The caller has proved who they are.
+    Proved,
+    /// What it wanted last it may not, for this reason.
+    Refused(Refused),
     /// Answer this.
     Turn {
         /// Which turn.

@@ -4,6 +4,7 @@
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
 mod seat;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -32,6 +33,7 @@ use crate::pulse::Pulse;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
+use wishes::{Heeded, Wishes};
 
 /// Everything one call talks to.
 pub struct Parts<L> {
@@ -66,6 +68,8 @@ pub struct Talk {
     pub rate: Rate,
     /// Who answers.
     pub agent: Link<Tell, Answer>,
+    /// Whom it may put callers through to, by name.
+    pub transfers: Vec<String>,
     /// What language is heard.
     pub language: String,
     /// What will surely or perhaps be said: made into sound while the phone rings.
@@ -148,6 +152,7 @@ struct Runner<L> {
     /// What the mouth speaks.
     rate: Rate,
     agent: Option<Link<Tell, Answer>>,
+    wishes: Wishes,
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
@@ -200,6 +205,7 @@ impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
         let mut rate = ASSUMED;
+        let mut transfers = Vec::new();
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.
@@ -209,6 +215,7 @@ impl<L: Line> Runner<L> {
             mouth = Some(talk.mouth);
             rate = talk.rate;
             agent = Some(talk.agent);
+            transfers = talk.transfers;
         }
         Self {
             flight,
@@ -218,6 +225,7 @@ impl<L: Line> Runner<L> {
             mouth,
             rate,
             agent,
+            wishes: Wishes::of(transfers),
             verdicts: None,
             control: parts.control,
             orders: parts.orders,
@@ -551,7 +559,9 @@ impl<L: Line> Runner<L> {
             | output::Agent::Heard { .. }
             | output::Agent::Interrupted { .. }
             | output::Agent::Opened { .. }
-            | output::Agent::Pressed(_) => None,
+            | output::Agent::Pressed(_)
+            | output::Agent::Proved
+            | output::Agent::Refused(_) => None,
         };
         let sent = self.agent.as_ref().map(|it| it.tx.try_send(tell(output)));
         let deaf = !matches!(sent, Some(Ok(())));
@@ -604,23 +614,19 @@ impl<L: Line> Runner<L> {
     }
 
     fn answered(&mut self, answer: Option<Answer>) {
-        let input = match answer {
-            Some(Answer::Text(turn, text)) => input::Agent::Say(turn, text),
-            Some(Answer::Finish(turn)) => input::Agent::Finish(turn),
-            Some(Answer::HangUp(turn)) => input::Agent::HangUp(turn),
-            Some(Answer::PutThrough(turn, referral)) => input::Agent::PutThrough(turn, referral),
-            Some(Answer::Message { name, text }) => input::Agent::Message { name, text },
-            Some(Answer::Failed(turn, fault)) => {
-                note(&fault);
-                input::Agent::Failed(turn, fault.code)
-            }
-            // That it is gone is noticed when it is next asked.
-            None => {
-                self.agent = None;
-                return;
-            }
+        // That it is gone is noticed when it is next asked.
+        let Some(answer) = answer else {
+            self.agent = None;
+            return;
         };
-        self.tell(Input::Agent(input));
+        match self.wishes.heed(answer) {
+            Heeded::Told(input) => self.tell(input),
+            Heeded::Stranger(referral) => {
+                // A desk so busy has more urgent things to do than to say no.
+                let _ = self.orders.try_send(Order::PutThrough(referral));
+            }
+            Heeded::Dropped => {}
+        }
     }
 
     /// Sound has come: gives it ears and a mouth of its rate, and tells the call.
@@ -758,6 +764,8 @@ fn tell(output: output::Agent) -> Tell {
         output::Agent::Open { turn } => Tell::Open { turn },
         output::Agent::Opened { text } => Tell::Opened { text },
         output::Agent::Pressed(digit) => Tell::Pressed(digit),
+        output::Agent::Proved => Tell::Proved,
+        output::Agent::Refused(refused) => Tell::Refused(refused),
         output::Agent::Turn { turn, said } => Tell::Turn { turn, said },
     }
 }

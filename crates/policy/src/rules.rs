@@ -352,7 +352,7 @@ impl Rules {
 pub const OVERRUN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rand::rngs::StdRng;
     use rand::seq::IndexedRandom;
     use rand::{Rng, SeedableRng};
@@ -697,7 +697,7 @@ mod tests {
         }
     }
 
-    fn rules(call: &[&str], answer: Callers) -> Rules {
+    pub(crate) fn rules(call: &[&str], answer: Callers) -> Rules {
         let line = |line: usize| format!("offhook.toml:{line}");
         let numbers = call.iter().map(|it| (number(it), line(20))).collect();
         let whom = Whom {
@@ -731,7 +731,7 @@ mod tests {
         Callers::These(numbers.iter().map(|it| number(it)).collect())
     }
 
-    fn number(text: &str) -> Number {
+    pub(crate) fn number(text: &str) -> Number {
         Number::parse(text).unwrap()
     }
 }

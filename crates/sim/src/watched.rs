@@ -306,7 +306,15 @@ impl Watched {
                 self.saying.complete(*id);
             }
             Input::Carrier(Carrier::Disconnected | Carrier::Dropped) => self.lose(),
-            Input::Command(Command::Say(text)) => {
+            Input::Command(Command::Help(text)) => {
+                self.saying.phrases.push(text.reveal().clone());
+            }
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 if self.hears_owner() {
                     self.owner.wanted.push((now, text.reveal().clone()));
                 }
@@ -462,6 +470,10 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentTurnStarted { .. }
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
@@ -596,7 +608,9 @@ impl Turns {
             output::Agent::Opened { text } => {
                 assert!(!text.reveal().is_empty(), "nothing was heard");
             }
-            output::Agent::Pressed(_) => {}
+            output::Agent::Pressed(_)
+            | output::Agent::Proved
+            | output::Agent::Refused(_) => {}
         }
     }
 

@@ -24,6 +24,9 @@ pub fn line(event: &Value) -> Option<String> {
         "call.ended" => format!("ended: {}", end(event)),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
+        "caller.proved" => aside("proved who they are"),
+        "caller.failed_proof" => aside("could not prove who they are"),
+        "caller.in_emergency" => aside("spoke of an emergency, and was told to call for help"),
         "caller.opted_out" => "is not to be called any more, and will not be".to_owned(),
         "agent.said" => format!("{agent}agent:{agent:#}  {}", text("text")),
         "agent.interrupted" => format!(
@@ -50,6 +53,12 @@ pub fn line(event: &Value) -> Option<String> {
         // `offhook latency` and `offhook show` tell how long turns took.
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),
+        "agent.refused" => aside(&format!(
+            "the agent may not: {} (trust {}, needs {})",
+            text("code"),
+            text("trust"),
+            text("needs")
+        )),
         "agent.failed" | "speech.failed" => aside(&format!("failed: {}", text("code"))),
         _ => return None,
     };

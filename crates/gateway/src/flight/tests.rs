@@ -35,6 +35,7 @@ impl Runner {
             carrier: "a \"carrier\"".into(),
             agent: "agent".into(),
             allowed_by: "a rule".to_owned(),
+            trust: call::Trust::CallerId,
         };
         let log = CallLog::new("call".into(), parties, Pen::dry());
         let now = log.began().at + Duration::from_micros(77);

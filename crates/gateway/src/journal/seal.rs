@@ -52,6 +52,8 @@ const OPEN: &[&str] = &[
     "beep_hz",
     "beep",
     "allowed_by",
+    "trust",
+    "needs",
     "turn",
     "transcribed_ms",
     "told_ms",

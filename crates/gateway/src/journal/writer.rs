@@ -306,8 +306,8 @@ const APART: Duration = Duration::from_secs(60);
 mod tests {
     use std::path::Path;
 
-    use call::Private;
-    use call::event::{Answered, Judge, Party, Timed, Who, Why};
+    use call::event::{Answered, Judge, Party, Refused, Timed, Who, Why};
+    use call::{Private, Trust};
     use jiff::SignedDuration;
     use serde_json::Value;
 
@@ -383,6 +383,10 @@ mod tests {
             Event::CallerSaid { text: text() },
             Event::CallerPressed { digit },
             Event::CallerOptedOut,
+            Event::CallerProved,
+            Event::CallerFailedProof,
+            Event::CallerInEmergency,
+            Event::AgentRefused(refused()),
             Event::AgentTurnStarted { text: text() },
             Event::AgentSaid { text: text() },
             Event::AgentInterrupted {
@@ -441,6 +445,14 @@ mod tests {
                 | Event::CallerSaid { text: _ }
                 | Event::CallerPressed { digit: _ }
                 | Event::CallerOptedOut
+                | Event::CallerProved
+                | Event::CallerFailedProof
+                | Event::CallerInEmergency
+                | Event::AgentRefused(Refused {
+                    code: _,
+                    needs: _,
+                    trust: _,
+                })
                 | Event::AgentTurnStarted { text: _ }
                 | Event::AgentSaid { text: _ }
                 | Event::AgentInterrupted {
@@ -467,6 +479,14 @@ mod tests {
         all
     }
 
+    fn refused() -> Refused {
+        Refused {
+            code: code::POLICY_TRUST,
+            needs: Trust::Proven,
+            trust: Trust::CallerId,
+        }
+    }
+
     fn parties() -> Parties {
         Parties {
             direction: "inbound",
@@ -475,6 +495,7 @@ mod tests {
             carrier: "a".to_owned(),
             agent: "b".to_owned(),
             allowed_by: "a rule".to_owned(),
+            trust: Trust::CallerId,
         }
     }
 

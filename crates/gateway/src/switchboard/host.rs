@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use call::event::{End, Party, Why};
 use call::meeting::PartyId;
-use call::{Direction, Machine, Mode, Number, Opening, Private, input, output};
+use call::{Attestation, Direction, Machine, Mode, Number, Opening, Private, Trust, input, output};
 use ports::Fault;
 use ports::agent::Answerer;
 use ports::speech::Voice;
@@ -129,6 +129,9 @@ impl Switchboard {
             // A whole table is put through to nobody.
             talk: Talks::Otherwise,
             allowed_by: plan.rules.lets_in(),
+            // A whole table is nobody in particular.
+            attestation: Attestation::Nothing,
+            trust: Trust::Unknown,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

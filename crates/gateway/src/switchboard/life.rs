@@ -9,6 +9,7 @@ use call::{
     Direction, Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output,
 };
 use futures_util::FutureExt;
+use policy::{Proof, Seen};
 use ports::Fault;
 use ports::agent::{Answerer, Company, Introduction, Line, Past};
 use ports::carrier::{Detect, Sound};
@@ -358,6 +359,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         rate,
         agent,
         language: plan.agents[&record.agent].language.clone(),
+        transfers: plan.agents[&record.agent].transfer_to.clone(),
         prepare,
         voice,
     })
@@ -444,10 +446,24 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         }
     };
     let agent = plan.agents.get(&record.agent);
+    let caller = record.caller.as_ref();
+    let contact = caller.and_then(|it| plan.rules.contact(it));
     Introduction {
         company: company(record),
         past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
+        contact: contact.map(str::to_owned),
+        trust: plan.rules.trust(&Seen {
+            direction: record.direction,
+            number: record.caller.as_ref(),
+            attestation: record.attestation,
+            // It talks with nobody before they picked up, and with no machine.
+            proof: match (record.proved_before(), record.direction) {
+                (Proof::Pin, _) => Proof::Pin,
+                (Proof::Nothing | Proof::PickedUp, Direction::Outbound) => Proof::PickedUp,
+                (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
+            },
+        }),
         call: record.id.to_string(),
         direction,
         caller: record.caller.clone(),

@@ -19,6 +19,7 @@ mod said;
 mod spending;
 mod tapes;
 mod tokens;
+mod trust;
 mod voices;
 mod wish;
 
@@ -28,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
-use call::{Direction, Machine, Mode, Number, input};
+use call::{Attestation, Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
 use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, Webhook};
@@ -220,8 +221,11 @@ impl Switchboard {
         let voice = self.voice_for(&mode).await?;
 
         let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
+        let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {
-            direction: Direction::Outbound,
+            direction,
+            attestation,
+            trust: trust::at_first(&plan.rules, direction, Some(&permit.number), attestation),
             caller: Some(permit.number),
             number,
             carrier: ours.carrier.clone(),
@@ -258,9 +262,17 @@ impl Switchboard {
         webhook: &Webhook,
     ) -> Verdict {
         match &webhook.news {
-            News::Offered { from, to } => {
-                let (from, to) = (from.reveal().as_str(), to.reveal().as_str());
-                self.offered(carrier, &webhook.leg, from, to).await
+            News::Offered {
+                from,
+                to,
+                attestation,
+            } => {
+                let call = Offer {
+                    from: from.reveal(),
+                    to: to.reveal(),
+                    attestation: *attestation,
+                };
+                self.offered(carrier, &webhook.leg, call).await
             }
             News::Answered => match self.told(carrier, hint, webhook).await {
                 Some(record) if !record.is_leaving() => Verdict::Connect(self.stream(&record)),
@@ -478,12 +490,12 @@ impl Switchboard {
         Ok(())
     }
 
-    async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, from: &str, to: &str) -> Verdict {
+    async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, call: Offer<'_>) -> Verdict {
         if let Some(record) = self.find(carrier, None, (leg, leg)) {
             // The carrier asks again, or someone replays its question: the same answer, no more.
             return Verdict::Connect(self.stream(&record));
         }
-        match self.take(carrier, leg, from, to).await {
+        match self.take(carrier, leg, call).await {
             Ok(record) => Verdict::Connect(self.stream(&record)),
             Err(fault) => {
                 turned_away(carrier, &fault);
@@ -496,8 +508,11 @@ impl Switchboard {
         self: &Arc<Self>,
         carrier: &str,
         leg: &Leg,
-        from: &str,
-        to: &str,
+        Offer {
+            from,
+            to,
+            attestation,
+        }: Offer<'_>,
     ) -> Result<Arc<Record>, Fault> {
         let plan = self.plan();
         let ours = Number::parse(to)
@@ -524,8 +539,11 @@ impl Switchboard {
             // The same question came twice at once.
             return Ok(record.clone());
         }
+        let direction = Direction::Inbound;
         let born = Born {
-            direction: Direction::Inbound,
+            direction,
+            attestation,
+            trust: trust::at_first(&plan.rules, direction, caller.as_ref(), attestation),
             caller,
             number: number.clone(),
             carrier: carrier.to_owned(),
@@ -632,6 +650,14 @@ impl Switchboard {
             .lock()
             .expect("no one panics while holding the desk")
     }
+}
+
+/// A call that a carrier offers, as it says.
+#[derive(Clone, Copy)]
+struct Offer<'o> {
+    from: &'o str,
+    to: &'o str,
+    attestation: Attestation,
 }
 
 /// What came of a request that may have come before.

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::Handover;
 use call::input::{self, Command, Input};
-use call::{Direction, Keys, Mode, Number, Place, Private};
+use call::{Attestation, Direction, Keys, Mode, Number, Place, Private, Trust};
+use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
@@ -60,6 +61,8 @@ pub struct Record {
     pub carrier: String,
     /// A key of [`crate::config::Plan::agents`].
     pub agent: String,
+    /// Who vouches for the number that the person shows.
+    pub(super) attestation: Attestation,
     talk: Talks,
     /// What happened.
     pub log: CallLog,
@@ -77,6 +80,8 @@ pub struct Record {
     handover: Mutex<Option<Handover>>,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
+    /// What the person proved before another process lost it.
+    earlier: OnceLock<Proof>,
 }
 
 /// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
@@ -127,6 +132,8 @@ pub(super) struct Born {
     pub(super) agent: String,
     pub(super) talk: Talks,
     pub(super) allowed_by: String,
+    pub(super) attestation: Attestation,
+    pub(super) trust: Trust,
 }
 
 /// What is talked about on a call.
@@ -188,6 +195,7 @@ impl Record {
             carrier: born.carrier.clone(),
             agent: born.agent.clone(),
             allowed_by: born.allowed_by,
+            trust: born.trust,
         };
         Self {
             id,
@@ -196,6 +204,7 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
+            attestation: born.attestation,
             talk: born.talk,
             log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
             landing: Landing::default(),
@@ -208,6 +217,7 @@ impl Record {
             notices: Mutex::default(),
             handover: Mutex::default(),
             before: OnceLock::new(),
+            earlier: OnceLock::new(),
         }
     }
 
@@ -219,6 +229,16 @@ impl Record {
     /// What was said on it in other processes.
     pub(super) fn said_before(&self) -> Vec<Line> {
         self.before.get().cloned().unwrap_or_default()
+    }
+
+    /// Learns what the person proved of who they are in another process.
+    pub(super) fn remind_of_proof(&self, proof: Proof) {
+        let _ = self.earlier.set(proof);
+    }
+
+    /// What they proved in other processes.
+    pub(super) fn proved_before(&self) -> Proof {
+        self.earlier.get().copied().unwrap_or_default()
     }
 
     /// The name of the file it is recorded in. Each process that has had the call records one.

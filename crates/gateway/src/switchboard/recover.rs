@@ -5,8 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Direction, Machine, Memory, Mode, Number, Place, input};
+use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust, input};
 use jiff::Timestamp;
+use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
 use ports::{Blame, Fault, code};
@@ -130,9 +131,10 @@ impl Switchboard {
         let asked_after = leg.is_some() || old <= plan.patience.ring;
         grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
+        let (past, proof) = self.said(reader, call, &memory).await?;
         let broken = Broken {
             since: began_before(gone),
-            past: self.said(reader, call, &memory).await?,
+            past,
             memory,
         };
         let voice = match mode {
@@ -151,6 +153,7 @@ impl Switchboard {
         let numbers = u64::try_from(now).unwrap_or_default();
         let record = Record::resume(id, born, control, self.journal.pen(), (past, numbers));
         record.remind(broken.past.clone());
+        record.remind_of_proof(proof);
         let record = self.desk().add(record);
         if let Some(leg) = leg {
             self.bind(&record, &leg);
@@ -246,13 +249,13 @@ impl Switchboard {
         }
     }
 
-    /// What was said on a call, by its events.
+    /// What was said on a call, by its events, and what that proved.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
-    ) -> Result<Vec<Line>, Fault> {
+    ) -> Result<(Vec<Line>, Proof), Fault> {
         let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
@@ -269,6 +272,8 @@ impl Switchboard {
                 said.read(&event);
             }
         }
+        let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
+        let proof = said.proof(connected);
         let mut lines = said.lines();
         if open_turn(memory).is_none() {
             // What the caller said last has no answer yet, and is asked again.
@@ -276,7 +281,7 @@ impl Switchboard {
                 lines.pop();
             }
         }
-        Ok(lines)
+        Ok((lines, proof))
     }
 
     /// Who talks to whom, by the call's first event and the configuration of today.
@@ -289,6 +294,7 @@ impl Switchboard {
             "inbound" => Direction::Inbound,
             _ => Direction::Outbound,
         };
+        let trust = Trust::parse(&text("trust")).unwrap_or(Trust::Unknown);
         let born = Born {
             direction,
             caller: Number::parse(&text("caller")).ok(),
@@ -297,6 +303,12 @@ impl Switchboard {
             agent: text("agent"),
             talk: Talks::Otherwise,
             allowed_by: text("allowed_by"),
+            // What a phone company said once is not said again.
+            attestation: match trust {
+                Trust::Attested => Attestation::Full,
+                Trust::Unknown | Trust::CallerId | Trust::Proven => Attestation::Nothing,
+            },
+            trust,
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

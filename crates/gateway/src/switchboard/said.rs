@@ -1,6 +1,7 @@
 //! What was said on a call so far, as an agent is reminded of it.
 
 use call::{Event, Phrases, Private};
+use policy::Proof;
 use ports::agent::Line;
 use serde_json::Value;
 
@@ -10,6 +11,10 @@ use super::life::spoken;
 pub(super) struct Said {
     lines: Vec<Line>,
     ours: Vec<Private<String>>,
+    /// They keyed the right PIN.
+    proved: bool,
+    /// It was not a person, as far as anybody can tell, that picked up.
+    doubtful: bool,
 }
 
 impl Said {
@@ -27,7 +32,12 @@ impl Said {
             &phrases.goodbye,
         ];
         let ours = ours.into_iter().flat_map(spoken).collect();
-        Self { lines, ours }
+        Self {
+            lines,
+            ours,
+            proved: false,
+            doubtful: false,
+        }
     }
 
     /// Adds what an event says was said.
@@ -47,8 +57,21 @@ impl Said {
         match event["type"].as_str().unwrap_or_default() {
             "agent.turn_started" => self.asked(text("text")),
             "agent.said" => self.answered(text("text")),
+            "caller.proved" => self.proved = true,
+            "call.answered_by" => self.doubtful |= event["who"] != "human",
             "agent.interrupted" => self.lines.push(Line::Agent(text("heard"))),
             _ => {}
+        }
+    }
+
+    /// What whoever is on it proved of who they are, if that was read too.
+    pub(super) fn proof(&self, connected: bool) -> Proof {
+        if self.proved {
+            Proof::Pin
+        } else if connected && !self.doubtful {
+            Proof::PickedUp
+        } else {
+            Proof::Nothing
         }
     }
 

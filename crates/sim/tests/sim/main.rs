@@ -17,4 +17,5 @@ mod rules;
 mod script;
 mod strange;
 mod transfers;
+mod trust;
 mod zombies;

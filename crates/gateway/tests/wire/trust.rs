@@ -1,0 +1,228 @@
+//! Who is on the line, how sure we are of that, and what an agent may do for them.
+
+use std::sync::Arc;
+
+use call::event::Refused;
+use call::{Event, Trust};
+use exchange::EndedBy;
+use exchange::mischief::Mischief;
+use exchange::phone::{PhonePlan, Step};
+use exchange::standing::Vouched;
+use gateway::switchboard::{Purpose, Record, Wish};
+use ports::code;
+
+use crate::contract::is_dial;
+use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
+use crate::{listener, ms};
+
+const BEN: &str = "+15557654321";
+
+/// An answering service that may put people through to Ben, who must be trusted so much.
+async fn desk(carrier: &str, phone: PhonePlan, trust: &str) -> House {
+    let text = |_: &std::path::Path, text: String| with_ben(text, trust);
+    House::of(carrier, phone, Mischief::default(), text).await
+}
+
+fn with_ben(text: String, trust: &str) -> String {
+    let tables = format!(
+        "[agents.desk]\nkind = \"answering-service\"\ntransfer_to = [\"ben\"]\n\
+         [transfers.ben]\nnumber = \"{BEN}\"\n{trust}\n\
+         [contacts.ann]\nnumber = \"{THEIRS}\"\n[policy]"
+    );
+    text.replace("agent = \"echo\"", "agent = \"desk\"")
+        .replace("[policy]", &tables)
+        .replace("\ncall = [", &format!("\ncall = [\"{BEN}\", "))
+        .replace(&format!("answer = [\"{THEIRS}\"]"), "answer = [\"any\"]")
+}
+
+/// Someone who calls from there and asks for Ben.
+async fn asks_for_ben(house: &House, from: &str) -> Arc<Record> {
+    let board = &house.gateway.board;
+    board.want_voice(hearing("Please put me through to Ben."));
+    board.renew_voice().await.expect("it loads");
+    house.exchange.call_in(from, OURS, asking()).expect("ours");
+    soon(first(house)).await
+}
+
+fn asking() -> [Step; 3] {
+    let speech = (0..12_000_u32).map(|it| if it / 20 % 2 == 0 { 9_000 } else { -9_000 });
+    let timeout = ms(15_000);
+    [
+        Step::WaitForAgent {
+            quiet: ms(500),
+            timeout,
+        },
+        Step::Say(speech.collect()),
+        Step::WaitForHangUp { timeout },
+    ]
+}
+
+async fn first(house: &House) -> Arc<Record> {
+    loop {
+        if let Some(record) = house.gateway.board.calls().last() {
+            return record.clone();
+        }
+        tokio::time::sleep(ms(10)).await;
+    }
+}
+
+async fn until(record: &Record, what: impl Fn(&Event) -> bool) {
+    let seen = async {
+        let mut seen = 0;
+        loop {
+            let entries = record.log.wait(seen).await;
+            seen += entries.len();
+            if entries.is_empty() || entries.iter().any(|it| what(&it.event)) {
+                return !entries.is_empty();
+            }
+        }
+    };
+    assert!(soon(seen).await, "{:?}", events(record));
+}
+
+fn dials(house: &House) -> usize {
+    let requests = house.exchange.requests();
+    requests.iter().filter(|it| is_dial(it)).count()
+}
+
+fn refusals(record: &Record) -> Vec<Refused> {
+    let refused = events(record).into_iter().filter_map(|it| match it {
+        Event::AgentRefused(refused) => Some(refused),
+        _ => None,
+    });
+    refused.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_vouches_for_a_caller_is_heard_over_every_carrier() {
+    for carrier in exchange::CARRIERS {
+        for (vouched, trust) in [
+            (Vouched::Unsigned, Trust::CallerId),
+            (Vouched::Failed, Trust::CallerId),
+            (Vouched::Gateway, Trust::CallerId),
+            (Vouched::Partial, Trust::CallerId),
+            (Vouched::Full, Trust::Attested),
+        ] {
+            let house = House::of(carrier, listener(), Mischief::default(), |_, it| it).await;
+            house.exchange.set_vouched(vouched);
+            let script = [Step::Wait(ms(300)), Step::HangUp];
+            house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+            let record = soon(first(&house)).await;
+            assert_eq!(
+                house.gateway.board.trust(&record),
+                trust,
+                "{carrier} {vouched:?}"
+            );
+            soon(record.log.ended()).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_not_put_through_however_their_number_is_vouched_for() {
+    let house = desk("twilio", listener(), "").await;
+    house.exchange.set_vouched(Vouched::Full);
+    let record = asks_for_ben(&house, STRANGER).await;
+    until(&record, |it| matches!(it, Event::AgentRefused(_))).await;
+    let refused = Refused {
+        code: code::POLICY_TRUST,
+        needs: Trust::CallerId,
+        trust: Trust::Unknown,
+    };
+    assert_eq!(refusals(&record), [refused]);
+    // They are told, and the agent has them again.
+    until(&record, |it| {
+        matches!(it, Event::AgentSaid { text } if text.reveal().contains("cannot put you through"))
+    })
+    .await;
+    assert_eq!(dials(&house), 0);
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_id_unlocks_nothing_sensitive_and_no_attestation_does() {
+    for vouched in [Vouched::Unsigned, Vouched::Full] {
+        let house = desk("twilio", listener(), "trust = \"proven\"").await;
+        house.exchange.set_vouched(vouched);
+        let record = asks_for_ben(&house, THEIRS).await;
+        until(&record, |it| matches!(it, Event::AgentRefused(_))).await;
+        let refused = refusals(&record);
+        assert!(
+            refused
+                .iter()
+                .all(|it| it.needs == Trust::Proven && it.trust < Trust::Proven),
+            "{refused:?}"
+        );
+        assert_eq!(dials(&house), 0, "{vouched:?}");
+        record.hang_up().await;
+        soon(record.log.ended()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_is_put_through_where_their_number_is_enough() {
+    let house = desk("twilio", listener(), "").await;
+    let record = asks_for_ben(&house, THEIRS).await;
+    let rang = async {
+        while dials(&house) == 0 {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(rang).await;
+    assert_eq!(refusals(&record), []);
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_whom_we_called_and_who_picked_up_has_proven_who_they_are() {
+    let house = desk(
+        "twilio",
+        PhonePlan::answers(ms(300), asking()),
+        "trust = \"proven\"",
+    )
+    .await;
+    let board = &house.gateway.board;
+    board.want_voice(hearing("Please put me through to Ben."));
+    board.renew_voice().await.expect("it loads");
+    let wish = Wish {
+        to: "ann".to_owned(),
+        purpose: Purpose::Converse,
+        ..Wish::default()
+    };
+    let record = board.dial(wish).await.expect("she may be called");
+    assert_eq!(board.trust(&record), Trust::CallerId, "it rings");
+    let rang = async {
+        while dials(&house) < 2 {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(rang).await;
+    assert_eq!(board.trust(&record), Trust::Proven);
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_callers_who_ring_once_are_not_called_back() {
+    let house = House::new(listener(), Mischief::default()).await;
+    for batch in 0..20 {
+        let calls: Vec<_> = (0..50)
+            .map(|at| {
+                // Spread over the numbers of the country, and never the same.
+                let from = format!("+1555{:07}", (batch * 50 + at) * 7_919 % 10_000_000);
+                house
+                    .exchange
+                    .call_in(&from, OURS, [Step::HangUp])
+                    .expect("ours")
+            })
+            .collect();
+        for call in calls {
+            let outcome = soon(house.exchange.call(&call)).await;
+            assert_eq!(outcome.ended_by, EndedBy::Rejected, "{}", outcome.from);
+        }
+    }
+    assert!(house.exchange.requests().is_empty(), "nobody was dialled");
+    assert!(house.gateway.board.calls().is_empty());
+}

@@ -1,0 +1,279 @@
+//! How sure we are of who is on a call, and what an agent may do for whom.
+
+use call::{Attestation, Direction, Number, Trust};
+
+use crate::Known;
+use crate::rules::{Callers, Rules};
+use crate::whom::Entry;
+
+/// What is known of who is on a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen<'c> {
+    /// Who called whom.
+    pub direction: Direction,
+    /// The number they show, or that we called; `None`: they hide it, or it is none.
+    pub number: Option<&'c Number>,
+    /// Who vouches for it.
+    pub attestation: Attestation,
+    /// What they have proven.
+    pub proof: Proof,
+}
+
+/// What somebody has proven of who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// They keyed the right PIN.
+    Pin,
+    /// We called them, and it was not known to be a machine that picked up.
+    PickedUp,
+}
+
+/// What an agent can want done beyond talking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Power {
+    /// End the call.
+    HangUp,
+    /// Take down a message.
+    TakeMessage,
+    /// Have the caller put through to somebody whom the owner gave a name: a phone rings, and it costs money.
+    PutThrough,
+}
+
+impl Power {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::HangUp, Self::TakeMessage, Self::PutThrough];
+
+    /// How sure one must be of who is on the line, where the owner does not say.
+    pub fn needs(self) -> Trust {
+        match self {
+            Self::HangUp | Self::TakeMessage => Trust::Unknown,
+            Self::PutThrough => Trust::CallerId,
+        }
+    }
+
+    /// Whether it may be used for somebody of whom we are so sure, where the owner wants us to be so sure.
+    ///
+    /// # Errors
+    /// How sure one would have to be.
+    pub fn allow(self, wanted: Option<Trust>, trust: Trust) -> Result<(), Trust> {
+        let needs = wanted.unwrap_or(self.needs());
+        if trust >= needs { Ok(()) } else { Err(needs) }
+    }
+}
+
+impl Rules {
+    /// How sure we are of who is on a call.
+    pub fn trust(&self, seen: &Seen<'_>) -> Trust {
+        match (seen.proof, seen.direction) {
+            (Proof::Pin, _) => Trust::Proven,
+            (Proof::Nothing | Proof::PickedUp, Direction::Outbound) => self.called(seen),
+            // Nobody can pick up a call that they make.
+            (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => self.caller(seen),
+        }
+    }
+
+    /// What the owner calls whoever has this number.
+    pub fn contact(&self, number: &Number) -> Option<&str> {
+        let mut contacts = self.call.value.contacts.iter();
+        let contact = contacts.find(|(_, it)| it.value.number == *number);
+        contact.map(|(name, _)| name.as_str())
+    }
+
+    /// Of whom we called: we know whose number it is only of those the owner knows.
+    fn called(&self, seen: &Seen<'_>) -> Trust {
+        let known = seen.number.map(Known::of);
+        let entry = known.as_ref().and_then(|it| self.call.value.entry(it));
+        match (entry, seen.proof) {
+            (Some(Entry::Contact(..)), Proof::PickedUp) => Trust::Proven,
+            (Some(Entry::Contact(..) | Entry::Number(_)), _) => Trust::CallerId,
+            (Some(Entry::Class(_)) | None, _) => Trust::Unknown,
+        }
+    }
+
+    /// Of who calls: they show a number, as anyone can.
+    fn caller(&self, seen: &Seen<'_>) -> Trust {
+        match seen.attestation {
+            _ if !seen.number.is_some_and(|it| self.knows(it)) => Trust::Unknown,
+            Attestation::Full => Trust::Attested,
+            Attestation::Partial | Attestation::Failed | Attestation::Nothing => Trust::CallerId,
+        }
+    }
+
+    /// Whether the owner wrote this number down as one of somebody who may call, or as a contact's.
+    fn knows(&self, number: &Number) -> bool {
+        let listed = match &self.answer.value {
+            Callers::Any => false,
+            Callers::These(numbers) => numbers.contains(number),
+        };
+        listed || self.contact(number).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::rules::tests::{number, rules};
+    use crate::whom::{Contact, Listed};
+
+    const MOM: &str = "+15551234567";
+    const LISTED: &str = "+4930123456";
+    const STRANGER: &str = "+15559876543";
+
+    /// Mom is a contact; another number is listed in both directions.
+    fn house(any: bool) -> Rules {
+        let callers = Callers::These(BTreeSet::from([number(LISTED)]));
+        let mut rules = rules(&[LISTED], if any { Callers::Any } else { callers });
+        let mom = Contact {
+            number: number(MOM),
+            hours: None,
+            zone: None,
+        };
+        let contacts = &mut rules.call.value.contacts;
+        contacts.insert("mom".to_owned(), Listed::new(mom, "offhook.toml:3"));
+        rules
+    }
+
+    const VOUCHED: [Attestation; 4] = [
+        Attestation::Nothing,
+        Attestation::Failed,
+        Attestation::Partial,
+        Attestation::Full,
+    ];
+    const PROOFS: [Proof; 3] = [Proof::Nothing, Proof::Pin, Proof::PickedUp];
+
+    #[test]
+    fn only_a_listed_number_with_a_verified_level_a_is_attested() {
+        for any in [false, true] {
+            let rules = house(any);
+            for attestation in VOUCHED {
+                let trust = |text: &str| {
+                    let number = Number::parse(text).ok();
+                    rules.trust(&Seen {
+                        direction: Direction::Inbound,
+                        number: number.as_ref(),
+                        attestation,
+                        proof: Proof::Nothing,
+                    })
+                };
+                let known = if attestation == Attestation::Full {
+                    Trust::Attested
+                } else {
+                    Trust::CallerId
+                };
+                assert_eq!(trust(MOM), known, "{attestation:?}");
+                let listed = if any { Trust::Unknown } else { known };
+                assert_eq!(trust(LISTED), listed, "{attestation:?}");
+                for nobody in [
+                    STRANGER,
+                    "",
+                    "anonymous",
+                    "Restricted",
+                    "+266696687",
+                    "+1555123456",
+                ] {
+                    assert_eq!(trust(nobody), Trust::Unknown, "{nobody} {attestation:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_pin_or_a_contact_who_picked_up_proves_anything() {
+        let rules = house(false);
+        for direction in [Direction::Inbound, Direction::Outbound] {
+            for who in [Some(MOM), Some(LISTED), Some(STRANGER), None] {
+                for attestation in VOUCHED {
+                    for proof in PROOFS {
+                        let number = who.map(number);
+                        let trust = rules.trust(&Seen {
+                            direction,
+                            number: number.as_ref(),
+                            attestation,
+                            proof,
+                        });
+                        let called_back = direction == Direction::Outbound
+                            && proof == Proof::PickedUp
+                            && who == Some(MOM);
+                        let proven = proof == Proof::Pin || called_back;
+                        let told = format!("{direction:?} {who:?} {attestation:?} {proof:?}");
+                        assert_eq!(trust == Trust::Proven, proven, "{told}: {trust:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every power, at every level, with every wish of the owner's.
+    #[test]
+    fn a_power_is_there_exactly_from_the_level_that_it_needs() {
+        for power in Power::ALL {
+            for trust in Trust::ALL {
+                let usual = power.allow(None, trust);
+                assert_eq!(usual.is_ok(), trust >= power.needs(), "{power:?} {trust:?}");
+                for wanted in Trust::ALL {
+                    let allowed = power.allow(Some(wanted), trust);
+                    let expected = if trust >= wanted { Ok(()) } else { Err(wanted) };
+                    assert_eq!(allowed, expected, "{power:?} {wanted:?} {trust:?}");
+                }
+                let sensitive = power.allow(Some(Trust::Proven), trust);
+                assert_eq!(
+                    sensitive.is_ok(),
+                    trust == Trust::Proven,
+                    "{power:?} {trust:?}"
+                );
+            }
+        }
+        assert_eq!(
+            Power::HangUp.needs(),
+            Trust::Unknown,
+            "hanging up is for all"
+        );
+        assert!(Power::PutThrough.allow(None, Trust::Unknown).is_err());
+    }
+
+    #[test]
+    fn levels_are_read_as_they_are_written() {
+        for trust in Trust::ALL {
+            assert_eq!(Trust::parse(trust.as_str()), Some(trust));
+        }
+        for other in ["", "Proven", "pin", "caller id", "proven "] {
+            assert_eq!(Trust::parse(other), None, "{other}");
+        }
+        assert!(Trust::ALL.is_sorted(), "the later, the surer");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
+
+        /// Whoever shows what reads as a listed number is let in and known; nobody else is, however near.
+        #[test]
+        fn a_caller_is_known_exactly_if_they_show_a_listed_number(
+            text in prop_oneof![
+                "\\PC{0,20}",
+                "\\+?[0-9 ;,pw()-]{0,18}",
+                "[+＋]?(1555123456[0-9]|493012345[0-9])[0-9;a-z \\n]{0,2}",
+                "(sip:|tel:|00)?\\+?(15551234567|4930123456)(@[a-z]{1,5}|;ext=[0-9])?",
+            ]
+        ) {
+            let rules = house(false);
+            let number = Number::parse(&text).ok();
+            let listed = number.as_ref().is_some_and(|it| [MOM, LISTED].contains(&it.as_str()));
+            let trust = rules.trust(&Seen {
+                direction: Direction::Inbound,
+                number: number.as_ref(),
+                attestation: Attestation::Nothing,
+                proof: Proof::Nothing,
+            });
+            prop_assert_eq!(trust, if listed { Trust::CallerId } else { Trust::Unknown });
+            let allowed = rules.may_answer(&text, 0).is_ok();
+            prop_assert_eq!(allowed, text == LISTED);
+        }
+    }
+}
