@@ -60,7 +60,8 @@ impl Guesses {
             let made = file.query_row(MADE, query, |row| {
                 // A clock that was set back must not make anyone wait for ever.
                 let since = |at: usize| -> rusqlite::Result<Option<i64>> { row.get(at) };
-                let since = |place| Ok::<_, rusqlite::Error>(since(place)?.map(|last| ago(at, last)));
+                let since =
+                    |place| Ok::<_, rusqlite::Error>(since(place)?.map(|last| ago(at, last)));
                 Ok(Made {
                     on_call: row.get(0)?,
                     by_number: row.get(1)?,
@@ -162,8 +163,16 @@ mod tests {
         }
         assert_eq!(made, 10);
         let guesses = open(folder.path(), at);
-        assert!(guess(&guesses, "x", Some("+15559876543"), at + 600_000).await.is_some());
-        assert!(guess(&guesses, "y", Some("+15551234567"), at + DAY + 1).await.is_some());
+        assert!(
+            guess(&guesses, "x", Some("+15559876543"), at + 600_000)
+                .await
+                .is_some()
+        );
+        assert!(
+            guess(&guesses, "y", Some("+15551234567"), at + DAY + 1)
+                .await
+                .is_some()
+        );
     }
 
     #[tokio::test]
@@ -185,7 +194,10 @@ mod tests {
         let guesses = open(folder.path(), 0);
         for call in 0..20 {
             let right = guess(&guesses, &call.to_string(), None, call * 600_000).await;
-            guesses.was_right(right.expect("it may")).await.expect("it can be written");
+            guesses
+                .was_right(right.expect("it may"))
+                .await
+                .expect("it can be written");
         }
         let mut made = 0;
         for call in 20..60 {

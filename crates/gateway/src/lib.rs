@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod flight;
 pub mod gateway;
+mod guesses;
 mod hex;
 pub mod http;
 pub mod journal;

@@ -3,6 +3,7 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod proving;
 mod seat;
 mod wishes;
 
@@ -33,6 +34,7 @@ use crate::pulse::Pulse;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
+pub use proving::PinPad;
 use wishes::{Heeded, Wishes};
 
 /// Everything one call talks to.
@@ -45,6 +47,8 @@ pub struct Parts<L> {
     pub orders: mpsc::Sender<Order>,
     /// Who presses keys.
     pub presses: Presses,
+    /// Where the keys of a PIN go; `None`: there is none to be keyed.
+    pub pad: Option<PinPad>,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded; `None`: it is not.
@@ -158,6 +162,7 @@ struct Runner<L> {
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<Order>,
     presses: Presses,
+    pad: Option<PinPad>,
     log: CallLog,
     recording: Option<PathBuf>,
     /// The recording of a call whose socket is gone.
@@ -230,6 +235,7 @@ impl<L: Line> Runner<L> {
             control: parts.control,
             orders: parts.orders,
             presses: parts.presses,
+            pad: parts.pad,
             log: parts.log,
             recording: parts.recording,
             recorder: None,
@@ -258,7 +264,9 @@ impl<L: Line> Runner<L> {
             .sound
             .as_ref()
             .map(|it| Instant::from_std(it.deadline()));
-        let due = call.into_iter().chain(sound).min();
+        let keys = self.pad.as_ref().and_then(|it| it.keypad.deadline());
+        let keys = keys.map(Instant::from_std);
+        let due = call.into_iter().chain(sound).chain(keys).min();
         let due = due.unwrap_or_else(|| Instant::now() + FAR);
         if timer.is_elapsed() || due < timer.deadline() {
             timer.reset(due);
@@ -308,6 +316,7 @@ impl<L: Line> Runner<L> {
             Happened::Mixed(mixed) => self.mixed(now, mixed),
         }
         self.report();
+        self.give_up_keys(now);
         // Checked here and not only when the timer fires: a far end that never pauses must not
         // outlast the call's own limits.
         if self.flight.deadline().is_some_and(|(at, _)| at <= now) {
@@ -428,9 +437,7 @@ impl<L: Line> Runner<L> {
                     Found::Finished(progress) => {
                         self.tell(Input::Media(input::Media::Progress(progress)));
                     }
-                    Found::Pressed(digit) => {
-                        self.tell(Input::Carrier(input::Carrier::Pressed(digit)))
-                    }
+                    Found::Pressed(digit) => self.pressed(digit),
                     Found::Stopped => self.lose(input::Carrier::Disconnected),
                     Found::Broke => self.lose(input::Carrier::Dropped),
                 }
@@ -648,6 +655,7 @@ impl<L: Line> Runner<L> {
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
+        self.hush();
         let now = Instant::now().into_std();
         self.pulse.socket(now, Some(self.sockets));
         self.tell(Input::Carrier(input::Carrier::Connected));

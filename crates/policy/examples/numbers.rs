@@ -146,6 +146,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),
         opt_out_key: None,
+        pin: None,
         rates: Rates::default(),
         limits: Limits {
             per_call: None,

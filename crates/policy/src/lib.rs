@@ -13,10 +13,12 @@
 //! ```
 
 mod class;
+mod emergency;
 mod hours;
 mod kind;
 mod limits;
 mod money;
+mod pin;
 mod rules;
 mod trust;
 mod whom;
@@ -24,10 +26,12 @@ mod wishes;
 mod zone;
 
 pub use class::{Class, ClassFault};
+pub use emergency::emergency;
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};
 pub use limits::{Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
+pub use pin::{Guesses, Key, Keyed, Keypad, Pin, Starts};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
 pub use trust::{Power, Proof, Seen};
 pub use whom::{Contact, Entry, Listed, Whom};

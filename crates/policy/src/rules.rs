@@ -8,6 +8,7 @@ use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
 use crate::money::{Money, Rates};
+use crate::pin::Pin;
 use crate::whom::{Entry, Listed, Whom};
 use crate::zone::Zones;
 
@@ -33,6 +34,8 @@ pub struct Rules {
     pub calls_per_hour: Listed<usize>,
     /// The key that people press who are not to be called any more.
     pub opt_out_key: Option<Digit>,
+    /// What whoever calls may key to prove who they are.
+    pub pin: Option<Pin>,
     /// What calls cost.
     pub rates: Rates,
     /// What may be spent on them.
@@ -426,6 +429,7 @@ pub(crate) mod tests {
             number: number(dear[0]),
             hours: None,
             zone: None,
+            pin: None,
         };
         rules
             .call
@@ -460,6 +464,7 @@ pub(crate) mod tests {
                 "offhook.toml:5",
             )),
             zone: crate::zone::zone("Asia/Tokyo"),
+            pin: None,
         };
         rules
             .call
@@ -714,6 +719,7 @@ pub(crate) mod tests {
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
             opt_out_key: None,
+            pin: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,

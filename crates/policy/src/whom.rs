@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::class::Class;
 use crate::hours::Hours;
 use crate::kind::Known;
+use crate::pin::Pin;
 use crate::zone::Zones;
 
 /// A value, and where in the configuration it stands, so that a refusal can say what to change.
@@ -34,6 +35,8 @@ pub struct Contact {
     pub hours: Option<Listed<Hours>>,
     /// Where they live, if that is said of them: else as their number tells.
     pub zone: Option<TimeZone>,
+    /// What they key to prove who they are, when they show that number.
+    pub pin: Option<Pin>,
 }
 
 /// Everybody who may be called. Empty: nobody.

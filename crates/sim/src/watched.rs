@@ -287,12 +287,12 @@ impl Watched {
             return;
         }
         match input {
-            Input::Media(input::Media::Progress(progress)) => {
+            // There is no sound any more that could say either.
+            Input::Media(input::Media::Progress(progress)) if !self.life.lost => {
                 if progress.done || !progress.played.is_zero() {
                     self.saying.sounded(progress.utterance);
                 }
             }
-            // There is no sound any more that could say this.
             Input::Media(input::Media::Cut(Some(cut)))
                 if !cut.played.is_zero() && !self.life.lost =>
             {
@@ -608,9 +608,7 @@ impl Turns {
             output::Agent::Opened { text } => {
                 assert!(!text.reveal().is_empty(), "nothing was heard");
             }
-            output::Agent::Pressed(_)
-            | output::Agent::Proved
-            | output::Agent::Refused(_) => {}
+            output::Agent::Pressed(_) | output::Agent::Proved | output::Agent::Refused(_) => {}
         }
     }
 

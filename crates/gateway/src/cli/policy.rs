@@ -276,6 +276,7 @@ mod tests {
             max_length: Listed::new(Duration::from_secs(1_800), line(12)),
             calls_per_hour: Listed::new(20, line(12)),
             opt_out_key: None,
+            pin: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,

@@ -9,22 +9,28 @@ use policy::{
     Rules, Whom,
 };
 
-use super::plug;
+use super::plug::{self, Plugs};
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot};
 
 /// Reads the three tables. What is not there allows nothing, and limits to the defaults. `ours` are our
 /// own numbers.
-pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut Findings) -> Rules {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    ours: BTreeSet<Number>,
+    plugs: &Plugs<'_>,
+    found: &mut Findings,
+) -> Rules {
     let mut section = root.section("policy", found);
     let mut whom = Whom::default();
-    contacts(root, &mut whom, found);
+    contacts(root, &mut whom, plugs, found);
     let rates = rates(root.section("rates", found), found);
     let call = section.list("call", found);
     let answer = section.list("answer", found);
     let own = section.flag("call_own_numbers", found);
     let hours = section.text("hours", found);
     let opt_out_key = section.text("opt_out_key", found);
+    let pin = plugs.pin(&mut section, found);
     let max_calls = section.number("max_calls", 0..=10_000, found);
     let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
@@ -55,10 +61,23 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         ),
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
+        pin,
         ours,
         rates,
         limits,
     };
+    if rules.has_pins()
+        && rules
+            .opt_out_key
+            .is_some_and(|it| "*#".contains(it.as_char()))
+    {
+        let message = "`opt_out_key` in [policy] is one of the two keys around a PIN";
+        found.problem(
+            table.clone(),
+            message,
+            "choose a digit: `opt_out_key = \"9\"`",
+        );
+    }
     if rules.call.value.is_nobody() && rules.answer.value == Callers::These(BTreeSet::new()) {
         let message = "nobody may be called, and nobody may call";
         let hint = "list numbers under `call` or `answer` in [policy]";
@@ -79,7 +98,7 @@ fn key(written: &Spot<&str>, found: &mut Findings) -> Option<Digit> {
 }
 
 /// `[contacts.NAME]`: people the owner knows, who may be called by name.
-fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
+fn contacts(root: &mut Section<'_>, whom: &mut Whom, plugs: &Plugs<'_>, found: &mut Findings) {
     let title = |name: &str| plug::title("contacts", name);
     for (name, mut section) in root.sections("contacts", title, found) {
         plug::check_name(name, &section, found);
@@ -87,6 +106,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
         let number = section.text("number", found);
         let hours = section.text("hours", found);
         let zone = section.text("zone", found);
+        let pin = plugs.pin(&mut section, found);
         let hint = "write whom the name means: `number = \"+15551234567\"`";
         section.require("number", hint, found);
         let at = found.at(&section.place);
@@ -109,6 +129,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
                 number,
                 hours,
                 zone,
+                pin,
             };
             whom.contacts
                 .insert(name.to_owned(), Listed::new(contact, at));

@@ -16,14 +16,14 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, desk, host, presses, tapes};
+use super::{Record, Switchboard, desk, host, presses, proving, tapes};
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
 use crate::meeting::{Chair, InnerLine};
 use crate::presses::Presses;
 use crate::pulse::Pulse;
-use crate::runner::{ASSUMED, Control, Order, Parts, Talk, run};
+use crate::runner::{ASSUMED, Control, Order, Parts, PinPad, Talk, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -51,6 +51,14 @@ pub(super) struct Part {
     pub(super) chair: Option<Chair>,
     /// Whether another process is to take it up.
     pub(super) kept: Kept,
+}
+
+/// What leads out of a call's task.
+struct Doors {
+    orders: mpsc::Sender<Order>,
+    presses: Presses,
+    pulse: Arc<Pulse>,
+    pad: Option<PinPad>,
 }
 
 /// How a call hears and speaks.
@@ -111,7 +119,13 @@ impl Switchboard {
         let pulse = Arc::new(Pulse::default());
         let call = (record.clone(), pulse.clone());
         let desk = desk::serve(self.clone(), call, (plan, detect), ordered);
-        self.start_with(record, given, (orders, presses, pulse), desk);
+        let doors = Doors {
+            orders,
+            presses,
+            pulse,
+            pad: proving::of(self, record, &given.plan),
+        };
+        self.start_with(record, given, doors, desk);
     }
 
     /// The same for a call whose line ends in this house, and which ends with it.
@@ -124,14 +138,20 @@ impl Switchboard {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = host::attend(record.clone(), line, ordered);
         let pulse = Arc::new(Pulse::default());
-        self.start_with(record, given, (orders, Presses::InSound, pulse), desk);
+        let doors = Doors {
+            orders,
+            presses: Presses::InSound,
+            pulse,
+            pad: None,
+        };
+        self.start_with(record, given, doors, desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
+        doors: Doors,
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -141,7 +161,8 @@ impl Switchboard {
         tokio::spawn(async move { heeding.heed(&heeded).await });
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, given, (orders.clone(), presses, pulse));
+            let orders = doors.orders.clone();
+            let life = board.live(&record, given, doors);
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
@@ -161,12 +182,8 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(
-        &self,
-        record: &Record,
-        given: Given,
-        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
-    ) {
+    async fn live(&self, record: &Record, given: Given, doors: Doors) {
+        let orders = &doors.orders;
         let Given {
             plan: began_with,
             control,
@@ -174,7 +191,7 @@ impl Switchboard {
             part,
         } = given;
         // Before anything that takes time: every moment of it is one of silence.
-        ask_for_sound(&part.begin, &orders).await;
+        ask_for_sound(&part.begin, orders).await;
         let voice = match voice {
             Voiced::Ready(voice) => voice,
             Voiced::Loading => match self.voices.get().await {
@@ -229,13 +246,14 @@ impl Switchboard {
         let parts = Parts {
             talk,
             control,
-            orders,
-            presses,
+            orders: doors.orders,
+            presses: doors.presses,
+            pad: doors.pad,
             log: record.log.clone(),
             recording: recording.map(|dir| dir.join(record.recording())),
             mode: remembered,
             chair,
-            pulse,
+            pulse: doors.pulse,
         };
         run(flight, (now, first), parts).await;
     }

@@ -11,6 +11,7 @@ mod liveness;
 mod meetings;
 mod planned;
 mod presses;
+mod proving;
 mod record;
 mod recover;
 mod renewed;
@@ -39,6 +40,7 @@ use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
 use crate::config::Plan;
+use crate::guesses::Guesses;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::line::Wire;
@@ -71,6 +73,7 @@ pub struct Switchboard {
     journal: Arc<Journal>,
     claims: Claims,
     ledger: Ledger,
+    guesses: Guesses,
     plans: Plans,
     voices: Voices,
     desk: Mutex<Desk>,
@@ -110,12 +113,14 @@ impl Switchboard {
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let guesses = Guesses::open(&state, now)?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
             ledger,
+            guesses,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),

@@ -56,7 +56,12 @@ impl Switchboard {
             needs: wanted.unwrap_or(Power::PutThrough.needs()),
             trust: self.trust(caller),
         };
-        command(caller, Command::Refuse(refused, SORRY.to_owned().into()));
+        let rules = &self.plan_of(caller.id).rules;
+        let may_key = caller.direction == Direction::Inbound
+            && fault.code == code::POLICY_TRUST
+            && rules.has_pin(caller.caller.as_ref());
+        let told = if may_key { KEY_IT } else { SORRY };
+        command(caller, Command::Refuse(refused, told.to_owned().into()));
     }
 
     /// How sure the owner wants us to be of who is put through there: what the stricter plan says.
@@ -108,6 +113,10 @@ fn proof(record: &Record) -> Proof {
         Direction::Outbound | Direction::Inbound => Proof::Nothing,
     }
 }
+
+/// What a caller hears who could prove who they are.
+const KEY_IT: &str =
+    "For that I have to know who you are. Please press star, then your PIN, then pound.";
 
 /// What a caller hears whom the agent may not put through.
 const SORRY: &str = "I am sorry, I cannot put you through.";

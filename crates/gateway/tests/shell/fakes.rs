@@ -209,6 +209,7 @@ impl World {
             control: controlled,
             orders: ordered,
             presses,
+            pad: None,
             log: log.clone(),
             recording: None,
             mode: Some(mode),

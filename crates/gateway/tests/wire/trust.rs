@@ -1,5 +1,6 @@
 //! Who is on the line, how sure we are of that, and what an agent may do for them.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use call::event::Refused;
@@ -225,4 +226,158 @@ async fn a_thousand_callers_who_ring_once_are_not_called_back() {
     }
     assert!(house.exchange.requests().is_empty(), "nobody was dialled");
     assert!(house.gateway.board.calls().is_empty());
+}
+
+const PIN: &str = "918273";
+
+/// The same desk, with a PIN, and with recordings. Ben is for those who know it.
+async fn desk_with_pin() -> House {
+    let text = |folder: &std::path::Path, text: String| {
+        let file = folder.join("pin");
+        std::fs::write(&file, PIN).expect("the folder can be written");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&file, private).expect("it is ours");
+        let text = with_ben(text, "trust = \"proven\"");
+        let text = text.replace("max_calls", "pin = \"file:pin\"\nmax_calls");
+        text + "\n[recordings]\ndir = \"recordings\"\n"
+    };
+    House::of("twilio", listener(), Mischief::default(), text).await
+}
+
+fn keys(text: &str) -> impl Iterator<Item = Step> {
+    text.chars().map(Step::Press)
+}
+
+fn listening() -> Step {
+    Step::WaitForAgent {
+        quiet: ms(500),
+        timeout: ms(15_000),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_proves_who_somebody_is_and_nobody_learns_it() {
+    let house = desk_with_pin().await;
+    let board = house.gateway.board.clone();
+    board.want_voice(hearing("Please put me through to Ben."));
+    board.renew_voice().await.expect("it loads");
+    let script: Vec<_> = [listening()]
+        .into_iter()
+        .chain(keys(&format!("*{PIN}#")))
+        .chain(asking())
+        .collect();
+    // No number that anyone knows is shown.
+    house
+        .exchange
+        .call_in("anonymous", OURS, script)
+        .expect("ours");
+    let record = soon(first(&house)).await;
+    assert_eq!(board.trust(&record), Trust::Unknown);
+    until(&record, |it| *it == Event::CallerProved).await;
+    assert_eq!(board.trust(&record), Trust::Proven);
+    let rang = async {
+        while dials(&house) == 0 {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(rang).await;
+    let told = events(&record);
+    assert!(
+        !told
+            .iter()
+            .any(|it| matches!(it, Event::CallerPressed { .. })),
+        "{told:?}"
+    );
+    let snapshot = board.flight(&record).await.expect("it is up");
+    let tape = String::from_utf8(snapshot.seal(&record.log)).expect("it is text");
+    assert!(!tape.contains("pressed"), "no key is on it");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+    let (wav, state) = (
+        house.file(&format!("recordings/{}.wav", record.id)),
+        house.file("state"),
+    );
+    house.gateway.close(ms(2_000)).await;
+    let wav = hound::WavReader::open(wav).expect("it was recorded");
+    let samples: Vec<i16> = wav.into_samples().map_while(Result::ok).collect();
+    let silent = samples
+        .split(|it| *it != 0)
+        .map(<[i16]>::len)
+        .max()
+        .unwrap_or_default();
+    // Two sides at 8 kHz: the keys took longer than half a second.
+    assert!(
+        silent > 8_000,
+        "{silent} samples of silence while it was keyed"
+    );
+    for file in files(&state) {
+        let bytes = std::fs::read(&file).expect("it can be read");
+        let found = bytes.windows(PIN.len()).any(|it| it == PIN.as_bytes());
+        assert!(!found, "{}", file.display());
+    }
+}
+
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("it is there");
+    let paths = entries.map(|it| it.expect("it can be read").path());
+    paths
+        .flat_map(|it| if it.is_dir() { files(&it) } else { vec![it] })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_guessed_three_times_is_not_let_in_by_the_right_pin_either() {
+    let house = desk_with_pin().await;
+    let wrong = |pin: &str, wait: u64| keys(pin).chain([Step::Wait(ms(wait))]).collect::<Vec<_>>();
+    let script: Vec<_> = [
+        vec![listening()],
+        wrong("*1#", 1_300),
+        wrong("*2#", 2_300),
+        wrong("*3#", 4_300),
+        wrong(&format!("*{PIN}#"), 1_000),
+        vec![Step::HangUp],
+    ]
+    .concat();
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let record = soon(first(&house)).await;
+    soon(record.log.ended()).await;
+    let told = events(&record);
+    let failed = told
+        .iter()
+        .filter(|it| **it == Event::CallerFailedProof)
+        .count();
+    assert_eq!(failed, 4, "{told:?}");
+    assert!(!told.contains(&Event::CallerProved), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_needs_help_hears_that_they_must_call_for_it() {
+    let house = desk("twilio", listener(), "").await;
+    let board = &house.gateway.board;
+    board.want_voice(hearing("I need an ambulance."));
+    board.renew_voice().await.expect("it loads");
+    house
+        .exchange
+        .call_in("anonymous", OURS, asking())
+        .expect("ours");
+    let record = soon(first(&house)).await;
+    let words = "I cannot send help. Please hang up now and dial your emergency number.";
+    until(
+        &record,
+        |it| matches!(it, Event::AgentSaid { text } if words.ends_with(text.reveal().as_str())),
+    )
+    .await;
+    let told = events(&record);
+    let heard = told
+        .iter()
+        .position(|it| matches!(it, Event::CallerSaid { .. }));
+    let after = &told[heard.expect("they said so")..];
+    assert!(after.contains(&Event::CallerInEmergency), "{after:?}");
+    let said = after.iter().filter_map(|it| match it {
+        Event::AgentSaid { text } => Some(text.reveal().as_str()),
+        _ => None,
+    });
+    assert!(said.into_iter().all(|it| words.contains(it)), "{after:?}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
 }

@@ -23,7 +23,26 @@ fn who_needs_help_is_told_to_call_for_it_and_not_by_the_agent() {
         .at(2_190, Happening::Command(help))
         .at(7_000, speak(400, "are you there"))
         .run(12_000);
-    check(&world, expect![[r#""#]]);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "I need an ambulance"
+        002180  agent.turn_started "I need an ambulance"
+        002180    agent: 1 turn "I need an ambulance"
+        002200  caller.in_emergency
+        002200    agent: 1 abandon
+        005180  agent.said "Please hang up and dial your emergency number."
+        007040  caller.speech_started
+        007580  caller.speech_ended
+        008180  caller.said "are you there"
+        008180  agent.turn_started "I need an ambulance are you there"
+        008180    agent: 2 turn "I need an ambulance are you there"
+        009100  agent.said "All right."
+        009100    agent: 2 heard "All right."
+    "#]],
+    );
 }
 
 #[test]
@@ -37,15 +56,52 @@ fn what_an_agent_may_not_is_told_to_it_and_to_its_caller_once() {
         .at(2_300, refuse())
         .at(2_310, refuse())
         .run(8_000);
-    check(&world, expect![[r#""#]]);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "Ben please"
+        002180  agent.turn_started "Ben please"
+        002180    agent: 1 turn "Ben please"
+        002300  agent.refused code="policy.trust" needs="proven" trust="caller-id"
+        002300    agent: refused policy.trust
+        002320  agent.refused code="policy.trust" needs="proven" trust="caller-id"
+        002320    agent: refused policy.trust
+        003640  agent.said "One moment, please."
+        005860  agent.said "I am sorry, I cannot put you through."
+    "#]],
+    );
 }
 
 #[test]
 fn who_proved_who_they_are_hears_so_and_so_does_the_agent() {
     let world = conversation(&["Hello."])
         .at(1_000, speak(400, "hello"))
-        .at(5_000, Happening::Command(Command::Disprove("That did not work.".into())))
-        .at(8_000, Happening::Command(Command::Prove("Thank you.".into())))
+        .at(
+            5_000,
+            Happening::Command(Command::Disprove("That did not work.".into())),
+        )
+        .at(
+            8_000,
+            Happening::Command(Command::Prove("Thank you.".into())),
+        )
         .run(12_000);
-    check(&world, expect![[r#""#]]);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001580  caller.speech_ended
+        002180  caller.said "hello"
+        002180  agent.turn_started "hello"
+        002180    agent: 1 turn "hello"
+        002860  agent.said "Hello."
+        002860    agent: 1 heard "Hello."
+        005000  caller.failed_proof
+        006300  agent.said "That did not work."
+        008000  caller.proved
+        008000    agent: proved
+        008820  agent.said "Thank you."
+    "#]],
+    );
 }
