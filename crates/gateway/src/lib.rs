@@ -19,6 +19,7 @@ mod logbook;
 pub mod meeting;
 pub mod memory;
 mod metrics;
+pub mod pairings;
 pub mod pointing;
 pub mod presses;
 pub mod pulse;

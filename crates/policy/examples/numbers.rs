@@ -142,6 +142,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         ours: BTreeSet::new(),
         call_own: Listed::new(false, ""),
         answer: Listed::new(Callers::Any, ""),
+        pairing: false,
         max_calls: none(usize::MAX),
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),

@@ -34,6 +34,11 @@ impl Pin {
         Some(Self(keyed.0))
     }
 
+    /// As [`Keyed::as_bytes`].
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0.field
+    }
+
     /// Whether this was keyed. Looks at all of the field, whatever is in it.
     pub fn is(&self, keyed: &Keyed) -> Choice {
         let fits = Choice::from(u8::from(keyed.0.length <= LONGEST));
@@ -42,8 +47,8 @@ impl Pin {
 }
 
 impl Keyed {
-    #[cfg(test)]
-    fn as_bytes(&self) -> &[u8] {
+    /// The digits, for whoever compares them with what is kept as a hash: always as many bytes.
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0.field
     }
 

@@ -26,6 +26,8 @@ pub struct Rules {
     pub call_own: Listed<bool>,
     /// Who may reach us.
     pub answer: Listed<Callers>,
+    /// Whether those who may not may ask to, by a code that the owner made.
+    pub pairing: bool,
     /// How many calls may be up at once.
     pub max_calls: Listed<usize>,
     /// How long a call may last.
@@ -312,6 +314,26 @@ impl Rules {
         }
         self.room(up)?;
         Ok(from)
+    }
+
+    /// Whether somebody who is not on the list may come as one who was paired, or to ask for that, and by which
+    /// number.
+    ///
+    /// # Errors
+    /// Nobody may, or they hide, or there are too many calls.
+    pub fn may_pair(&self, from: &str, up: usize) -> Result<Number, Refusal> {
+        let at = || self.answer.at.clone();
+        let from = Number::parse(from).map_err(|_| Refusal::Hidden { at: at() })?;
+        if !self.pairing {
+            return Err(Refusal::MayNotCall { from, at: at() });
+        }
+        self.room(up)?;
+        Ok(from)
+    }
+
+    /// Which rule lets those in who were paired, and where it stands.
+    pub fn lets_pair(&self) -> String {
+        format!("\"pairing\" under `answer` in [policy], {}", self.answer.at)
     }
 
     /// Which rule lets callers in, and where it stands.
@@ -614,6 +636,39 @@ pub(crate) mod tests {
         assert_eq!(open, [[false, true]; 3]);
     }
 
+    #[test]
+    fn only_a_number_may_ask_to_be_paired_and_only_where_the_owner_says_so() {
+        let mut rules = rules(&[], these(&FRIENDS));
+        let stranger = "+15559876543";
+        let refused = rules.may_pair(stranger, 0);
+        assert!(
+            matches!(refused, Err(Refusal::MayNotCall { .. })),
+            "{refused:?}"
+        );
+        rules.pairing = true;
+        assert_eq!(rules.may_pair(stranger, 0), Ok(number(stranger)));
+        assert!(matches!(
+            rules.may_pair(stranger, 2),
+            Err(Refusal::TooManyCalls { .. })
+        ));
+        for hidden in [
+            "",
+            "anonymous",
+            "+266696687x",
+            "sip:+15559876543@example.com",
+        ] {
+            assert!(matches!(
+                rules.may_pair(hidden, 0),
+                Err(Refusal::Hidden { .. })
+            ));
+        }
+        let answered = rules.may_answer(stranger, 0);
+        assert!(
+            matches!(answered, Err(Refusal::MayNotCall { .. })),
+            "asking is not calling"
+        );
+    }
+
     /// A hundred thousand strings, from noise to near misses: one is let through exactly if it
     /// reads as a number that is on the list.
     #[test]
@@ -715,6 +770,7 @@ pub(crate) mod tests {
             ours: BTreeSet::new(),
             call_own: Listed::new(false, line(19)),
             answer: Listed::new(answer, line(15)),
+            pairing: false,
             max_calls: Listed::new(2, line(16)),
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),

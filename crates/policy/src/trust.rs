@@ -17,6 +17,8 @@ pub struct Seen<'c> {
     pub number: Option<&'c Number>,
     /// Who vouches for it.
     pub attestation: Attestation,
+    /// Whether the owner paired that number.
+    pub paired: bool,
     /// What they have proven.
     pub proof: Proof,
 }
@@ -122,7 +124,7 @@ impl Rules {
     /// Of who calls: they show a number, as anyone can.
     fn caller(&self, seen: &Seen<'_>) -> Trust {
         match seen.attestation {
-            _ if !seen.number.is_some_and(|it| self.knows(it)) => Trust::Unknown,
+            _ if !seen.number.is_some_and(|it| seen.paired || self.knows(it)) => Trust::Unknown,
             Attestation::Full => Trust::Attested,
             Attestation::Partial | Attestation::Failed | Attestation::Nothing => Trust::CallerId,
         }
@@ -188,6 +190,7 @@ mod tests {
                         direction: Direction::Inbound,
                         number: number.as_ref(),
                         attestation,
+                        paired: false,
                         proof: Proof::Nothing,
                     })
                 };
@@ -214,6 +217,27 @@ mod tests {
     }
 
     #[test]
+    fn whom_the_owner_paired_is_known_by_their_number_and_no_surer() {
+        let rules = house(false);
+        let stranger = number(STRANGER);
+        let trust = |number, attestation| {
+            rules.trust(&Seen {
+                direction: Direction::Inbound,
+                number,
+                attestation,
+                paired: true,
+                proof: Proof::Nothing,
+            })
+        };
+        assert_eq!(
+            trust(Some(&stranger), Attestation::Nothing),
+            Trust::CallerId
+        );
+        assert_eq!(trust(Some(&stranger), Attestation::Full), Trust::Attested);
+        assert_eq!(trust(None, Attestation::Full), Trust::Unknown);
+    }
+
+    #[test]
     fn only_a_pin_or_a_contact_who_picked_up_proves_anything() {
         let rules = house(false);
         for direction in [Direction::Inbound, Direction::Outbound] {
@@ -225,6 +249,7 @@ mod tests {
                             direction,
                             number: number.as_ref(),
                             attestation,
+                            paired: false,
                             proof,
                         });
                         let called_back = direction == Direction::Outbound
@@ -339,6 +364,7 @@ mod tests {
                 direction: Direction::Inbound,
                 number: number.as_ref(),
                 attestation: Attestation::Nothing,
+                paired: false,
                 proof: Proof::Nothing,
             });
             let known = if listed {

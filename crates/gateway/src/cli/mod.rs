@@ -16,6 +16,7 @@ mod manual;
 mod meeting;
 pub mod models;
 pub mod out;
+mod pairing;
 mod policy;
 mod reload;
 mod replay;
@@ -94,6 +95,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Callers who are not in the configuration, and may call once you say so.
+    Pairing(pairing::Args),
     /// Whom the owner lets be called.
     Policy(policy::Args),
     /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
@@ -138,6 +141,7 @@ impl Command {
             | Self::Setup(_)
             | Self::Flight(_)
             | Self::Journal(_)
+            | Self::Pairing(_)
             | Self::Policy(_)
             | Self::Reload
             | Self::Replay(_)
@@ -217,6 +221,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Man(args) => manual::man(args, out),
         Command::Meeting(args) => meeting::run(args, out).await,
         Command::Show(args) => calls::show(args, path, out).await,
+        Command::Pairing(args) => pairing::run(args, out).await,
         Command::Policy(args) => policy::run(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,

@@ -39,7 +39,7 @@ pub(super) fn read(
     section.close(found);
 
     callees(call.as_ref(), &mut whom, found);
-    let answerable = callers(answer.as_ref(), found);
+    let (answerable, pairing) = callers(answer.as_ref(), found);
     let minutes = whole(max_minutes, DEFAULT_MAX_MINUTES);
     let of_table = |value| listed(value, None::<&Spot<()>>, &table, found);
     let call_own = of_table(own.unwrap_or_default());
@@ -48,6 +48,7 @@ pub(super) fn read(
         call: listed(whom, call.as_ref(), &table, found),
         call_own,
         answer: listed(answerable, answer.as_ref(), &table, found),
+        pairing,
         max_calls: at(max_calls.as_ref(), whole(max_calls, DEFAULT_MAX_CALLS)),
         max_length: listed(
             Duration::from_secs(60 * minutes as u64),
@@ -78,7 +79,10 @@ pub(super) fn read(
             "choose a digit: `opt_out_key = \"9\"`",
         );
     }
-    if rules.call.value.is_nobody() && rules.answer.value == Callers::These(BTreeSet::new()) {
+    if rules.call.value.is_nobody()
+        && rules.answer.value == Callers::These(BTreeSet::new())
+        && !rules.pairing
+    {
         let message = "nobody may be called, and nobody may call";
         let hint = "list numbers under `call` or `answer` in [policy]";
         found.warning(table, message, hint);
@@ -235,12 +239,17 @@ fn no_class(entry: &Spot<&str>, fault: ClassFault, found: &mut Findings) {
     found.problem(entry.place(), message, hint);
 }
 
-fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Callers {
+/// Who may call, and whether others may ask to.
+fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> (Callers, bool) {
     let mut numbers = BTreeSet::new();
-    let mut any = None;
+    let (mut any, mut pairing) = (None, false);
     for entry in written.into_iter().flat_map(|list| &list.value) {
         if entry.value == ANY {
             any = Some(entry);
+            continue;
+        }
+        if entry.value == PAIRING {
+            pairing = true;
             continue;
         }
         if let Some(number) = plain_number(CALLER, entry, found)
@@ -250,13 +259,13 @@ fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Cal
         }
     }
     let Some(any) = any else {
-        return Callers::These(numbers);
+        return (Callers::These(numbers), pairing);
     };
-    if !numbers.is_empty() {
-        let message = "\"any\" lets everyone call, so the numbers beside it change nothing";
-        found.warning(any.place(), message, "keep \"any\" or the numbers");
+    if !numbers.is_empty() || pairing {
+        let message = "\"any\" lets everyone call, so what stands beside it changes nothing";
+        found.warning(any.place(), message, "keep \"any\" or the others");
     }
-    Callers::Any
+    (Callers::Any, false)
 }
 
 /// Reads a number that may be called, and warns of one that never is.
@@ -314,3 +323,4 @@ const DEFAULT_CALLS_PER_HOUR: usize = 20;
 const DEFAULT_CALLS_PER_NUMBER: usize = 6;
 const DEFAULT_SPEND_PER_DAY: Money = Money::micros(50_000_000);
 const ANY: &str = "any";
+const PAIRING: &str = "pairing";

@@ -8,6 +8,7 @@ mod guard;
 pub(crate) mod hooks;
 mod meetings;
 mod openapi;
+mod pairing;
 pub(crate) mod probe;
 mod problem;
 mod streams;

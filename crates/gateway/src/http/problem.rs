@@ -76,6 +76,7 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_DANGEROUS
         | code::POLICY_OWN_NUMBER
         | code::POLICY_DO_NOT_CALL
+        | code::POLICY_TRUST
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}
     }

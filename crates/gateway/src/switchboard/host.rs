@@ -11,6 +11,7 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Given, Kept, Part, Voiced};
+use super::pairing::Entrance;
 use super::record::{Born, Talks};
 use super::said::Said;
 use super::wish::{answerer, mode, our_number};
@@ -132,6 +133,7 @@ impl Switchboard {
             // A whole table is nobody in particular.
             attestation: Attestation::Nothing,
             trust: Trust::Unknown,
+            entrance: Entrance::Listed,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

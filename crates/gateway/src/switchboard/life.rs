@@ -9,13 +9,14 @@ use call::{
     Direction, Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output,
 };
 use futures_util::FutureExt;
-use policy::{Proof, Seen};
+use policy::Proof;
 use ports::Fault;
 use ports::agent::{Answerer, Company, Introduction, Line, Past};
 use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
+use super::trust::seen;
 use super::{Record, Switchboard, desk, host, presses, proving, tapes};
 use crate::config::Plan;
 use crate::flight::Flight;
@@ -466,22 +467,18 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let agent = plan.agents.get(&record.agent);
     let caller = record.caller.as_ref();
     let contact = caller.and_then(|it| plan.rules.contact(it));
+    // It talks with nobody before they picked up, and with no machine.
+    let proof = match (record.proved_before(), record.direction) {
+        (Proof::Pin, _) => Proof::Pin,
+        (Proof::Nothing | Proof::PickedUp, Direction::Outbound) => Proof::PickedUp,
+        (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
+    };
     Introduction {
         company: company(record),
         past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
         contact: contact.map(str::to_owned),
-        trust: plan.rules.trust(&Seen {
-            direction: record.direction,
-            number: record.caller.as_ref(),
-            attestation: record.attestation,
-            // It talks with nobody before they picked up, and with no machine.
-            proof: match (record.proved_before(), record.direction) {
-                (Proof::Pin, _) => Proof::Pin,
-                (Proof::Nothing | Proof::PickedUp, Direction::Outbound) => Proof::PickedUp,
-                (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
-            },
-        }),
+        trust: plan.rules.trust(&seen(record, proof)),
         call: record.id.to_string(),
         direction,
         caller: record.caller.clone(),

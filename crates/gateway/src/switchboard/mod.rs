@@ -9,6 +9,7 @@ mod host;
 mod life;
 mod liveness;
 mod meetings;
+mod pairing;
 mod planned;
 mod presses;
 mod proving;
@@ -46,7 +47,7 @@ use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
-use crate::rules;
+use crate::pairings::Pairings;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
@@ -54,6 +55,8 @@ pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Referred, Target};
+pub(crate) use pairing::nobody as nobody_waits;
+use pairing::{Entrance, Welcome};
 use planned::Plans;
 pub use planned::Proposal;
 use policy::Permit;
@@ -74,6 +77,7 @@ pub struct Switchboard {
     claims: Claims,
     ledger: Ledger,
     guesses: Guesses,
+    pairings: Pairings,
     plans: Plans,
     voices: Voices,
     desk: Mutex<Desk>,
@@ -96,6 +100,8 @@ struct Desk {
     tokens: Tokens,
     /// Calls that are over and whose tapes are kept, the latest last.
     landed: VecDeque<CallId>,
+    /// When strangers were last answered, who may ask to be paired.
+    knocks: VecDeque<Instant>,
     /// Those that are not over.
     meetings: HashMap<MeetingId, Arc<Room>>,
 }
@@ -114,6 +120,7 @@ impl Switchboard {
         let claims = Claims::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
         let guesses = Guesses::open(&state, now)?;
+        let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
             plan: RwLock::new(Arc::new(plan)),
             state,
@@ -121,6 +128,7 @@ impl Switchboard {
             claims,
             ledger,
             guesses,
+            pairings,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
@@ -230,7 +238,13 @@ impl Switchboard {
         let born = Born {
             direction,
             attestation,
-            trust: trust::at_first(&plan.rules, direction, Some(&permit.number), attestation),
+            entrance: Entrance::Listed,
+            trust: trust::at_first(
+                &plan.rules,
+                (direction, Entrance::Listed),
+                Some(&permit.number),
+                attestation,
+            ),
             caller: Some(permit.number),
             number,
             carrier: ours.carrier.clone(),
@@ -532,13 +546,19 @@ impl Switchboard {
             return Err(fault.hint("add the number called as [numbers.\"+…\"]"));
         };
         self.is_open()?;
-        self.may_answer(&self.desk(), from)?;
-        let answerer = answerer(&plan, &ours.agent)?;
-        let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
+        let entrance = self.entrance(&plan.rules, from).await?;
+        self.may_enter(&self.desk(), from, entrance)?;
+        let Welcome {
+            mode,
+            answerer,
+            plan,
+            kept,
+            allowed_by,
+        } = Self::welcome_in(&plan, &ours.agent, entrance)?;
         let voice = self.voice_for(&mode).await?;
 
         let mut desk = self.desk();
-        let caller = self.may_answer(&desk, from)?;
+        let caller = self.may_enter(&desk, from, entrance)?;
         let key = (carrier.to_owned(), leg.clone());
         if let Some(record) = desk.legs.get(&key).and_then(|id| desk.calls.get(id)) {
             // The same question came twice at once.
@@ -548,13 +568,22 @@ impl Switchboard {
         let born = Born {
             direction,
             attestation,
-            trust: trust::at_first(&plan.rules, direction, caller.as_ref(), attestation),
+            entrance,
+            trust: trust::at_first(
+                &plan.rules,
+                (direction, entrance),
+                caller.as_ref(),
+                attestation,
+            ),
             caller,
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
-            talk: Talks::of(&mode),
-            allowed_by: plan.rules.lets_in(),
+            talk: match entrance {
+                Entrance::Listed | Entrance::Paired => Talks::of(&mode),
+                Entrance::Stranger => Talks::Otherwise,
+            },
+            allowed_by,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(
@@ -564,11 +593,14 @@ impl Switchboard {
             self.journal.pen(),
         ));
         desk.legs.insert(key, record.id);
+        if entrance == Entrance::Stranger {
+            desk.knock();
+        }
         drop(desk);
         record.bind(leg);
         self.stream(&record);
         let given = Given {
-            plan: plan.clone(),
+            plan,
             control: heard,
             voice: Voiced::Ready(voice),
             part: Part {
@@ -577,7 +609,7 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Now,
                 chair: None,
-                kept: Kept::AcrossProcesses,
+                kept,
             },
         };
         self.start(&record, given);
@@ -634,11 +666,6 @@ impl Switchboard {
             record.rename(dialled, leg);
         }
         self.bind(&record, leg).then_some(record)
-    }
-
-    fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        let allowed = self.plan().rules.may_answer(from, desk.up);
-        allowed.map_err(rules::told)
     }
 
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {

@@ -10,14 +10,16 @@ use ports::Fault;
 use tokio::sync::mpsc;
 
 use super::adopt::command;
+use super::pairing::Entrance;
 use super::{Record, Switchboard};
 use crate::config::Plan;
 use crate::runner::PinPad;
 
 /// Where the keys of a call's PIN go, if there is one that its caller could key.
 pub(super) fn of(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Plan) -> Option<PinPad> {
+    let stranger = record.entrance == Entrance::Stranger;
     let has_pin = plan.rules.has_pin(record.caller.as_ref());
-    if record.direction != Direction::Inbound || !has_pin {
+    if record.direction != Direction::Inbound || !(stranger || has_pin) {
         return None;
     }
     let (keyed, mut tried) = mpsc::channel(MOST);
@@ -25,11 +27,18 @@ pub(super) fn of(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Plan) ->
     tokio::spawn(async move {
         // Ends when the call drops its end.
         while let Some(keyed) = tried.recv().await {
-            board.prove(&record, &keyed).await;
+            match record.entrance {
+                Entrance::Listed | Entrance::Paired => board.prove(&record, &keyed).await,
+                Entrance::Stranger => board.pair(&record, keyed).await,
+            }
         }
     });
     Some(PinPad {
-        keypad: Keypad::new(Starts::WithStar),
+        keypad: Keypad::new(if stranger {
+            Starts::AtOnce
+        } else {
+            Starts::WithStar
+        }),
         keyed,
     })
 }

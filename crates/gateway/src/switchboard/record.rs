@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::Handover;
+use super::pairing::Entrance;
 use call::input::{self, Command, Input};
 use call::{Attestation, Direction, Keys, Mode, Number, Place, Private, Trust};
 use policy::Proof;
@@ -63,6 +64,8 @@ pub struct Record {
     pub agent: String,
     /// Who vouches for the number that the person shows.
     pub(super) attestation: Attestation,
+    /// By which right they are on it.
+    pub(super) entrance: Entrance,
     talk: Talks,
     /// What happened.
     pub log: CallLog,
@@ -134,6 +137,7 @@ pub(super) struct Born {
     pub(super) allowed_by: String,
     pub(super) attestation: Attestation,
     pub(super) trust: Trust,
+    pub(super) entrance: Entrance,
 }
 
 /// What is talked about on a call.
@@ -205,6 +209,7 @@ impl Record {
             carrier: born.carrier,
             agent: born.agent,
             attestation: born.attestation,
+            entrance: born.entrance,
             talk: born.talk,
             log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
             landing: Landing::default(),

@@ -14,6 +14,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn};
+use super::pairing::Entrance;
 use super::record::{Born, Talks};
 use super::renewed::Renewed;
 use super::said::Said;
@@ -112,7 +113,16 @@ impl Switchboard {
             .rules
             .still_allows(born.direction, born.caller.as_ref())
         {
-            return Err(lost("the rules no longer allow it"));
+            born.entrance = Entrance::Paired;
+            let paired = match (born.direction, &born.caller) {
+                (Direction::Inbound, Some(it)) if plan.rules.pairing => {
+                    self.pairings.is_paired(it).await?
+                }
+                (Direction::Inbound | Direction::Outbound, _) => false,
+            };
+            if !paired {
+                return Err(lost("the rules no longer allow it"));
+            }
         }
         let (at, remembered) = reader
             .memory(call.id.clone())
@@ -309,6 +319,7 @@ impl Switchboard {
                 Trust::Unknown | Trust::CallerId | Trust::Proven => Attestation::Nothing,
             },
             trust,
+            entrance: Entrance::Listed,
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

@@ -10,6 +10,7 @@ use policy::{Power, Proof, Rules, Seen};
 use ports::{Blame, Fault, code};
 
 use super::adopt::command;
+use super::pairing::Entrance;
 use super::{Record, Switchboard};
 use crate::config::Plan;
 
@@ -74,7 +75,7 @@ impl Switchboard {
 /// How sure we are of who is on a call as it begins.
 pub(super) fn at_first(
     rules: &Rules,
-    direction: Direction,
+    (direction, entrance): (Direction, Entrance),
     number: Option<&Number>,
     attestation: Attestation,
 ) -> Trust {
@@ -82,15 +83,18 @@ pub(super) fn at_first(
         direction,
         number,
         attestation,
+        paired: entrance == Entrance::Paired,
         proof: Proof::Nothing,
     })
 }
 
-fn seen(record: &Record, proof: Proof) -> Seen<'_> {
+/// What is known of who is on a call that proved this.
+pub(super) fn seen(record: &Record, proof: Proof) -> Seen<'_> {
     Seen {
         direction: record.direction,
         number: record.caller.as_ref(),
         attestation: record.attestation,
+        paired: record.entrance == Entrance::Paired,
         proof,
     }
 }

@@ -13,6 +13,7 @@ use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
 use crate::contract::is_dial;
+use crate::owners::client;
 use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
 use crate::{listener, ms};
 
@@ -380,4 +381,107 @@ async fn who_needs_help_hears_that_they_must_call_for_it() {
     assert!(said.into_iter().all(|it| words.contains(it)), "{after:?}");
     record.hang_up().await;
     soon(record.log.ended()).await;
+}
+
+/// A line that answers nobody but those who are paired.
+async fn door() -> House {
+    let text = |_: &std::path::Path, text: String| {
+        with_ben(text, "").replace("answer = [\"any\"]", "answer = [\"pairing\"]")
+    };
+    House::of("twilio", listener(), Mischief::default(), text).await
+}
+
+/// Somebody calls from there, and keys this once they were asked to.
+fn keys_at_the_door(house: &House, from: &str, keyed: &str) -> String {
+    let script: Vec<_> = [listening()]
+        .into_iter()
+        .chain(keys(keyed))
+        .chain([Step::WaitForHangUp { timeout: ms(12_000) }, Step::HangUp])
+        .collect();
+    house.exchange.call_in(from, OURS, script).expect("ours")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_with_a_code_may_call_once_the_owner_says_so() {
+    let house = door().await;
+    let board = house.gateway.board.clone();
+    let code = board.pairings().new_code(now()).await.expect("it is made");
+    let call = keys_at_the_door(&house, STRANGER, &format!("{code}#"));
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Api, "they are told, and hung up on");
+    let record = board.calls()[0].clone();
+    let told = events(&record);
+    let said = told.iter().any(|it| {
+        matches!(it, Event::AgentSaid { text } if text.reveal().contains("must now confirm you"))
+    });
+    assert!(said, "{told:?}");
+    assert!(!told.iter().any(|it| matches!(it, Event::CallerPressed { .. })), "{told:?}");
+    assert_eq!(board.trust(&record), Trust::Unknown);
+
+    // Until the owner has, nobody answers them but the door.
+    let again = keys_at_the_door(&house, STRANGER, "");
+    soon(house.exchange.call(&again)).await;
+    let record = board.calls()[0].clone();
+    assert!(!asked_who(&record), "{:?}", events(&record));
+
+    let answer = |path: String| {
+        let asked = client().post(format!("{}{path}", house.public));
+        let asked = asked.bearer_auth(house.gateway.token.reveal());
+        async move { soon(asked.send()).await.expect("it answers").status().as_u16() }
+    };
+    let waiting = board.pairings().callers().await.expect("they can be read").waiting;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(answer("/v1/pairing/nobody/confirm".into()).await, 404);
+    assert_eq!(answer(format!("/v1/pairing/{}/confirm", waiting[0].id)).await, 200);
+    let house = house.with_another_gateway().await;
+    let script = [Step::Wait(ms(2_000)), Step::HangUp];
+    let call = house.exchange.call_in(STRANGER, OURS, script).expect("ours");
+    soon(house.exchange.call(&call)).await;
+    let record = soon(first(&house)).await;
+    assert!(asked_who(&record), "{:?}", events(&record));
+    assert_eq!(house.gateway.board.trust(&record), Trust::CallerId);
+
+    let number = call::Number::parse(STRANGER).expect("it is a number");
+    let removed = house.gateway.board.pairings().remove(&number).await;
+    assert!(removed.expect("it can be written"));
+    let call = keys_at_the_door(&house, STRANGER, "");
+    soon(house.exchange.call(&call)).await;
+    let record = house.gateway.board.calls()[0].clone();
+    assert!(!asked_who(&record), "{:?}", events(&record));
+}
+
+/// Whether the answering service spoke.
+fn asked_who(record: &Record) -> bool {
+    let asks = |text: &str| text.contains("name") || text.contains("message");
+    events(record)
+        .iter()
+        .any(|it| matches!(it, Event::AgentSaid { text } if asks(text.reveal())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_code_or_no_number_gets_no_further_than_the_door() {
+    let house = door().await;
+    let board = house.gateway.board.clone();
+    for hidden in ["anonymous", "", "+266696687"] {
+        let call = house.exchange.call_in(hidden, OURS, [Step::HangUp]).expect("ours");
+        let outcome = soon(house.exchange.call(&call)).await;
+        assert_eq!(outcome.ended_by, EndedBy::Rejected, "{hidden}");
+    }
+    let first = keys_at_the_door(&house, STRANGER, "000000#");
+    // One stranger at a time: the next finds the line engaged.
+    soon(self::first(&house)).await;
+    let second = house.exchange.call_in("+15559990001", OURS, [Step::HangUp]).expect("ours");
+    let outcome = soon(house.exchange.call(&second)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Rejected);
+    let record = board.calls()[0].clone();
+    until(&record, |it| *it == Event::CallerFailedProof).await;
+    let callers = board.pairings().callers().await.expect("they can be read");
+    assert!(callers.waiting.is_empty() && callers.paired.is_empty());
+    record.hang_up().await;
+    soon(house.exchange.call(&first)).await;
+    assert_eq!(dials(&house), 0);
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
