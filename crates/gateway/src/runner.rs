@@ -35,7 +35,7 @@ use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
 pub use proving::PinPad;
-use wishes::{Heeded, Wishes};
+use wishes::Wishes;
 
 /// Everything one call talks to.
 pub struct Parts<L> {
@@ -617,22 +617,6 @@ impl<L: Line> Runner<L> {
             (Some(Spoken::Audio(..)), None) => {}
             // That it is gone is noticed when it is next asked to speak.
             (None, _) => self.mouth = None,
-        }
-    }
-
-    fn answered(&mut self, answer: Option<Answer>) {
-        // That it is gone is noticed when it is next asked.
-        let Some(answer) = answer else {
-            self.agent = None;
-            return;
-        };
-        match self.wishes.heed(answer) {
-            Heeded::Told(input) => self.tell(input),
-            Heeded::Stranger(referral) => {
-                // A desk so busy has more urgent things to do than to say no.
-                let _ = self.orders.try_send(Order::PutThrough(referral));
-            }
-            Heeded::Dropped => {}
         }
     }
 

@@ -8,6 +8,7 @@ use media::{
     Cut, Detector, Echo, Edge, FRAME, Format, Frame, Mark, Outgoing, Progress, Rate, Session,
     Setup, UtteranceId,
 };
+use ports::Fault;
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use ports::speech::{Listen, Verdict, Windows};
 use tokio::sync::mpsc;
@@ -189,8 +190,22 @@ impl<L: Line> Sound<L> {
             // A second introduction changes nothing.
             Ok(StreamEvent::Idle | StreamEvent::Started(_)) => {}
             Ok(StreamEvent::Unknown) => self.oddities.unknown += 1,
-            Err(_) => self.oddities.malformed += 1,
+            Err(fault) => self.complain(&fault),
         }
+    }
+
+    /// A message that cannot be read, or in which the far end says what it did not like: of each call
+    /// the first is worth a line.
+    fn complain(&mut self, fault: &Fault) {
+        if self.oddities.malformed == 0 {
+            let (code, hint) = (fault.code, fault.hint.as_deref());
+            tracing::warn!(
+                code,
+                hint,
+                "a message about a call's sound is not as it should be: {fault}"
+            );
+        }
+        self.oddities.malformed += 1;
     }
 
     /// Does what time alone demands: goes on without the caller's frames, sends what is due.

@@ -484,6 +484,8 @@ pub enum News {
     PutBack(Why),
     /// It was recorded, as [`Recordings::record`] asked, and is over.
     Recorded(Tape),
+    /// The carrier could not connect the call's sound, in its own words; the call is up.
+    Unconnected(String),
     /// The far end rings.
     Ringing,
 }

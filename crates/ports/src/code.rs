@@ -34,6 +34,8 @@ pub const CARRIER_UNKNOWN: &str = "carrier.unknown";
 pub const CARRIER_REFUSED: &str = "carrier.refused";
 /// The carrier knows no such call.
 pub const CARRIER_NO_SUCH_CALL: &str = "carrier.no_such_call";
+/// The carrier takes calls for us and cannot connect their sound to our address.
+pub const CARRIER_UNREACHED: &str = "carrier.unreached";
 /// A webhook has no valid signature.
 pub const WEBHOOK_FORGED: &str = "webhook.forged";
 /// A webhook was signed, but makes no sense.

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::cause::{self, Direction};
 use super::refusal::Refusal;
+use super::xml::RETRIES;
 use super::{Account, COMPANY, REQUEST, is_id};
 use crate::rest::{Answer, PRESS_PATIENCE, Rest, seconds};
 
@@ -217,14 +218,16 @@ pub(super) fn no_such_call(message: &str) -> Fault {
 }
 
 fn dial_body(dial: &Dial<'_>, machines: Machines) -> Value {
+    // Asked again where nobody answers: a gateway may just be starting.
+    let status_url = format!("{}{RETRIES}", dial.status_url);
     let mut body = json!({
         "from": bare(dial.from),
         "to": bare(dial.to),
-        "answer_url": dial.voice_url,
+        "answer_url": format!("{}{RETRIES}", dial.voice_url),
         "answer_method": "POST",
-        "ring_url": dial.status_url,
+        "ring_url": status_url,
         "ring_method": "POST",
-        "hangup_url": dial.status_url,
+        "hangup_url": status_url,
         "hangup_method": "POST",
         "ring_timeout": seconds(dial.ring).min(MAX_RING),
         "time_limit": seconds(dial.limit).min(MAX_LIMIT),
@@ -232,7 +235,7 @@ fn dial_body(dial: &Dial<'_>, machines: Machines) -> Value {
     if (dial.detect, machines) == (Detect::Machines, Machines::Noticed) {
         body["machine_detection"] = json!("true");
         // Without this address the call, and its sound, would wait for the verdict.
-        body["machine_detection_url"] = json!(dial.status_url);
+        body["machine_detection_url"] = json!(status_url);
         body["machine_detection_method"] = json!("POST");
     }
     body

@@ -157,6 +157,8 @@ struct Payload<'m> {
     #[serde(default)]
     shaken_stir_validated: Option<serde_json::Value>,
     #[serde(borrow, default)]
+    failure_reason: Option<Cow<'m, str>>,
+    #[serde(borrow, default)]
     recording_id: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
     recording_urls: Option<Addresses<'m>>,
@@ -196,6 +198,10 @@ impl Payload<'_> {
                 Some(tape) => News::Recorded(tape),
                 None => return Err(malformed("a recording has neither a name nor an address")),
             },
+            ("streaming.failed", _) => {
+                let why = self.failure_reason.as_deref().unwrap_or_default();
+                News::Unconnected(why.to_owned())
+            }
             // Keys come on the media socket; a stream that stops is noticed there too.
             _ => News::Nothing,
         })

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::refusal::Refusal;
 use super::status::{CallStatus, Cause, Direction};
+use super::twiml::RETRIES;
 use super::{Account, COMPANY, is_sid, twiml};
 use crate::rest::{Answer, Rest, seconds};
 
@@ -133,9 +134,9 @@ fn dial_form(dial: &Dial<'_>, machines: Machines) -> Vec<(&'static str, String)>
     let mut form = vec![
         ("To", dial.to.as_str().to_owned()),
         ("From", dial.from.as_str().to_owned()),
-        ("Url", dial.voice_url.to_owned()),
+        ("Url", retried(dial.voice_url)),
         ("Method", "POST".to_owned()),
-        ("StatusCallback", dial.status_url.to_owned()),
+        ("StatusCallback", retried(dial.status_url)),
         ("StatusCallbackMethod", "POST".to_owned()),
         ("Timeout", seconds(dial.ring).min(MAX_RING).to_string()),
         ("TimeLimit", seconds(dial.limit).to_string()),
@@ -148,11 +149,16 @@ fn dial_form(dial: &Dial<'_>, machines: Machines) -> Vec<(&'static str, String)>
             ("MachineDetectionTimeout", JUDGED.to_string()),
             // Else the call waits for the verdict, and so does its sound.
             ("AsyncAmd", "true".to_owned()),
-            ("AsyncAmdStatusCallback", dial.status_url.to_owned()),
+            ("AsyncAmdStatusCallback", retried(dial.status_url)),
             ("AsyncAmdStatusCallbackMethod", "POST".to_owned()),
         ]);
     }
     form
+}
+
+/// An address that is asked again where nobody answers: a gateway may just be starting.
+fn retried(url: &str) -> String {
+    format!("{url}{RETRIES}")
 }
 
 /// For so many seconds Twilio may think about who picked up: it is not waited for much longer.

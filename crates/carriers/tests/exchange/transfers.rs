@@ -124,12 +124,19 @@ async fn ended(house: &House, call: &str) -> std::sync::Arc<exchange::Outcome> {
     outcome.await.expect("it ends")
 }
 
-/// What was told of a call since it was offered. All of it is about that call.
+/// What was told of a call since it was offered, but for its sound, which leads nowhere. All of it is
+/// about that call.
 fn after_the_offer(house: &House, call: &str) -> Vec<News> {
     let news = house.news();
     assert!(news.iter().all(|it| it.leg == call), "{news:?}");
     let mut news: Vec<_> = news.into_iter().map(|it| it.news).collect();
-    news.retain(|it| !matches!(it, News::Offered { .. } | News::Adrift));
+    let of_no_matter = |it: &News| {
+        matches!(
+            it,
+            News::Offered { .. } | News::Adrift | News::Unconnected(_)
+        )
+    };
+    news.retain(|it| !of_no_matter(it));
     news
 }
 

@@ -88,8 +88,8 @@ fn what_happens_to_a_call() {
         ),
         (
             "streaming.failed",
-            json!({"failure_reason": "?"}),
-            News::Nothing,
+            json!({"failure_reason": "connection_failed"}),
+            News::Unconnected("connection_failed".to_owned()),
         ),
         ("call.dtmf.received", json!({"digit": "1"}), News::Nothing),
         ("call.of.the.future", json!({}), News::Nothing),

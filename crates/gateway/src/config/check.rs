@@ -220,6 +220,12 @@ fn public_address(written: Spot<&str>, found: &mut Findings) -> Option<String> {
             "carriers want https; put a TLS proxy in front",
         );
     }
+    if url.host_str().is_some_and(|it| it.contains('_')) {
+        let message =
+            format!("{key} has a `_` in its host's name, and carriers do not call such hosts");
+        let hint = "give the host a name of letters, digits and hyphens (RFC 1123)";
+        found.problem(written.place(), message, hint);
+    }
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
 

@@ -3,8 +3,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use call::Number;
 use call::meeting::After;
+use call::{Number, Trust};
 use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};
@@ -123,6 +123,64 @@ fn people_are_called_by_name_and_countries_by_their_letters() {
     assert_eq!(minute("+4930123456"), "0.02");
     assert_eq!(minute("+15551234567"), "1.00");
     assert_eq!(minute("+33123456789"), "2.50");
+}
+
+#[test]
+fn who_is_trusted_for_what_is_read() {
+    let plan = good(&format!(
+        "{}\n[contacts.mom]\nnumber = \"+4930123456\"\npin = \"file:pin\"\n\
+         [transfers.ben]\nnumber = \"+15557654321\"\ntrust = \"proven\"\n\
+         [transfers.ann]\nnumber = \"+15557654321\"\n",
+        replaced(
+            "[\"any\"]",
+            "[\"pairing\", \"+15550009999\"]\npin = \"env:PIN\""
+        )
+    ))
+    .plan;
+    assert_eq!(plan.transfers["ben"].trust, Trust::Proven);
+    assert_eq!(
+        plan.transfers["ann"].trust,
+        Trust::CallerId,
+        "unless it is written"
+    );
+    let rules = plan.rules;
+    assert!(rules.pairing && rules.has_pins() && rules.has_pin(None));
+    assert_eq!(
+        rules.answer.value,
+        Callers::These(BTreeSet::from([number("+15550009999")]))
+    );
+    let none = good(GOOD).plan.rules;
+    assert!(!none.pairing && !none.has_pins());
+    for (text, says) in [
+        (
+            replaced("max_calls", "pin = \"918273\"\nmax_calls"),
+            "`pin` in [policy] stands in the configuration itself",
+        ),
+        (
+            replaced("max_calls", "pin = \"file:key\"\nmax_calls"),
+            "`pin` in [policy] is none",
+        ),
+        (
+            replaced("max_calls", "pin = \"env:NOPE\"\nmax_calls"),
+            "`pin` in [policy] asks for the environment variable NOPE",
+        ),
+        (
+            replaced(
+                "max_calls",
+                "pin = \"env:PIN\"\nopt_out_key = \"*\"\nmax_calls",
+            ),
+            "one of the two keys around a PIN",
+        ),
+        (
+            format!("{GOOD}\n[transfers.ben]\nnumber = \"+15557654321\"\ntrust = \"pin\"\n"),
+            "`trust` cannot be `pin`",
+        ),
+    ] {
+        let problems = bad(&text);
+        let said = problems.iter().any(|it| it.message.contains(says));
+        assert!(said, "{says}: {problems:#?}");
+        assert!(!format!("{problems:?}").contains("918273"));
+    }
 }
 
 #[test]
@@ -347,6 +405,7 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("127.0.0.1:8787", "127.0.0.1:99999", 2, &["`listen`"]),
     ("public_url = \"https://voice.example.com\"", "expose = \"cloudflare\"", 3, &["there is no tunnel `cloudflare`", "cloudflared"]),
     ("public_url = \"https://voice.example.com\"", "expose = 1", 3, &["`expose`"]),
+    ("https://voice.example.com", "https://my_voice.example.com", 3, &["`public_url`", "`_`", "hyphens"]),
     ("[carriers.pigeon]", "expose = \"ngrok\"\n[carriers.pigeon]", 3, &["`public_url`", "`expose`", "remove one"]),
     ("https://voice.example.com", "voice.example.com", 3, &["`public_url`", "not a web address"]),
     ("https://voice.example.com", "wss://voice.example.com", 3, &["`public_url`", "http:// or https://"]),
@@ -647,11 +706,13 @@ fn bad(text: &str) -> Vec<ConfigProblem> {
 fn resolve(text: &str, audience: Audience) -> Result<Loaded, Vec<ConfigProblem>> {
     let folder = tempfile::tempdir().expect("a folder can be made");
     write(&folder.path().join("key"), "sesame", 0o600);
+    write(&folder.path().join("pin"), "918273\n", 0o600);
     write(&folder.path().join("open"), "sesame", 0o644);
     write(&folder.path().join("blank"), " \n", 0o600);
     let env = |name: &str| match name {
         "WHISTLE" => Some("tweet".to_owned()),
         "EMPTY" => Some(String::new()),
+        "PIN" => Some("918273".to_owned()),
         _ => None,
     };
     let mut file = File::parse("offhook.toml", text, folder.path().to_owned(), audience)?;

@@ -5,6 +5,28 @@ use call::input::{self, Input};
 use call::{Private, Referral, TurnId};
 use ports::agent::Answer;
 
+use super::{Order, Runner};
+use crate::line::Line;
+
+impl<L: Line> Runner<L> {
+    /// The agent answers, or is gone.
+    pub(super) fn answered(&mut self, answer: Option<Answer>) {
+        // That it is gone is noticed when it is next asked.
+        let Some(answer) = answer else {
+            self.agent = None;
+            return;
+        };
+        match self.wishes.heed(answer) {
+            Heeded::Told(input) => self.tell(input),
+            Heeded::Stranger(referral) => {
+                // A desk so busy has more urgent things to do than to say no.
+                let _ = self.orders.try_send(Order::PutThrough(referral));
+            }
+            Heeded::Dropped => {}
+        }
+    }
+}
+
 /// What an agent has wanted of a call so far.
 pub(super) struct Wishes {
     /// Whom it may put callers through to, by name.

@@ -244,7 +244,7 @@ impl Desk {
             return;
         };
         match self.calls.status(&leg).await {
-            Ok(Status::Ended(end)) => self.record.tell(input::Carrier::Ended(end)).await,
+            Ok(Status::Ended(end)) => self.record.tell_over(end).await,
             // It rings. Its sound comes when it is answered.
             Ok(Status::Pending) => {}
             Ok(Status::Up) | Err(_) => {

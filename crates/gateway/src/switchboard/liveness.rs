@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
-use call::{Direction, Event, Finding, Hold, Liveness, Release, Word, input};
+use call::{Direction, Event, Finding, Hold, Liveness, Release, Word};
 use ports::Fault;
 use ports::carrier::{Calls, Leg, Status};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -44,9 +44,8 @@ pub(super) async fn watch(calls: Renewed, record: Arc<Record>, pulse: Arc<Pulse>
         match liveness.answer(now(), word, &signs) {
             Finding::Well => {}
             Finding::Over(end) => {
-                tracing::info!(call = %record.id, "a call is over, and nobody said so but its carrier when it was asked");
-                let end = end_of(&record, end);
-                return record.tell(input::Carrier::Ended(end)).await;
+                tracing::info!(call = %record.id, "a call is over, as its carrier said when it was asked");
+                return record.tell_over(end_of(&record, end)).await;
             }
             Finding::Stranded => {
                 tracing::warn!(call = %record.id, "the socket of a call leads nowhere, and the call is up: it gets another");
@@ -97,7 +96,7 @@ impl HungUp {
             match release.answer(now(), word) {
                 Hold::Released => {
                     if let Word::Over(end) = word {
-                        record.tell(input::Carrier::Ended(end)).await;
+                        record.tell_over(end).await;
                     }
                     return;
                 }

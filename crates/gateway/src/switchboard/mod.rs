@@ -22,6 +22,7 @@ mod spending;
 mod tapes;
 mod tokens;
 mod trust;
+mod unconnected;
 mod voices;
 mod wish;
 
@@ -306,6 +307,7 @@ impl Switchboard {
             | News::PutBack(_)
             | News::Recorded(_)
             | News::Ringing
+            | News::Unconnected(_)
             | News::Nothing => {
                 self.told(carrier, hint, webhook).await;
                 Verdict::HangUp
@@ -333,7 +335,8 @@ impl Switchboard {
             | News::Offered { .. }
             | News::Parted
             | News::Recorded(_)
-            | News::Ringing => None,
+            | News::Ringing
+            | News::Unconnected(_) => None,
         };
         match up.zip(after) {
             Some((record, after)) => {
@@ -373,6 +376,12 @@ impl Switchboard {
             News::PutBack(why) => Some(input::Carrier::PutBack(*why)),
             News::Ringing => Some(input::Carrier::Ringing),
             News::Adrift | News::Nothing | News::Offered { .. } | News::Recorded(_) => None,
+            News::Unconnected(why) => {
+                if record.is_news(&webhook.notice) {
+                    self.unconnected(&record, why).await;
+                }
+                None
+            }
         };
         if let Some(news) = news
             && record.is_news(&webhook.notice)

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use super::Handover;
 use super::pairing::Entrance;
+use call::event::End;
 use call::input::{self, Command, Input};
 use call::{Attestation, Direction, Keys, Mode, Number, Place, Private, Trust};
 use policy::Proof;
@@ -16,6 +18,7 @@ use ports::{Blame, Fault, code};
 use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::flight::Landing;
@@ -157,6 +160,9 @@ impl Talks {
         }
     }
 }
+
+/// A carrier that says a call is over when it is asked is about to say so by itself.
+const ITS_OWN_WORD: Duration = Duration::from_secs(2);
 
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
 const NOTICES: usize = 256;
@@ -391,6 +397,16 @@ impl Record {
             self.over.send_replace(true);
         }
         let _ = self.control.send(Control::News(news)).await;
+    }
+
+    /// Tells the call that it is over, as its carrier said when it was asked: unless it says so by itself
+    /// in a moment, and then better, since not every carrier answers why.
+    pub(super) async fn tell_over(&self, asked: End) {
+        tokio::select! {
+            () = self.is_said_to_be_over() => {}
+            () = self.log.ended() => {}
+            () = sleep(ITS_OWN_WORD) => self.tell(input::Carrier::Ended(asked)).await,
+        }
     }
 
     /// Gives the call a place at a meeting, which it takes if it talks to an agent.

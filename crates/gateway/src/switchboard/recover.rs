@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust, input};
+use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust};
 use jiff::Timestamp;
 use policy::Proof;
 use ports::agent::Line;
@@ -229,7 +229,7 @@ impl Switchboard {
             return;
         };
         if let Ok(Status::Ended(end)) = carrier.calls.status(&leg).await {
-            record.tell(input::Carrier::Ended(end)).await;
+            record.tell_over(end).await;
         }
     }
 
@@ -242,7 +242,7 @@ impl Switchboard {
         };
         let status = carrier.calls.status(&leg).await;
         if let Ok(Status::Ended(end)) = status {
-            return record.tell(input::Carrier::Ended(end)).await;
+            return record.tell_over(end).await;
         }
         let Orders::Requested(offers) = &carrier.orders else {
             return;

@@ -30,7 +30,8 @@ impl Switchboard {
             | News::Nothing
             | News::Parted
             | News::Recorded(_)
-            | News::Ringing => {
+            | News::Ringing
+            | News::Unconnected(_) => {
                 self.told(name, hint, webhook).await;
                 return;
             }

@@ -11,6 +11,7 @@ use ports::carrier::{Recording, Recordings as _, Tape, Webhook};
 use ports::{Blame, Fault, Retry, code};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::desk::GOODBYE;
 use super::renewed::Renewed;
@@ -68,6 +69,8 @@ impl Switchboard {
         };
         let known = self.find(carrier, hint, (&webhook.leg, &webhook.dialled));
         let id = match (known, hint) {
+            // It is being fetched.
+            (Some(record), _) if !record.is_news(&webhook.notice) => return,
             (Some(record), _) => record.id,
             (None, Some(id)) if self.was_its(carrier, id, webhook).await => id,
             (None, _) => return,
@@ -132,7 +135,8 @@ async fn fetch(carrier: &Renewed, tape: &Tape, file: &Path) -> Result<(), Fault>
 
 async fn fetch_once(carrier: &Renewed, tape: &Tape, file: &Path) -> Result<(), Fault> {
     let (tx, pieces) = mpsc::channel(AHEAD);
-    let part = file.with_extension("part");
+    // The same report may come twice at once: each fetches into a file of its own.
+    let part = file.with_extension(format!("{}.part", Uuid::new_v4().simple()));
     let writing = blocking("writing a recording", {
         let part = part.clone();
         move || write(&part, pieces).map_err(unwritten)
@@ -146,9 +150,10 @@ async fn fetch_once(carrier: &Renewed, tape: &Tape, file: &Path) -> Result<(), F
     .await
 }
 
-/// Only what is whole is a recording.
+/// Only what is whole is a recording, and one that is there stays.
 fn settle(outcome: Result<(), Fault>, part: PathBuf, file: &Path) -> Result<(), Fault> {
     match outcome {
+        Ok(()) if file.exists() => fs::remove_file(part).map_err(unwritten),
         Ok(()) => fs::rename(part, file).map_err(unwritten),
         Err(fault) => {
             let _ = fs::remove_file(part);
@@ -186,3 +191,27 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(120),
     Duration::from_secs(600),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_that_is_fetched_twice_at_once_stays_whole() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("call.wav");
+        let broke = || Fault::new(Blame::Carrier, code::CARRIER_UNKNOWN, "it broke off");
+        let parts = ["a", "b", "c"].map(|it| file.with_extension(format!("{it}.part")));
+        for part in &parts {
+            fs::write(part, part.to_string_lossy().as_bytes()).expect("it can be written");
+        }
+        let [first, second, third] = parts;
+        settle(Ok(()), first.clone(), &file).expect("it is there");
+        settle(Ok(()), second, &file).expect("it is there already");
+        assert!(settle(Err(broke()), third, &file).is_err());
+        let kept = fs::read(&file).expect("it is there");
+        assert_eq!(kept, first.to_string_lossy().as_bytes());
+        let left = fs::read_dir(folder.path()).expect("the folder is there");
+        assert_eq!(left.count(), 1, "no part is left behind");
+    }
+}

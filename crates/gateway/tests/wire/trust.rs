@@ -13,8 +13,8 @@ use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
 use crate::contract::is_dial;
-use crate::owners::client;
 use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
+use crate::owners::client;
 use crate::{listener, ms};
 
 const BEN: &str = "+15557654321";
@@ -396,7 +396,12 @@ fn keys_at_the_door(house: &House, from: &str, keyed: &str) -> String {
     let script: Vec<_> = [listening()]
         .into_iter()
         .chain(keys(keyed))
-        .chain([Step::WaitForHangUp { timeout: ms(12_000) }, Step::HangUp])
+        .chain([
+            Step::WaitForHangUp {
+                timeout: ms(12_000),
+            },
+            Step::HangUp,
+        ])
         .collect();
     house.exchange.call_in(from, OURS, script).expect("ours")
 }
@@ -408,14 +413,23 @@ async fn a_stranger_with_a_code_may_call_once_the_owner_says_so() {
     let code = board.pairings().new_code(now()).await.expect("it is made");
     let call = keys_at_the_door(&house, STRANGER, &format!("{code}#"));
     let outcome = soon(house.exchange.call(&call)).await;
-    assert_eq!(outcome.ended_by, EndedBy::Api, "they are told, and hung up on");
+    assert_eq!(
+        outcome.ended_by,
+        EndedBy::Api,
+        "they are told, and hung up on"
+    );
     let record = board.calls()[0].clone();
     let told = events(&record);
     let said = told.iter().any(|it| {
         matches!(it, Event::AgentSaid { text } if text.reveal().contains("must now confirm you"))
     });
     assert!(said, "{told:?}");
-    assert!(!told.iter().any(|it| matches!(it, Event::CallerPressed { .. })), "{told:?}");
+    assert!(
+        !told
+            .iter()
+            .any(|it| matches!(it, Event::CallerPressed { .. })),
+        "{told:?}"
+    );
     assert_eq!(board.trust(&record), Trust::Unknown);
 
     // Until the owner has, nobody answers them but the door.
@@ -427,15 +441,32 @@ async fn a_stranger_with_a_code_may_call_once_the_owner_says_so() {
     let answer = |path: String| {
         let asked = client().post(format!("{}{path}", house.public));
         let asked = asked.bearer_auth(house.gateway.token.reveal());
-        async move { soon(asked.send()).await.expect("it answers").status().as_u16() }
+        async move {
+            soon(asked.send())
+                .await
+                .expect("it answers")
+                .status()
+                .as_u16()
+        }
     };
-    let waiting = board.pairings().callers().await.expect("they can be read").waiting;
+    let waiting = board
+        .pairings()
+        .callers()
+        .await
+        .expect("they can be read")
+        .waiting;
     assert_eq!(waiting.len(), 1);
     assert_eq!(answer("/v1/pairing/nobody/confirm".into()).await, 404);
-    assert_eq!(answer(format!("/v1/pairing/{}/confirm", waiting[0].id)).await, 200);
+    assert_eq!(
+        answer(format!("/v1/pairing/{}/confirm", waiting[0].id)).await,
+        200
+    );
     let house = house.with_another_gateway().await;
     let script = [Step::Wait(ms(2_000)), Step::HangUp];
-    let call = house.exchange.call_in(STRANGER, OURS, script).expect("ours");
+    let call = house
+        .exchange
+        .call_in(STRANGER, OURS, script)
+        .expect("ours");
     soon(house.exchange.call(&call)).await;
     let record = soon(first(&house)).await;
     assert!(asked_who(&record), "{:?}", events(&record));
@@ -463,14 +494,20 @@ async fn who_has_no_code_or_no_number_gets_no_further_than_the_door() {
     let house = door().await;
     let board = house.gateway.board.clone();
     for hidden in ["anonymous", "", "+266696687"] {
-        let call = house.exchange.call_in(hidden, OURS, [Step::HangUp]).expect("ours");
+        let call = house
+            .exchange
+            .call_in(hidden, OURS, [Step::HangUp])
+            .expect("ours");
         let outcome = soon(house.exchange.call(&call)).await;
         assert_eq!(outcome.ended_by, EndedBy::Rejected, "{hidden}");
     }
     let first = keys_at_the_door(&house, STRANGER, "000000#");
     // One stranger at a time: the next finds the line engaged.
     soon(self::first(&house)).await;
-    let second = house.exchange.call_in("+15559990001", OURS, [Step::HangUp]).expect("ours");
+    let second = house
+        .exchange
+        .call_in("+15559990001", OURS, [Step::HangUp])
+        .expect("ours");
     let outcome = soon(house.exchange.call(&second)).await;
     assert_eq!(outcome.ended_by, EndedBy::Rejected);
     let record = board.calls()[0].clone();

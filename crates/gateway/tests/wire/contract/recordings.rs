@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use exchange::mischief::Mischief;
+use exchange::mischief::{Callbacks, Mischief};
 use exchange::phone::{PhonePlan, Step};
 
-use super::transfers::{called, other, put_through, with_ben_and};
+use super::transfers::{called, other, put_through, with_ben_and_mischief};
 use super::{notify, tone};
 use crate::house::{House, soon};
 use crate::{listener, ms};
@@ -33,6 +33,17 @@ pub(super) async fn a_recording(carrier: &str) {
     assert_eq!(soon(written).await, 2, "each party on a side");
 }
 
+/// Carriers may tell of anything more than once, also of a recording.
+fn everything_twice() -> Mischief {
+    Mischief {
+        callbacks: Callbacks {
+            duplicates: 1,
+            ..Callbacks::default()
+        },
+        ..Mischief::default()
+    }
+}
+
 /// It goes on while the carrier has put the caller through, and we hear nothing.
 pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
     let script = [
@@ -42,7 +53,8 @@ pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
         Step::HangUp,
     ];
     let more = "\n[recordings]\ndir = \"recordings\"\nby = \"carrier\"\n";
-    let house = with_ben_and(carrier, PhonePlan::answers(ms(300), script), more).await;
+    let ben = PhonePlan::answers(ms(300), script);
+    let house = with_ben_and_mischief(carrier, ben, more, everything_twice()).await;
     let timeout = ms(15_000);
     let script = [
         Step::Wait(ms(2_500)),

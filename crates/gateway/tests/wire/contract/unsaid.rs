@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::mischief::{Abrupt, Callbacks, Mischief, Socket, Wire};
+use exchange::mischief::{Abrupt, Callbacks, Connect, Mischief, Socket, Wire};
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{EndedBy, Request, Status, Trouble};
 use gateway::switchboard::Record;
@@ -151,4 +151,37 @@ async fn call_in(house: &House, script: impl Into<Vec<Step>>) -> Arc<Record> {
 fn is_question(request: &Request) -> bool {
     let ways = ["/Calls/", "/calls/", "/Call/"];
     request.method == "GET" && ways.iter().any(|it| request.path.contains(it))
+}
+
+/// A carrier that cannot reach us for the sound says so, where it says anything of it: then it is asked to
+/// try again, and in the end its own reason is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carrier_that_cannot_connect_the_sound() {
+    let socket = Socket {
+        connect: Connect::Cut,
+        ..Socket::default()
+    };
+    let mischief = Mischief {
+        socket,
+        ..Mischief::default()
+    };
+    let house = House::of("telnyx", listener(), mischief, |_, text| {
+        text + "connect_s = 3\n"
+    })
+    .await;
+    let record = notify(&house, "Hi").await;
+    let story = told(&record).await;
+    assert!(!story.contains("call.connected"), "{story}");
+    let requests = house.exchange.requests();
+    let streams = requests
+        .iter()
+        .filter(|it| it.path.ends_with("/streaming_start"));
+    assert_eq!(streams.count(), 3, "its first and two more");
+    let fault = record.fault().expect("it says why");
+    assert_eq!(fault.code, "carrier.unreached");
+    assert!(
+        fault.message.ends_with("connection_failed"),
+        "{}",
+        fault.message
+    );
 }
