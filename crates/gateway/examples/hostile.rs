@@ -120,11 +120,9 @@ async fn attack(
     tally.escapes += requests.iter().filter(|it| escapes(it, &allowed)).count();
     for call in board.calls() {
         for entry in call.log.after(0) {
-            match entry.event {
-                Event::AgentRefused(_) => tally.refused += 1,
-                Event::AgentPressed { .. } => tally.escapes += 1,
-                _ => {}
-            }
+            let was = |it: bool| usize::from(it);
+            tally.refused += was(matches!(entry.event, Event::AgentRefused(_)));
+            tally.escapes += was(matches!(entry.event, Event::AgentPressed { .. }));
         }
     }
     Ok(())
@@ -372,7 +370,13 @@ async fn first_turn(link: &mut Link<Answer, Tell>) -> Option<TurnId> {
                 link.tx.send(Answer::Finish(turn)).await.ok()?;
             }
             Tell::Heard { turn, .. } => return Some(turn),
-            _ => {}
+            Tell::Abandon(_)
+            | Tell::Interrupted { .. }
+            | Tell::Opened { .. }
+            | Tell::Pressed(_)
+            | Tell::Proved
+            | Tell::Refused(_)
+            | Tell::Turn { .. } => {}
         }
     }
 }

@@ -277,8 +277,8 @@ mod tests {
     fn keyed(text: &str) -> Keyed {
         let mut keypad = Keypad::new(Starts::AtOnce);
         let keys = text.chars().chain(['#']);
-        let mut keys = keys.map(|it| keypad.press(Instant::now(), Digit::new(it).expect("a key")));
-        match keys.next_back() {
+        let keys = keys.map(|it| keypad.press(Instant::now(), Digit::new(it).expect("a key")));
+        match keys.last() {
             Some(Key::Last(keyed)) => keyed,
             other => panic!("it ends with a pound: {other:?}"),
         }

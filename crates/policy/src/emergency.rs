@@ -11,12 +11,10 @@ pub fn emergency(said: &str) -> Option<&'static str> {
     let words = plain(said);
     let words: Vec<&str> = words.split_whitespace().collect();
     let there = |phrase: &&str| find(&words, phrase).is_some();
-    if NONE.iter().any(|it| there(it)) {
+    if NONE.iter().any(&there) {
         return None;
     }
-    let spoken = LANGUAGES
-        .iter()
-        .find(|it| it.phrases.iter().any(|it| there(it)));
+    let spoken = LANGUAGES.iter().find(|it| it.phrases.iter().any(&there));
     spoken.map(|it| it.answer)
 }
 

@@ -33,7 +33,7 @@ pub use limits::{Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
 pub use pin::{Guesses, Key, Keyed, Keypad, Pin, Starts};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
-pub use trust::{Power, Proof, Seen};
+pub use trust::{Power, Proof, Seen, shown};
 pub use whom::{Contact, Entry, Listed, Whom};
 pub use wishes::opts_out;
 pub use zone::{Zones, zone};

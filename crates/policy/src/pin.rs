@@ -226,8 +226,13 @@ const LONGEST: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a test begins at some moment")]
+    pub(crate) fn some_moment() -> Instant {
+        Instant::now()
+    }
 
     fn digit(key: char) -> Digit {
         Digit::new(key).unwrap()
@@ -286,7 +291,7 @@ mod tests {
 
     #[test]
     fn keys_from_the_star_to_the_pound_are_kept_back() {
-        let now = Instant::now();
+        let now = some_moment();
         let mut keypad = Keypad::new(Starts::WithStar);
         assert_eq!(keypad.press(now, digit('5')), Key::Told(digit('5')));
         assert_eq!(keypad.press(now, digit('#')), Key::Told(digit('#')));
@@ -305,7 +310,7 @@ mod tests {
 
     #[test]
     fn keys_that_do_not_become_a_pin_are_forgotten_and_never_told() {
-        let now = Instant::now();
+        let now = some_moment();
         let mut keypad = Keypad::new(Starts::WithStar);
         for key in "*123".chars() {
             assert_eq!(keypad.press(now, digit(key)), Key::Kept);
@@ -317,7 +322,7 @@ mod tests {
 
     #[test]
     fn where_nobody_else_listens_no_star_is_needed() {
-        let now = Instant::now();
+        let now = some_moment();
         let mut keypad = Keypad::new(Starts::AtOnce);
         assert_eq!(keypad.press(now, digit('#')), Key::Kept);
         for key in "123456".chars() {
@@ -330,7 +335,7 @@ mod tests {
     fn nothing_of_it_is_printed() {
         let mut keypad = Keypad::new(Starts::WithStar);
         for key in "*918273".chars() {
-            let _ = keypad.press(Instant::now(), digit(key));
+            let _ = keypad.press(some_moment(), digit(key));
         }
         let told = format!(
             "{keypad:?} {:?} {:?}",

@@ -9,6 +9,7 @@ use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
 use crate::money::{Money, Rates};
 use crate::pin::Pin;
+use crate::trust::shown;
 use crate::whom::{Entry, Listed, Whom};
 use crate::zone::Zones;
 
@@ -299,7 +300,7 @@ impl Rules {
     /// # Errors
     /// They are not on the list, or hide, or there are too many calls.
     pub fn may_answer(&self, from: &str, up: usize) -> Result<Option<Number>, Refusal> {
-        let from = Number::parse(from).ok();
+        let from = shown(from);
         let at = || self.answer.at.clone();
         match (&self.answer.value, &from) {
             (Callers::Any, _) => {}
@@ -323,7 +324,7 @@ impl Rules {
     /// Nobody may, or they hide, or there are too many calls.
     pub fn may_pair(&self, from: &str, up: usize) -> Result<Number, Refusal> {
         let at = || self.answer.at.clone();
-        let from = Number::parse(from).map_err(|_| Refusal::Hidden { at: at() })?;
+        let from = shown(from).ok_or_else(|| Refusal::Hidden { at: at() })?;
         if !self.pairing {
             return Err(Refusal::MayNotCall { from, at: at() });
         }

@@ -23,6 +23,14 @@ pub struct Seen<'c> {
     pub proof: Proof,
 }
 
+/// The number that a caller shows, as a carrier writes it: `None` where they hide it, also behind a word that is
+/// spelt in digits.
+pub fn shown(from: &str) -> Option<Number> {
+    Number::parse(from)
+        .ok()
+        .filter(|it| !HIDDEN.contains(&it.as_str()))
+}
+
 /// What somebody has proven of who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Proof {
@@ -140,6 +148,15 @@ impl Rules {
     }
 }
 
+/// ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE, on the keys of a telephone.
+const HIDDEN: [&str; 5] = [
+    "+266696687",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+    "+86282452253",
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -148,6 +165,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
+    use crate::pin::tests::some_moment;
     use crate::pin::{Key, Keypad, Starts};
     use crate::rules::tests::{number, rules};
     use crate::whom::{Contact, Listed};
@@ -296,7 +314,7 @@ mod tests {
     fn a_contacts_pin_is_that_contacts_and_the_owners_is_for_all() {
         let keyed = |text: &str| {
             let mut keypad = Keypad::new(Starts::AtOnce);
-            let now = std::time::Instant::now();
+            let now = some_moment();
             let mut keys = text.chars().map(|it| call::Digit::new(it).unwrap());
             match keys.find_map(|it| match keypad.press(now, it) {
                 Key::Last(keyed) => Some(keyed),
@@ -329,6 +347,21 @@ mod tests {
             assert!(rules.has_pin(who.map(number).as_ref()));
             assert!(proves(&rules, who, "333444#"), "{who:?}");
         }
+    }
+
+    #[test]
+    fn a_word_spelt_in_digits_is_no_number() {
+        for word in HIDDEN {
+            assert!(
+                Number::parse(word).is_ok() && shown(word).is_none(),
+                "{word}"
+            );
+            let open = rules(&[], Callers::Any);
+            assert_eq!(open.may_answer(word, 0), Ok(None), "{word}");
+            let listed = rules(&[], Callers::These(BTreeSet::from([number(word)])));
+            assert!(listed.may_answer(word, 0).is_err(), "{word}");
+        }
+        assert_eq!(shown(MOM), Some(number(MOM)));
     }
 
     #[test]

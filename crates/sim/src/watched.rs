@@ -406,6 +406,7 @@ impl Watched {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
             Event::Connected => self.life.connect(),

@@ -29,7 +29,8 @@ pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
 pub use plan::{
-    AgentThen, By, Destination, OnMachine, PhonePlan, Plan, Recorder, Recordings, TransferPlan,
+    AgentThen, By, Destination, OnMachine, OurNumber, PhonePlan, Plan, Recorder, Recordings,
+    TransferPlan,
 };
 pub use problem::{ConfigProblem, Place, Severity};
 

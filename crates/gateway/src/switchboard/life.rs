@@ -184,7 +184,6 @@ impl Switchboard {
 
     /// One call, from its first to its last moment.
     async fn live(&self, record: &Record, given: Given, doors: Doors) {
-        let orders = &doors.orders;
         let Given {
             plan: began_with,
             control,
@@ -192,13 +191,13 @@ impl Switchboard {
             part,
         } = given;
         // Before anything that takes time: every moment of it is one of silence.
-        ask_for_sound(&part.begin, orders).await;
+        ask_for_sound(&part.begin, &doors.orders).await;
         let voice = match voice {
             Voiced::Ready(voice) => voice,
             Voiced::Loading => match self.voices.get().await {
                 Ok(voice) => Some(voice),
                 Err(fault) => {
-                    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
+                    hang_up(&doors.orders).await;
                     return refuse(record, &fault);
                 }
             },
@@ -208,7 +207,7 @@ impl Switchboard {
                 Ok(talk) => Some(talk),
                 Err(fault) => {
                     // An offered call was already told where its sound goes.
-                    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
+                    hang_up(&doors.orders).await;
                     return refuse(record, &fault);
                 }
             },
@@ -243,7 +242,6 @@ impl Switchboard {
                 Flight::resume(now, plan, (memory, gone), log, landing)
             }
         };
-        let recording = began_with.recorded_here();
         let parts = Parts {
             talk,
             control,
@@ -251,7 +249,7 @@ impl Switchboard {
             presses: doors.presses,
             pad: doors.pad,
             log: record.log.clone(),
-            recording: recording.map(|dir| dir.join(record.recording())),
+            recording: (began_with.recorded_here()).map(|dir| dir.join(record.recording())),
             mode: remembered,
             chair,
             pulse: doors.pulse,
@@ -302,6 +300,11 @@ impl Switchboard {
             }
         }
     }
+}
+
+async fn hang_up(orders: &mpsc::Sender<Order>) {
+    // A desk that is gone has hung up.
+    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
 }
 
 /// A call that another process lost has none.

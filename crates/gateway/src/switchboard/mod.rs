@@ -41,7 +41,7 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
 use crate::claims::{Claim, Claims, Once};
-use crate::config::Plan;
+use crate::config::{OurNumber, Plan};
 use crate::guesses::Guesses;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -542,20 +542,10 @@ impl Switchboard {
             attestation,
         }: Offer<'_>,
     ) -> Result<Arc<Record>, Fault> {
-        let plan = self.plan();
-        let ours = Number::parse(to)
-            .ok()
-            .and_then(|number| plan.numbers.get_key_value(&number));
-        let Some((number, ours)) = ours.filter(|(_, it)| it.carrier == carrier) else {
-            let fault = Fault::new(
-                Blame::Config,
-                code::POLICY_NUMBER,
-                "a call came for a number that is not in the configuration",
-            );
-            return Err(fault.hint("add the number called as [numbers.\"+…\"]"));
-        };
+        let in_force = self.plan();
+        let (number, ours) = number_called(&in_force, carrier, to)?;
         self.is_open()?;
-        let entrance = self.entrance(&plan.rules, from).await?;
+        let entrance = self.entrance(&in_force.rules, from).await?;
         self.may_enter(&self.desk(), from, entrance)?;
         let Welcome {
             mode,
@@ -563,7 +553,7 @@ impl Switchboard {
             plan,
             kept,
             allowed_by,
-        } = Self::welcome_in(&plan, &ours.agent, entrance)?;
+        } = Self::welcome_in(&in_force, &ours.agent, entrance)?;
         let voice = self.voice_for(&mode).await?;
 
         let mut desk = self.desk();
@@ -588,10 +578,7 @@ impl Switchboard {
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
-            talk: match entrance {
-                Entrance::Listed | Entrance::Paired => Talks::of(&mode),
-                Entrance::Stranger => Talks::Otherwise,
-            },
+            talk: Talks::of_caller(entrance, &mode),
             allowed_by,
         };
         let (control, heard) = mpsc::channel(CONTROL);
@@ -691,6 +678,22 @@ impl Switchboard {
             .lock()
             .expect("no one panics while holding the desk")
     }
+}
+
+/// Which of our numbers a carrier says was called.
+fn number_called<'p>(
+    plan: &'p Plan,
+    carrier: &str,
+    to: &str,
+) -> Result<(&'p Number, &'p OurNumber), Fault> {
+    let ours = Number::parse(to)
+        .ok()
+        .and_then(|number| plan.numbers.get_key_value(&number));
+    ours.filter(|(_, it)| it.carrier == carrier).ok_or_else(|| {
+        let message = "a call came for a number that is not in the configuration";
+        Fault::new(Blame::Config, code::POLICY_NUMBER, message)
+            .hint("add the number called as [numbers.\"+…\"]")
+    })
 }
 
 /// A call that a carrier offers, as it says.

@@ -48,7 +48,7 @@ impl Switchboard {
 
     /// By which right a caller would come in, if they do.
     pub(super) async fn entrance(&self, rules: &Rules, from: &str) -> Result<Entrance, Fault> {
-        let Some(number) = Number::parse(from).ok().filter(|_| rules.pairing) else {
+        let Some(number) = policy::shown(from).filter(|_| rules.pairing) else {
             return Ok(Entrance::Listed);
         };
         if self.pairings.is_paired(&number).await? {
@@ -178,6 +178,7 @@ fn at_the_door(plan: &Arc<Plan>) -> Welcome {
     let longest = &mut short.rules.max_length.value;
     *longest = (*longest).min(LONGEST);
     short.patience.silence = short.patience.silence.min(SILENCE);
+    short.phrases.goodbye = GOODBYE.to_owned().into();
     Welcome {
         mode: Mode::Conversation {
             opening: Opening::Say(request.clone()),
@@ -199,10 +200,10 @@ pub(crate) fn nobody(id: &str) -> Fault {
         .hint("`offhook pairing list` says who waits")
 }
 
-const REQUEST: &str = "Hello. This line answers people that it knows. If you were given a pairing code, \
-                       please key it now, and then press pound.";
-const PAIRED: &str =
-    "Thank you. The owner of this line must now confirm you. Please call again then.";
+const REQUEST: &str = "Hello. This line answers people it knows. If you have a pairing code, please key \
+                       it now, then pound.";
+const PAIRED: &str = "Thank you. The owner must now confirm you. Please call again then.";
+const GOODBYE: &str = "Goodbye.";
 const NO_CODE: &str = "I am sorry, that is no code.";
 
 /// How long a stranger may stay at the door, in all and without a word.

@@ -164,6 +164,16 @@ impl Talks {
 /// A carrier that says a call is over when it is asked is about to say so by itself.
 const ITS_OWN_WORD: Duration = Duration::from_secs(2);
 
+impl Talks {
+    /// With somebody who calls us. Strangers do not get to any agent.
+    pub(super) fn of_caller(entrance: Entrance, mode: &Mode) -> Self {
+        match entrance {
+            Entrance::Listed | Entrance::Paired => Self::of(mode),
+            Entrance::Stranger => Self::Otherwise,
+        }
+    }
+}
+
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
 const NOTICES: usize = 256;
 

@@ -109,21 +109,7 @@ impl Switchboard {
         alive: Option<SystemTime>,
     ) -> Result<(), Fault> {
         let (plan, (id, mut born)) = (self.plan(), self.born(call)?);
-        if !plan
-            .rules
-            .still_allows(born.direction, born.caller.as_ref())
-        {
-            born.entrance = Entrance::Paired;
-            let paired = match (born.direction, &born.caller) {
-                (Direction::Inbound, Some(it)) if plan.rules.pairing => {
-                    self.pairings.is_paired(it).await?
-                }
-                (Direction::Inbound | Direction::Outbound, _) => false,
-            };
-            if !paired {
-                return Err(lost("the rules no longer allow it"));
-            }
-        }
+        born.entrance = self.still_in(&born).await?;
         let (at, remembered) = reader
             .memory(call.id.clone())
             .await?
@@ -256,6 +242,19 @@ impl Switchboard {
         if let Err(fault) = told {
             let code = fault.code;
             tracing::info!(call = %record.id, code, "a call that waits was not taken up: {fault}");
+        }
+    }
+
+    /// By which right whoever is on a call is still on it.
+    async fn still_in(&self, born: &Born) -> Result<Entrance, Fault> {
+        let (plan, caller) = (self.plan(), born.caller.as_ref());
+        if plan.rules.still_allows(born.direction, caller) {
+            return Ok(Entrance::Listed);
+        }
+        let asked = born.direction == Direction::Inbound && plan.rules.pairing;
+        match caller.filter(|_| asked) {
+            Some(caller) if self.pairings.is_paired(caller).await? => Ok(Entrance::Paired),
+            Some(_) | None => Err(lost("the rules no longer allow it")),
         }
     }
 

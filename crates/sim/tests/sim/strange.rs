@@ -35,6 +35,12 @@ fn promises_are_kept_in_a_hundred_thousand_strange_calls() {
 
 const CALLS: u64 = 100_000;
 
+const REFUSED: Refused = Refused {
+    code: "policy.trust",
+    needs: Trust::Proven,
+    trust: Trust::Unknown,
+};
+
 /// One strange call.
 struct Strange {
     dice: Dice,
@@ -744,11 +750,7 @@ impl Dice {
                 Input::Command(Command::Help(format!("help {}", self.unique()).into()))
             }
             13 if self.percent(20) => Input::Command(Command::Refuse(
-                Refused {
-                    code: "policy.trust",
-                    needs: Trust::Proven,
-                    trust: Trust::Unknown,
-                },
+                REFUSED,
                 format!("sorry {}", self.unique()).into(),
             )),
             13 if self.percent(20) => Input::Command(Command::Sit(place())),
