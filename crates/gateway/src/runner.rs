@@ -3,8 +3,10 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod proving;
 mod seat;
 mod tape;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -35,6 +37,8 @@ use crate::pulse::Pulse;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
+pub use proving::PinPad;
+use wishes::Wishes;
 
 /// Everything one call talks to.
 pub struct Parts<L> {
@@ -46,6 +50,8 @@ pub struct Parts<L> {
     pub orders: mpsc::Sender<Order>,
     /// Who presses keys.
     pub presses: Presses,
+    /// Where the keys of a PIN go; `None`: there is none to be keyed.
+    pub pad: Option<PinPad>,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded once it may be; `None`: it is not.
@@ -71,6 +77,8 @@ pub struct Talk {
     pub rate: Rate,
     /// Who answers.
     pub agent: Link<Tell, Answer>,
+    /// Whom it may put callers through to, by name.
+    pub transfers: Vec<String>,
     /// What language is heard.
     pub language: String,
     /// What will surely or perhaps be said: made into sound while the phone rings.
@@ -153,11 +161,13 @@ struct Runner<L> {
     /// What the mouth speaks.
     rate: Rate,
     agent: Option<Link<Tell, Answer>>,
+    wishes: Wishes,
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<Order>,
     presses: Presses,
+    pad: Option<PinPad>,
     log: CallLog,
     recording: Option<Tape>,
     others: Others,
@@ -207,6 +217,7 @@ impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
         let mut rate = ASSUMED;
+        let mut transfers = Vec::new();
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.
@@ -216,6 +227,7 @@ impl<L: Line> Runner<L> {
             mouth = Some(talk.mouth);
             rate = talk.rate;
             agent = Some(talk.agent);
+            transfers = talk.transfers;
         }
         Self {
             flight,
@@ -225,10 +237,12 @@ impl<L: Line> Runner<L> {
             mouth,
             rate,
             agent,
+            wishes: Wishes::of(transfers),
             verdicts: None,
             control: parts.control,
             orders: parts.orders,
             presses: parts.presses,
+            pad: parts.pad,
             log: parts.log,
             others: parts
                 .recording
@@ -258,7 +272,9 @@ impl<L: Line> Runner<L> {
             .sound
             .as_ref()
             .map(|it| Instant::from_std(it.deadline()));
-        let due = call.into_iter().chain(sound).min();
+        let keys = self.pad.as_ref().and_then(|it| it.keypad.deadline());
+        let keys = keys.map(Instant::from_std);
+        let due = call.into_iter().chain(sound).chain(keys).min();
         let due = due.unwrap_or_else(|| Instant::now() + FAR);
         if timer.is_elapsed() || due < timer.deadline() {
             timer.reset(due);
@@ -308,6 +324,7 @@ impl<L: Line> Runner<L> {
             Happened::Mixed(mixed) => self.mixed(now, mixed),
         }
         self.report();
+        self.give_up_keys(now);
         // Checked here and not only when the timer fires: a far end that never pauses must not
         // outlast the call's own limits.
         if self.flight.deadline().is_some_and(|(at, _)| at <= now) {
@@ -429,9 +446,7 @@ impl<L: Line> Runner<L> {
                     Found::Finished(progress) => {
                         self.tell(Input::Media(input::Media::Progress(progress)));
                     }
-                    Found::Pressed(digit) => {
-                        self.tell(Input::Carrier(input::Carrier::Pressed(digit)))
-                    }
+                    Found::Pressed(digit) => self.pressed(digit),
                     Found::Stopped => self.lose(input::Carrier::Disconnected),
                     Found::Broke => self.lose(input::Carrier::Dropped),
                 }
@@ -562,7 +577,9 @@ impl<L: Line> Runner<L> {
             | output::Agent::Heard { .. }
             | output::Agent::Interrupted { .. }
             | output::Agent::Opened { .. }
-            | output::Agent::Pressed(_) => None,
+            | output::Agent::Pressed(_)
+            | output::Agent::Proved
+            | output::Agent::Refused(_) => None,
         };
         let sent = self.agent.as_ref().map(|it| it.tx.try_send(tell(output)));
         let deaf = !matches!(sent, Some(Ok(())));
@@ -614,26 +631,6 @@ impl<L: Line> Runner<L> {
         }
     }
 
-    fn answered(&mut self, answer: Option<Answer>) {
-        let input = match answer {
-            Some(Answer::Text(turn, text)) => input::Agent::Say(turn, text),
-            Some(Answer::Finish(turn)) => input::Agent::Finish(turn),
-            Some(Answer::HangUp(turn)) => input::Agent::HangUp(turn),
-            Some(Answer::PutThrough(turn, referral)) => input::Agent::PutThrough(turn, referral),
-            Some(Answer::Message { name, text }) => input::Agent::Message { name, text },
-            Some(Answer::Failed(turn, fault)) => {
-                note(&fault);
-                input::Agent::Failed(turn, fault.code)
-            }
-            // That it is gone is noticed when it is next asked.
-            None => {
-                self.agent = None;
-                return;
-            }
-        };
-        self.tell(Input::Agent(input));
-    }
-
     /// Sound has come: gives it ears and a mouth of its rate, and tells the call.
     async fn attach(&mut self, attached: Attached<L>) {
         if self.sound.is_some() {
@@ -651,6 +648,7 @@ impl<L: Line> Runner<L> {
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
+        self.hush();
         let now = Instant::now().into_std();
         self.pulse.socket(now, Some(self.sockets));
         self.tell(Input::Carrier(input::Carrier::Connected));
@@ -794,6 +792,8 @@ fn tell(output: output::Agent) -> Tell {
         output::Agent::Open { turn } => Tell::Open { turn },
         output::Agent::Opened { text } => Tell::Opened { text },
         output::Agent::Pressed(digit) => Tell::Pressed(digit),
+        output::Agent::Proved => Tell::Proved,
+        output::Agent::Refused(refused) => Tell::Refused(refused),
         output::Agent::Turn { turn, said } => Tell::Turn { turn, said },
     }
 }

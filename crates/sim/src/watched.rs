@@ -291,12 +291,12 @@ impl Watched {
             return;
         }
         match input {
-            Input::Media(input::Media::Progress(progress)) => {
+            // There is no sound any more that could say either.
+            Input::Media(input::Media::Progress(progress)) if !self.life.lost => {
                 if progress.done || !progress.played.is_zero() {
                     self.saying.sounded(progress.utterance);
                 }
             }
-            // There is no sound any more that could say this.
             Input::Media(input::Media::Cut(Some(cut)))
                 if !cut.played.is_zero() && !self.life.lost =>
             {
@@ -310,7 +310,15 @@ impl Watched {
                 self.saying.complete(*id);
             }
             Input::Carrier(Carrier::Disconnected | Carrier::Dropped) => self.lose(),
-            Input::Command(Command::Say(text)) => {
+            Input::Command(Command::Help(text)) => {
+                self.saying.phrases.push(text.reveal().clone());
+            }
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 if self.hears_owner() {
                     self.owner.wanted.push((now, text.reveal().clone()));
                 }
@@ -407,6 +415,7 @@ impl Watched {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
             Event::DisclosurePlayed { .. } => self.life.disclose(),
@@ -479,6 +488,10 @@ impl Watched {
             | Event::CallerOptedOut
             | Event::MeetingSpeaking
             | Event::MeetingStoppedSpeaking
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
@@ -619,7 +632,7 @@ impl Turns {
             output::Agent::Opened { text } => {
                 assert!(!text.reveal().is_empty(), "nothing was heard");
             }
-            output::Agent::Pressed(_) => {}
+            output::Agent::Pressed(_) | output::Agent::Proved | output::Agent::Refused(_) => {}
         }
     }
 

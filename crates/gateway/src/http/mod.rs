@@ -10,6 +10,7 @@ pub(crate) mod hooks;
 mod lobby;
 mod meetings;
 mod openapi;
+mod pairing;
 pub(crate) mod probe;
 mod problem;
 mod streams;

@@ -19,4 +19,5 @@ mod rules;
 mod script;
 mod strange;
 mod transfers;
+mod trust;
 mod zombies;
