@@ -272,8 +272,7 @@ impl<L: Line> Runner<L> {
             .sound
             .as_ref()
             .map(|it| Instant::from_std(it.deadline()));
-        let keys = self.pad.as_ref().and_then(|it| it.keypad.deadline());
-        let keys = keys.map(Instant::from_std);
+        let keys = self.keys_deadline().map(Instant::from_std);
         let due = call.into_iter().chain(sound).chain(keys).min();
         let due = due.unwrap_or_else(|| Instant::now() + FAR);
         if timer.is_elapsed() || due < timer.deadline() {

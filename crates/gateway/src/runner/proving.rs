@@ -1,13 +1,16 @@
 //! Keys that are nobody's business: those of a PIN never become news of the call.
 
+use std::time::Duration;
+
+use call::Digit;
 use call::input::{self, Input};
 use policy::{Key, Keyed, Keypad};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Runner;
+use crate::journal::CallLog;
 use crate::line::Line;
-use call::Digit;
 
 /// Where the keys of a PIN go.
 #[derive(Debug)]
@@ -24,7 +27,8 @@ impl<L: Line> Runner<L> {
         let Some(pad) = &mut self.pad else {
             return self.tell(Input::Carrier(input::Carrier::Pressed(digit)));
         };
-        match pad.keypad.press(Instant::now().into_std(), digit) {
+        let now = since(&self.log, Instant::now().into_std());
+        match pad.keypad.press(now, digit) {
             Key::Told(digit) => self.tell(Input::Carrier(input::Carrier::Pressed(digit))),
             Key::Kept => {}
             Key::Last(keyed) => {
@@ -37,12 +41,19 @@ impl<L: Line> Runner<L> {
 
     /// Forgets keys after which none came.
     pub(super) fn give_up_keys(&mut self, now: std::time::Instant) {
+        let now = since(&self.log, now);
         if let Some(pad) = &mut self.pad
             && pad.keypad.deadline().is_some_and(|at| at <= now)
         {
             pad.keypad.give_up(now);
             self.hush();
         }
+    }
+
+    /// When keys that are kept back are forgotten.
+    pub(super) fn keys_deadline(&self) -> Option<std::time::Instant> {
+        let at = self.pad.as_ref()?.keypad.deadline()?;
+        self.log.began().at.checked_add(at)
     }
 
     /// While a PIN is keyed nothing is recorded or listened to.
@@ -56,4 +67,9 @@ impl<L: Line> Runner<L> {
             }
         }
     }
+}
+
+/// How long after the call began.
+fn since(log: &CallLog, now: std::time::Instant) -> Duration {
+    now.saturating_duration_since(log.began().at)
 }
