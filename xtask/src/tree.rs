@@ -62,7 +62,9 @@ impl Tree {
                 self.gather(root, &path)?;
             }
             // What is not UTF-8 is sound or a picture, and no rule speaks of those.
+            // In a second worktree `.git` is a file.
             if kind.is_file()
+                && !LEFT_BEHIND.contains(&name.as_str())
                 && let Ok(text) = String::from_utf8(fs::read(entry.path())?)
             {
                 self.files.push(File { path, text });
@@ -113,7 +115,7 @@ fn is_test_gate(line: &str) -> bool {
     line.starts_with("#[cfg(test)]") || line.starts_with("#![cfg(test)]")
 }
 
-/// Folders that are not part of the house.
+/// What is not part of the house.
 const LEFT_BEHIND: &[&str] = &[".git", "target", "out", "node_modules"];
 
 #[cfg(test)]

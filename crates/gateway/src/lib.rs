@@ -2,14 +2,17 @@
 
 pub mod access;
 mod alive;
+mod approvals;
 mod blocking;
 mod claims;
 pub mod cli;
+pub mod clips;
 pub mod config;
 pub mod flight;
 pub mod gateway;
 mod hex;
 pub mod http;
+pub mod jobs;
 pub mod journal;
 mod keypad;
 pub mod ledger;

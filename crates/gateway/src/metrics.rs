@@ -198,11 +198,19 @@ impl Metrics {
             | Event::HandedOver { .. }
             | Event::Transferred { .. }
             | Event::TransferFailed { .. }
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }

@@ -1,6 +1,7 @@
 //! One server for carriers and owners: webhooks, media sockets, the control API.
 
 mod api;
+mod approvals;
 mod ask;
 mod config;
 mod events;
