@@ -241,7 +241,8 @@ impl Payload<'_> {
                 leg.to_owned()
             }
         };
-        Some(Leg(leg))
+        // It becomes a part of addresses.
+        is_call(&leg).then_some(Leg(leg))
     }
 
     /// A recording's name, which stays good; else where it is for now.

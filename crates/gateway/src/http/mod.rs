@@ -37,6 +37,7 @@ use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
 pub use config::Rejected;
 use lobby::{Guest, Lobby};
+pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
 pub use problem::Problem;
 

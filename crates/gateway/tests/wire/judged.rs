@@ -1,5 +1,6 @@
 //! What the owner decides, and what is written down of it.
 
+use call::meeting::Announcing;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{EndedBy, Exchange};
@@ -89,6 +90,7 @@ async fn what_is_stopped_stays_so_also_after_a_restart_and_hanging_up_goes_on() 
     let meet = Meet {
         guests: vec![guest],
         agent: None,
+        announcing: Announcing::Off,
     };
     let fault = board.meet(meet).await.expect_err("it is stopped");
     assert_eq!(fault.code, code::POLICY_STOPPED, "{fault}");
