@@ -58,7 +58,11 @@ impl Tree {
                 folder => format!("{folder}/{name}"),
             };
             let kind = entry.file_type()?;
-            if kind.is_dir() && !LEFT_BEHIND.contains(&name.as_str()) {
+            // A worktree has a file where a checkout has its folder.
+            if LEFT_BEHIND.contains(&name.as_str()) {
+                continue;
+            }
+            if kind.is_dir() {
                 self.gather(root, &path)?;
             }
             // What is not UTF-8 is sound or a picture, and no rule speaks of those.
@@ -113,7 +117,7 @@ fn is_test_gate(line: &str) -> bool {
     line.starts_with("#[cfg(test)]") || line.starts_with("#![cfg(test)]")
 }
 
-/// Folders that are not part of the house.
+/// What is not part of the house.
 const LEFT_BEHIND: &[&str] = &[".git", "target", "out", "node_modules"];
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ fn every_event_is_written_like_this() {
         {"type":"meeting.joined","meeting":"0192"}
         {"type":"meeting.left","meeting":"0192"}
         {"type":"meeting.speaking"}
+        {"type":"meeting.stopped_speaking"}
         {"type":"meeting.muted"}
         {"type":"meeting.unmuted"}
         {"type":"agent.failed","code":"agent.timeout"}
@@ -222,6 +223,7 @@ fn every_event() -> Vec<Event> {
             meeting: "0192".to_owned(),
         },
         Event::MeetingSpeaking,
+        Event::MeetingStoppedSpeaking,
         Event::MeetingMuted,
         Event::MeetingUnmuted,
         Event::AgentFailed {
@@ -266,6 +268,7 @@ fn every_event() -> Vec<Event> {
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
             | Event::AgentStalled

@@ -83,6 +83,11 @@ impl Life {
         }
     }
 
+    /// Whether we and the caller hear each other, and nobody else does.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.hung_up && !self.lost && !self.seated && !self.muted
+    }
+
     /// They are back from a meeting.
     pub(crate) fn stand(&mut self) {
         assert!(self.seated, "stands up twice");

@@ -340,9 +340,7 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        let life = &self.life;
-        let alone = !life.hung_up && !life.lost && !life.seated && !life.muted;
-        self.hearing.has_ears && alone
+        self.hearing.has_ears && self.life.is_alone()
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
@@ -425,10 +423,7 @@ impl Watched {
             Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
             Event::MeetingLeft { .. } => self.life.stand(),
-            Event::MeetingMuted => {
-                self.life.mute();
-                self.owner.wanted.clear();
-            }
+            Event::MeetingMuted => self.mute(),
             Event::MeetingUnmuted => self.life.muted = false,
             Event::AnsweredBy(answered) => {
                 self.life.judge();
@@ -496,6 +491,11 @@ impl Watched {
         if !self.life.seated {
             self.hearing.untold.push(text);
         }
+    }
+
+    fn mute(&mut self) {
+        self.life.mute();
+        self.owner.wanted.clear();
     }
 
     fn sit(&mut self) {
