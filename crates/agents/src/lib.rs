@@ -6,7 +6,7 @@
 mod answering;
 pub mod asking;
 mod echo;
-mod openai;
+pub mod openai;
 mod phrases;
 pub mod sse;
 mod words;

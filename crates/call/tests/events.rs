@@ -1,6 +1,6 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{Answered, Consent, End, Event, Judge, Party, Refused, Timed, Who, Why};
+use call::event::{Answered, Consent, End, Event, Judge, Party, Refused, Timed, What, Who, Why};
 use call::{Digit, Number, Private, TurnId};
 use expect_test::expect;
 
@@ -46,6 +46,11 @@ fn every_event_is_written_like_this() {
         {"type":"meeting.stopped_speaking"}
         {"type":"meeting.muted"}
         {"type":"meeting.unmuted"}
+        {"type":"policy.allowed","what":"transfer","rule":"`call` in [policy], offhook.toml:9"}
+        {"type":"policy.refused","what":"dial","code":"policy.not_allowed","rule":"`call` in [policy], offhook.toml:9"}
+        {"type":"policy.refused","what":"answer","code":"policy.caller","rule":"`answer` in [policy], offhook.toml:9","more":17}
+        {"type":"policy.purpose","purpose":"words","consent":"words"}
+        {"type":"policy.held","what":"dial","rule":"`approve` in [policy], offhook.toml:9"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
     "#]]
@@ -226,6 +231,30 @@ fn every_event() -> Vec<Event> {
         Event::MeetingStoppedSpeaking,
         Event::MeetingMuted,
         Event::MeetingUnmuted,
+        Event::PolicyAllowed {
+            what: What::Transfer,
+            rule: "`call` in [policy], offhook.toml:9".to_owned(),
+        },
+        Event::PolicyRefused {
+            what: What::Dial,
+            code: "policy.not_allowed",
+            rule: "`call` in [policy], offhook.toml:9".to_owned(),
+            more: 0,
+        },
+        Event::PolicyRefused {
+            what: What::Answer,
+            code: "policy.caller",
+            rule: "`answer` in [policy], offhook.toml:9".to_owned(),
+            more: 17,
+        },
+        Event::PolicyPurpose {
+            purpose: Some("words".into()),
+            consent: Some("words".into()),
+        },
+        Event::PolicyHeld {
+            what: What::Dial,
+            rule: "`approve` in [policy], offhook.toml:9".to_owned(),
+        },
         Event::AgentFailed {
             code: "agent.timeout",
         },
@@ -271,6 +300,10 @@ fn every_event() -> Vec<Event> {
             | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyHeld { .. }
+            | Event::PolicyPurpose { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. } => {}

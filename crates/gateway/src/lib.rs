@@ -2,6 +2,7 @@
 
 pub mod access;
 mod alive;
+mod approvals;
 mod blocking;
 mod claims;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod flight;
 pub mod gateway;
 mod hex;
 pub mod http;
+pub mod jobs;
 pub mod journal;
 mod keypad;
 pub mod ledger;

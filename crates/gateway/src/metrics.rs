@@ -207,6 +207,10 @@ impl Metrics {
             | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }

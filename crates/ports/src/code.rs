@@ -68,6 +68,16 @@ pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
 pub const POLICY_SPEND: &str = "policy.spend";
 /// As many calls were made in the last hour as may be.
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
+/// The owner has stopped everything.
+pub const POLICY_STOPPED: &str = "policy.stopped";
+/// The call is made only once the owner has said yes to it, or the owner said no, or nothing in time.
+pub const POLICY_APPROVAL: &str = "policy.approval";
+/// Too many numbers that were never called before were to be called, one soon after the other.
+pub const POLICY_BURST: &str = "policy.burst";
+/// Somebody other than the owner is not called without a purpose, or their consent.
+pub const POLICY_CONSENT: &str = "policy.consent";
+/// No call waits for a yes by that name, or too many do.
+pub const CALL_APPROVALS: &str = "call.approvals";
 /// A meeting has had as many people as it can.
 pub const MEETING_FULL: &str = "meeting.full";
 /// Only an agent at a meeting can be told to listen, or to talk again.

@@ -88,6 +88,13 @@ impl Life {
         !self.hung_up && !self.lost && !self.seated && !self.muted
     }
 
+    /// There is sound again.
+    pub(crate) fn reconnect(&mut self) {
+        assert!(self.lost, "the sound was never gone");
+        self.lost = false;
+        self.handed = Handed::No;
+    }
+
     /// They are back from a meeting.
     pub(crate) fn stand(&mut self) {
         assert!(self.seated, "stands up twice");

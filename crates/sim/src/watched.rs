@@ -409,11 +409,7 @@ impl Watched {
             Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => {
-                assert!(self.life.lost, "the sound was never gone");
-                self.life.lost = false;
-                self.life.handed = Handed::No;
-            }
+            Event::Reconnected { .. } => self.life.reconnect(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
                 self.life.muted = false;
@@ -456,6 +452,10 @@ impl Watched {
                 }
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
+            Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
             | Event::RecordingStarted { .. }
             | Event::RecordingRefused { .. }

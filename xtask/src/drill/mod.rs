@@ -59,6 +59,11 @@ const DRILLS: &[Drill] = &[
         how: How::Example("gateway"),
     },
     Drill {
+        name: "dials",
+        promise: "no call is dialled twice, wherever its request breaks and whoever dies",
+        how: How::Example("gateway"),
+    },
+    Drill {
         name: "poison",
         promise: "no configuration with a mistake in it starts anything",
         how: How::Example("gateway"),

@@ -8,6 +8,7 @@ use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
+use super::api::command_id;
 use super::signature::{self, Doubt, Key};
 use super::{cause, is_call};
 use crate::imprint::imprint;
@@ -29,9 +30,10 @@ pub(super) enum Direction {
     Outgoing,
 }
 
-/// What Telnyx repeats in every webhook of a call that we dialled.
-pub(super) fn dialled() -> String {
-    STANDARD.encode(DIALLED)
+/// What Telnyx repeats in every webhook of a call that we dialled, and wherever it lists it: it tells
+/// which dial it was, and nothing about it.
+pub(super) fn dialled(name: &str) -> String {
+    STANDARD.encode(format!("{DIALLED}#{}", command_id("call", name)))
 }
 
 /// The same for a call that we answered.
@@ -239,7 +241,8 @@ impl Payload<'_> {
                 leg.to_owned()
             }
         };
-        Some(Leg(leg))
+        // It becomes a part of addresses.
+        is_call(&leg).then_some(Leg(leg))
     }
 
     /// A recording's name, which stays good; else where it is for now.
@@ -286,7 +289,7 @@ impl Payload<'_> {
 
     /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.
     fn direction(&self) -> Direction {
-        let word = |it: String| it.split('/').next() == Some(DIALLED);
+        let word = |it: String| it.split(['/', '#']).next() == Some(DIALLED);
         let ours = self.state().is_some_and(word);
         match self.direction.as_deref() {
             Some("incoming") => Direction::Incoming,

@@ -106,7 +106,12 @@ fn conferred(fields: &Fields<'_>, account_sid: &str, event: &str) -> Result<Webh
             check_call(call_sid)?;
             News::Joined
         }
-        _ => News::Nothing,
+        _ => {
+            if !call_sid.is_empty() {
+                check_call(call_sid)?;
+            }
+            News::Nothing
+        }
     };
     let leg = Leg(call_sid.to_owned());
     let room = field(fields, "ConferenceSid").unwrap_or("-");

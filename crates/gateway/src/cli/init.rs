@@ -127,11 +127,17 @@ fn capital(help: &str) -> String {
 }
 
 fn policy() -> String {
-    let [calls, minutes, per_hour, per_number, per_day] = POLICY_DEFAULTS;
+    let [calls, minutes, per_hour, per_number, per_day, new] = POLICY_DEFAULTS;
     format!(
         "{POLICY}#max_calls = {calls}\n# How long a call may last.\n#max_minutes = {minutes}\n\
              # How many calls may be dialled in any hour, and how many of them to one number.\n\
              #calls_per_hour = {per_hour}\n#calls_per_number = {per_number}\n\
+             # How many numbers that were never called before may be called within ten minutes, of those that only a\n\
+             # country names; after that each call waits for your yes.\n#new_numbers = {new}\n\
+             # Which calls wait for your yes (`offhook approvals`): \"always\", \"unknown\" (to whoever is no contact and\n\
+             # never picked up before) or \"never\".\n#approve = \"never\"\n\
+             # \"required\": nobody but the owner is called without a purpose, nor who is not a contact with a `consent`.\n\
+             # \"recorded\": what is said of that is written down.\n#consent = \"recorded\"\n\
              # What may be spent in any 24 hours, in the currency of [rates]. What a call may cost at most is\n\
              # set aside before anyone is dialled.\n#spend_per_day = {per_day}\n{RATES}"
     )

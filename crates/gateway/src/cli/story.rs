@@ -63,6 +63,21 @@ pub fn line(event: &Value) -> Option<String> {
         // `offhook latency` and `offhook show` tell how long turns took.
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),
+        "policy.allowed" => aside(&format!("{} allowed by {}", text("what"), text("rule"))),
+        "policy.purpose" => {
+            let said = |key: &str| event[key].as_str().unwrap_or("not said").to_owned();
+            aside(&format!(
+                "for: {}; consent: {}",
+                said("purpose"),
+                said("consent")
+            ))
+        }
+        "policy.held" => format!(
+            "{} waits for the owner's yes: {}",
+            text("what"),
+            text("rule")
+        ),
+        "policy.refused" => refused(event),
         "agent.failed" | "speech.failed" => aside(&format!("failed: {}", text("code"))),
         _ => return None,
     };
@@ -71,6 +86,29 @@ pub fn line(event: &Value) -> Option<String> {
         "{} {told}",
         aside(&format!("{:>7.2}s", ms as f64 / 1000.0))
     ))
+}
+
+/// What the rules refused, to whom or of whom.
+pub(crate) fn refused(event: &Value) -> String {
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let who = match (text("direction").as_str(), event["caller"].as_str()) {
+        ("inbound", Some(caller)) if !caller.is_empty() => format!(" from {caller}"),
+        ("outbound", Some(caller)) if !caller.is_empty() => format!(" to {caller}"),
+        _ => String::new(),
+    };
+    let more = match event["more"].as_u64() {
+        Some(more) => format!(", {more} more times"),
+        None => String::new(),
+    };
+    let rule = match text("rule") {
+        rule if rule.is_empty() => String::new(),
+        rule => format!(" by {rule}"),
+    };
+    format!(
+        "{}{who} refused{more}: {}{rule}",
+        text("what"),
+        text("code")
+    )
 }
 
 /// How a call ended, in words.

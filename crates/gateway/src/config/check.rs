@@ -73,6 +73,7 @@ pub(super) fn check(
     // Where one of them is missing there is a problem, and the plan is never seen.
     let server = server.unwrap_or_else(Server::missing);
     let plan = Plan {
+        inquiry: call::Pace::default(),
         listen: server.listen,
         public_url: server.public_url,
         expose: server.expose,

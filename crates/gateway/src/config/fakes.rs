@@ -92,6 +92,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: None,
         conferences: None,
+        finds: None,
         presses: None,
         recordings: None,
         orders: Orders::Replied,

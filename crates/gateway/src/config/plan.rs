@@ -40,6 +40,8 @@ pub struct Plan {
     pub rules: Rules,
     /// How patient calls are.
     pub patience: Policy,
+    /// How soon a carrier is asked after a dial without an answer.
+    pub inquiry: call::Pace,
     /// What is said when an agent cannot.
     pub phrases: Phrases,
     /// How calls hear and speak. Loaded only if some agent needs words.

@@ -344,3 +344,32 @@ fn written(answer: Answer) -> Response {
 
 /// A stranger has this long to send a body.
 const BODY_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2026-28465: it was.
+    #[test]
+    fn what_a_proxy_says_of_an_address_is_not_believed() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "host",
+            "forwarded",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-prefix",
+            "x-original-url",
+            "x-rewrite-url",
+        ] {
+            let value = "host=evil.example".parse().expect("it is a header");
+            headers.insert(name, value);
+        }
+        let public = "https://voice.example.com";
+        for uri in ["/a/voice?call=1", "http://evil.example/a/voice?call=1"] {
+            let uri: Uri = uri.parse().expect("it is an address");
+            let request = gather(public, &Method::POST, &uri, &headers, Vec::new());
+            assert_eq!(request.url, "https://voice.example.com/a/voice?call=1");
+        }
+    }
+}

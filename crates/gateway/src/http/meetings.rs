@@ -23,7 +23,7 @@ use crate::switchboard::{Guest, Meet};
 /// A meeting to open.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MeetingOrder {
+pub struct MeetingOrder {
     /// Who is called to it: at least one, at most 15.
     #[schema(min_items = 1, max_items = 15)]
     pub people: Vec<Invitation>,
@@ -43,7 +43,7 @@ fn announced() -> bool {
 /// Someone to call to a meeting.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Invitation {
+pub struct Invitation {
     /// Whom to call, in E.164 form.
     #[schema(example = "+15551234567")]
     pub to: String,

@@ -1,6 +1,7 @@
 //! One server for carriers and owners: webhooks, media sockets, the control API.
 
 mod api;
+mod approvals;
 mod ask;
 mod config;
 mod events;
@@ -36,6 +37,7 @@ use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
 pub use config::Rejected;
 use lobby::{Guest, Lobby};
+pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
 pub use problem::Problem;
 

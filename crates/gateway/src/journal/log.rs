@@ -47,7 +47,8 @@ pub struct Parties {
     pub carrier: String,
     /// Which agent answers.
     pub agent: String,
-    /// Which rule of the owner's allowed it, and where that stands.
+    /// Which rule of the owner's allowed it, and where that stands. Empty: none did.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub allowed_by: String,
 }
 

@@ -52,6 +52,9 @@ const OPEN: &[&str] = &[
     "beep_hz",
     "beep",
     "allowed_by",
+    "what",
+    "rule",
+    "more",
     "turn",
     "transcribed_ms",
     "told_ms",
@@ -138,8 +141,8 @@ impl SealKey {
 }
 
 impl Keys {
-    /// An entry as it is kept: sealed, if there is a key for that.
-    pub(super) fn seal(&self, entry: &str) -> Option<String> {
+    /// An entry as it is kept: sealed, if there is a key for that. It must be a JSON object.
+    pub fn seal(&self, entry: &str) -> Option<String> {
         let key = self.seal.as_ref()?;
         let fields = serde_json::from_str(entry);
         let mut fields: Fields = fields.expect("an entry is an object, and we wrote it");
@@ -153,7 +156,7 @@ impl Keys {
     }
 
     /// An entry as it was before it was sealed, and whether something in it could not be opened.
-    pub(super) fn open(&self, entry: String) -> (String, bool) {
+    pub fn open(&self, entry: String) -> (String, bool) {
         // Inside a text the quotation mark would have a stroke before it.
         if !entry.contains(BEGINS) {
             return (entry, false);

@@ -262,7 +262,8 @@ impl Switchboard {
     }
 
     async fn over(&self, record: &Record) {
-        if record.log.has_end() {
+        // One that may yet be found at its carrier is settled when that is known.
+        if record.log.has_end() && !record.is_dial_open() {
             self.settle_cost(record).await;
         }
         {

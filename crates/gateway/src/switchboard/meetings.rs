@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
-use call::event::{End, Judge, Party, Why};
+use call::event::{End, Judge, Party, What, Why};
 use call::meeting::{After, Announcing, Command, Consent, PartyId, Phrases, Transfer};
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
@@ -14,7 +14,9 @@ use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
+use super::audit::About;
 use super::life::Kept;
+use super::spending::{Leave, Purposeful};
 use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
@@ -79,6 +81,9 @@ pub(super) struct Cast {
     pub(super) machine: Machine,
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
+    pub(super) leave: Leave,
+    /// What the call is for, if that was said.
+    pub(super) purpose: Option<Private<String>>,
 }
 
 impl Switchboard {
@@ -96,7 +101,10 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
-            self.would_dial(&guest.to, agent, more).await?;
+            let permit = self
+                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
+                .await;
+            self.invited(guest, permit)?;
         }
         let (now, phrases) = (Instant::now(), phrases("The other person"));
         let meeting = Meeting::open(now, phrases, COMPANY, meet.announcing);
@@ -130,6 +138,7 @@ impl Switchboard {
         let party = room.number()?;
         let name = guest
             .name
+            .clone()
             .map_or_else(|| meeting::guest(party), Private::from);
         let (near, far) = chair();
         let cast = Cast {
@@ -139,11 +148,14 @@ impl Switchboard {
             machine: Machine::Talk,
             chair: Some(near),
             kept: Kept::AcrossProcesses,
+            leave: Leave::NotAsked,
+            purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
         let record = self
             .dial_as(CallId::random(), (&guest.to, from), cast)
-            .await?;
+            .await;
+        let record = self.invited(&guest, record)?;
         let newcomer = Newcomer {
             party,
             name,
@@ -153,6 +165,15 @@ impl Switchboard {
         };
         self.seat_at(room, newcomer).await;
         Ok(record)
+    }
+
+    /// Writes down that someone may not be invited.
+    fn invited<T>(self: &Arc<Self>, guest: &Guest, invited: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &invited {
+            let dialled = (guest.to.as_str(), guest.from.as_deref());
+            self.refused(&About::dial(What::Invitation, dialled, None), fault);
+        }
+        invited
     }
 
     /// Brings someone to a meeting who talks to an agent.
@@ -205,7 +226,12 @@ impl Switchboard {
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let departure = caller.depart()?;
-        self.would_dial(&target.guest.to, &caller.agent, 0).await?;
+        self.would_dial(
+            &target.guest.to,
+            &caller.agent,
+            (0, Leave::Given, Purposeful::Yes),
+        )
+        .await?;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let plan = self.plan();
@@ -267,6 +293,18 @@ impl Switchboard {
         caller: &Arc<Record>,
         referral: Referral,
     ) -> Result<Referred, Fault> {
+        let referred = self.refer_to(caller, referral).await;
+        if let Err(fault) = &referred {
+            self.refused_on(caller, What::Transfer, fault);
+        }
+        referred
+    }
+
+    async fn refer_to(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
         let plan = self.plan();
         let Some(named) = plan.transfers.get(&referral.to) else {
             let names: Vec<_> = plan.transfers.keys().map(String::as_str).collect();
@@ -321,8 +359,11 @@ impl Switchboard {
                 "the agent {:?} may not put callers through there",
                 caller.agent
             );
-            Err(Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
-                .hint("add the name to `transfer_to` in its table"))
+            let fault = Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
+                .by_rule(format!("`transfer_to` in [agents.{}]", caller.agent))
+                .hint("add the name to `transfer_to` in its table");
+            self.refused_on(caller, What::Tool, &fault);
+            Err(fault)
         };
         if let Err(fault) = referred {
             let (code, hint) = (fault.code, fault.hint.as_deref());
@@ -514,6 +555,9 @@ fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast
         chair: None,
         // Whoever it asks for would not know any more what it was about.
         kept: Kept::Here,
+        // The owner named them in the configuration.
+        leave: Leave::Given,
+        purpose: Some("to put a caller through".to_owned().into()),
     }
 }
 

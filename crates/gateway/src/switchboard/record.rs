@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Handover;
 use call::event::End;
 use call::input::{self, Command, Input};
-use call::{Direction, Keys, Mode, Number, Place, Private};
+use call::{Dialling, Direction, Heard, Keys, Mode, Number, Place, Private};
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
@@ -82,6 +82,8 @@ pub struct Record {
     departing: AtomicBool,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
+    /// Where its dial stands; one that we did not make is as good as placed.
+    dialling: watch::Sender<Dialling>,
 }
 
 /// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
@@ -240,7 +242,37 @@ impl Record {
             handover: Mutex::default(),
             departing: AtomicBool::new(false),
             before: OnceLock::new(),
+            dialling: watch::Sender::new(match born.direction {
+                Direction::Inbound => Dialling::Placed,
+                Direction::Outbound => Dialling::Queued,
+            }),
         }
+    }
+
+    /// Where its dial stands.
+    pub fn dialling(&self) -> Dialling {
+        *self.dialling.borrow()
+    }
+
+    /// Whether a call may come of its dial that has not been heard of.
+    pub(super) fn is_dial_open(&self) -> bool {
+        match self.dialling() {
+            Dialling::Sending | Dialling::Unknown => true,
+            Dialling::Queued | Dialling::Placed | Dialling::Refused => false,
+        }
+    }
+
+    /// Takes what was heard of its dial.
+    pub(super) fn dial_heard(&self, heard: Heard) -> Dialling {
+        self.dialling.send_modify(|it| *it = it.hears(heard));
+        self.dialling()
+    }
+
+    /// Waits until its carrier is known to have it.
+    pub(super) async fn is_placed(&self) {
+        let mut dialling = self.dialling.subscribe();
+        // Its other end is here.
+        let _ = dialling.wait_for(|it| *it == Dialling::Placed).await;
     }
 
     /// Learns what was said on it in another process.

@@ -64,6 +64,7 @@ impl Switchboard {
                 beyond.push(call);
             }
         }
+        self.settle_dials(&reader).await;
         Lost(beyond)
     }
 

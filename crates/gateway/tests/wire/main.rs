@@ -9,6 +9,7 @@ mod expose;
 mod flights;
 mod handovers;
 mod house;
+mod judged;
 mod keys;
 mod law;
 mod load;

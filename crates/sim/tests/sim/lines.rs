@@ -85,6 +85,10 @@ fn story(network: Network) -> Vec<Event> {
             | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }
