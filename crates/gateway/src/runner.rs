@@ -3,6 +3,7 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod notebook;
 mod proving;
 mod seat;
 mod tape;
@@ -16,8 +17,7 @@ use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
-use call::memory::Talk as Remains;
-use call::{Memory, Mode, Output, Private, Referral, output};
+use call::{Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -25,13 +25,13 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::notebook::Notebook;
 pub use self::tape::{Begins, Others, Tape};
 use crate::clips::Clip;
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
 use crate::meeting::Chair;
-use crate::memory::Remembered;
 use crate::presses::{Pressed, Presses};
 use crate::pulse::Pulse;
 use crate::recorder::Recorder;
@@ -190,14 +190,6 @@ struct Runner<L> {
     found: Vec<Found>,
     /// The last utterance of which there is sound.
     begun: Option<UtteranceId>,
-}
-
-/// What is kept of the call in case this process dies.
-struct Notebook {
-    mode: Mode,
-    written: Option<Memory>,
-    /// When the next look is due. Whatever the world is told of is written down at once.
-    next: Instant,
 }
 
 enum Happened<L> {
@@ -386,36 +378,6 @@ impl<L: Line> Runner<L> {
             }
             Control::Sound(attached) => self.attach(*attached).await,
             Control::Flight(asked) => self.hand_out(asked),
-        }
-    }
-
-    /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
-    fn remember(&mut self) {
-        let Some(notebook) = &mut self.notebook else {
-            return;
-        };
-        notebook.next = Instant::now() + REMEMBERED;
-        if self.log.pen().is_dry() || self.flight.is_over() {
-            return;
-        }
-        let now = Instant::now().into_std();
-        // An echo has no words: it stands as it stood.
-        if let Some(progress) = self.progress().filter(|_| self.voice.is_some()) {
-            self.hand(now, Input::Media(input::Media::Progress(progress)));
-        }
-        let memory = self.flight.memory(now);
-        if let Some(notebook) = &mut self.notebook
-            && let Some(memory) = notebook.worth(memory)
-            && notebook.is_news(&memory)
-        {
-            let remembered = Remembered {
-                mode: notebook.mode.clone(),
-                memory,
-            };
-            self.log
-                .pen()
-                .remember(self.log.call(), || remembered.write());
-            notebook.written = Some(remembered.memory);
         }
     }
 
@@ -702,51 +664,6 @@ impl<L: Line> Runner<L> {
     }
 }
 
-impl Notebook {
-    fn of(mode: Mode) -> Self {
-        Self {
-            mode,
-            written: None,
-            next: Instant::now(),
-        }
-    }
-
-    /// What of it another process could go on with.
-    fn worth(&self, mut memory: Memory) -> Option<Memory> {
-        match (&self.mode, &mut memory) {
-            (Mode::Seat(_), Memory::Up { talk, .. }) => match talk {
-                // Whoever came for the meeting alone goes back to nothing: not even to the one who asked
-                // whether they would come.
-                Remains::Seat { thread, .. } => *thread = None,
-                Remains::Conversation(_) | Remains::Notice { .. } | Remains::Loopback => {
-                    return None;
-                }
-            },
-            (
-                Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Loopback | Mode::Seat(_),
-                _,
-            ) => {}
-        }
-        Some(memory)
-    }
-
-    /// Whether a call stands otherwise than was written down. How much of its time is left says
-    /// the date.
-    fn is_news(&self, memory: &Memory) -> bool {
-        match (&self.written, memory) {
-            (
-                Some(Memory::Up {
-                    broken: was,
-                    talk: before,
-                    ..
-                }),
-                Memory::Up { broken, talk, .. },
-            ) => (was, before) != (broken, talk),
-            (written, memory) => written.as_ref() != Some(memory),
-        }
-    }
-}
-
 async fn put_away<L: Line>(sound: Sound<L>) {
     let (line, recorder, oddities) = sound.into_parts();
     let dropped = line.dropped();
@@ -806,9 +723,6 @@ const BROKEN: call::event::End = call::event::End {
     by: call::event::Party::Gateway,
     why: call::event::Why::Fault,
 };
-
-/// How old what is remembered may be, of what nobody was told.
-const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;

@@ -348,9 +348,7 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        let life = &self.life;
-        let alone = !life.hung_up && !life.lost && !life.seated && !life.muted;
-        self.hearing.has_ears && alone
+        self.hearing.has_ears && self.life.is_alone()
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
@@ -391,7 +389,6 @@ impl Watched {
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
-                assert!(!self.life.muted, "spoke and was not heard");
                 assert_eq!(self.life.handed, Handed::No, "spoke to nobody");
                 assert!(
                     !matches!(&before.kind, Kind::Say(turn, said)
@@ -421,7 +418,7 @@ impl Watched {
             Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => self.reconnected(),
+            Event::Reconnected { .. } => self.life.reconnect(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
                 self.life.muted = false;
@@ -431,14 +428,8 @@ impl Watched {
             Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
             Event::MeetingLeft { .. } => self.life.stand(),
-            Event::MeetingMuted => {
-                self.life.muted = !self.life.seated;
-                self.owner.wanted.clear();
-            }
+            Event::MeetingMuted => self.mute(),
             Event::MeetingUnmuted => self.life.muted = false,
-            Event::AgentTurnStarted { .. } => {
-                assert!(!self.life.muted, "an answer that nobody would hear");
-            }
             Event::AnsweredBy(answered) => {
                 self.life.judge();
                 self.owner.waits_for_a_machine = answered.who == Who::Machine;
@@ -486,6 +477,7 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::AgentTurnStarted { .. }
             | Event::MeetingSpeaking
             | Event::MeetingStoppedSpeaking
             | Event::CallerProved
@@ -514,10 +506,9 @@ impl Watched {
         }
     }
 
-    fn reconnected(&mut self) {
-        assert!(self.life.lost, "the sound was never gone");
-        self.life.lost = false;
-        self.life.handed = Handed::No;
+    fn mute(&mut self) {
+        self.life.mute();
+        self.owner.wanted.clear();
     }
 
     fn sit(&mut self) {
