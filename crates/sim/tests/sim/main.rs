@@ -2,6 +2,7 @@
 
 mod agents;
 mod callers;
+mod dialling;
 mod disclosures;
 mod ears;
 mod interruptions;
