@@ -65,7 +65,9 @@ impl Tree {
                 self.gather(root, &path)?;
             }
             // What is not UTF-8 is sound or a picture, and no rule speaks of those.
+            // In a second worktree `.git` is a file.
             if kind.is_file()
+                && !LEFT_BEHIND.contains(&name.as_str())
                 && let Ok(text) = String::from_utf8(fs::read(entry.path())?)
             {
                 self.files.push(File { path, text });

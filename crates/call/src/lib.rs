@@ -16,8 +16,11 @@
 
 mod away;
 mod call;
+mod circles;
 mod clause;
 mod conversation;
+mod dialling;
+mod disclosing;
 mod emergency;
 pub mod event;
 mod floor;
@@ -43,7 +46,10 @@ mod voice;
 mod words;
 
 pub use call::Call;
+pub use circles::Rounds;
 pub use clause::clauses;
+pub use dialling::{Dialling, Heard, Inquiry, Pace, Remedy, Sighting};
+pub use disclosing::ANNOUNCEMENT;
 pub use event::Event;
 pub use input::Input;
 pub use keys::Keys;
@@ -53,8 +59,8 @@ pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
 pub use plan::{
-    BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral,
-    Regrets,
+    Announcement, BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy,
+    Recording, Referral, Regrets, Side, Through,
 };
 pub use private::Private;
 

@@ -4,16 +4,17 @@
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
 mod seat;
+mod tape;
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
+use call::memory::Talk as Remains;
 use call::{Memory, Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
@@ -22,6 +23,8 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::tape::{Begins, Others, Tape};
+use crate::clips::Clip;
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
@@ -45,10 +48,12 @@ pub struct Parts<L> {
     pub presses: Presses,
     /// Where events go.
     pub log: CallLog,
-    /// Where the call is recorded; `None`: it is not.
-    pub recording: Option<PathBuf>,
+    /// Where the call is recorded once it may be; `None`: it is not.
+    pub recording: Option<Tape>,
+    /// What is heard before anything is said; `None`: nothing.
+    pub clip: Option<Arc<Clip>>,
     /// What the call is for: remembered with how it stands. `None`: it ends with this process, and
-    /// nothing is remembered of it.
+    /// nothing is remembered of it until its caller sits at a meeting.
     pub mode: Option<Mode>,
     /// Its place at a meeting, if it is made for one.
     pub chair: Option<Chair>,
@@ -154,7 +159,9 @@ struct Runner<L> {
     orders: mpsc::Sender<Order>,
     presses: Presses,
     log: CallLog,
-    recording: Option<PathBuf>,
+    recording: Option<Tape>,
+    others: Others,
+    clip: Option<Arc<Clip>>,
     /// The recording of a call whose socket is gone.
     recorder: Option<Recorder>,
     /// What was cut so far: sound that was already being made of it comes too late.
@@ -223,14 +230,15 @@ impl<L: Line> Runner<L> {
             orders: parts.orders,
             presses: parts.presses,
             log: parts.log,
+            others: parts
+                .recording
+                .as_ref()
+                .map_or(Others::MayNotBe, |it| it.others),
             recording: parts.recording,
+            clip: parts.clip,
             recorder: None,
             barred: UtteranceId(0),
-            notebook: parts.mode.map(|mode| Notebook {
-                mode,
-                written: None,
-                next: Instant::now(),
-            }),
+            notebook: parts.mode.map(Notebook::of),
             chair: parts.chair,
             pulse: parts.pulse,
             seated: None,
@@ -381,6 +389,7 @@ impl<L: Line> Runner<L> {
         }
         let memory = self.flight.memory(now);
         if let Some(notebook) = &mut self.notebook
+            && let Some(memory) = notebook.worth(memory)
             && notebook.is_news(&memory)
         {
             let remembered = Remembered {
@@ -477,6 +486,8 @@ impl<L: Line> Runner<L> {
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
+                Output::Media(output::Media::Announce) => self.announce(),
+                Output::Media(output::Media::Record) => self.record(),
                 Output::Media(output::Media::JudgeAnswerer) => {
                     if let Some(sound) = &mut self.sound {
                         sound.judge_answerer();
@@ -635,10 +646,8 @@ impl<L: Line> Runner<L> {
             loopback: self.voice.is_none(),
             ears: self.ears.as_ref().map(|it| it.tx.clone()),
             windows: self.open_windows(),
-            recorder: self.recorder.take().or_else(|| {
-                let path = self.recording.take()?;
-                Some(Recorder::start(path, rate))
-            }),
+            recorder: self.recorder(rate),
+            others: self.others,
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
@@ -697,6 +706,33 @@ impl<L: Line> Runner<L> {
 }
 
 impl Notebook {
+    fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            written: None,
+            next: Instant::now(),
+        }
+    }
+
+    /// What of it another process could go on with.
+    fn worth(&self, mut memory: Memory) -> Option<Memory> {
+        match (&self.mode, &mut memory) {
+            (Mode::Seat(_), Memory::Up { talk, .. }) => match talk {
+                // Whoever came for the meeting alone goes back to nothing: not even to the one who asked
+                // whether they would come.
+                Remains::Seat { thread, .. } => *thread = None,
+                Remains::Conversation(_) | Remains::Notice { .. } | Remains::Loopback => {
+                    return None;
+                }
+            },
+            (
+                Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Loopback | Mode::Seat(_),
+                _,
+            ) => {}
+        }
+        Some(memory)
+    }
+
     /// Whether a call stands otherwise than was written down. How much of its time is left says
     /// the date.
     fn is_news(&self, memory: &Memory) -> bool {

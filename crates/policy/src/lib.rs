@@ -12,6 +12,7 @@
 //!                                      Refused
 //! ```
 
+mod asks;
 mod class;
 mod hours;
 mod kind;
@@ -22,10 +23,11 @@ mod whom;
 mod wishes;
 mod zone;
 
+pub use asks::{Approve, Asks, Consent, Lacking};
 pub use class::{Class, ClassFault};
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};
-pub use limits::{Beyond, Limits, Standing};
+pub use limits::{BURST, Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
 pub use whom::{Contact, Entry, Listed, Whom};

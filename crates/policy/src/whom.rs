@@ -34,6 +34,8 @@ pub struct Contact {
     pub hours: Option<Listed<Hours>>,
     /// Where they live, if that is said of them: else as their number tells.
     pub zone: Option<TimeZone>,
+    /// What they agreed to, and when: a reference of the owner's.
+    pub consent: Option<String>,
 }
 
 /// Everybody who may be called. Empty: nobody.

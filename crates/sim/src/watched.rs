@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Timed, Who};
 use call::input::{self, Carrier, Command, Input};
-use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output};
+use call::{
+    ANNOUNCEMENT, Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output,
+};
 use media::UtteranceId;
 
 use crate::before::{Before, Kind};
@@ -105,6 +107,7 @@ impl Watched {
             Mode::Loopback => false,
         };
         let phrases = spoken_phrases(&plan.mode, &plan.phrases);
+        let life = Life::of(&plan);
         let (call, out) = Call::start(now, plan);
         let mut carriers = out.iter().filter(|it| matches!(it, Output::Carrier(_)));
         assert!(
@@ -118,7 +121,7 @@ impl Watched {
         );
         let watched = Self {
             call,
-            life: Life::default(),
+            life,
             hearing: Hearing {
                 has_ears,
                 ..Hearing::default()
@@ -149,6 +152,7 @@ impl Watched {
         };
         watched.life.connected = !matches!(memory, Memory::Waiting | Memory::Answered);
         watched.life.lost = lost;
+        watched.life.disclosed |= watched.life.connected;
         watched.life.seated = matches!(
             &memory,
             Memory::Up {
@@ -244,7 +248,7 @@ impl Watched {
                 .expect("a call always waits for something");
             assert!(!what.is_empty());
             if matches!(before.kind, Kind::Timeout) && due > now {
-                self.owner.check(now);
+                self.owner.check(&self.life, now);
             }
             let in_vain = matches!(before.kind, Kind::Timeout) && due <= now;
             self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
@@ -336,11 +340,14 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        self.hearing.has_ears && !self.life.hung_up && !self.life.lost && !self.life.seated
+        let life = &self.life;
+        let alone = !life.hung_up && !life.lost && !life.seated && !life.muted;
+        self.hearing.has_ears && alone
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
         assert!(!self.life.ended, "{output:?} after the end");
+        self.life.check_law(output);
         match output {
             Output::Agent(told) => self.turns.told(told, &mut self.hearing, &self.saying),
             Output::Carrier(output::Carrier::Dial | output::Carrier::Answer) => {
@@ -365,16 +372,18 @@ impl Watched {
                 assert!(self.life.connected, "sits without a line");
             }
             Output::Meeting(_) => {}
-            Output::Media(output::Media::Press(_)) => {
-                assert!(self.life.connected, "keys that nobody can hear");
+            Output::Media(media) => {
+                self.life.check_media(media);
+                if let output::Media::Cut(last) = media
+                    && *last != ANNOUNCEMENT
+                {
+                    self.saying.cut(*last);
+                }
             }
-            Output::Media(output::Media::JudgeAnswerer) => {
-                assert!(self.life.connected, "there is nothing to judge");
-            }
-            Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
+                assert!(!self.life.muted, "spoke and was not heard");
                 assert_eq!(self.life.handed, Handed::No, "spoke to nobody");
                 assert!(
                     !matches!(&before.kind, Kind::Say(turn, said)
@@ -400,26 +409,26 @@ impl Watched {
 
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
+            Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => {
-                assert!(self.life.lost, "the sound was never gone");
-                self.life.lost = false;
-                self.life.handed = Handed::No;
-            }
+            Event::Reconnected { .. } => self.reconnected(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
+                self.life.muted = false;
                 self.lose();
             }
             Event::Transferred { .. } => self.life.called(Handed::Talks),
             Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
-            Event::MeetingLeft { .. } => {
-                let seated = std::mem::take(&mut self.life.seated);
-                assert!(seated, "stands up twice");
+            Event::MeetingLeft { .. } => self.life.stand(),
+            Event::MeetingMuted => {
+                self.life.muted = !self.life.seated;
+                self.owner.wanted.clear();
             }
-            Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
-                assert!(self.life.seated, "is at no meeting");
+            Event::MeetingUnmuted => self.life.muted = false,
+            Event::AgentTurnStarted { .. } => {
+                assert!(!self.life.muted, "an answer that nobody would hear");
             }
             Event::AnsweredBy(answered) => {
                 self.life.judge();
@@ -452,7 +461,13 @@ impl Watched {
                 }
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
+            Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::Transferring { .. }
             | Event::Offered
             | Event::Ringing
@@ -462,7 +477,8 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
-            | Event::AgentTurnStarted { .. }
+            | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
@@ -485,9 +501,16 @@ impl Watched {
         }
     }
 
+    fn reconnected(&mut self) {
+        assert!(self.life.lost, "the sound was never gone");
+        self.life.lost = false;
+        self.life.handed = Handed::No;
+    }
+
     fn sit(&mut self) {
         assert!(!self.life.seated, "sits twice");
         self.life.seated = true;
+        self.life.muted = false;
         self.break_off();
     }
 
@@ -742,8 +765,8 @@ impl Owner {
         self.wanted.retain(|(since, it)| it != text || *since > now);
     }
 
-    fn check(&self, now: Instant) {
-        if self.waits_for_a_machine {
+    fn check(&self, life: &Life, now: Instant) {
+        if self.waits_for_a_machine || !life.disclosed {
             return;
         }
         for (since, text) in &self.wanted {

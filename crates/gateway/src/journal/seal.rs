@@ -52,6 +52,9 @@ const OPEN: &[&str] = &[
     "beep_hz",
     "beep",
     "allowed_by",
+    "what",
+    "rule",
+    "more",
     "turn",
     "transcribed_ms",
     "told_ms",
@@ -59,6 +62,9 @@ const OPEN: &[&str] = &[
     "first_clause_ms",
     "first_audio_ms",
     "at_ear_ms",
+    "sha256",
+    "bytes",
+    "consent",
 ];
 
 /// What stands for a value whose key is not at hand.
@@ -169,6 +175,22 @@ impl Keys {
         }
         let opened = serde_json::to_string(&fields);
         (opened.unwrap_or(entry), hidden)
+    }
+
+    /// Something that is no entry, as it is kept elsewhere: sealed for its place, if there is a key.
+    pub(crate) fn seal_alone(&self, place: &str, value: Value) -> Value {
+        match &self.seal {
+            Some(key) => key.seal(place, &value),
+            None => value,
+        }
+    }
+
+    /// The same as it was before; `None`: its key is gone.
+    pub(crate) fn open_alone(&self, place: &str, value: Value) -> Option<Value> {
+        match value.get(MARK).and_then(Value::as_str) {
+            Some(sealed) => self.open_one(place, sealed),
+            None => Some(value),
+        }
     }
 
     fn open_one(&self, place: &str, sealed: &str) -> Option<Value> {

@@ -64,6 +64,7 @@ impl Switchboard {
                 beyond.push(call);
             }
         }
+        self.settle_dials(&reader).await;
         Lost(beyond)
     }
 
@@ -130,22 +131,20 @@ impl Switchboard {
         let asked_after = leg.is_some() || old <= plan.patience.ring;
         grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
-        let broken = Broken {
-            since: began_before(gone),
-            past: self.said(reader, call, &memory).await?,
-            memory,
-        };
+        let broken = self.broken(reader, call, (memory, gone)).await?;
         let voice = match mode {
             Mode::Loopback => Voiced::Ready(None),
             Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
         };
+        let memory = broken.memory.clone();
+        let seat = seat(&mode, &memory);
+        let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
         let past = Past {
             entries: call.seq,
             age: age(call, now),
-            connected: matches!(broken.memory, Memory::Up { .. } | Memory::Elsewhere { .. }),
+            connected,
+            seated: connected && seat.is_some(),
         };
-        let memory = broken.memory.clone();
-        let seat = seat(&mode, &broken.memory);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
@@ -246,13 +245,29 @@ impl Switchboard {
         }
     }
 
-    /// What was said on a call, by its events.
+    /// A call that stood like this so long ago.
+    async fn broken(
+        &self,
+        reader: &Reader,
+        call: &Summary,
+        (memory, gone): (Memory, Duration),
+    ) -> Result<Broken, Fault> {
+        let (past, recorded) = self.said(reader, call, &memory).await?;
+        Ok(Broken {
+            since: began_before(gone),
+            past,
+            recorded,
+            memory,
+        })
+    }
+
+    /// What was said on a call, by its events, and whether it was recorded.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
-    ) -> Result<Vec<Line>, Fault> {
+    ) -> Result<(Vec<Line>, bool), Fault> {
         let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
@@ -269,6 +284,7 @@ impl Switchboard {
                 said.read(&event);
             }
         }
+        let recorded = said.recorded();
         let mut lines = said.lines();
         if open_turn(memory).is_none() {
             // What the caller said last has no answer yet, and is asked again.
@@ -276,7 +292,7 @@ impl Switchboard {
                 lines.pop();
             }
         }
-        Ok(lines)
+        Ok((lines, recorded))
     }
 
     /// Who talks to whom, by the call's first event and the configuration of today.

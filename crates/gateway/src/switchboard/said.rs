@@ -10,6 +10,7 @@ use super::life::spoken;
 pub(super) struct Said {
     lines: Vec<Line>,
     ours: Vec<Private<String>>,
+    recorded: bool,
 }
 
 impl Said {
@@ -27,7 +28,11 @@ impl Said {
             &phrases.goodbye,
         ];
         let ours = ours.into_iter().flat_map(spoken).collect();
-        Self { lines, ours }
+        Self {
+            lines,
+            ours,
+            recorded: false,
+        }
     }
 
     /// Adds what an event says was said.
@@ -47,9 +52,15 @@ impl Said {
         match event["type"].as_str().unwrap_or_default() {
             "agent.turn_started" => self.asked(text("text")),
             "agent.said" => self.answered(text("text")),
+            "recording.started" => self.recorded = true,
             "agent.interrupted" => self.lines.push(Line::Agent(text("heard"))),
             _ => {}
         }
+    }
+
+    /// Whether it was recorded.
+    pub(super) fn recorded(&self) -> bool {
+        self.recorded
     }
 
     /// All of it, in order.

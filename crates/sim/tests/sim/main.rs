@@ -2,11 +2,13 @@
 
 mod agents;
 mod callers;
+mod disclosures;
 mod ears;
 mod interruptions;
 mod lines;
 mod liveness;
 mod lives;
+mod loops;
 mod machines;
 mod meetings;
 mod notices;
