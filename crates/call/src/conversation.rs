@@ -212,6 +212,11 @@ impl Conversation {
         if self.is_closing() {
             return;
         }
+        if self.muted {
+            // Nobody at the table would hear it from us; whoever needs it hears it on their own call.
+            self.waiting.push_back((at.now, text.to_owned()));
+            return;
+        }
         match self.floor.take().into_turn() {
             Some(turn) => self.stop(turn, at),
             None => self.voice.cut(Stopped::Nobody, at),

@@ -421,9 +421,12 @@ impl Meeting {
             Stage::Parted(transfer, until) if until <= now => {
                 let [caller, target] = [transfer.caller, transfer.target];
                 if self.seats.is_seated(caller) {
+                    // Perhaps that one was still being asked, and the two have never talked: nobody is hung
+                    // up on for that, whatever `after` says.
                     self.seats.leave(target);
-                    out.push(dismiss(target));
-                    self.target_left(transfer, out);
+                    self.clear_agents(out);
+                    out.extend([dismiss(target), stand(caller, &self.phrases.alone)]);
+                    self.stage = Stage::Open;
                 } else {
                     self.seats.leave(caller);
                     out.push(stand(caller, &self.phrases.left));

@@ -231,21 +231,23 @@ fn two_who_were_parted_by_a_lost_gateway_talk_on() {
 
 #[test]
 fn one_who_comes_back_alone_does_not_wait_for_ever() {
+    let gone = || Input::Left(BEN, hung_up());
+    let back = stand(ANNA, &phrases().alone);
     let ends = [
-        (After::End, dismiss(ANNA)),
-        (After::Return, stand(ANNA, &phrases().left)),
+        (After::End, gone(), dismiss(ANNA)),
+        (After::Return, gone(), stand(ANNA, &phrases().left)),
+        // Perhaps he was only being asked, which is no reason to hang up on her.
+        (After::End, Input::Timeout, back.clone()),
+        (After::Return, Input::Timeout, back),
     ];
-    for (after, end) in ends {
-        // He does not come back, or is known to be gone.
-        for gone in [None, Some(Input::Left(BEN, hung_up()))] {
-            let (mut meeting, now) = parted(after);
-            tell(&mut meeting, now, Input::Joined(ANNA));
-            let (due, _) = meeting.deadline().expect("there is a limit to it");
-            let out = meeting.handle(due, gone.unwrap_or(Input::Timeout));
-            assert!(out.contains(&end), "{out:?}");
-            let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
-            assert_eq!(out.last(), Some(&Output::Over));
-        }
+    for (after, what, end) in ends {
+        let (mut meeting, now) = parted(after);
+        tell(&mut meeting, now, Input::Joined(ANNA));
+        let (due, _) = meeting.deadline().expect("there is a limit to it");
+        let out = meeting.handle(due, what);
+        assert!(out.contains(&end), "{out:?}");
+        let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+        assert_eq!(out.last(), Some(&Output::Over));
     }
     let (mut meeting, now) = parted(After::End);
     tell(&mut meeting, now, Input::Joined(BEN));

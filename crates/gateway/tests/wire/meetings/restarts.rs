@@ -6,8 +6,8 @@ use call::Event;
 use exchange::EndedBy;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use gateway::config::AgentThen;
-use gateway::meeting::View;
-use gateway::switchboard::Target;
+use gateway::meeting::{Room, View};
+use gateway::switchboard::{Record, Target};
 
 use super::{TONES, Town, power_at, tone};
 use crate::house::{events, hearing, soon};
@@ -25,6 +25,46 @@ async fn two_who_were_put_through_talk_on_when_their_gateway_is_stopped_and_star
     they_talk_on(town.with_its_gateway_stopped().await).await;
 }
 
+/// Nobody could ask Ben a second time: his call is over, and the caller is back with the agent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_comes_back_whose_gateway_was_lost_while_someone_was_asked() {
+    let stays = || [Step::Wait(ms(60_000)), Step::HangUp];
+    let phones = [
+        PhonePlan::answers(ms(200), stays()),
+        PhonePlan::answers(ms(300), stays()),
+        PhonePlan::never_talks(Pickup::Busy),
+    ];
+    let (town, _) = begun(phones, AgentThen::Leaves).await;
+    let asked = async {
+        let asks = |it: &Arc<Record>| {
+            let said = events(it).into_iter();
+            it.number.as_str() == town.sides[1].ours
+                && said.clone().any(|it| matches!(it, Event::AgentSaid { .. }))
+        };
+        while !town.gateway.board.calls().iter().any(asks) {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(asked).await;
+    let town = town.with_its_gateway_killed().await;
+    let back = async {
+        let said = |it: &Event| matches!(it, Event::AgentSaid { text } if text.reveal() == "Nobody else is here any more.");
+        loop {
+            let calls = town.gateway.board.calls();
+            if let Some(caller) = calls.iter().find(|it| events(it).iter().any(said)) {
+                return caller.clone();
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    let caller = tokio::time::timeout(ms(40_000), back).await;
+    let caller = caller.expect("they are told");
+    assert!(!caller.log.is_closed(), "and may talk to the agent");
+    let ben = soon(town.sides[1].exchange.next_outcome()).await;
+    assert_eq!(ben.ended_by, EndedBy::Api);
+    caller.hang_up().await;
+}
+
 /// A caller talks to Ben, and the agent has stayed with them.
 async fn put_through() -> Town {
     let timeout = ms(60_000);
@@ -36,9 +76,18 @@ async fn put_through() -> Town {
         PhonePlan::answers(ms(300), ben),
         PhonePlan::never_talks(Pickup::Busy),
     ];
+    let (town, room) = begun(phones, AgentThen::Stays).await;
+    soon(room.until(all_three)).await;
+    // Everything is written down within this time.
+    tokio::time::sleep(ms(500)).await;
+    town
+}
+
+/// The caller is on the line, and Ben is called.
+async fn begun(phones: [PhonePlan; 3], agent: AgentThen) -> (Town, Arc<Room>) {
     let town = Town::mortal(phones, || hearing("this is Anna")).await;
     let target = Target {
-        agent: AgentThen::Stays,
+        agent,
         ..town.target(1, "Ben")
     };
     let (to, from) = (town.sides[0].theirs.clone(), town.sides[0].ours.clone());
@@ -55,10 +104,7 @@ async fn put_through() -> Town {
         room.expect("he may be called")
     };
     let room = soon(town.asks(begun)).await;
-    soon(room.until(all_three)).await;
-    // Everything is written down within this time.
-    tokio::time::sleep(ms(500)).await;
-    town
+    (town, room)
 }
 
 async fn they_talk_on(town: Town) {
