@@ -1,8 +1,9 @@
 //! Everything but the tests, in order of cheapness.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::deny;
 use crate::tidy;
 use crate::tree::Tree;
 
@@ -14,11 +15,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     tidy::run(root)?;
     step(root, "clippy", CLIPPY, &[])?;
     step(root, "doc", DOC, &[("RUSTDOCFLAGS", "-D warnings")])?;
-    if has(root, &["deny", "--version"]) {
-        step(root, "deny", &["deny", "--locked", "check"], &[])?;
-    } else {
-        println!("\n── deny: skipped, cargo-deny is not installed");
-    }
+    deny::check(root)?;
     if has_wasm() {
         step(root, "wasm", PURE_FOR_WASM, &[])?;
     } else {
@@ -55,13 +52,6 @@ fn step(root: &Path, name: &str, arguments: &[&str], env: &[(&str, &str)]) -> Re
         Ok(status) => Err(format!("{name} failed: {status}")),
         Err(fault) => Err(format!("cannot run cargo: {fault}")),
     }
-}
-
-fn has(root: &Path, arguments: &[&str]) -> bool {
-    let mut command = Command::new(CARGO);
-    command.args(arguments).current_dir(root);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// Whether the standard library for WebAssembly is there, without asking rustup, which may not be.

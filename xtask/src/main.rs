@@ -1,4 +1,4 @@
-//! Checks and measures the house: `cargo xtask tidy | docs | ci | contract | bench | drill | fuzz-api | pipecat | prism | sdks`.
+//! Checks and measures the house: `cargo xtask tidy | docs | ci | advisories | contract | bench | drill | fuzz | fuzz-api | mutants | pipecat | prism | sdks`.
 
 #![expect(
     clippy::print_stdout,
@@ -9,9 +9,12 @@
 mod bench;
 mod ci;
 mod contract;
+mod decoders;
+mod deny;
 mod drill;
 mod errors;
 mod fuzz;
+mod mutants;
 mod pipecat;
 mod prism;
 mod restart;
@@ -36,12 +39,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// What is known against the packages we use, by the RustSec database. Takes the network, so no other command
+    /// does it.
+    Advisories,
     /// The fast checks: who may name whom, who may use whom, sizes, leftovers, error codes.
     Tidy,
     /// Writes docs/errors.md from the codes' own documentation.
     Docs,
-    /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, and where
-    /// the tools are there, licences and the WebAssembly build of the pure crates.
+    /// Everything but the tests, cheapest first: format, tidy, clippy, documentation, licences and sources of what we
+    /// use, and where the tools are there, the WebAssembly build of the pure crates.
     Ci,
     /// Tells every story of the contract over every carrier's line, and prints which hold.
     Contract,
@@ -49,9 +55,15 @@ enum Task {
     Bench(bench::Arguments),
     /// What is promised for the worst moments, tried in many of them: each figure beside its target.
     Drill(drill::Arguments),
+    /// Tells every decoder of what comes from outside things at random. Takes `cargo install cargo-fuzz` and a
+    /// C++ compiler, and no nightly one of Rust's.
+    Fuzz(decoders::Arguments),
     /// Asks the control API of a running gateway at random, and checks its answers against what it
     /// says of itself. Takes schemathesis: `pip install schemathesis`.
     FuzzApi(fuzz::Arguments),
+    /// Breaks the code that decides who may do what, a little at a time, and sees that some test notices each time.
+    /// Takes `cargo install cargo-mutants`.
+    Mutants(mutants::Arguments),
     /// Puts Pipecat's serializers for our carriers in front of the exchange, and beside our own dialects: the
     /// same must be heard and written. Takes Pipecat: `pip install pipecat-ai==1.14.0`.
     Pipecat(pipecat::Arguments),
@@ -71,13 +83,16 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Advisories => deny::advisories(&root()),
         Task::Tidy => tidy::run(&root()),
         Task::Docs => errors::write(&root()),
         Task::Ci => ci::run(&root()),
         Task::Contract => contract::run(&root()),
         Task::Bench(arguments) => bench::run(&root(), &arguments),
         Task::Drill(arguments) => drill::run(&root(), &arguments),
+        Task::Fuzz(arguments) => decoders::run(&root(), &arguments),
         Task::FuzzApi(arguments) => fuzz::run(&root(), &arguments),
+        Task::Mutants(arguments) => mutants::run(&root(), &arguments),
         Task::Pipecat(arguments) => pipecat::run(&root(), &arguments),
         Task::Prism(arguments) => prism::run(&root(), &arguments),
         Task::Restart(arguments) => restart::run(&root(), arguments),

@@ -57,12 +57,17 @@ impl Tree {
                 "" => name.clone(),
                 folder => format!("{folder}/{name}"),
             };
+            if LEFT_BEHIND.contains(&name.as_str()) {
+                continue;
+            }
             let kind = entry.file_type()?;
-            if kind.is_dir() && !LEFT_BEHIND.contains(&name.as_str()) {
+            if kind.is_dir() {
                 self.gather(root, &path)?;
             }
             // What is not UTF-8 is sound or a picture, and no rule speaks of those.
+            // In a second worktree `.git` is a file.
             if kind.is_file()
+                && !LEFT_BEHIND.contains(&name.as_str())
                 && let Ok(text) = String::from_utf8(fs::read(entry.path())?)
             {
                 self.files.push(File { path, text });
@@ -113,8 +118,8 @@ fn is_test_gate(line: &str) -> bool {
     line.starts_with("#[cfg(test)]") || line.starts_with("#![cfg(test)]")
 }
 
-/// Folders that are not part of the house.
-const LEFT_BEHIND: &[&str] = &[".git", "target", "out", "node_modules"];
+/// Folders that are not part of the house, and what only machines read. In a second checkout `.git` is a file.
+const LEFT_BEHIND: &[&str] = &[".git", "corpus", "node_modules", "out", "target"];
 
 #[cfg(test)]
 mod tests {

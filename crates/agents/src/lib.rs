@@ -7,7 +7,7 @@ mod answering;
 pub mod asking;
 pub mod doorkeeper;
 mod echo;
-mod openai;
+pub mod openai;
 mod phrases;
 pub mod sse;
 mod words;

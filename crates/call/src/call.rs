@@ -8,7 +8,7 @@ use crate::live::Live;
 use crate::memory::{self, Memory};
 use crate::moment::Moment;
 use crate::output::{self, Output};
-use crate::plan::{Direction, Plan};
+use crate::plan::{Direction, Mode, Plan};
 use crate::{BlindTransfer, Private};
 
 /// One phone call.
@@ -229,6 +229,11 @@ impl State {
                 state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }),
                 Input::Carrier(news),
             ) => state.come_up(news, at),
+            // Whoever is called for a meeting alone need not come any more.
+            (
+                state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }),
+                Input::Command(Command::Stand(_)),
+            ) if matches!(at.plan.mode, Mode::Seat(_)) => state.dismiss(at),
             (state @ (Self::Setup { .. } | Self::Ringing { .. } | Self::Answered { .. }), _) => {
                 state
             }

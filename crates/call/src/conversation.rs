@@ -1,18 +1,21 @@
 //! Two parties taking turns.
 //!
 //! What the agent does is in `agent`, what the caller does in `caller`, what becomes of our own
-//! words in `mouth`; here is what time does, and how the floor comes free.
+//! words in `mouth`, what a meeting does to it in `table`; here is what time does, and how the floor comes
+//! free.
 
 mod agent;
 mod away;
 mod caller;
 mod mouth;
+mod table;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::away::SOON;
 use self::mouth::{MOUTH_SILENT, MOUTH_STUCK, OWNER_WAITS};
+use crate::circles::Circles;
 use crate::event::{End, Party, Why};
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -39,6 +42,11 @@ pub(crate) struct Conversation {
     heard: TurnId,
     /// How often the agent failed in a row.
     failures: u32,
+    /// Nobody at the meeting hears us.
+    muted: bool,
+    /// When it began, in this process.
+    began: Instant,
+    circles: Circles,
 }
 
 impl Conversation {
@@ -51,6 +59,9 @@ impl Conversation {
             last: TurnId(0),
             heard: TurnId(0),
             failures: 0,
+            muted: false,
+            began: at.now,
+            circles: Circles::default(),
         };
         match opening {
             Opening::Say(text) => {
@@ -134,6 +145,7 @@ impl Conversation {
                 self.waiting.push_back((at.now, text.into_revealed()));
                 None
             }
+            Input::Meeting(news) => self.meeting(news, at),
             Input::Command(Command::Help(text)) => {
                 self.help(text.reveal(), at);
                 None
@@ -167,8 +179,7 @@ impl Conversation {
                 | Command::Stand(_)
                 | Command::Transfer(_),
             )
-            | Input::Media(Media::Answerer(_) | Media::Cut(_))
-            | Input::Meeting(_) => None,
+            | Input::Media(Media::Answerer(_) | Media::Cut(_)) => None,
         }
     }
 
@@ -190,7 +201,7 @@ impl Conversation {
             Floor::Caller | Floor::Agent { .. } => None,
         };
         let voice = self.voice.deadline(policy).map(|it| (it, "sound"));
-        let waiting = self.waiting.front();
+        let waiting = self.waiting.front().filter(|_| !self.muted);
         let waiting = waiting.map(|(since, _)| (*since + OWNER_WAITS, "the owner's words"));
         floor.into_iter().chain(voice).chain(waiting).min()
     }
@@ -211,6 +222,10 @@ impl Conversation {
 
     /// Says goodbye, and ends like this once it was heard.
     pub(crate) fn close(&mut self, end: End, at: &mut Moment<'_>) -> Option<End> {
+        if self.muted {
+            // Nobody would hear it.
+            return Some(end);
+        }
         if let Some(turn) = self.floor.take().into_turn() {
             self.stop(turn, at);
         } else {
@@ -255,12 +270,16 @@ impl Conversation {
             }
             Floor::Pause { ended, until } if *until <= now => {
                 let ended = *ended;
-                self.end_of_pause(ended, at);
+                if let Some(end) = self.end_of_pause(ended, at) {
+                    return Some(end);
+                }
             }
             Floor::Finalizing { ended, until } if *until <= now => {
                 let ended = *ended;
                 self.hearing.give_up(at);
-                self.end_of_turn(ended, at);
+                if let Some(end) = self.end_of_turn(ended, at) {
+                    return Some(end);
+                }
             }
             Floor::Thinking { turn } => {
                 let policy = &at.plan.policy;
@@ -295,7 +314,7 @@ impl Conversation {
     /// What the owner wants said does not wait for the floor for ever.
     fn speak_overdue(&mut self, at: &mut Moment<'_>) {
         let overdue = |(since, _): &(Instant, String)| *since + OWNER_WAITS <= at.now;
-        if self.waiting.front().is_some_and(overdue) {
+        if !self.muted && self.waiting.front().is_some_and(overdue) {
             self.speak_all_waiting(at);
         }
     }
@@ -382,7 +401,8 @@ impl Conversation {
         }
         let text: Private<String> = turn.heard.into();
         match turn.speaker {
-            Speaker::Agent { id, .. } => {
+            Speaker::Agent { id, said } => {
+                self.circles.round(&said, text.reveal());
                 self.heard = id;
                 at.agent(output::Agent::Heard { turn: id, text });
             }
@@ -409,8 +429,9 @@ impl Conversation {
     fn stop(&mut self, turn: Turn, at: &mut Moment<'_>) {
         timed(Some(&turn), at);
         let stopped = match turn.speaker {
-            Speaker::Agent { id, .. } if turn.begun => {
+            Speaker::Agent { id, said } if turn.begun => {
                 self.failures = 0;
+                self.circles.round(&said, &turn.heard);
                 Stopped::Turn {
                     turn: id,
                     heard: turn.heard,

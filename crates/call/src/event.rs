@@ -95,12 +95,38 @@ pub enum Event {
     /// Of all at the meeting, it is this caller who speaks now.
     #[serde(rename = "meeting.speaking")]
     MeetingSpeaking,
+    /// It is not this caller any more: somebody else speaks, or nobody.
+    #[serde(rename = "meeting.stopped_speaking")]
+    MeetingStoppedSpeaking,
     /// Nobody at the meeting hears the caller any more.
     #[serde(rename = "meeting.muted")]
     MeetingMuted,
     /// They hear the caller again.
     #[serde(rename = "meeting.unmuted")]
     MeetingUnmuted,
+
+    /// The one on the phone heard to its end who speaks to them. Comes before the agent's first turn.
+    #[serde(rename = "disclosure.played")]
+    DisclosurePlayed {
+        /// The words in it.
+        text: Private<String>,
+        /// SHA-256 of its samples, in hexadecimal.
+        sha256: String,
+        /// How many bytes those are.
+        bytes: u64,
+    },
+    /// From now on the call is recorded. Nothing of it was before.
+    #[serde(rename = "recording.started")]
+    RecordingStarted {
+        /// Why it may be.
+        consent: Consent,
+    },
+    /// The call is not recorded, because the one on the phone was asked.
+    #[serde(rename = "recording.refused")]
+    RecordingRefused {
+        /// What they answered.
+        why: Unrecorded,
+    },
 
     /// Sound that is speech, not yet words.
     #[serde(rename = "caller.speech_started")]
@@ -191,12 +217,77 @@ pub enum Event {
         /// A stable code.
         code: &'static str,
     },
+    /// The owner's rules allow something beside a call: what they allow of calls themselves is in the
+    /// first event of each.
+    #[serde(rename = "policy.allowed")]
+    PolicyAllowed {
+        /// What.
+        what: What,
+        /// Which rule, and where it stands.
+        rule: String,
+    },
+    /// The owner's rules refuse something: a call that never came to be, or something on one.
+    #[serde(rename = "policy.refused")]
+    PolicyRefused {
+        /// What.
+        what: What,
+        /// A stable code.
+        code: &'static str,
+        /// Which rule, and where it stands.
+        rule: String,
+        /// How many more were refused by that code meanwhile, and are not told one by one.
+        #[serde(skip_serializing_if = "is_none")]
+        more: u64,
+    },
+    /// Somebody other than the owner is called: what for, and what they agreed to.
+    #[serde(rename = "policy.purpose")]
+    PolicyPurpose {
+        /// What for, as whoever wanted the call put it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        purpose: Option<Private<String>>,
+        /// What the owner wrote down of their consent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        consent: Option<Private<String>>,
+    },
+    /// Something waits for the owner's yes.
+    #[serde(rename = "policy.held")]
+    PolicyHeld {
+        /// What.
+        what: What,
+        /// Which rule wants that, and where it stands.
+        rule: String,
+    },
     /// Ears or mouth failed.
     #[serde(rename = "speech.failed")]
     SpeechFailed {
         /// A stable code.
         code: &'static str,
     },
+}
+
+/// What the owner's rules say something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// To call someone.
+    Dial,
+    /// To take a call.
+    Answer,
+    /// To put a caller through.
+    Transfer,
+    /// To call someone to a meeting.
+    Invitation,
+    /// What an agent wants done.
+    Tool,
+    /// The owner's word about a call that waited for it.
+    Approval,
+    /// All there is: the owner stops it, or lets it go on.
+    Everything,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(more: &u64) -> bool {
+    *more == 0
 }
 
 /// How long an answer took: milliseconds from the true end of the caller's speech to each stage.
@@ -332,6 +423,28 @@ pub enum Judge {
     Gateway,
 }
 
+/// Why a call may be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// It is the owner's own.
+    Own,
+    /// The one on the phone was told.
+    Announced,
+    /// They were asked, and said yes.
+    Given,
+}
+
+/// What someone answered who was asked whether the call may be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unrecorded {
+    /// No.
+    Declined,
+    /// Nothing.
+    NoAnswer,
+}
+
 /// Who ended a call, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct End {
@@ -381,6 +494,8 @@ pub enum Why {
     Machine,
     /// The owner changed the rules, and they no longer allow it.
     Policy,
+    /// Two machines talked with each other, or a conversation went round in circles.
+    Loop,
     /// Something broke.
     Fault,
 }

@@ -78,6 +78,8 @@ pub enum Meeting {
     Muted,
     /// They are the one who speaks now.
     Speaking,
+    /// They are not any more.
+    StoppedSpeaking,
     /// They are heard again.
     Unmuted,
 }

@@ -16,8 +16,11 @@
 
 mod away;
 mod call;
+mod circles;
 mod clause;
 mod conversation;
+mod dialling;
+mod disclosing;
 mod emergency;
 pub mod event;
 mod floor;
@@ -44,7 +47,10 @@ mod voice;
 mod words;
 
 pub use call::Call;
+pub use circles::Rounds;
 pub use clause::clauses;
+pub use dialling::{Dialling, Heard, Inquiry, Pace, Remedy, Sighting};
+pub use disclosing::ANNOUNCEMENT;
 pub use event::Event;
 pub use input::Input;
 pub use keys::Keys;
@@ -54,8 +60,8 @@ pub use memory::Memory;
 pub use number::{Number, NumberFault};
 pub use output::Output;
 pub use plan::{
-    BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Referral,
-    Regrets,
+    Announcement, BlindTransfer, Direction, Machine, Mode, Opening, Phrases, Place, Plan, Policy,
+    Recording, Referral, Regrets, Side, Through,
 };
 pub use private::Private;
 pub use trust::{Attestation, Trust};

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
 use crate::conversation::Conversation;
-use crate::event::{End, Party, Why};
+use crate::disclosing::{After, Disclosed, Disclosing, Then, record};
+use crate::event::{Consent, End, Party, Why};
 use crate::input::{Carrier, Command, Input};
 use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
@@ -9,7 +10,7 @@ use crate::moment::Moment;
 use crate::notice::Notice;
 use crate::screening::{Heard, Screened, Screening};
 use crate::seat::{Next, Seat};
-use crate::{Direction, Event, Machine, Mode, Place, Plan, Private, output};
+use crate::{Direction, Event, Machine, Mode, Place, Plan, Private, Recording, output};
 
 /// A call with sound.
 #[derive(Debug)]
@@ -26,14 +27,24 @@ enum Talk {
     Seat(Box<Seat>),
     /// Nothing yet: it is not known who picked up.
     Screening(Box<Screening>),
+    /// Nothing yet: they hear who speaks to them.
+    Disclosing(Box<Disclosing>),
     Loopback,
 }
 
 impl Live {
     pub(crate) fn start(at: &mut Moment<'_>) -> Self {
+        if at.plan.recording == Recording::AtOnce {
+            record(Consent::Own, at);
+        }
         let talk = match &at.plan.mode {
             Mode::Conversation { .. } | Mode::Notify { .. } if screens(at.plan) => {
                 Talk::Screening(Box::new(Screening::start(at)))
+            }
+            Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) | Mode::Loopback
+                if at.plan.announcement.is_some() =>
+            {
+                Talk::next(Then::AsPlanned, Heard::default(), at)
             }
             Mode::Conversation { opening } => {
                 Talk::Conversation(Box::new(Conversation::start(opening, at)))
@@ -77,7 +88,7 @@ impl Live {
             match &talk {
                 Talk::Conversation(talk) => talk.broke(broken, at),
                 Talk::Notice(notice) => notice.broke(broken, at),
-                Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+                Talk::Seat(_) | Talk::Screening(_) | Talk::Disclosing(_) | Talk::Loopback => {}
             }
         }
         Self {
@@ -103,8 +114,8 @@ impl Live {
                 };
                 Some((seat, String::new()))
             }
-            // Nothing was said: whoever takes it up listens again.
-            Talk::Screening(_) => None,
+            // Nothing was said: whoever takes it up listens again, and says again who speaks.
+            Talk::Screening(_) | Talk::Disclosing(_) => None,
             Talk::Loopback => Some((memory::Talk::Loopback, String::new())),
         };
         let left = self.limit.saturating_duration_since(now);
@@ -121,7 +132,7 @@ impl Live {
             Talk::Conversation(talk) => talk.hold(at),
             Talk::Notice(notice) => notice.hold(at),
             // The others go on without them.
-            Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+            Talk::Seat(_) | Talk::Screening(_) | Talk::Disclosing(_) | Talk::Loopback => {}
         }
     }
 
@@ -142,6 +153,10 @@ impl Live {
                 screening.go_on(at);
                 None
             }
+            Talk::Disclosing(disclosing) => {
+                disclosing.go_on(at);
+                None
+            }
             Talk::Loopback => None,
         }
     }
@@ -150,7 +165,11 @@ impl Live {
     pub(crate) fn may_wait(&self) -> bool {
         match &self.talk {
             Talk::Conversation(talk) => !talk.is_closing(),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => false,
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => false,
         }
     }
 
@@ -161,7 +180,11 @@ impl Live {
                 let hearing = talk.step_aside(at);
                 talk.take_back(hearing);
             }
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => {}
         }
     }
 
@@ -170,9 +193,11 @@ impl Live {
     pub(crate) fn come_back(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
         match &mut self.talk {
             Talk::Conversation(talk) => talk.return_to(text, at),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {
-                self.go_on(Duration::ZERO, at)
-            }
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => self.go_on(Duration::ZERO, at),
         }
     }
 
@@ -180,7 +205,11 @@ impl Live {
     pub(crate) fn settle_cut(&mut self, input: &Input, at: &mut Moment<'_>) {
         match &mut self.talk {
             Talk::Conversation(talk) => talk.settle_cut(input, at),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => {}
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => {}
         }
     }
 
@@ -193,7 +222,11 @@ impl Live {
     pub(crate) fn thread(&self) -> Option<memory::Thread> {
         match &self.talk {
             Talk::Conversation(talk) => Some(talk.thread().0),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => None,
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => None,
         }
     }
 
@@ -229,8 +262,13 @@ impl Live {
             Talk::Screening(screening) => match screening.handle(input, at) {
                 Screened::Wait => None,
                 Screened::End(end) => Some(end),
-                Screened::Person => self.meet(at),
-                Screened::Leave(text) => self.leave_message(&text, at),
+                Screened::Person => self.screened(Then::AsPlanned, at),
+                Screened::Leave(text) => self.screened(Then::Leave(text), at),
+            },
+            Talk::Disclosing(disclosing) => match disclosing.handle(input, at) {
+                Disclosed::Wait => None,
+                Disclosed::End(end) => Some(end),
+                Disclosed::Over => self.disclosed(at),
             },
             Talk::Loopback => {
                 if let Input::Carrier(Carrier::Pressed(digit)) = input {
@@ -281,6 +319,10 @@ impl Live {
     /// who hears a goodbye.
     fn sit(&mut self, place: &Place, at: &mut Moment<'_>) -> bool {
         self.take_for_a_person(at);
+        if let Talk::Disclosing(disclosing) = &mut self.talk {
+            disclosing.sits(place.clone());
+            return true;
+        }
         let (talk, sits) = match std::mem::replace(&mut self.talk, Talk::Loopback) {
             Talk::Conversation(talk) if !talk.is_closing() => {
                 let seat = Seat::leave_agent(place.clone(), talk, at);
@@ -290,6 +332,7 @@ impl Live {
             | Talk::Notice(_)
             | Talk::Seat(_)
             | Talk::Screening(_)
+            | Talk::Disclosing(_)
             | Talk::Loopback) => (talk, false),
         };
         self.talk = talk;
@@ -299,7 +342,7 @@ impl Live {
     /// Whoever puts someone through, or calls them to a table, takes them for a person.
     pub(crate) fn take_for_a_person(&mut self, at: &mut Moment<'_>) {
         if let (Talk::Screening(_), Mode::Conversation { .. }) = (&self.talk, &at.plan.mode) {
-            self.meet(at);
+            self.screened(Then::AsPlanned, at);
         }
     }
 
@@ -324,7 +367,11 @@ impl Live {
             Talk::Conversation(talk) => talk.close(end, at),
             // A notice is no talk that could be rounded off, and an echo has no voice.
             // At a meeting others have the word.
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => Some(end),
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => Some(end),
         }
     }
 
@@ -337,7 +384,11 @@ impl Live {
     fn is_closing(&self) -> bool {
         match &self.talk {
             Talk::Conversation(talk) => talk.is_closing(),
-            Talk::Notice(_) | Talk::Seat(_) | Talk::Screening(_) | Talk::Loopback => false,
+            Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => false,
         }
     }
 
@@ -350,6 +401,7 @@ impl Live {
             Talk::Conversation(talk) => (talk.deadline(plan), limit),
             Talk::Notice(notice) => (notice.deadline(&plan.policy), limit),
             Talk::Screening(screening) => (Some(screening.deadline()), limit),
+            Talk::Disclosing(disclosing) => (Some(disclosing.deadline()), limit),
             Talk::Seat(_) | Talk::Loopback => (None, limit),
         };
         talk.into_iter().chain(limit).min()
@@ -362,38 +414,81 @@ impl Live {
             Talk::Notice(notice) => notice.leave(at),
             Talk::Seat(seat) => seat.leave(at),
             Talk::Screening(screening) => screening.leave(),
+            Talk::Disclosing(disclosing) => disclosing.leave(at),
             Talk::Loopback => LastWords::None,
         }
     }
 
-    /// It is a person, or is taken for one: what was planned begins.
-    fn meet(&mut self, at: &mut Moment<'_>) -> Option<End> {
-        let heard = self.screened();
-        self.talk = match &at.plan.mode {
-            Mode::Conversation { opening } => {
-                Talk::Conversation(Box::new(Conversation::screened(opening, heard, at)))
-            }
-            Mode::Notify { text } => Talk::Notice(Box::new(Notice::screened(text, heard, at))),
-            Mode::Seat(place) => Talk::Seat(Box::new(Seat::take(place, at))),
-            Mode::Loopback => Talk::Loopback,
+    /// It is known who picked up: what follows begins.
+    fn screened(&mut self, then: Then, at: &mut Moment<'_>) -> Option<End> {
+        if let Talk::Screening(screening) = std::mem::replace(&mut self.talk, Talk::Loopback) {
+            self.talk = Talk::next(then, screening.into_heard(), at);
+        }
+        None
+    }
+
+    /// They heard who speaks to them: what follows begins.
+    fn disclosed(&mut self, at: &mut Moment<'_>) -> Option<End> {
+        let Talk::Disclosing(disclosing) = std::mem::replace(&mut self.talk, Talk::Loopback) else {
+            return None;
         };
-        None
-    }
-
-    /// It is a machine, and it records.
-    fn leave_message(&mut self, text: &Private<String>, at: &mut Moment<'_>) -> Option<End> {
-        let heard = self.screened();
-        self.talk = Talk::Notice(Box::new(Notice::left(text, heard, at)));
-        None
-    }
-
-    /// Ends the screening, and takes what was heard in it.
-    fn screened(&mut self) -> Heard {
-        match std::mem::replace(&mut self.talk, Talk::Loopback) {
-            Talk::Screening(screening) => screening.into_heard(),
-            Talk::Conversation(_) | Talk::Notice(_) | Talk::Seat(_) | Talk::Loopback => {
-                Heard::default()
+        let After {
+            then,
+            heard,
+            deaf,
+            place,
+        } = disclosing.over();
+        self.talk = Talk::then(then, heard, at);
+        match &mut self.talk {
+            // Whoever cannot hear must not pretend to listen.
+            Talk::Conversation(talk) if deaf => talk.close(
+                End {
+                    by: Party::Gateway,
+                    why: Why::Fault,
+                },
+                at,
+            ),
+            Talk::Conversation(_)
+            | Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Screening(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => {
+                if let Some(place) = place {
+                    self.sit(&place, at);
+                }
+                None
             }
+        }
+    }
+}
+
+impl Talk {
+    /// With someone who was listened to already, and is to hear first who speaks, if anything is to be
+    /// heard of that.
+    fn next(then: Then, heard: Heard, at: &mut Moment<'_>) -> Self {
+        match &at.plan.announcement {
+            Some(announcement) => {
+                Self::Disclosing(Box::new(Disclosing::start(announcement, then, heard, at)))
+            }
+            None => Self::then(then, heard, at),
+        }
+    }
+
+    /// The same once they know.
+    fn then(then: Then, heard: Heard, at: &mut Moment<'_>) -> Self {
+        match (then, &at.plan.mode) {
+            (Then::Leave(text), _) => Self::Notice(Box::new(Notice::left(&text, heard, at))),
+            (Then::AsPlanned, Mode::Conversation { opening }) => {
+                Self::Conversation(Box::new(Conversation::screened(opening, heard, at)))
+            }
+            (Then::AsPlanned, Mode::Notify { text }) => {
+                Self::Notice(Box::new(Notice::screened(text, heard, at)))
+            }
+            (Then::AsPlanned, Mode::Seat(place)) => {
+                Self::Seat(Box::new(Seat::take_heard(place, heard, at)))
+            }
+            (Then::AsPlanned, Mode::Loopback) => Self::Loopback,
         }
     }
 }

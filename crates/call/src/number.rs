@@ -116,6 +116,20 @@ mod tests {
     }
 
     #[test]
+    fn who_wrote_something_else_is_told_what_a_number_is() {
+        for (text, told) in [
+            ("15551234567", "starts with +"),
+            ("+1 555", "only the digits"),
+            ("+155512", "7 to 15"),
+            ("+05551234567", "does not start with 0"),
+            ("911", "never dialled"),
+        ] {
+            let fault = Number::parse(text).unwrap_err().to_string();
+            assert!(fault.contains(told), "{text}: {fault}");
+        }
+    }
+
+    #[test]
     fn a_number_is_not_printed_whole() {
         let number = Number::parse("+15551234567").unwrap();
         assert_eq!(format!("{number:?}"), "+155…67");

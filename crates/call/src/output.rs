@@ -41,6 +41,10 @@ pub enum Carrier {
 /// What to do to the sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Media {
+    /// Let the far end hear the plan's announcement, as [`crate::ANNOUNCEMENT`].
+    Announce,
+    /// Record the call from now on.
+    Record,
     /// Let the far end hear these keys, before anything else that is being said.
     Press(Keys),
     /// Find out who picked up, and when their greeting is over: [`crate::input::Media::Answerer`].

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use crate::Private;
 use crate::event::{Judge, Why};
+use crate::meeting::{After, Announcing, Attention};
+use crate::{Private, Rounds};
 
 /// Everything decided about a call before it starts.
 #[derive(Clone, Debug)]
@@ -16,6 +17,37 @@ pub struct Plan {
     pub policy: Policy,
     /// What is said when the agent cannot.
     pub phrases: Phrases,
+    /// What is heard before anything is said; `None`: nothing.
+    pub announcement: Option<Announcement>,
+    /// Whether it is recorded.
+    pub recording: Recording,
+}
+
+/// What everyone hears before anything is said: sound that was made before the call began, so that it
+/// is there whatever has become of the mouth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The words in it.
+    pub text: Private<String>,
+    /// SHA-256 of its samples, in hexadecimal.
+    pub sha256: String,
+    /// How many bytes those are.
+    pub bytes: u64,
+    /// How long it is.
+    pub length: Duration,
+}
+
+/// Whether a call is recorded, and from when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// It is not.
+    Never,
+    /// From the first sound: it is the owner's own call.
+    AtOnce,
+    /// Once the announcement was heard that says so.
+    Announced,
+    /// Once the one on the phone has said yes to the question that ends the announcement.
+    Asked,
 }
 
 /// Who called whom.
@@ -55,6 +87,34 @@ pub struct Place {
     pub name: Private<String>,
     /// The agent that sits there too; `None`: none does.
     pub agent: Option<String>,
+    /// Whether it is said there who comes and goes.
+    pub announcing: Announcing,
+    /// Who was put through to whom there; `None`: nobody was.
+    pub through: Option<Through>,
+}
+
+/// What someone at a table knows of the transfer that it is for: enough to go on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// What they are in it.
+    pub side: Side,
+    /// By what the one is called aloud who was asked.
+    pub target: Private<String>,
+    /// What becomes of the caller when that one hangs up.
+    pub after: After,
+    /// What the agent does that has stayed with the two.
+    pub attention: Attention,
+}
+
+/// What someone is in a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one who was put through.
+    Caller,
+    /// The one who was asked.
+    Target,
+    /// Someone who came to sit with them.
+    Beside,
 }
 
 /// A wish to put the caller through to someone.
@@ -100,6 +160,7 @@ impl Regrets {
             | Why::TimeLimit
             | Why::Machine
             | Why::Policy
+            | Why::Loop
             | Why::Fault => &self.nobody,
         }
     }
@@ -162,6 +223,8 @@ pub struct Policy {
     pub synthesize: Duration,
     /// In a notification: how long to stay on the line after the words were heard.
     pub linger: Duration,
+    /// How long a conversation may lead nowhere.
+    pub rounds: Rounds,
 }
 
 impl Default for Policy {
@@ -182,6 +245,7 @@ impl Default for Policy {
             think: Duration::from_secs(10),
             synthesize: Duration::from_secs(5),
             linger: Duration::from_millis(1_500),
+            rounds: Rounds::default(),
         }
     }
 }

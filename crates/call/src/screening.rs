@@ -80,7 +80,7 @@ impl Screening {
                 self.ended = Some(ending);
                 return self.greeting_over(at);
             }
-            Input::Media(Media::Edge(edge)) => self.edge(edge, at),
+            Input::Media(Media::Edge(edge)) => self.heard.edge(edge, at),
             Input::Speech(input) => return self.speech(input, at),
             Input::Carrier(Carrier::Pressed(digit)) => {
                 at.event(Event::CallerPressed {
@@ -227,47 +227,55 @@ impl Screening {
         }
     }
 
-    fn edge(&mut self, edge: Edge, at: &mut Moment<'_>) {
+    fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Screened {
+        if let Speech::EarsFailed(code) = input {
+            at.event(Event::SpeechFailed { code });
+            // Whoever cannot hear must not pretend to listen. To say something takes no ears.
+            if let Mode::Conversation { .. } = at.plan.mode {
+                return Screened::End(End {
+                    by: Party::Gateway,
+                    why: Why::Fault,
+                });
+            }
+        } else {
+            self.heard.speech(input, at);
+        }
+        Screened::Wait
+    }
+}
+
+impl Heard {
+    pub(crate) fn edge(&mut self, edge: Edge, at: &mut Moment<'_>) {
         match edge {
             Edge::SpeechStarted { .. } => {
                 at.event(Event::CallerSpeechStarted);
-                self.heard.hearing.speech_started();
+                self.hearing.speech_started();
             }
             Edge::SpeechEnded { ago } => {
                 at.event(Event::CallerSpeechEnded);
-                self.heard.hearing.speech_ended(at.before(ago));
+                self.hearing.speech_ended(at.before(ago));
             }
         }
     }
 
-    fn speech(&mut self, input: Speech, at: &mut Moment<'_>) -> Screened {
+    pub(crate) fn speech(&mut self, input: Speech, at: &mut Moment<'_>) {
         match input {
-            Speech::EarsFailed(code) => {
-                at.event(Event::SpeechFailed { code });
-                // Whoever cannot hear must not pretend to listen. To say something takes no ears.
-                if let Mode::Conversation { .. } = at.plan.mode {
-                    return Screened::End(End {
-                        by: Party::Gateway,
-                        why: Why::Fault,
-                    });
-                }
-            }
             Speech::Final(text) => {
-                self.heard.hearing.words(text.reveal(), at);
+                self.hearing.words(text.reveal(), at);
             }
             Speech::Partial(text) => {
-                self.heard.hearing.partial(text.reveal());
+                self.hearing.partial(text.reveal());
                 if has_words(text.reveal()) {
                     at.event(Event::CallerHearing { text });
                 }
             }
-            // Nothing was asked of the mouth.
+            // Nothing was asked of the mouth, and deaf ears are for others to judge.
             Speech::Begun(_)
+            | Speech::EarsFailed(_)
             | Speech::EndOfTurn { .. }
             | Speech::Length(..)
             | Speech::MouthFailed(..) => {}
         }
-        Screened::Wait
     }
 }
 

@@ -10,6 +10,7 @@ use crate::last_words::LastWords;
 use crate::memory::Thread;
 use crate::moment::Moment;
 use crate::plan::Place;
+use crate::screening::Heard;
 use crate::voice::Voice;
 use crate::words::has_words;
 use crate::{Event, Private, output};
@@ -49,6 +50,23 @@ impl Seat {
     /// Someone who is called to a meeting, and has sound now.
     pub(crate) fn take(place: &Place, at: &mut Moment<'_>) -> Self {
         Self::sit(place.clone(), UtteranceId(1), After::Nothing, at)
+    }
+
+    /// The same who was listened to already: what they said is passed on, and so is what the owner wants said.
+    pub(crate) fn take_heard(place: &Place, heard: Heard, at: &mut Moment<'_>) -> Self {
+        let mut seat = Self::take(place, at);
+        seat.hearing = heard.hearing;
+        let (said, _) = seat.hearing.take();
+        if !said.is_empty() {
+            at.meeting(output::Meeting::Said(said.into()));
+        }
+        if !seat.hearing.is_speaking() {
+            seat.hearing.finalize(at);
+        }
+        for (_, text) in heard.waiting {
+            at.meeting(output::Meeting::Say(text.into()));
+        }
+        seat
     }
 
     /// Someone who talked to an agent until now.
@@ -136,6 +154,7 @@ impl Seat {
             Input::Meeting(news) => at.event(match news {
                 Meeting::Muted => Event::MeetingMuted,
                 Meeting::Speaking => Event::MeetingSpeaking,
+                Meeting::StoppedSpeaking => Event::MeetingStoppedSpeaking,
                 Meeting::Unmuted => Event::MeetingUnmuted,
             }),
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),

@@ -20,6 +20,40 @@ pub(crate) fn is_backchannel(text: &str) -> bool {
     all && (1..=LONGEST_BACKCHANNEL).contains(&count)
 }
 
+/// An answer to a question that wants one of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Yes {
+    Yes,
+    No,
+}
+
+/// What else was said with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    NothingElse,
+    More,
+}
+
+/// Whether `text` says yes or no. Yes is only what is nothing but a yes: where much hangs on it, a
+/// doubt is no consent. Any word of refusal is a no.
+pub(crate) fn answer(text: &str) -> Option<(Yes, Said)> {
+    let words: Vec<String> = plain(text).collect();
+    let is = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let said = if words
+        .iter()
+        .all(|it| is(YES, it) || is(NO, it) || is(POLITE, it))
+    {
+        Said::NothingElse
+    } else {
+        Said::More
+    };
+    if words.iter().any(|it| is(NO, it)) {
+        return Some((Yes::No, said));
+    }
+    let yes = words.iter().any(|it| is(YES, it)) && said == Said::NothingElse;
+    yes.then_some((Yes::Yes, said))
+}
+
 /// Whether `text` has any word in it.
 pub(crate) fn has_words(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
@@ -51,7 +85,7 @@ pub(crate) fn resembles(text: &str, used: &str) -> bool {
 }
 
 /// The words of `text` in lower case and without punctuation.
-fn plain(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn plain(text: &str) -> impl Iterator<Item = String> {
     text.split_whitespace()
         .map(letters)
         .filter(|it| !it.is_empty())
@@ -91,6 +125,35 @@ const BACKCHANNEL: &[&str] = &[
 /// In words. "Yeah yeah okay right" is a murmur; more is a remark.
 const LONGEST_BACKCHANNEL: usize = 4;
 
+const YES: &[&str] = &[
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "sure",
+    "okay",
+    "ok",
+    "agreed",
+    "certainly",
+    "absolutely",
+    "ja",
+    "gerne",
+    "oui",
+    "sí",
+    "si",
+];
+
+const NO: &[&str] = &[
+    "no", "nope", "nah", "not", "don't", "dont", "never", "won't", "cannot", "can't", "refuse",
+    "nein", "nicht", "non",
+];
+
+/// What goes with either and says nothing more.
+const POLITE: &[&str] = &[
+    "please", "thanks", "thank", "you", "of", "course", "fine", "that's", "it's", "go", "ahead",
+    "bitte", "danke", "merci", "gracias", "well", "oh", "um", "uh",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +173,38 @@ mod tests {
             "okay okay okay okay okay",
         ] {
             assert!(!is_backchannel(words), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_yes_and_nothing_else_is_consent() {
+        for yes in [
+            "Yes.",
+            "yeah sure",
+            "Oh, yes please!",
+            "Ja, gerne.",
+            "OK, that's fine",
+        ] {
+            assert_eq!(answer(yes), Some((Yes::Yes, Said::NothingElse)), "{yes:?}");
+        }
+        for no in ["No.", "no thanks", "Nein, danke."] {
+            assert_eq!(answer(no), Some((Yes::No, Said::NothingElse)), "{no:?}");
+        }
+        for no in [
+            "Yes, no, I do not want that",
+            "I don't think so",
+            "please never do that",
+        ] {
+            assert_eq!(answer(no), Some((Yes::No, Said::More)), "{no:?}");
+        }
+        for neither in [
+            "",
+            "Hello?",
+            "fine",
+            "Yes, I want to book a table",
+            "Who is this?",
+        ] {
+            assert_eq!(answer(neither), None, "{neither:?}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{Answered, End, Event, Judge, Party, Refused, Timed, Who, Why};
+use call::event::{
+    Answered, Consent, End, Event, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+};
 use call::{Digit, Number, Private, Trust, TurnId};
 use expect_test::expect;
 
@@ -19,6 +21,9 @@ fn every_event_is_written_like_this() {
         {"type":"call.disconnected"}
         {"type":"call.reconnected","gap_ms":1250}
         {"type":"call.ended","by":"caller","why":"hung_up"}
+        {"type":"disclosure.played","text":"words","sha256":"c0ffee","bytes":64000}
+        {"type":"recording.started","consent":"announced"}
+        {"type":"recording.refused","why":"no_answer"}
         {"type":"caller.speech_started"}
         {"type":"caller.speech_ended"}
         {"type":"caller.hearing","text":"words"}
@@ -44,8 +49,14 @@ fn every_event_is_written_like_this() {
         {"type":"meeting.joined","meeting":"0192"}
         {"type":"meeting.left","meeting":"0192"}
         {"type":"meeting.speaking"}
+        {"type":"meeting.stopped_speaking"}
         {"type":"meeting.muted"}
         {"type":"meeting.unmuted"}
+        {"type":"policy.allowed","what":"transfer","rule":"`call` in [policy], offhook.toml:9"}
+        {"type":"policy.refused","what":"dial","code":"policy.not_allowed","rule":"`call` in [policy], offhook.toml:9"}
+        {"type":"policy.refused","what":"answer","code":"policy.caller","rule":"`answer` in [policy], offhook.toml:9","more":17}
+        {"type":"policy.purpose","purpose":"words","consent":"words"}
+        {"type":"policy.held","what":"dial","rule":"`approve` in [policy], offhook.toml:9"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
     "#]]
@@ -72,11 +83,12 @@ fn every_end_is_written_like_this() {
         Why::TimeLimit,
         Why::Machine,
         Why::Policy,
+        Why::Loop,
         Why::Fault,
     ];
     let lines = parties.iter().map(json).chain(whys.iter().map(json));
     expect![[r#"
-        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "machine" "policy" "fault"
+        "caller" "agent" "owner" "carrier" "gateway" "hung_up" "completed" "busy" "no_answer" "rejected" "canceled" "silence" "time_limit" "machine" "policy" "loop" "fault"
     "#]].assert_eq(&(lines.collect::<Vec<_>>().join(" ") + "\n"));
 }
 
@@ -167,6 +179,17 @@ fn every_event() -> Vec<Event> {
             by: Party::Caller,
             why: Why::HungUp,
         }),
+        Event::DisclosurePlayed {
+            text: text(),
+            sha256: "c0ffee".to_owned(),
+            bytes: 64_000,
+        },
+        Event::RecordingStarted {
+            consent: Consent::Announced,
+        },
+        Event::RecordingRefused {
+            why: Unrecorded::NoAnswer,
+        },
         Event::CallerSpeechStarted,
         Event::CallerSpeechEnded,
         Event::CallerHearing { text: text() },
@@ -219,8 +242,33 @@ fn every_event() -> Vec<Event> {
             meeting: "0192".to_owned(),
         },
         Event::MeetingSpeaking,
+        Event::MeetingStoppedSpeaking,
         Event::MeetingMuted,
         Event::MeetingUnmuted,
+        Event::PolicyAllowed {
+            what: What::Transfer,
+            rule: "`call` in [policy], offhook.toml:9".to_owned(),
+        },
+        Event::PolicyRefused {
+            what: What::Dial,
+            code: "policy.not_allowed",
+            rule: "`call` in [policy], offhook.toml:9".to_owned(),
+            more: 0,
+        },
+        Event::PolicyRefused {
+            what: What::Answer,
+            code: "policy.caller",
+            rule: "`answer` in [policy], offhook.toml:9".to_owned(),
+            more: 17,
+        },
+        Event::PolicyPurpose {
+            purpose: Some("words".into()),
+            consent: Some("words".into()),
+        },
+        Event::PolicyHeld {
+            what: What::Dial,
+            rule: "`approve` in [policy], offhook.toml:9".to_owned(),
+        },
         Event::AgentFailed {
             code: "agent.timeout",
         },
@@ -241,6 +289,9 @@ fn every_event() -> Vec<Event> {
             | Event::Disconnected
             | Event::Reconnected { .. }
             | Event::Ended(_)
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }
@@ -264,8 +315,13 @@ fn every_event() -> Vec<Event> {
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyHeld { .. }
+            | Event::PolicyPurpose { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. } => {}

@@ -4,6 +4,7 @@
 //! it: what a carrier can do is in the [`Carrier`](ports::carrier::Carrier) that its entry builds,
 //! and what it cannot do is absent from it.
 
+mod imprint;
 mod machines;
 mod rest;
 mod socket;

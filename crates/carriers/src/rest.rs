@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
+use egress::{Destination, Egress};
 use ports::{Blame, Fault, Problem, Retry, code};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
@@ -32,6 +33,16 @@ pub(crate) struct Rest {
     http: Client,
     /// Where the API is.
     origin: Origin,
+    /// To where it is not.
+    egress: Egress,
+}
+
+/// An address that a company gave us.
+pub(crate) enum Elsewhere {
+    /// It is where its API is.
+    Ours(Url),
+    /// It is somebody's.
+    Theirs(Destination),
 }
 
 /// An answer of any status.
@@ -53,7 +64,8 @@ pub(crate) enum Lost {
 impl Rest {
     /// `url` is where the API is.
     pub(crate) fn new(company: &'static Company, url: &Url) -> Result<Self, Problem> {
-        let http = client(url).map_err(|error| Problem {
+        let made = client(url).and_then(|http| Ok((http, Egress::new()?)));
+        let (http, egress) = made.map_err(|error| Problem {
             key: company.key,
             message: format!("no connection to the API can be made: {}", root(&error)),
             hint: "install this machine's trusted certificates (on Debian: ca-certificates)"
@@ -63,6 +75,7 @@ impl Rest {
             company,
             http,
             origin: url.origin(),
+            egress,
         })
     }
 
@@ -148,23 +161,21 @@ impl Rest {
         Ok(answer)
     }
 
-    /// An address that the company gave us. It is where its API is, or somewhere public that cannot be
-    /// listened in on: whoever can have it name another machine beside us gains nothing by that.
-    pub(crate) fn elsewhere(&self, address: &str) -> Result<Url, Fault> {
-        let name = self.company.name;
-        let url = Url::parse(address).ok();
-        let ours = |it: &Url| it.origin() == self.origin;
-        let public = |it: &Url| it.scheme() == "https" && is_named(it) && !is_loopback(it);
-        url.filter(|it| ours(it) || public(it)).ok_or_else(|| {
-            let message = format!("{name} named an address that is not fetched from");
-            Fault::new(Blame::Carrier, code::CARRIER_REFUSED, message)
-                .hint("only https addresses with the name of a public machine are")
-        })
+    /// Reads an address that the company gave us. It is where its API is, or somewhere public that cannot
+    /// be listened in on: whoever can have it name another machine beside us gains nothing by that.
+    pub(crate) fn elsewhere(&self, address: &str) -> Result<Elsewhere, Fault> {
+        match Url::parse(address) {
+            Ok(url) if url.origin() == self.origin => Ok(Elsewhere::Ours(url)),
+            Ok(_) | Err(_) => self.egress.destination(address).map(Elsewhere::Theirs),
+        }
     }
 
-    /// Whether an address is where the API is: only there our credentials go.
-    pub(crate) fn is_ours(&self, url: &Url) -> bool {
-        url.origin() == self.origin
+    /// Asks for what is at such an address, with nothing of ours.
+    pub(crate) fn get_from(&self, place: &Elsewhere) -> RequestBuilder {
+        match place {
+            Elsewhere::Ours(url) => self.request(Method::GET, url.as_str()),
+            Elsewhere::Theirs(place) => self.egress.get(place),
+        }
     }
 
     fn too_long(&self) -> Fault {
@@ -358,11 +369,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-/// Whether `url` has a machine's name, and not its number.
-fn is_named(url: &Url) -> bool {
-    matches!(url.host(), Some(Host::Domain(_)))
 }
 
 /// What lies at the bottom of an error, which is the part that says something.

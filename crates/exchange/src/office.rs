@@ -82,7 +82,37 @@ pub enum Trouble {
     Unavailable,
     /// Processed at once, answered after this long.
     Slow(Duration),
+    /// Processed at once, and the connection breaks after this many bytes of the answer's body, if it is
+    /// as long as that.
+    Cut(usize),
 }
+
+/// An answer whose connection breaks after so many bytes of its body.
+pub(crate) async fn cut(
+    response: axum::response::Response,
+    bytes: usize,
+) -> axum::response::Response {
+    let (parts, body) = response.into_parts();
+    let whole = axum::body::to_bytes(body, LONGEST_CUT)
+        .await
+        .unwrap_or_default();
+    let mut parts = parts;
+    // What is said to come does not.
+    parts
+        .headers
+        .insert(axum::http::header::CONTENT_LENGTH, whole.len().into());
+    let begin = whole.slice(..bytes.min(whole.len()));
+    let end = if begin.len() < whole.len() {
+        Err(std::io::Error::other("it breaks here"))
+    } else {
+        Ok(axum::body::Bytes::new())
+    };
+    let stream = futures_util::stream::iter([Ok(begin), end]);
+    axum::response::Response::from_parts(parts, axum::body::Body::from_stream(stream))
+}
+
+/// An answer has at most a few KiB.
+const LONGEST_CUT: usize = 1024 * 1024;
 
 /// How a URL is reached.
 pub(crate) enum Reach {

@@ -2,6 +2,8 @@
 
 use crate::ear::{RATE, WIDE_RATE};
 use std::f64::consts::PI;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,7 +15,15 @@ use std::path::Path;
 /// # Errors
 /// What `hound` says about a file that is missing, not WAV, or cut short.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<i16>, hound::Error> {
-    let mut reader = hound::WavReader::open(path)?;
+    read_from(BufReader::new(File::open(path)?))
+}
+
+/// The same of a file that is open, or in memory.
+///
+/// # Errors
+/// As of [`read`].
+pub fn read_from(file: impl Read) -> Result<Vec<i16>, hound::Error> {
+    let mut reader = hound::WavReader::new(file)?;
     let spec = reader.spec();
     let scale = 1.0 / f64::from(1_u32 << (spec.bits_per_sample - 1).min(31));
     let samples: Vec<f64> = match spec.sample_format {

@@ -169,6 +169,7 @@ async fn write(folder: &Path, seed: u64) -> Result<(), Fault> {
             to: number(),
             agent: "a".to_owned(),
             at: NOW,
+            stranger: false,
         };
         match ledger.reserve(entry, decide).await {
             Ok(_) => refused = 0,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::meeting::Command;
+use call::meeting::{Announcing, Command};
 use exchange::phone::{PhonePlan, Step};
 use exchange::{Exchange, Outcome, wav};
 use gateway::cli::lists;
@@ -109,7 +109,7 @@ impl Town {
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{public}\"\n{tables}\
              [agents.desk]\nkind = \"answering-service\"\ntransfer_to = [\"ben\"]\n\
              [transfers.ben]\nnumber = \"{ben}\"\nfrom = \"{from}\"\nspoken = \"Ben\"\nafter = \"return\"\n\
-             [policy]\ncall = {THEIRS:?}\nanswer = {THEIRS:?}\nmax_calls = 8\n",
+             [policy]\ncall = {THEIRS:?}\nanswer = {THEIRS:?}\nowner = {THEIRS:?}\nmax_calls = 8\n",
             ben = THEIRS[1],
             from = OURS[1],
         );
@@ -163,6 +163,8 @@ async fn conference(people: &People, dir: &Path) -> Result<(), Box<dyn std::erro
     let meet = Meet {
         guests: (0..3).map(guest).collect(),
         agent: None,
+        // What is measured is what they say.
+        announcing: Announcing::Off,
     };
     let room = town.gateway.board.meet(meet).await?;
     room.until(|view| view.people.iter().filter(|it| it.here).count() == 3)

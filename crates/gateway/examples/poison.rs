@@ -193,8 +193,12 @@ zone = "Europe/Berlin"
 [policy]
 call = ["+15557654321"]
 answer = ["+15557654321"]
+owner = ["+15557654321"]
 hours = "08:00-21:00"
 opt_out_key = "9"
+new_numbers = 3
+approve = "unknown"
+consent = "recorded"
 call_own_numbers = false
 max_calls = 3
 max_minutes = 10

@@ -1,7 +1,7 @@
 //! The tokens that open the control API, and what each may do. Of a token only a hash is kept.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::hex;
-use crate::state::{look_locked, make_folder, open_locked, remedy};
+use crate::state::{make_folder, open_locked, remedy, replace};
 
 /// What a token may do. Each may do what those before it may.
 #[derive(
@@ -42,7 +42,8 @@ pub struct Access {
 #[derive(Debug)]
 pub struct Tokens {
     path: PathBuf,
-    file: File,
+    /// Held while they are open.
+    _lock: File,
     all: Vec<Access>,
 }
 
@@ -55,13 +56,21 @@ impl Tokens {
         let path = path(folder);
         let opened = || -> io::Result<(File, Vec<Access>)> {
             make_folder(folder)?;
-            let mut file = open_locked(&path)?;
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok((file, parse(&text)?))
+            // The tokens themselves are replaced as a whole, so the lock is a file beside them.
+            let lock = open_locked(&folder.join("tokens.lock"))?;
+            let all = match fs::read_to_string(&path) {
+                Ok(text) => parse(&text)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            Ok((lock, all))
         };
-        let (file, all) = opened().map_err(|error| unusable(&path, error))?;
-        Ok(Self { path, file, all })
+        let (lock, all) = opened().map_err(|error| unusable(&path, error))?;
+        Ok(Self {
+            path,
+            _lock: lock,
+            all,
+        })
     }
 
     /// Makes a token. It is told here and nowhere else.
@@ -99,13 +108,7 @@ impl Tokens {
 
     fn save(&mut self) -> Result<(), Fault> {
         let text = serde_json::to_vec(&self.all).expect("a token is plain data");
-        let saved = self
-            .file
-            .rewind()
-            .and_then(|()| self.file.write_all(&text))
-            .and_then(|()| self.file.set_len(text.len() as u64))
-            .and_then(|()| self.file.sync_all());
-        saved.map_err(|error| unusable(&self.path, error))
+        replace(&self.path, &text).map_err(|error| unusable(&self.path, error))
     }
 }
 
@@ -113,9 +116,7 @@ impl Tokens {
 pub fn scope(folder: &Path, token: &str) -> Option<Scope> {
     // Compared as hashes: how long that takes tells nothing about a token.
     let hash = hash(token);
-    let mut file = look_locked(&path(folder)).ok()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
+    let text = fs::read_to_string(path(folder)).ok()?;
     let all = parse(&text).ok()?;
     all.iter().find(|it| it.hash == hash).map(|it| it.scope)
 }
@@ -147,7 +148,30 @@ fn unusable(path: &Path, error: io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    #[test]
+    fn tokens_are_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let open = || Tokens::open(folder.path()).expect("the folder is ours");
+        let create = |scope| open().create(scope, Timestamp::UNIX_EPOCH);
+        let (_, token) = create(Scope::Read).expect("it can be written");
+        // Whoever reads them meanwhile has all of the old ones.
+        let before = fs::File::open(path(folder.path())).expect("it is there");
+        create(Scope::Call).expect("it can be written");
+        let text = io::read_to_string(before).expect("it is still there");
+        assert_eq!(parse(&text).map(|it| it.len()).ok(), Some(1));
+        // A process that died while it wrote has left something behind.
+        let half = path(folder.path()).with_extension("new");
+        fs::write(half, "[{").expect("the folder is ours");
+        assert_eq!(scope(folder.path(), &token), Some(Scope::Read));
+        create(Scope::Admin).expect("it can be written");
+        assert_eq!(open().all().len(), 3);
+        let mode = fs::metadata(path(folder.path())).map(|it| it.permissions().mode());
+        assert_eq!(mode.ok().map(|it| it & 0o777), Some(0o600));
+    }
 
     #[test]
     fn a_token_opens_until_it_is_revoked() {

@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use call::Number;
-use policy::{Money, Permit, Standing};
+use policy::{BURST, Money, Permit, Standing};
 use ports::{Blame, Fault, code};
-use rusqlite::{Connection, Transaction, TransactionBehavior, named_params, params};
+use rusqlite::{
+    Connection, OptionalExtension as _, Transaction, TransactionBehavior, named_params, params,
+};
 use sha2::{Digest, Sha256};
 
 use crate::blocking::blocking;
@@ -33,6 +35,8 @@ pub struct Entry {
     pub agent: String,
     /// When, in milliseconds since 1970.
     pub at: i64,
+    /// Whether no line of the owner's names the number: only a country does.
+    pub stranger: bool,
 }
 
 impl Ledger {
@@ -49,6 +53,7 @@ impl Ledger {
             file.pragma_update(None, "journal_mode", "wal")?;
             file.pragma_update(None, "synchronous", "full")?;
             file.execute_batch(TABLE)?;
+            widen(&file)?;
             file.execute("DELETE FROM dials WHERE at < ?1", [now - MONTH])?;
             Ok(file)
         };
@@ -101,7 +106,7 @@ impl Ledger {
                 .collect::<Result<_, _>>()?;
             for (name, rate) in open {
                 let spent = kept(Money::micros(rate).for_call(connected));
-                file.execute(SETTLE, params![name, spent])?;
+                file.execute(SETTLE, params![name, spent, !connected.is_zero()])?;
             }
             file.commit()
         })
@@ -148,6 +153,38 @@ impl Ledger {
         .map_err(cannot)
     }
 
+    /// Has nobody be dialled any more, by whatever process, until that is [lifted](Self::lift).
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub async fn stop(&self, at: i64) -> Result<(), Fault> {
+        self.with(move |file| file.execute("INSERT OR IGNORE INTO stopped VALUES (1, ?1)", [at]))
+            .await?
+            .map_err(cannot)
+            .map(drop)
+    }
+
+    /// Lets people be dialled again. `false`: nothing was stopped.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub async fn lift(&self) -> Result<bool, Fault> {
+        let lift = |file: &mut Connection| file.execute("DELETE FROM stopped", []);
+        self.with(move |file| lift(file).map(|rows| rows > 0))
+            .await?
+            .map_err(cannot)
+    }
+
+    /// Since when everything is stopped, in milliseconds since 1970, if it is. Does not wait for others.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn stopped(&self) -> Result<Option<i64>, Fault> {
+        let file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = file.query_row("SELECT at FROM stopped", [], |row| row.get(0));
+        since.optional().map_err(cannot)
+    }
+
     async fn with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
@@ -170,10 +207,19 @@ fn standing(file: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Standing>
         ":day": entry.at - DAY,
         ":month": entry.at - MONTH,
         ":soon": entry.at + HOUR,
+        ":burst": entry.at - BURST.as_millis() as i64,
     };
     file.query_row(STANDING, params, |row| {
         let money = |at| row.get::<_, u64>(at).map(Money::micros);
         Ok(Standing {
+            stopped: row.get(8)?,
+            // Whoever asks knows.
+            approved: false,
+            purposeful: false,
+            dialled_before: row.get(9)?,
+            reached_before: row.get(10)?,
+            strangers: row.get(11)?,
+            strangers_cost: money(12)?,
             unwanted: row.get(7)?,
             dialled: row.get(0)?,
             to_number: row.get(1)?,
@@ -187,7 +233,8 @@ fn standing(file: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Standing>
 }
 
 fn set_aside(file: &Transaction<'_>, entry: &Entry, permit: &Permit) -> rusqlite::Result<()> {
-    let add = "INSERT INTO dials (name, number, agent, at, rate, reserved) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let add = "INSERT INTO dials (name, number, agent, at, rate, reserved, stranger)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let (rate, ceiling) = (kept(permit.rate), kept(permit.ceiling));
     let values = params![
         entry.name,
@@ -195,9 +242,22 @@ fn set_aside(file: &Transaction<'_>, entry: &Entry, permit: &Permit) -> rusqlite
         entry.agent,
         entry.at,
         rate,
-        ceiling
+        ceiling,
+        entry.stranger
     ];
     file.execute(add, values).map(drop)
+}
+
+/// Gives a ledger of an earlier build what it did not have.
+fn widen(file: &Connection) -> rusqlite::Result<()> {
+    for column in ["stranger", "reached"] {
+        let known = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('dials') WHERE name = ?1)";
+        if !file.query_row(known, [column], |row| row.get::<_, bool>(0))? {
+            let add = format!("ALTER TABLE dials ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0");
+            file.execute_batch(&add)?;
+        }
+    }
+    Ok(())
 }
 
 /// As a database keeps it: what is more than it can count is the most that it can.
@@ -224,9 +284,11 @@ const WRITING: TransactionBehavior = TransactionBehavior::Immediate;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS dials (
     name TEXT PRIMARY KEY, number BLOB NOT NULL, agent TEXT NOT NULL, at INTEGER NOT NULL,
-    rate INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER
+    rate INTEGER NOT NULL, reserved INTEGER NOT NULL, spent INTEGER,
+    stranger INTEGER NOT NULL DEFAULT 0, reached INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dials_at ON dials (at);
+CREATE TABLE IF NOT EXISTS stopped (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS do_not_call (number BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS do_not_call_stays BEFORE DELETE ON do_not_call
     BEGIN SELECT RAISE(ABORT, 'this list only grows'); END;
@@ -235,16 +297,20 @@ CREATE TRIGGER IF NOT EXISTS do_not_call_holds BEFORE UPDATE ON do_not_call
 
 /// A clock set back must not hide calls, nor one set forward keep them for ever.
 const STANDING: &str = "WITH recent AS (
-    SELECT number, agent, at, at BETWEEN :hour + 1 AND :soon AS hour, at > :day AS day,
+    SELECT number, agent, at, stranger, reached, at BETWEEN :hour + 1 AND :soon AS hour, at > :day AS day,
         COALESCE(spent, reserved) AS cost FROM dials WHERE at > :month OR spent IS NULL
+), firsts AS (
+    SELECT SUM(cost) AS cost FROM recent GROUP BY number HAVING MIN(at) > :burst AND MAX(stranger)
 ) SELECT
     COALESCE(SUM(hour), 0), COALESCE(SUM(hour AND number = :number), 0),
     COALESCE(SUM(cost * hour), 0), COALESCE(SUM(cost * day), 0), COALESCE(SUM(cost), 0),
     COALESCE(SUM(cost * (day AND number = :number)), 0),
     COALESCE(SUM(cost * (day AND agent = :agent)), 0),
-    EXISTS (SELECT 1 FROM do_not_call WHERE number = :number) FROM recent";
+    EXISTS (SELECT 1 FROM do_not_call WHERE number = :number), EXISTS (SELECT 1 FROM stopped),
+    COALESCE(MAX(number = :number), 0), COALESCE(MAX(number = :number AND reached), 0),
+    (SELECT COUNT(*) FROM firsts), (SELECT COALESCE(SUM(cost), 0) FROM firsts) FROM recent";
 
-const SETTLE: &str = "UPDATE dials SET spent = ?2 WHERE name = ?1";
+const SETTLE: &str = "UPDATE dials SET spent = ?2, reached = ?3 WHERE name = ?1";
 
 const HOUR: i64 = 60 * 60 * 1_000;
 const DAY: i64 = 24 * HOUR;
@@ -395,6 +461,70 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_stopped_stays_so_until_it_is_lifted() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        assert_eq!(ledger.stopped().ok(), Some(None));
+        assert_eq!(ledger.lift().await.ok(), Some(false));
+        for at in [7, 8] {
+            ledger.stop(at).await.expect("it can be written");
+        }
+        // Another process, later.
+        let other = Ledger::open(folder.path(), 9).expect("the folder is ours");
+        assert_eq!(other.stopped().ok(), Some(Some(7)));
+        let standing = other.standing(entry("a", 9)).await;
+        assert!(standing.expect("it can be read").stopped);
+        assert_eq!(other.lift().await.ok(), Some(true));
+        assert_eq!(ledger.stopped().ok(), Some(None));
+    }
+
+    #[tokio::test]
+    async fn strangers_are_counted_while_they_are_new() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
+        let stranger = |name: &str, at: i64, last: u32| Entry {
+            to: number(&format!("+1555123456{last}")),
+            ..entry(name, at)
+        };
+        let stands = async |at, last| {
+            let standing = ledger.standing(stranger("", at, last)).await;
+            standing.expect("it can be read")
+        };
+        for last in 1..=2 {
+            let permit = |_| {
+                let permit = Permit {
+                    number: number("+15551234567"),
+                    rule: String::new(),
+                    ceiling: Money::micros(2_000),
+                    rate: Money::micros(1_000),
+                };
+                Ok((permit, ()))
+            };
+            let name = last.to_string();
+            let reserved = ledger.reserve(stranger(&name, 1_000, last), permit).await;
+            reserved.expect("there is room");
+        }
+        let standing = stands(2_000, 3).await;
+        let told = (standing.strangers, standing.strangers_cost);
+        assert_eq!(told, (2, Money::micros(4_000)));
+        assert!(!standing.dialled_before && !standing.reached_before);
+        ledger
+            .settle("1".into(), Duration::from_secs(9))
+            .await
+            .expect("it is written");
+        ledger
+            .settle("2".into(), Duration::ZERO)
+            .await
+            .expect("it is written");
+        let (picked_up, not) = (stands(2_000, 1).await, stands(2_000, 2).await);
+        assert!(picked_up.dialled_before && picked_up.reached_before);
+        assert!(not.dialled_before && !not.reached_before);
+        assert_eq!(picked_up.strangers_cost, Money::micros(1_000));
+        let later = 1_000 + BURST.as_millis() as i64;
+        assert_eq!(stands(later, 3).await.strangers, 0);
+    }
+
+    #[tokio::test]
     async fn who_is_not_to_be_called_stays_so() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let ledger = Ledger::open(folder.path(), 0).expect("the folder is ours");
@@ -442,6 +572,7 @@ mod tests {
             to: number("+15551234567"),
             agent: "reception".into(),
             at,
+            stranger: true,
         }
     }
 

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
+use call::meeting::{After, Announcing, Attention};
 use call::memory::{Answering, Elsewhere, Holder, Memory, Name, Talk, Thread, Unheard};
-use call::{BlindTransfer, Mode, Opening, Place, Private, Regrets, TurnId};
+use call::{BlindTransfer, Mode, Opening, Place, Private, Regrets, Side, Through, TurnId};
 use media::UtteranceId;
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,41 @@ pub(crate) struct SavedPlace {
     meeting: String,
     name: String,
     agent: Option<String>,
+    #[serde(default)]
+    announcing: Heralds,
+    #[serde(default)]
+    through: Option<SavedThrough>,
+}
+
+/// A transfer that a place is for.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedThrough {
+    side: Whom,
+    target: String,
+    after: Then,
+    attention: Manner,
+}
+
+impl From<&Through> for SavedThrough {
+    fn from(through: &Through) -> Self {
+        Self {
+            side: through.side.into(),
+            target: plain(&through.target),
+            after: through.after.into(),
+            attention: through.attention.into(),
+        }
+    }
+}
+
+impl From<SavedThrough> for Through {
+    fn from(saved: SavedThrough) -> Self {
+        Self {
+            side: saved.side.into(),
+            target: saved.target.into(),
+            after: saved.after.into(),
+            attention: saved.attention.into(),
+        }
+    }
 }
 
 impl From<&Place> for SavedPlace {
@@ -83,6 +119,8 @@ impl From<&Place> for SavedPlace {
             meeting: place.meeting.clone(),
             name: plain(&place.name),
             agent: place.agent.clone(),
+            announcing: place.announcing.into(),
+            through: place.through.as_ref().map(SavedThrough::from),
         }
     }
 }
@@ -93,6 +131,8 @@ impl From<SavedPlace> for Place {
             meeting: saved.meeting,
             name: saved.name.into(),
             agent: saved.agent,
+            announcing: saved.announcing.into(),
+            through: saved.through.map(Through::from),
         }
     }
 }
@@ -205,6 +245,12 @@ pub(crate) enum Floor {
     Closing(Reason),
 }
 
+impl Default for Heralds {
+    fn default() -> Self {
+        Announcing::default().into()
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Reason {
     by: By,
@@ -234,6 +280,16 @@ macro_rules! same {
 
 same!(Far = Elsewhere { Rings, Talks });
 same!(
+    Whom = Side {
+        Caller,
+        Target,
+        Beside
+    }
+);
+same!(Then = After { End, Return });
+same!(Heralds = Announcing { On, Off });
+same!(Manner = Attention { Talk, Listen });
+same!(
     By = Party {
         Caller,
         Agent,
@@ -254,6 +310,7 @@ same!(
         TimeLimit,
         Machine,
         Policy,
+        Loop,
         Fault,
     }
 );
@@ -537,6 +594,8 @@ mod tests {
                 broken: "".into(),
                 talk: Talk::Loopback,
             },
+            seat(None),
+            seat(Some(Side::Target)),
             elsewhere(Elsewhere::Rings),
             elsewhere(Elsewhere::Talks),
             Memory::Ending(end),
@@ -576,6 +635,30 @@ mod tests {
                 clause((Whose::Owner, "Now.".to_owned())),
             ],
             floor,
+        }
+    }
+
+    fn seat(side: Option<Side>) -> Memory {
+        let through = side.map(|side| Through {
+            side,
+            target: "Ben".into(),
+            after: After::Return,
+            attention: Attention::Listen,
+        });
+        Memory::Up {
+            left: Duration::from_secs(600),
+            broken: "".into(),
+            talk: Talk::Seat {
+                place: Box::new(Place {
+                    meeting: "0192".to_owned(),
+                    name: "Anna".into(),
+                    agent: Some("host".to_owned()),
+                    announcing: Announcing::Off,
+                    through,
+                }),
+                last: UtteranceId(2),
+                thread: None,
+            },
         }
     }
 

@@ -50,6 +50,22 @@ pub(crate) struct Metrics {
     journal_writable: IntGauge,
     /// Calls whose traces the collector did not take.
     pub(crate) traces_dropped: IntCounter,
+    webhooks: IntCounterVec,
+}
+
+/// What a webhook turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// It was acted upon.
+    News,
+    /// It came before, and was answered as it was then.
+    Repeated,
+    /// It would have begun a call whose end was told before.
+    Late,
+    /// No carrier signed it.
+    Forged,
+    /// It cannot be read.
+    Senseless,
 }
 
 /// The stages of an answer, each counted from the end of the caller's speech.
@@ -153,6 +169,11 @@ impl Metrics {
                 "offhook_traces_dropped_total",
                 "Calls whose traces the collector did not take in time.",
             ),
+            webhooks: counter_vec(
+                "offhook_webhooks_total",
+                "Webhooks: news, repeated ones, those about a call whose end was told before, those that no carrier signed, and those that make no sense.",
+                &["kind"],
+            ),
         }
     }
 
@@ -177,11 +198,19 @@ impl Metrics {
             | Event::HandedOver { .. }
             | Event::Transferred { .. }
             | Event::TransferFailed { .. }
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. }
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }
@@ -203,6 +232,18 @@ impl Metrics {
     /// A call was not made, or a caller not let in.
     pub(crate) fn refused(&self, direction: &str, fault: &Fault) {
         count(&self.refused, &[direction, fault.code]);
+    }
+
+    /// A webhook came.
+    pub(crate) fn webhook(&self, kind: Delivered) {
+        let kind = match kind {
+            Delivered::News => "news",
+            Delivered::Repeated => "repeated",
+            Delivered::Late => "late",
+            Delivered::Forged => "forged",
+            Delivered::Senseless => "senseless",
+        };
+        count(&self.webhooks, &[kind]);
     }
 
     /// A call's sound is over, and this is what was wrong with it.

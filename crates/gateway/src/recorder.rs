@@ -113,11 +113,21 @@ impl Recorder {
         }
     }
 
+    /// Adds one frame of the caller's alone. Never waits.
+    pub fn record_alone(&mut self, caller: &[i16]) {
+        self.chunk.extend(caller.iter().flat_map(|left| [*left, 0]));
+        self.pass_on();
+    }
+
     /// Adds one frame of each side, of equal length. Never waits.
     pub fn record(&mut self, caller: &[i16], agent: &[i16]) {
         for (left, right) in caller.iter().zip(agent) {
             self.chunk.extend([*left, *right]);
         }
+        self.pass_on();
+    }
+
+    fn pass_on(&mut self) {
         if self.chunk.len() >= self.full {
             let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(self.full));
             if self.chunks.try_send(chunk).is_err() {

@@ -5,11 +5,16 @@
 
 use call::{Number, NumberFault};
 use jiff::Timestamp;
-use policy::{Beyond, Danger, Hours, Money, Refusal};
+use policy::{Asks, Beyond, Danger, Hours, Lacking, Money, Refusal};
 use ports::{Blame, Fault, Retry, code};
 
 /// A refusal, as it is told.
 pub(crate) fn told(refusal: Refusal) -> Fault {
+    let rule = refusal.rule();
+    in_words(refusal).by_rule(rule)
+}
+
+fn in_words(refusal: Refusal) -> Fault {
     match refusal {
         Refusal::NotANumber(fault) => not_a_number(fault),
         Refusal::Dangerous { to, danger } => {
@@ -71,6 +76,54 @@ pub(crate) fn told(refusal: Refusal) -> Fault {
             for_now(code::POLICY_TOO_OFTEN, message, hint)
         }
         Refusal::TooDear { ceiling, beyond } => too_dear(ceiling, beyond),
+        Refusal::Stopped => stopped(),
+        Refusal::NoConsent { to, lacks, at } => no_consent(&to, lacks, &at),
+        Refusal::AsksFirst { to, asks } => asks_first(&to, asks),
+    }
+}
+
+/// Everything is stopped.
+pub(crate) fn stopped() -> Fault {
+    let message = "the owner has stopped everything";
+    Fault::new(Blame::Config, code::POLICY_STOPPED, message)
+        .by_rule(Refusal::Stopped.rule())
+        .hint("`offhook stop-all --lift` lets calls be made again")
+}
+
+fn no_consent(to: &Number, lacks: Lacking, at: &str) -> Fault {
+    let (what, hint) = match lacks {
+        Lacking::Purpose => (
+            "what the call is for",
+            "say so: `--purpose \"…\"`, or `purpose` in the order",
+        ),
+        Lacking::Consent => (
+            "that they agreed to be called",
+            "write down what they agreed to, and when, as `consent` in their [contacts.NAME]; the owner's own phones are listed under `owner` in [policy]",
+        ),
+    };
+    let message = format!("{to:?} is not called without knowing {what}");
+    Fault::new(Blame::Config, code::POLICY_CONSENT, message)
+        .hint(format!("{hint}; `consent` in [policy], {at}, says so"))
+}
+
+fn asks_first(to: &Number, asks: Asks) -> Fault {
+    let hint =
+        "`offhook approvals` lists the calls that wait for a yes; what cannot wait is not made";
+    match asks {
+        Asks::Approve { at } => {
+            let message =
+                format!("a call to {to:?} is made only once its owner has said yes to it");
+            Fault::new(Blame::Config, code::POLICY_APPROVAL, message)
+                .hint(format!("{hint}; `approve` in [policy], {at}, says so"))
+        }
+        Asks::Burst { most, at } => {
+            let message = format!(
+                "{to:?} was never dialled before, and neither were others just now: as when somebody else makes the calls"
+            );
+            Fault::new(Blame::Config, code::POLICY_BURST, message).hint(format!(
+                "{hint}; {most} in ten minutes may be, or less where they are dear: name numbers under `call`, or raise `new_numbers` in [policy], {at}"
+            ))
+        }
     }
 }
 

@@ -3,20 +3,21 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod notebook;
 mod proving;
 mod seat;
+mod tape;
 mod wishes;
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
-use call::{Memory, Mode, Output, Private, Referral, output};
+use call::{Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -24,11 +25,13 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::notebook::Notebook;
+pub use self::tape::{Begins, Others, Tape};
+use crate::clips::Clip;
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
 use crate::meeting::Chair;
-use crate::memory::Remembered;
 use crate::presses::{Pressed, Presses};
 use crate::pulse::Pulse;
 use crate::recorder::Recorder;
@@ -51,10 +54,12 @@ pub struct Parts<L> {
     pub pad: Option<PinPad>,
     /// Where events go.
     pub log: CallLog,
-    /// Where the call is recorded; `None`: it is not.
-    pub recording: Option<PathBuf>,
+    /// Where the call is recorded once it may be; `None`: it is not.
+    pub recording: Option<Tape>,
+    /// What is heard before anything is said; `None`: nothing.
+    pub clip: Option<Arc<Clip>>,
     /// What the call is for: remembered with how it stands. `None`: it ends with this process, and
-    /// nothing is remembered of it.
+    /// nothing is remembered of it until its caller sits at a meeting.
     pub mode: Option<Mode>,
     /// Its place at a meeting, if it is made for one.
     pub chair: Option<Chair>,
@@ -164,7 +169,9 @@ struct Runner<L> {
     presses: Presses,
     pad: Option<PinPad>,
     log: CallLog,
-    recording: Option<PathBuf>,
+    recording: Option<Tape>,
+    others: Others,
+    clip: Option<Arc<Clip>>,
     /// The recording of a call whose socket is gone.
     recorder: Option<Recorder>,
     /// What was cut so far: sound that was already being made of it comes too late.
@@ -183,14 +190,6 @@ struct Runner<L> {
     found: Vec<Found>,
     /// The last utterance of which there is sound.
     begun: Option<UtteranceId>,
-}
-
-/// What is kept of the call in case this process dies.
-struct Notebook {
-    mode: Mode,
-    written: Option<Memory>,
-    /// When the next look is due. Whatever the world is told of is written down at once.
-    next: Instant,
 }
 
 enum Happened<L> {
@@ -237,14 +236,15 @@ impl<L: Line> Runner<L> {
             presses: parts.presses,
             pad: parts.pad,
             log: parts.log,
+            others: parts
+                .recording
+                .as_ref()
+                .map_or(Others::MayNotBe, |it| it.others),
             recording: parts.recording,
+            clip: parts.clip,
             recorder: None,
             barred: UtteranceId(0),
-            notebook: parts.mode.map(|mode| Notebook {
-                mode,
-                written: None,
-                next: Instant::now(),
-            }),
+            notebook: parts.mode.map(Notebook::of),
             chair: parts.chair,
             pulse: parts.pulse,
             seated: None,
@@ -381,35 +381,6 @@ impl<L: Line> Runner<L> {
         }
     }
 
-    /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
-    fn remember(&mut self) {
-        let Some(notebook) = &mut self.notebook else {
-            return;
-        };
-        notebook.next = Instant::now() + REMEMBERED;
-        if self.log.pen().is_dry() || self.flight.is_over() {
-            return;
-        }
-        let now = Instant::now().into_std();
-        // An echo has no words: it stands as it stood.
-        if let Some(progress) = self.progress().filter(|_| self.voice.is_some()) {
-            self.hand(now, Input::Media(input::Media::Progress(progress)));
-        }
-        let memory = self.flight.memory(now);
-        if let Some(notebook) = &mut self.notebook
-            && notebook.is_news(&memory)
-        {
-            let remembered = Remembered {
-                mode: notebook.mode.clone(),
-                memory,
-            };
-            self.log
-                .pen()
-                .remember(self.log.call(), || remembered.write());
-            notebook.written = Some(remembered.memory);
-        }
-    }
-
     fn progress(&self) -> Option<Progress> {
         let now = Instant::now().into_std();
         self.sound.as_ref().and_then(|it| it.progress(now))
@@ -491,6 +462,8 @@ impl<L: Line> Runner<L> {
                     sent.err()
                         .map(|_| Input::Carrier(input::Carrier::Ended(BROKEN)))
                 }
+                Output::Media(output::Media::Announce) => self.announce(),
+                Output::Media(output::Media::Record) => self.record(),
                 Output::Media(output::Media::JudgeAnswerer) => {
                     if let Some(sound) = &mut self.sound {
                         sound.judge_answerer();
@@ -631,10 +604,8 @@ impl<L: Line> Runner<L> {
             loopback: self.voice.is_none(),
             ears: self.ears.as_ref().map(|it| it.tx.clone()),
             windows: self.open_windows(),
-            recorder: self.recorder.take().or_else(|| {
-                let path = self.recording.take()?;
-                Some(Recorder::start(path, rate))
-            }),
+            recorder: self.recorder(rate),
+            others: self.others,
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
@@ -689,24 +660,6 @@ impl<L: Line> Runner<L> {
         }
         if let Some(recorder) = self.recorder.take() {
             recorder.finish().await;
-        }
-    }
-}
-
-impl Notebook {
-    /// Whether a call stands otherwise than was written down. How much of its time is left says
-    /// the date.
-    fn is_news(&self, memory: &Memory) -> bool {
-        match (&self.written, memory) {
-            (
-                Some(Memory::Up {
-                    broken: was,
-                    talk: before,
-                    ..
-                }),
-                Memory::Up { broken, talk, .. },
-            ) => (was, before) != (broken, talk),
-            (written, memory) => written.as_ref() != Some(memory),
         }
     }
 }
@@ -770,9 +723,6 @@ const BROKEN: call::event::End = call::event::End {
     by: call::event::Party::Gateway,
     why: call::event::Why::Fault,
 };
-
-/// How old what is remembered may be, of what nobody was told.
-const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;

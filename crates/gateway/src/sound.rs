@@ -18,6 +18,7 @@ use crate::line::{Line, Weight};
 use crate::meeting::Said;
 use crate::metrics::metrics;
 use crate::recorder::Recorder;
+use crate::runner::Others;
 
 /// A socket whose token was good and whose stream has introduced itself.
 pub struct Attached<L> {
@@ -50,6 +51,8 @@ pub(crate) struct Wiring {
     pub(crate) windows: Option<Box<dyn Windows>>,
     /// Where it is recorded; `None`: it is not.
     pub(crate) recorder: Option<Recorder>,
+    /// Whether what others at a meeting say is recorded with it.
+    pub(crate) others: Others,
 }
 
 /// Something the call should know.
@@ -324,6 +327,11 @@ impl<L: Line> Sound<L> {
         self.session.progress(now - self.began)
     }
 
+    /// From now on it is recorded.
+    pub(crate) fn record(&mut self, recorder: Recorder) {
+        self.wiring.recorder = Some(recorder);
+    }
+
     /// The recording goes on without this socket.
     pub(crate) fn take_recorder(&mut self) -> Option<Recorder> {
         self.wiring.recorder.take()
@@ -359,7 +367,10 @@ impl<L: Line> Sound<L> {
         let kept = |it| hushed.as_deref().unwrap_or(it);
         let heard = kept(tick.heard);
         if let Some(recorder) = &mut wiring.recorder {
-            recorder.record(heard, kept(tick.playing));
+            match (&table, wiring.others) {
+                (Some(_), Others::MayNotBe) => recorder.record_alone(heard),
+                (Some(_) | None, _) => recorder.record(heard, kept(tick.playing)),
+            }
         }
         let edge = tick.edge;
         let answerer = tick.answerer;

@@ -33,16 +33,8 @@ impl Running {
             config: fs::canonicalize(config).unwrap_or_else(|_| config.to_owned()),
         };
         let written = || -> std::io::Result<()> {
-            let path = path();
             make_folder(&folder())?;
-            // Removed first, so that the mode below is the file's mode even if it was there.
-            let _ = fs::remove_file(&path);
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path)?;
-            file.write_all(&serde_json::to_vec(&running)?)
+            replace(&path(), &serde_json::to_vec(&running)?)
         };
         written().map_err(|error| {
             let message = format!("cannot write {}", path().display());
@@ -135,11 +127,23 @@ pub(crate) fn open_locked(path: &Path) -> io::Result<fs::File> {
     Ok(file)
 }
 
-/// Opens a file of that kind to look at it, while nobody writes it.
-pub(crate) fn look_locked(path: &Path) -> io::Result<fs::File> {
-    let file = fs::File::open(path)?;
-    patiently(OTHERS, || file.try_lock_shared())?;
-    Ok(file)
+/// Writes a file that only its owner can read, all of it or nothing: who reads it meanwhile, or after
+/// this process died, finds what was there before.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    // Removed first, so that the mode below is the file's mode even if it was there.
+    let _ = fs::remove_file(&new);
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    // So that the name, too, outlives a loss of power.
+    fs::File::open(path.parent().unwrap_or(path))?.sync_all()
 }
 
 /// What to do about a file of ours that cannot be used.
@@ -195,8 +199,6 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(remedy(&error).contains("another"));
         drop(held);
-        let shared = look_locked(&path).expect("nobody else has it");
-        look_locked(&path).expect("looking is shared");
-        drop(shared);
+        patiently(Duration::ZERO, || other.try_lock()).expect("nobody else has it");
     }
 }

@@ -117,7 +117,7 @@ impl Tunnel {
     /// [quick tunnels]: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/do-more-with-tunnels/trycloudflare/
     /// [agent]: https://ngrok.com/docs/agent/
     /// [funnel]: https://tailscale.com/kb/1311/tailscale-funnel
-    fn announced(self, line: &str) -> Option<String> {
+    pub fn announced(self, line: &str) -> Option<String> {
         match self {
             Self::Cloudflared => address(line, ".trycloudflare.com")
                 // That one is asked for tunnels, and named in faults.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use call::Number;
 use jiff::Timestamp;
-use policy::{Callers, Limits, Listed, Money, Now, Rates, Rules, Standing, Whom};
+use policy::{Approve, Callers, Consent, Limits, Listed, Money, Now, Rates, Rules, Standing, Whom};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
@@ -140,12 +140,16 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         call: Listed::new(whom, ""),
         hours: None,
         ours: BTreeSet::new(),
+        owner: BTreeSet::new(),
         call_own: Listed::new(false, ""),
         answer: Listed::new(Callers::Any, ""),
         pairing: false,
         max_calls: none(usize::MAX),
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),
+        new_numbers: none(usize::MAX),
+        approve: Listed::new(Approve::Never, ""),
+        consent: Listed::new(Consent::Recorded, ""),
         opt_out_key: None,
         pin: None,
         rates: Rates::default(),
@@ -165,6 +169,13 @@ const NOW: Now = Now {
     at: Timestamp::UNIX_EPOCH,
     up: 0,
     standing: Standing {
+        stopped: false,
+        approved: false,
+        purposeful: false,
+        dialled_before: false,
+        reached_before: false,
+        strangers: 0,
+        strangers_cost: Money::ZERO,
         unwanted: false,
         dialled: 0,
         to_number: 0,

@@ -115,6 +115,13 @@ mod tests {
     }
 
     #[test]
+    fn who_wrote_something_else_is_told_what_a_class_is() {
+        let told = |text| Class::parse(text).unwrap_err().to_string();
+        assert!(told("Germany").contains("two capital letters"));
+        assert!(told("DE premium").contains("landline, mobile, voip, toll-free"));
+    }
+
+    #[test]
     fn what_is_no_class_is_told_apart() {
         for text in ["", "any", "Germany", "de", "*", " DE", "ZZ mobile", "+49"] {
             assert_eq!(Class::parse(text), Err(ClassFault::Country), "{text:?}");

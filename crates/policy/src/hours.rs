@@ -182,6 +182,28 @@ mod tests {
     }
 
     #[test]
+    fn who_wrote_something_else_is_told_what_hours_are() {
+        let told = |text| Hours::parse(text).unwrap_err().to_string();
+        assert!(told("8-21").contains("08:00-21:00"));
+        assert!(told("21:00-08:00").contains("begin before they end"));
+        assert_eq!(format!("{:?}", Hours::USUAL), "08:00-21:00");
+    }
+
+    /// From Guam to Newfoundland it is fourteen hours in summer, and an hour less in winter.
+    #[test]
+    fn nobody_waits_longer_than_a_week_to_be_called() {
+        let hours = Hours::parse("08:00-19:15").unwrap();
+        let next = |moment| hours.next(&of("+15551234567"), at(moment));
+        let winter = next("2026-01-15T12:00:00Z");
+        assert_eq!(winter, Some(at("2026-01-15T22:00:00Z")));
+        assert_eq!(next("2026-07-01T12:00:00Z"), None);
+        // Their clocks go back on the first of November.
+        let autumn = next("2026-10-27T12:00:00Z");
+        assert_eq!(autumn, Some(at("2026-11-01T22:00:00Z")));
+        assert_eq!(next("2026-10-25T12:00:00Z"), None);
+    }
+
+    #[test]
     fn hours_are_two_times_in_order() {
         for text in ["08:00-21:00", "00:00-24:00", "09:30-12:00"] {
             assert_eq!(Hours::parse(text).unwrap().to_string(), text);

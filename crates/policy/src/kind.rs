@@ -299,6 +299,40 @@ mod tests {
         (known.country.map(|it| it.as_str().to_owned()), known.kind)
     }
 
+    /// They are words of the configuration, and of what is told.
+    #[test]
+    fn every_kind_has_a_name_of_its_own() {
+        let dangers = [
+            Danger::Premium,
+            Danger::SharedCost,
+            Danger::International,
+            Danger::Personal,
+            Danger::Pager,
+            Danger::Unknown,
+        ];
+        let kinds = [
+            Kind::Landline,
+            Kind::Mobile,
+            Kind::LandlineOrMobile,
+            Kind::Voip,
+            Kind::TollFree,
+            Kind::Company,
+            Kind::Voicemail,
+            Kind::Fictitious,
+        ];
+        let dangers = dangers.into_iter().map(Kind::Dangerous);
+        let names: Vec<String> = kinds
+            .into_iter()
+            .chain(dangers)
+            .map(|it| it.to_string())
+            .collect();
+        for (at, name) in names.iter().enumerate() {
+            assert!(!name.is_empty() && !names[..at].contains(name), "{name:?}");
+        }
+        assert_eq!(names[0], "landline");
+        assert_eq!(names[8], "premium-rate");
+    }
+
     #[test]
     fn numbers_are_of_the_country_and_kind_their_plan_says() {
         for (text, country, kind) in [

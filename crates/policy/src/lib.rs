@@ -12,6 +12,7 @@
 //!                                      Refused
 //! ```
 
+mod asks;
 mod class;
 mod emergency;
 mod hours;
@@ -25,11 +26,12 @@ mod whom;
 mod wishes;
 mod zone;
 
+pub use asks::{Approve, Asks, Consent, Lacking};
 pub use class::{Class, ClassFault};
 pub use emergency::emergency;
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};
-pub use limits::{Beyond, Limits, Standing};
+pub use limits::{BURST, Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
 pub use pin::{Guesses, Key, Keyed, Keypad, Pin, Starts};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::money::Money;
 use crate::whom::Listed;
 
@@ -25,6 +27,20 @@ pub struct Limits {
 /// spent: all of it, until they are over and it is known what they cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
+    /// Whether the owner has stopped everything.
+    pub stopped: bool,
+    /// Whether the owner said yes to this very call.
+    pub approved: bool,
+    /// Whether it is said what the call is for.
+    pub purposeful: bool,
+    /// Whether this number was dialled before, in the last 30 days.
+    pub dialled_before: bool,
+    /// Whether somebody picked up there, in the last 30 days.
+    pub reached_before: bool,
+    /// How many numbers were dialled for the first time in the last [`BURST`], that no line names.
+    pub strangers: usize,
+    /// What calls to them cost.
+    pub strangers_cost: Money,
     /// Whether whoever has this number does not want to be called any more.
     pub unwanted: bool,
     /// How many calls were dialled in the last hour.
@@ -42,6 +58,9 @@ pub struct Standing {
     /// What calls of this agent cost in 24 hours.
     pub agent: Money,
 }
+
+/// Numbers that were dialled for the first time within this are a burst, if they are many.
+pub const BURST: Duration = Duration::from_secs(10 * 60);
 
 /// A limit that a call would go beyond.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -192,6 +192,13 @@ mod tests {
     }
 
     #[test]
+    fn who_wrote_something_else_is_told_what_an_amount_is() {
+        let told = Money::parse("1,5").unwrap_err().to_string();
+        assert!(told.contains("0.014"), "{told}");
+        assert_eq!(Prefix::parse("+49").unwrap().to_string(), "+49");
+    }
+
+    #[test]
     fn a_minute_that_has_begun_is_paid_for() {
         let rate = Money::parse("0.02").unwrap();
         for (seconds, cost) in [

@@ -4,6 +4,7 @@ use std::time::Duration;
 use call::{Digit, Direction, Number, NumberFault};
 use jiff::Timestamp;
 
+use crate::asks::{Approve, Asks, Consent, Lacking, is_burst};
 use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
@@ -23,6 +24,8 @@ pub struct Rules {
     pub hours: Option<Listed<Hours>>,
     /// Our own numbers.
     pub ours: BTreeSet<Number>,
+    /// The owner's own phones. That they are says nothing of whether they may be called, or may call.
+    pub owner: BTreeSet<Number>,
     /// Whether those may be dialled.
     pub call_own: Listed<bool>,
     /// Who may reach us.
@@ -35,6 +38,13 @@ pub struct Rules {
     pub max_length: Listed<Duration>,
     /// How many calls may be dialled in any hour.
     pub calls_per_hour: Listed<usize>,
+    /// How many numbers that no line names may be dialled for the first time within
+    /// [`BURST`](crate::BURST), before the owner is asked.
+    pub new_numbers: Listed<usize>,
+    /// Whether whoever is called must have agreed to it.
+    pub consent: Listed<Consent>,
+    /// About which calls the owner is asked first.
+    pub approve: Listed<Approve>,
     /// The key that people press who are not to be called any more.
     pub opt_out_key: Option<Digit>,
     /// What whoever calls may key to prove who they are.
@@ -178,6 +188,61 @@ pub enum Refusal {
         /// The limit.
         beyond: Beyond,
     },
+    /// The owner has stopped everything.
+    Stopped,
+    /// Somebody else is not called without a purpose, and their consent.
+    NoConsent {
+        /// Which number.
+        to: Number,
+        /// What is missing.
+        lacks: Lacking,
+        /// Where that is wanted.
+        at: String,
+    },
+    /// It may be made once the owner has said yes to it.
+    AsksFirst {
+        /// Which number.
+        to: Number,
+        /// Why.
+        asks: Asks,
+    },
+}
+
+impl Refusal {
+    /// The rule that decided, and where it stands.
+    pub fn rule(&self) -> String {
+        let line = |key: &str, at: &str| format!("`{key}` in [policy], {at}");
+        match self {
+            Self::NotANumber(NumberFault::Emergency) => {
+                "emergency numbers are never dialled".into()
+            }
+            Self::NotANumber(
+                NumberFault::NoPlus
+                | NumberFault::NotDigits
+                | NumberFault::Length
+                | NumberFault::LeadingZero,
+            ) => "only numbers in E.164 form are dialled".into(),
+            Self::Dangerous { .. } => "some kinds of number are never dialled".into(),
+            Self::MayNotDial { at, .. } => line("call", at),
+            Self::Ours { at, .. } => line("call_own_numbers", at),
+            Self::Unwanted { .. } => "who does not want to be called is not".into(),
+            Self::WrongTime { at: Some(at), .. } => format!("`hours`, {at}"),
+            Self::WrongTime { at: None, .. } => {
+                "the hours at which people are usually called".into()
+            }
+            Self::MayNotCall { at, .. } | Self::Hidden { at } => line("answer", at),
+            Self::TooManyCalls { at, .. } => line("max_calls", at),
+            Self::TooOften { at, .. } => line("calls_per_hour", at),
+            Self::TooOftenTo { at, .. } => line("calls_per_number", at),
+            Self::TooDear { beyond, .. } => line(beyond.key, &beyond.most.at),
+            Self::NoConsent { at, .. } => line("consent", at),
+            Self::Stopped => "the owner has stopped everything".into(),
+            Self::AsksFirst { asks, .. } => match asks {
+                Asks::Approve { at } => line("approve", at),
+                Asks::Burst { at, .. } => line("new_numbers", at),
+            },
+        }
+    }
 }
 
 impl Rules {
@@ -187,17 +252,23 @@ impl Rules {
     /// The first rule that refuses it: what the number is, whom the owner lets be called, the hour,
     /// how many calls there are.
     pub fn may_dial(&self, to: &str, now: Now) -> Result<Permit, Refusal> {
+        if now.standing.stopped {
+            return Err(Refusal::Stopped);
+        }
         let known = self.known(to)?;
         let entry = self.entry(&known)?;
         if now.standing.unwanted {
             return Err(Refusal::Unwanted { to: known.number });
         }
+        self.agreed(&known.number, entry, &now.standing)?;
         self.awake(&known.number, entry, now.at)?;
         self.room(now.up)?;
         self.seldom(&known.number, &now.standing)?;
         let (ceiling, rule) = (self.ceiling(&known), entry.rule());
         let fits = self.limits.fit(&now.standing, ceiling);
         fits.map_err(|beyond| Refusal::TooDear { ceiling, beyond })?;
+        // Last: only what nothing else speaks against is worth asking about.
+        self.said_yes(&known.number, entry, &now.standing)?;
         Ok(Permit {
             rule,
             ceiling,
@@ -276,6 +347,53 @@ impl Rules {
             return Err(Refusal::TooOftenTo { to, most, at });
         }
         Ok(())
+    }
+
+    /// What somebody who is called has agreed to, as the owner wrote it down.
+    pub fn consent_of(&self, known: &Known) -> Option<&str> {
+        match self.call.value.entry(known)? {
+            Entry::Contact(_, it) => it.value.consent.as_deref(),
+            Entry::Number(_) | Entry::Class(_) => None,
+        }
+    }
+
+    /// Whether it is known what the call is for, and that they agreed, where that is wanted.
+    fn agreed(&self, to: &Number, entry: Entry<'_>, standing: &Standing) -> Result<(), Refusal> {
+        match self.consent.value {
+            Consent::Recorded => return Ok(()),
+            Consent::Required if self.is_owner(Some(to)) => return Ok(()),
+            Consent::Required => {}
+        }
+        let agreed = match entry {
+            Entry::Contact(_, it) => it.value.consent.is_some(),
+            Entry::Number(_) | Entry::Class(_) => false,
+        };
+        let lacks = match (agreed, standing.purposeful) {
+            (true, true) => return Ok(()),
+            (false, _) => Lacking::Consent,
+            (true, false) => Lacking::Purpose,
+        };
+        let (to, at) = (to.clone(), self.consent.at.clone());
+        Err(Refusal::NoConsent { to, lacks, at })
+    }
+
+    /// Whether the owner need not be asked, or was.
+    fn said_yes(&self, to: &Number, entry: Entry<'_>, standing: &Standing) -> Result<(), Refusal> {
+        if standing.approved {
+            return Ok(());
+        }
+        let (approve, most) = (&self.approve, &self.new_numbers);
+        let asks = if approve.value.asks(entry, standing) {
+            let at = approve.at.clone();
+            Asks::Approve { at }
+        } else if is_burst(entry, standing, (most, &self.limits)) {
+            let (most, at) = (most.value, most.at.clone());
+            Asks::Burst { most, at }
+        } else {
+            return Ok(());
+        };
+        let to = to.clone();
+        Err(Refusal::AsksFirst { to, asks })
     }
 
     fn awake(&self, number: &Number, entry: Entry<'_>, now: Timestamp) -> Result<(), Refusal> {
@@ -358,6 +476,11 @@ impl Rules {
                 caller.is_some_and(|it| numbers.contains(it))
             }
         }
+    }
+
+    /// Whether the one on the phone is the owner, as far as a number can tell.
+    pub fn is_owner(&self, caller: Option<&Number>) -> bool {
+        caller.is_some_and(|it| self.owner.contains(it))
     }
 
     /// How long any call may last.
@@ -452,6 +575,7 @@ pub(crate) mod tests {
             number: number(dear[0]),
             hours: None,
             zone: None,
+            consent: None,
             pin: None,
         };
         rules
@@ -487,6 +611,7 @@ pub(crate) mod tests {
                 "offhook.toml:5",
             )),
             zone: crate::zone::zone("Asia/Tokyo"),
+            consent: None,
             pin: None,
         };
         rules
@@ -600,6 +725,104 @@ pub(crate) mod tests {
             ));
             assert!(rules.may_answer(friend, 0).is_ok(), "they may call");
         }
+    }
+
+    #[test]
+    fn where_consent_is_required_only_the_owner_is_called_without_it() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        rules.consent.value = Consent::Required;
+        rules.owner.insert(number(FRIENDS[0]));
+        let mut contact = Contact {
+            number: number(FRIENDS[2]),
+            hours: None,
+            zone: None,
+            consent: Some("by letter, 3 May".to_owned()),
+            pin: None,
+        };
+        let listed = |contact: &Contact| Listed::new(contact.clone(), "offhook.toml:9");
+        rules
+            .call
+            .value
+            .contacts
+            .insert("ann".into(), listed(&contact));
+        let ask = |rules: &Rules, to: &str, purposeful| {
+            let standing = Standing {
+                purposeful,
+                ..Standing::default()
+            };
+            let at = Timestamp::UNIX_EPOCH;
+            let now = Now {
+                at,
+                up: 0,
+                standing,
+            };
+            match rules.may_dial(to, now) {
+                Ok(_) => None,
+                Err(Refusal::NoConsent { lacks, .. }) => Some(lacks),
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        for (to, purposeful, lacks) in [
+            (FRIENDS[0], false, None),
+            (FRIENDS[1], true, Some(Lacking::Consent)),
+            ("ann", true, None),
+            ("ann", false, Some(Lacking::Purpose)),
+        ] {
+            assert_eq!(ask(&rules, to, purposeful), lacks, "{to}");
+        }
+        contact.consent = None;
+        rules
+            .call
+            .value
+            .contacts
+            .insert("ann".into(), listed(&contact));
+        assert_eq!(ask(&rules, "ann", true), Some(Lacking::Consent));
+        rules.consent.value = Consent::Recorded;
+        assert_eq!(ask(&rules, FRIENDS[1], false), None);
+    }
+
+    #[test]
+    fn what_the_owner_stopped_or_wants_to_be_asked_about_is_refused_unless_they_said_yes() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        let ask = |rules: &Rules, standing: Standing| {
+            let at = Timestamp::UNIX_EPOCH;
+            let now = Now {
+                at,
+                up: 0,
+                standing,
+            };
+            rules.may_dial(FRIENDS[0], now)
+        };
+        let (none, said_yes) = (
+            Standing::default(),
+            Standing {
+                approved: true,
+                ..Standing::default()
+            },
+        );
+        assert!(ask(&rules, none).is_ok());
+        rules.approve.value = Approve::Always;
+        let refused = ask(&rules, none).expect_err("they want to be asked");
+        assert!(matches!(
+            &refused,
+            Refusal::AsksFirst {
+                asks: Asks::Approve { .. },
+                ..
+            }
+        ));
+        assert_eq!(refused.rule(), "`approve` in [policy], offhook.toml:24");
+        assert!(ask(&rules, said_yes).is_ok());
+        // A yes opens nothing else.
+        let stopped = Standing {
+            stopped: true,
+            ..said_yes
+        };
+        assert_eq!(ask(&rules, stopped), Err(Refusal::Stopped));
+        let spent = Standing {
+            day: Money::micros(5_000_000),
+            ..said_yes
+        };
+        assert!(matches!(ask(&rules, spent), Err(Refusal::TooDear { .. })));
     }
 
     #[test]
@@ -769,12 +992,16 @@ pub(crate) mod tests {
             call: Listed::new(whom, line(14)),
             hours: None,
             ours: BTreeSet::new(),
+            owner: BTreeSet::new(),
             call_own: Listed::new(false, line(19)),
             answer: Listed::new(answer, line(15)),
             pairing: false,
             max_calls: Listed::new(2, line(16)),
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
+            new_numbers: Listed::new(3, line(23)),
+            approve: Listed::new(Approve::Never, line(24)),
+            consent: Listed::new(Consent::Recorded, line(25)),
             opt_out_key: None,
             pin: None,
             rates: Rates::default(),

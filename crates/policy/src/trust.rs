@@ -182,6 +182,7 @@ mod tests {
             number: number(MOM),
             hours: None,
             zone: None,
+            consent: None,
             pin: None,
         };
         let contacts = &mut rules.call.value.contacts;

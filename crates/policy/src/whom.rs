@@ -35,6 +35,8 @@ pub struct Contact {
     pub hours: Option<Listed<Hours>>,
     /// Where they live, if that is said of them: else as their number tells.
     pub zone: Option<TimeZone>,
+    /// What they agreed to, and when: a reference of the owner's.
+    pub consent: Option<String>,
     /// What they key to prove who they are, when they show that number.
     pub pin: Option<Pin>,
 }

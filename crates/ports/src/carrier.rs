@@ -36,6 +36,8 @@ pub struct Carrier {
     pub transfers: Option<Arc<dyn Transfers>>,
     /// Keeps rooms in which callers hear one another; absent: it has none.
     pub conferences: Option<Arc<dyn Conferences>>,
+    /// Finds calls again whose dial had no answer; absent: only their webhooks tell of them.
+    pub finds: Option<Arc<dyn Finds>>,
     /// Presses keys, by itself; absent: they are tones in the sound that we send.
     pub presses: Option<Arc<dyn Presses>>,
     /// Records calls, by itself; absent: only we do.
@@ -111,6 +113,46 @@ pub trait Conferences: Send + Sync {
     /// Whether a call is in the room of this name.
     async fn holds(&self, leg: &Leg, name: &str) -> Result<bool, Fault>;
 }
+
+/// Finds calls again that were perhaps made: the answer to their dial did not come.
+#[async_trait]
+pub trait Finds: Send + Sync {
+    /// What the carrier has of a dial: also a call that is over, if it knows of such.
+    async fn find(&self, sought: &Sought<'_>) -> Result<Traces, Fault>;
+}
+
+/// What a carrier has of a dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Traces {
+    /// The call that came of it, or none: the carrier keeps what we gave it with the dial.
+    Exactly(Option<Leg>),
+    /// All calls from that number to that one since then, among which may be others of ours.
+    Among(Vec<Leg>),
+}
+
+/// What a call was dialled with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// [`Dial::name`].
+    pub name: &'a str,
+    /// [`Dial::from`].
+    pub from: &'a Number,
+    /// [`Dial::to`].
+    pub to: &'a Number,
+    /// When its request was sent, by our clock.
+    pub since: SystemTime,
+}
+
+impl Sought<'_> {
+    /// Whether a call of that age may be it: our clock and the carrier's need not agree.
+    pub fn may_be_of(&self, made: SystemTime) -> bool {
+        made.checked_add(CLOCKS_APART)
+            .is_none_or(|made| made >= self.since)
+    }
+}
+
+/// So far apart may be our clock and a carrier's.
+const CLOCKS_APART: Duration = Duration::from_secs(30);
 
 /// Presses keys on a call whose sound comes here, and goes on doing so.
 ///
@@ -228,6 +270,8 @@ pub trait Offers: Send + Sync {
 /// A call to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Dial<'a> {
+    /// Our name for the call, which is no other's.
+    pub name: &'a str,
     /// Our number.
     pub from: &'a Number,
     /// Theirs.
@@ -378,6 +422,8 @@ pub trait Webhooks: Send + Sync {
     /// Proves that the opening of a media socket is the carrier's, as far as the carrier lets us:
     /// where it does not sign it, the token in its address is all there is.
     fn verify_socket(&self, request: &Request) -> Result<(), Fault>;
+    /// What tells this webhook from all others, so that one that comes again is known.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint;
     /// Reads a webhook.
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault>;
     /// Writes what the carrier wants to hear back.
@@ -434,6 +480,18 @@ impl<'r> Genuine<'r> {
     pub fn request(&self) -> &'r Request {
         self.0
     }
+}
+
+/// Two hashes by which a webhook is known when it comes again. They are made of what was signed, decoded,
+/// and of nothing else: who sends it once more may write its headers, its order and its escapes anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Imprint {
+    /// The same whenever the carrier sends it again, by its own id where it has one, or else by all that
+    /// it says.
+    pub notice: [u8; 32],
+    /// The same whenever somebody else does: of exactly the bytes that the signature is of. Where these
+    /// can be read in more than one way, only this is the same for all of them.
+    pub proof: [u8; 32],
 }
 
 /// What a webhook says.

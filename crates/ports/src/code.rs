@@ -72,8 +72,20 @@ pub const POLICY_TOO_MANY_CALLS: &str = "policy.too_many_calls";
 pub const POLICY_SPEND: &str = "policy.spend";
 /// As many calls were made in the last hour as may be.
 pub const POLICY_TOO_OFTEN: &str = "policy.too_often";
+/// The owner has stopped everything.
+pub const POLICY_STOPPED: &str = "policy.stopped";
+/// The call is made only once the owner has said yes to it, or the owner said no, or nothing in time.
+pub const POLICY_APPROVAL: &str = "policy.approval";
+/// Too many numbers that were never called before were to be called, one soon after the other.
+pub const POLICY_BURST: &str = "policy.burst";
+/// Somebody other than the owner is not called without a purpose, or their consent.
+pub const POLICY_CONSENT: &str = "policy.consent";
+/// No call waits for a yes by that name, or too many do.
+pub const CALL_APPROVALS: &str = "call.approvals";
 /// A meeting has had as many people as it can.
 pub const MEETING_FULL: &str = "meeting.full";
+/// Only an agent at a meeting can be told to listen, or to talk again.
+pub const MEETING_NOT_AN_AGENT: &str = "meeting.not_an_agent";
 /// There is no such meeting, or it is over.
 pub const MEETING_UNKNOWN: &str = "meeting.unknown";
 /// The configuration is not right.
@@ -108,6 +120,8 @@ pub const GATEWAY_TOKEN: &str = "gateway.token";
 pub const GATEWAY_SCOPE: &str = "gateway.scope";
 /// The request comes from a page of another site, or was sent to another name.
 pub const GATEWAY_FOREIGN: &str = "gateway.foreign";
+/// An address that somebody else named is not asked: it is not that of a public machine.
+pub const EGRESS_REFUSED: &str = "egress.refused";
 /// The program that is to open a tunnel is not installed.
 pub const EXPOSE_MISSING: &str = "expose.missing";
 /// The program that is to open a tunnel does not.
@@ -118,6 +132,9 @@ pub const API_INVALID: &str = "api.invalid";
 pub const API_UNKNOWN: &str = "api.unknown";
 /// The address to listen on is taken.
 pub const GATEWAY_PORT: &str = "gateway.port";
+/// Nobody can be told who speaks to them, because the sound of it was never made and cannot be made now;
+/// so nobody is talked to.
+pub const CALL_NO_DISCLOSURE: &str = "call.no_disclosure";
 /// There is no such call.
 pub const CALL_UNKNOWN: &str = "call.unknown";
 /// There is no sound on the call, not yet or not any more.

@@ -17,6 +17,8 @@ pub struct Fault {
     pub retry: Retry,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The rule of the owner's that decided, and where it stands; `None`: none did.
+    pub rule: Option<String>,
     /// What lies underneath.
     #[source]
     pub source: Option<Box<dyn Error + Send + Sync>>,
@@ -59,6 +61,7 @@ impl Fault {
             message: message.into(),
             retry: Retry::Never,
             hint: None,
+            rule: None,
             source: None,
         }
     }
@@ -67,6 +70,13 @@ impl Fault {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says which rule of the owner's decided.
+    #[must_use]
+    pub fn by_rule(mut self, rule: impl Into<String>) -> Self {
+        self.rule = Some(rule.into());
         self
     }
 

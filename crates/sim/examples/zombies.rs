@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use call::event::Why;
-use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy};
+use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy, Recording};
 use serde_json::json;
 use sim::{Account, Fate, Line, Told, Wish, live_through};
 
@@ -185,6 +185,8 @@ fn plan(fate: &Fate) -> Plan {
             ..Policy::default()
         },
         phrases: Phrases::default(),
+        announcement: None,
+        recording: Recording::Never,
     }
 }
 

@@ -3,11 +3,14 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Timed, Who};
 use call::input::{self, Carrier, Command, Input};
-use call::{Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output};
+use call::{
+    ANNOUNCEMENT, Call, Event, Memory, Mode, Output, Phrases, Plan, Private, TurnId, memory, output,
+};
 use media::UtteranceId;
 
 use crate::before::{Before, Kind};
 use crate::life::{Handed, Life};
+use crate::saying::Saying;
 
 /// A call that is watched: it panics when a promise is broken.
 ///
@@ -66,29 +69,6 @@ struct Open {
     broken: bool,
 }
 
-/// What is being said.
-#[derive(Debug)]
-struct Saying {
-    last: UtteranceId,
-    barred: UtteranceId,
-    pending: VecDeque<Utterance>,
-    /// What was cut by the last input, and has not been accounted for.
-    cut: Vec<Utterance>,
-    /// There may have been more to say behind that.
-    cut_short: bool,
-    /// What is never the agent's own words.
-    phrases: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Utterance {
-    id: UtteranceId,
-    text: String,
-    complete: bool,
-    failed: bool,
-    sounded: bool,
-}
-
 /// What the owner wants said, and since when. Emptied as it is said.
 #[derive(Debug, Default)]
 struct Owner {
@@ -105,6 +85,7 @@ impl Watched {
             Mode::Loopback => false,
         };
         let phrases = spoken_phrases(&plan.mode, &plan.phrases);
+        let life = Life::of(&plan);
         let (call, out) = Call::start(now, plan);
         let mut carriers = out.iter().filter(|it| matches!(it, Output::Carrier(_)));
         assert!(
@@ -118,7 +99,7 @@ impl Watched {
         );
         let watched = Self {
             call,
-            life: Life::default(),
+            life,
             hearing: Hearing {
                 has_ears,
                 ..Hearing::default()
@@ -149,6 +130,7 @@ impl Watched {
         };
         watched.life.connected = !matches!(memory, Memory::Waiting | Memory::Answered);
         watched.life.lost = lost;
+        watched.life.disclosed |= watched.life.connected;
         watched.life.seated = matches!(
             &memory,
             Memory::Up {
@@ -244,7 +226,7 @@ impl Watched {
                 .expect("a call always waits for something");
             assert!(!what.is_empty());
             if matches!(before.kind, Kind::Timeout) && due > now {
-                self.owner.check(now);
+                self.owner.check(&self.life, now);
             }
             let in_vain = matches!(before.kind, Kind::Timeout) && due <= now;
             self.in_vain = if in_vain { self.in_vain + 1 } else { 0 };
@@ -344,11 +326,12 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        self.hearing.has_ears && !self.life.hung_up && !self.life.lost && !self.life.seated
+        self.hearing.has_ears && self.life.is_alone()
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
         assert!(!self.life.ended, "{output:?} after the end");
+        self.life.check_law(output);
         match output {
             Output::Agent(told) => self.turns.told(told, &mut self.hearing, &self.saying),
             Output::Carrier(output::Carrier::Dial | output::Carrier::Answer) => {
@@ -373,13 +356,14 @@ impl Watched {
                 assert!(self.life.connected, "sits without a line");
             }
             Output::Meeting(_) => {}
-            Output::Media(output::Media::Press(_)) => {
-                assert!(self.life.connected, "keys that nobody can hear");
+            Output::Media(media) => {
+                self.life.check_media(media);
+                if let output::Media::Cut(last) = media
+                    && *last != ANNOUNCEMENT
+                {
+                    self.saying.cut(*last);
+                }
             }
-            Output::Media(output::Media::JudgeAnswerer) => {
-                assert!(self.life.connected, "there is nothing to judge");
-            }
-            Output::Media(output::Media::Cut(last)) => self.saying.cut(*last),
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
@@ -409,27 +393,21 @@ impl Watched {
     #[expect(clippy::too_many_lines, reason = "a table")]
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
+            Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => {
-                assert!(self.life.lost, "the sound was never gone");
-                self.life.lost = false;
-                self.life.handed = Handed::No;
-            }
+            Event::Reconnected { .. } => self.life.reconnect(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
+                self.life.muted = false;
                 self.lose();
             }
             Event::Transferred { .. } => self.life.called(Handed::Talks),
             Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
-            Event::MeetingLeft { .. } => {
-                let seated = std::mem::take(&mut self.life.seated);
-                assert!(seated, "stands up twice");
-            }
-            Event::MeetingSpeaking | Event::MeetingMuted | Event::MeetingUnmuted => {
-                assert!(self.life.seated, "is at no meeting");
-            }
+            Event::MeetingLeft { .. } => self.life.stand(),
+            Event::MeetingMuted => self.mute(),
+            Event::MeetingUnmuted => self.life.muted = false,
             Event::AnsweredBy(answered) => {
                 self.life.judge();
                 self.owner.waits_for_a_machine = answered.who == Who::Machine;
@@ -461,7 +439,13 @@ impl Watched {
                 }
             }
             Event::AgentTurnTimed(timed) => self.check_timed(timed),
+            Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }
             | Event::Transferring { .. }
             | Event::Offered
             | Event::Ringing
@@ -471,11 +455,13 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::AgentTurnStarted { .. }
+            | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::CallerProved
             | Event::CallerFailedProof
             | Event::CallerInEmergency
             | Event::AgentRefused(_)
-            | Event::AgentTurnStarted { .. }
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
@@ -498,9 +484,15 @@ impl Watched {
         }
     }
 
+    fn mute(&mut self) {
+        self.life.mute();
+        self.owner.wanted.clear();
+    }
+
     fn sit(&mut self) {
         assert!(!self.life.seated, "sits twice");
         self.life.seated = true;
+        self.life.muted = false;
         self.break_off();
     }
 
@@ -634,129 +626,13 @@ impl Turns {
     }
 }
 
-impl Saying {
-    fn synthesize(&mut self, id: UtteranceId, text: &str) {
-        assert!(id > self.last, "utterances only grow");
-        assert!(id > self.barred, "spoke in a cut utterance");
-        assert!(!text.trim().is_empty(), "said nothing");
-        self.last = id;
-        self.pending.push_back(Utterance {
-            id,
-            text: text.to_owned(),
-            complete: false,
-            failed: false,
-            sounded: false,
-        });
-        let waiting = self.pending.len();
-        assert!(waiting <= ASKED_AHEAD, "the mouth is asked for too much");
-    }
-
-    fn said(&mut self, text: &str) {
-        while self.pending.pop_front_if(|it| it.failed).is_some() {}
-        let first = self
-            .pending
-            .pop_front()
-            .expect("only what is said is heard");
-        assert_eq!(first.text, text, "heard out of order");
-        assert!(first.sounded, "{text:?} cannot have been heard");
-    }
-
-    /// What was cut, or else one utterance that broke off, is accounted for.
-    fn interrupted(&mut self, heard: &str, unheard: &str) {
-        let told = [heard, unheard].join(" ");
-        let told = told.trim();
-        let cut: Vec<&str> = self.cut.iter().map(|it| it.text.as_str()).collect();
-        let all = cut.join(" ");
-        let longer = || self.cut_short && told.starts_with(&all);
-        if !cut.is_empty() && (told == all || longer()) {
-            self.cut.clear();
-            return;
-        }
-        let first = self.pending.iter().find(|it| !it.failed);
-        let one = first.map(|it| it.text.as_str());
-        assert_eq!(Some(told), one, "the halves do not add up: {:?}", self.cut);
-    }
-
-    fn cut(&mut self, last: UtteranceId) {
-        assert!(last > self.barred, "cut twice");
-        assert!(last <= self.last, "cut what was not said");
-        self.barred = last;
-        self.check_cut();
-        self.cut.clear();
-        self.cut_short = self.pending.len() >= ASKED_AHEAD;
-        while let Some(utterance) = self.pending.pop_front_if(|it| it.id <= last) {
-            if !utterance.failed {
-                self.cut.push(utterance);
-            }
-        }
-    }
-
-    /// What was cut was told of, if any of it was heard.
-    fn check_cut(&self) {
-        let sounded = self.cut.iter().any(|it| it.sounded);
-        assert!(
-            !sounded,
-            "nobody was told that this was cut: {:?}",
-            self.cut
-        );
-    }
-
-    fn failed(&mut self, before: &Before) -> Option<String> {
-        let utterance = match &before.kind {
-            Kind::Failed(id) => self.pending.iter_mut().find(|it| it.id == *id),
-            Kind::Timeout => self.pending.iter_mut().find(|it| !it.failed),
-            Kind::Progress => self
-                .pending
-                .iter_mut()
-                .find(|it| !it.failed && !it.complete),
-            // The ears.
-            Kind::Ended(_) | Kind::Final(_) | Kind::Say(..) | Kind::Message | Kind::Other => {
-                return None;
-            }
-        };
-        let utterance = utterance.expect("only what is being said can fail");
-        utterance.failed = true;
-        Some(utterance.text.clone())
-    }
-
-    fn complete(&mut self, id: UtteranceId) {
-        if let Some(utterance) = self.pending.iter_mut().find(|it| it.id == id) {
-            utterance.complete = true;
-        }
-    }
-
-    /// What comes before it has been heard too, if it was ever made.
-    fn sounded(&mut self, id: UtteranceId) {
-        if self.pending.iter().all(|it| it.id != id) {
-            return;
-        }
-        for utterance in self.pending.iter_mut().take_while(|it| it.id <= id) {
-            utterance.sounded |= utterance.id == id || utterance.complete;
-        }
-    }
-
-    fn has_sounded(&self, text: &str) -> bool {
-        let mut all = self.pending.iter().chain(&self.cut);
-        all.any(|it| it.sounded && it.text == text)
-    }
-
-    fn sounded_cut(&mut self, id: UtteranceId) {
-        if let Some(utterance) = self.cut.iter_mut().find(|it| it.id == id) {
-            utterance.sounded = true;
-        }
-    }
-}
-
-/// More than this does not wait for the mouth.
-const ASKED_AHEAD: usize = 8;
-
 impl Owner {
     fn said(&mut self, now: Instant, text: &str) {
         self.wanted.retain(|(since, it)| it != text || *since > now);
     }
 
-    fn check(&self, now: Instant) {
-        if self.waits_for_a_machine {
+    fn check(&self, life: &Life, now: Instant) {
+        if self.waits_for_a_machine || !life.disclosed {
             return;
         }
         for (since, text) in &self.wanted {

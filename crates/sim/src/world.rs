@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use call::input::{Carrier, Command, Input, Media, Speech};
-use call::{Digit, Event, Output, Plan, output};
+use call::{ANNOUNCEMENT, Digit, Event, Output, Plan, output};
 use media::{
     Codec, Detector, Edge, FRAME, Format, Line, Outgoing, Packet, Rate, Session, Setup, UtteranceId,
 };
@@ -32,6 +32,8 @@ pub struct World {
     past: Vec<(Duration, Known)>,
     /// The last utterance of which there is sound.
     begun: Option<UtteranceId>,
+    /// Whether the announcement was ever to be heard.
+    announced: bool,
 }
 
 /// Something that the call made known or asked for.
@@ -57,6 +59,8 @@ pub enum Happening {
     Speech(Speech),
     /// The agent says this.
     Agent(call::input::Agent),
+    /// This happens at the meeting.
+    Meeting(call::input::Meeting),
     /// The process dies. Another takes the call up this much later; for the story no time passes.
     Killed(Duration),
 }
@@ -95,6 +99,7 @@ impl World {
             network: Network::default(),
             past: Vec::new(),
             begun: None,
+            announced: false,
         };
         world.perform(out);
         world
@@ -203,6 +208,7 @@ impl World {
             match happening {
                 Happening::Carrier(news) => self.tell(Input::Carrier(news)),
                 Happening::Command(command) => self.tell(Input::Command(command)),
+                Happening::Meeting(news) => self.tell(Input::Meeting(news)),
                 Happening::Speak(length, words) => self.talk(length, words),
                 Happening::Judged(length, words, probability) => {
                     self.talk(length, words);
@@ -305,6 +311,27 @@ impl World {
         }
     }
 
+    /// The announcement is there before the call is, and is a hum.
+    fn announce(&mut self) {
+        // Another line: the one before took what it had of it along.
+        if std::mem::replace(&mut self.announced, true) {
+            self.session = session(self.network);
+            self.far.clear();
+        }
+        let length = self.plan.announcement.as_ref().map(|it| it.length);
+        let samples = Rate::Hz8000.samples_in(length.unwrap_or_default());
+        let hum = |at: usize| {
+            if (at / 8).is_multiple_of(2) {
+                5_000
+            } else {
+                -5_000
+            }
+        };
+        let hum: Vec<i16> = (0..samples).map(hum).collect();
+        self.session.play(ANNOUNCEMENT, &hum);
+        self.session.complete(ANNOUNCEMENT);
+    }
+
     /// Tells the call one thing, and does everything that follows from it.
     fn tell(&mut self, input: Input) {
         // A decision never rests on an old figure of what was heard.
@@ -332,6 +359,9 @@ impl World {
                 }
                 // Nobody else is at the table.
                 Output::Meeting(_) => {}
+                Output::Media(output::Media::Announce) => self.announce(),
+                // Its event says so.
+                Output::Media(output::Media::Record) => {}
                 Output::Media(output::Media::JudgeAnswerer) => self.session.judge_answerer(),
                 Output::Media(output::Media::Press(keys)) => self.session.press(keys.as_str()),
                 Output::Media(output::Media::Cut(last)) => {

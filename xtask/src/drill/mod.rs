@@ -59,6 +59,11 @@ const DRILLS: &[Drill] = &[
         how: How::Example("gateway"),
     },
     Drill {
+        name: "dials",
+        promise: "no call is dialled twice, wherever its request breaks and whoever dies",
+        how: How::Example("gateway"),
+    },
+    Drill {
         name: "poison",
         promise: "no configuration with a mistake in it starts anything",
         how: How::Example("gateway"),
@@ -72,6 +77,16 @@ const DRILLS: &[Drill] = &[
         name: "journal",
         promise: "what the journal acknowledged outlives kill -9",
         how: How::Here(journal::measure, [200, 10]),
+    },
+    Drill {
+        name: "webhooks",
+        promise: "a webhook that comes again, or is forged, changes nothing",
+        how: How::Example("gateway"),
+    },
+    Drill {
+        name: "flood",
+        promise: "strangers at the door hurt no call and cost next to nothing",
+        how: How::Example("gateway"),
     },
     Drill {
         name: "zombies",

@@ -182,6 +182,7 @@ agent = "one"
 
 [policy]
 answer = ["any"]
+owner = ["+15557654321"]
 "#;
 
 const ECHO: &str = "kind = \"echo-test\"";

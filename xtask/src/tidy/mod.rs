@@ -1,6 +1,7 @@
 //! Rules about the house that the compiler does not know, each in its own file with a test that
 //! breaks it.
 
+mod advisories;
 mod codes;
 mod leftovers;
 mod lock;
@@ -67,6 +68,7 @@ const RULES: &[(&str, Rule)] = &[
     ("size", size::check),
     ("leftovers", leftovers::check),
     ("codes", codes::check),
+    ("advisories", advisories::check),
 ];
 
 /// What a rule finds on an invented tree, as `path:line`.

@@ -83,7 +83,7 @@ fn room(name: &str) -> Option<&'static Room> {
 }
 
 const EVERYTHING: &[&str] = &[
-    "agents", "call", "carriers", "exchange", "media", "policy", "ports", "sim", "speech",
+    "agents", "call", "carriers", "egress", "exchange", "media", "policy", "ports", "sim", "speech",
 ];
 
 /// The picture in ARCHITECTURE.md, as a table.
@@ -109,8 +109,13 @@ const ROOMS: &[Room] = &[
         tests_use: &[],
     },
     Room {
+        name: "egress",
+        uses: &["ports"],
+        tests_use: &[],
+    },
+    Room {
         name: "carriers",
-        uses: &["call", "media", "ports"],
+        uses: &["call", "egress", "media", "ports"],
         tests_use: &["exchange"],
     },
     Room {
@@ -120,7 +125,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "agents",
-        uses: &["call", "media", "ports"],
+        uses: &["call", "egress", "media", "ports"],
         tests_use: &[],
     },
     Room {

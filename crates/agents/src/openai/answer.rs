@@ -4,6 +4,49 @@ use ports::{Blame, Fault, Retry, code};
 use serde::Deserialize;
 
 use super::hangup::{Marker, Wish};
+use crate::sse::Events;
+
+/// An answer that is streamed: bytes in, however they are cut, and words out.
+#[derive(Default)]
+pub(super) struct Streamed {
+    events: Events,
+    answer: Answer,
+}
+
+impl Streamed {
+    /// Takes the next bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.events.push(bytes).map_err(|_| nonsense(ENDLESS))
+    }
+
+    /// The stream is over, rightly or not: what the events say decides.
+    pub(super) fn over(&mut self) -> Result<(), Fault> {
+        self.answer.over();
+        self.events.finish().map_err(|_| nonsense(ENDLESS))
+    }
+
+    /// What can be spoken of the next event; `None`: none is whole yet, or the endpoint has said that it is
+    /// done. What comes behind that does not count, whether it comes in the same packet or later.
+    pub(super) fn next(&mut self) -> Result<Option<String>, Fault> {
+        if self.answer.end == End::Said {
+            return Ok(None);
+        }
+        let event = self.events.next();
+        event.map(|it| self.answer.event(&it.data)).transpose()
+    }
+
+    /// Whether a word came.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.answer.has_spoken()
+    }
+
+    /// As of an [`Answer`].
+    pub(super) fn finished(&mut self) -> Result<Option<(String, Wish)>, Fault> {
+        self.answer.finished()
+    }
+}
+
+const ENDLESS: &str = "sent an event without end";
 
 /// An answer that comes in pieces.
 #[derive(Default)]

@@ -10,10 +10,9 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Answer, error_name, nonsense};
+use super::answer::{Answer, Streamed, error_name, nonsense};
 use super::hangup::Wish;
 use super::history::Message;
-use crate::sse::Events;
 
 /// One endpoint and one of its models.
 pub(super) struct Endpoint {
@@ -132,8 +131,7 @@ impl Endpoint {
             return said_at_once(&text, say).await;
         }
 
-        let mut events = Events::default();
-        let mut answer = Answer::default();
+        let mut answer = Streamed::default();
         loop {
             let by = if answer.has_spoken() {
                 Instant::now() + self.patience.token
@@ -147,17 +145,11 @@ impl Endpoint {
                 }
                 Err(_) => return Err(slow()),
             };
-            let read = match chunk {
-                Ok(Some(bytes)) => events.push(&bytes),
-                // The stream is over, rightly or not: what the events say decides.
-                Ok(None) | Err(_) => {
-                    answer.over();
-                    events.finish()
-                }
-            };
-            read.map_err(|_| nonsense("sent an event without end"))?;
-            while let Some(event) = events.next() {
-                let text = answer.event(&event.data)?;
+            match chunk {
+                Ok(Some(bytes)) => answer.push(&bytes)?,
+                Ok(None) | Err(_) => answer.over()?,
+            }
+            while let Some(text) = answer.next()? {
                 if !text.is_empty() {
                     say(text).await;
                 }

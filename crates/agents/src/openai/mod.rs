@@ -20,6 +20,7 @@ use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use answer::Streamed;
 use ask::{Endpoint, Patience};
 use hangup::{HANGUP, SILENT};
 use history::{History, Message};
@@ -130,6 +131,27 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
         Err(problem) => {
             problems.push(problem);
             Err(problems)
+        }
+    }
+}
+
+/// All that is said in an answer which was streamed, its bytes cut anywhere, as it is read while it comes.
+///
+/// # Errors
+/// It makes no sense, says nothing, or breaks off.
+pub fn said<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<String, Fault> {
+    let (mut answer, mut said) = (Streamed::default(), String::new());
+    let mut pieces = pieces.into_iter();
+    loop {
+        match pieces.next() {
+            Some(bytes) => answer.push(bytes)?,
+            None => answer.over()?,
+        }
+        while let Some(text) = answer.next()? {
+            said.push_str(&text);
+        }
+        if let Some((rest, _)) = answer.finished()? {
+            return Ok(said + &rest);
         }
     }
 }

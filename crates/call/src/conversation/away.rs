@@ -7,6 +7,7 @@ use media::UtteranceId;
 
 use super::Conversation;
 use crate::Private;
+use crate::circles::Circles;
 use crate::event::End;
 use crate::floor::Floor;
 use crate::hearing::Hearing;
@@ -42,7 +43,7 @@ impl Conversation {
     pub(crate) fn go_on(&mut self, gone: Duration, at: &mut Moment<'_>) -> Option<End> {
         self.hearing.give_up(at);
         self.hearing.speech_lost();
-        if self.is_closing() {
+        if self.is_closing() || self.muted {
             self.voice.go_on_unexcused(at);
         } else {
             let back = at.plan.phrases.back.reveal();
@@ -59,6 +60,7 @@ impl Conversation {
             None => self.voice.cut(Stopped::Nobody, at),
         }
         self.floor = Floor::Open { since: at.now };
+        self.muted = false;
         self.voice.wait();
         if self.hearing.is_answered() {
             self.hearing.finalize(at);
@@ -217,6 +219,9 @@ impl Conversation {
             last: thread.turn,
             heard: thread.heard,
             failures: 0,
+            muted: false,
+            began: now,
+            circles: Circles::default(),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use media::Edge;
 
-use super::Conversation;
-use crate::event::End;
+use super::{Conversation, gateway};
+use crate::event::{End, Why};
 use crate::floor::Floor;
 use crate::moment::Moment;
 use crate::stages::Stages;
@@ -120,7 +120,7 @@ impl Conversation {
         match &self.floor {
             Floor::Finalizing { ended, .. } if self.hearing.is_answered() => {
                 let ended = *ended;
-                self.end_of_turn(ended, at);
+                return self.end_of_turn(ended, at);
             }
             Floor::Open { .. } if !words.is_empty() => {
                 let ended = self.hearing.ended().filter(|_| sounded);
@@ -145,23 +145,30 @@ impl Conversation {
     }
 
     /// The caller's pause has lasted long enough.
-    pub(super) fn end_of_pause(&mut self, ended: Instant, at: &mut Moment<'_>) {
-        if self.hearing.finalize(at) {
-            self.floor = Floor::Finalizing {
-                ended,
-                until: at.now + at.plan.policy.finalize,
-            };
-        } else {
-            self.end_of_turn(ended, at);
+    pub(super) fn end_of_pause(&mut self, ended: Instant, at: &mut Moment<'_>) -> Option<End> {
+        if !self.hearing.finalize(at) {
+            return self.end_of_turn(ended, at);
         }
+        self.floor = Floor::Finalizing {
+            ended,
+            until: at.now + at.plan.policy.finalize,
+        };
+        None
     }
 
     /// All words of the caller's turn are there.
-    pub(super) fn end_of_turn(&mut self, ended: Instant, at: &mut Moment<'_>) {
+    pub(super) fn end_of_turn(&mut self, ended: Instant, at: &mut Moment<'_>) -> Option<End> {
+        let lasted = at.now.saturating_duration_since(self.began);
+        let rounds = &at.plan.policy.rounds;
+        if !self.hearing.untold().is_empty() && self.circles.is_enough(rounds, lasted) {
+            return self.close(gateway(Why::Loop), at);
+        }
         let (said, transcribed) = self.hearing.take();
-        if said.is_empty() {
+        if said.is_empty() || self.muted {
+            // Nobody would hear an answer: what was said waits for the next one.
+            self.hearing.put_back(said);
             self.free(ended, at);
-            return;
+            return None;
         }
         let turn = self.next_turn();
         at.event(Event::AgentTurnStarted {
@@ -179,6 +186,7 @@ impl Conversation {
                 at.now,
             ),
         };
+        None
     }
 
     /// The caller's words take the floor from whoever speaks in our name.

@@ -71,6 +71,7 @@ impl Conversation {
     /// Says what the owner wants said, if that interrupts nobody.
     pub(super) fn speak_waiting(&mut self, at: &mut Moment<'_>) {
         match &self.floor {
+            _ if self.muted => {}
             Floor::Caller | Floor::Pause { .. } | Floor::Finalizing { .. } => {}
             Floor::Open { .. }
             | Floor::Thinking { .. }

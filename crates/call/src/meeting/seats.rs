@@ -44,6 +44,8 @@ pub struct Seats {
     seated: u16,
     muted: u16,
     agents: u16,
+    /// Those who were here before their gateway was lost.
+    back: u16,
 }
 
 impl Seats {
@@ -63,6 +65,11 @@ impl Seats {
     /// Everyone who sits there.
     pub fn all(&self) -> Audience {
         Audience(self.seated)
+    }
+
+    /// The same but this one.
+    pub(super) fn all_but(&self, party: PartyId) -> Audience {
+        Audience(self.seated & !bit(party))
     }
 
     /// Whether the others hear this one.
@@ -98,6 +105,15 @@ impl Seats {
         }
     }
 
+    pub(super) fn expect_back(&mut self, party: PartyId) {
+        self.expect(party, Kind::Person);
+        self.back |= bit(party);
+    }
+
+    pub(super) fn is_back(&self, party: PartyId) -> bool {
+        self.back & bit(party) != 0
+    }
+
     pub(super) fn sit(&mut self, party: PartyId) {
         // One that was told to go, or never asked, does not sit down.
         self.seated |= bit(party) & self.expected;
@@ -109,6 +125,7 @@ impl Seats {
             &mut self.seated,
             &mut self.muted,
             &mut self.agents,
+            &mut self.back,
         ] {
             *set &= !bit(party);
         }
@@ -150,6 +167,11 @@ impl Seats {
     /// How many people sit there.
     pub(super) fn people(&self) -> u32 {
         (self.seated & !self.agents).count_ones()
+    }
+
+    /// How many people sit there or are to come.
+    pub(super) fn awaited(&self) -> u32 {
+        (self.expected & !self.agents).count_ones()
     }
 
     pub(super) fn has_agent(&self) -> bool {

@@ -1,12 +1,12 @@
 //! Everything that a carrier can be told to do by a request.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use call::{Direction, Keys, Number, Private};
 use ports::account::Addresses;
 use ports::carrier::{
-    Carrier, Conference, Conferences, Detect, Dial, Entry, Leg, Orders, Recording, Recordings,
-    Stream, Tape, Transfer,
+    Carrier, Conference, Conferences, Detect, Dial, Entry, Finds, Leg, Orders, Recording,
+    Recordings, Sought, Stream, Tape, Transfer,
 };
 use ports::{Blame, Fault, Secret, Settings, Value as Setting, code};
 use serde_json::Value;
@@ -82,6 +82,7 @@ impl Teller<'_> {
             limits,
             transfers,
             conferences,
+            finds,
             presses,
             recordings,
             orders,
@@ -95,6 +96,9 @@ impl Teller<'_> {
         self.dials(&carrier).await?;
         self.calls(&carrier).await?;
         let leg = self.leg();
+        if let Some(finds) = finds {
+            self.finds(finds.as_ref()).await?;
+        }
         if let Some(limits) = limits {
             for length in [Duration::ZERO, Duration::from_secs(600), LONG] {
                 self.begin(&format!("time limit, {length:?}"));
@@ -188,6 +192,7 @@ impl Teller<'_> {
                 };
                 self.begin(&format!("dial, rings {ring:?}, lasts {limit:?}{heeds}"));
                 let dial = Dial {
+                    name: "0192",
                     from: &from,
                     to: &to,
                     voice_url: "https://gateway.example/carrier/voice?call=1",
@@ -212,6 +217,18 @@ impl Teller<'_> {
         self.end(calls.hang_up(&leg).await)?;
         self.begin("check the account");
         self.end(calls.check().await)
+    }
+
+    async fn finds(&self, finds: &dyn Finds) -> Result<(), String> {
+        let (to, from) = (number(THEIRS)?, number(OURS)?);
+        self.begin("find what came of a dial");
+        let sought = Sought {
+            name: "0192",
+            from: &from,
+            to: &to,
+            since: SystemTime::now(),
+        };
+        self.end(finds.find(&sought).await)
     }
 
     async fn numbers(&self, carrier: &Carrier) -> Result<(), String> {

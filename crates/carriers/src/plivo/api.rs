@@ -207,8 +207,11 @@ impl Api {
     }
 
     pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.signed_in(self.rest.request(method, url))
+    }
+
+    pub(super) fn signed_in(&self, request: RequestBuilder) -> RequestBuilder {
         let token = self.account.token.reveal();
-        let request = self.rest.request(method, url);
         request.basic_auth(&self.account.id, Some(token))
     }
 }

@@ -29,6 +29,7 @@ mod account;
 mod api;
 mod cause;
 mod conferences;
+mod finds;
 mod recordings;
 mod refusal;
 pub mod signature;
@@ -134,6 +135,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: Some(api.clone()),
         conferences: Some(api.clone()),
+        finds: Some(api.clone()),
         presses: Some(api.clone()),
         recordings: Some(api.clone()),
         machines,

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::api::{Api, no_such_call};
 use super::xml::RETRIES;
 use super::{REQUEST, is_id};
-use crate::rest::seconds;
+use crate::rest::{Elsewhere, seconds};
 
 /// Sources: [record a call](https://plivo.com/docs/voice/api/call/record-calls),
 /// [recordings](https://plivo.com/docs/voice/api/recordings).
@@ -48,11 +48,12 @@ impl Recordings for Api {
         self.done(&answer).map_err(|it| soon(answer.status, it))?;
         let found: Kept = self.rest.read(&answer)?;
         let url = self.rest.elsewhere(&found.recording_url)?;
-        let request = if self.rest.is_ours(&url) || is_plivo(&url) {
-            // An account may have its recordings kept for itself.
-            self.request(Method::GET, url.as_str())
+        let request = self.rest.get_from(&url);
+        // An account may have its recordings kept for itself.
+        let request = if is_plivo(&url) {
+            self.signed_in(request)
         } else {
-            self.rest.request(Method::GET, url.as_str())
+            request
         };
         let answer = self.rest.fetch(request, &pieces).await?;
         self.done(&answer).map_err(|it| soon(answer.status, it))
@@ -60,9 +61,11 @@ impl Recordings for Api {
 }
 
 /// Whether it is a machine of Plivo's, which may be told our credentials.
-fn is_plivo(url: &url::Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    url.scheme() == "https" && host.ends_with(".plivo.com")
+fn is_plivo(place: &Elsewhere) -> bool {
+    match place {
+        Elsewhere::Ours(_) => true,
+        Elsewhere::Theirs(it) => it.host().ends_with(".plivo.com"),
+    }
 }
 
 /// What asking for a recording returns, as far as we need it.

@@ -56,6 +56,14 @@ pub(super) fn check_socket(request: &Request, token: &Secret) -> Result<(), Doub
     check_any(request, &urls, "GET", &Fields::new(), token)
 }
 
+/// What the signature of a webhook is of: without the nonce, and all of it.
+pub(super) fn signed(request: &Request) -> (String, String) {
+    let said = text(&request.method, &request.url, &fields(&request.body));
+    let nonce = request.header(NONCE).unwrap_or_default();
+    let all = format!("{said}.{nonce}");
+    (said, all)
+}
+
 fn check_any(
     request: &Request,
     urls: &[&str],

@@ -1,12 +1,13 @@
 use call::event::{End, Who, Why};
 use call::{Attestation, Private};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
+use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
 use super::cause::{self, Direction};
 use super::signature::{self, Doubt, Fields};
 use super::sound::Sound;
 use super::{REQUEST, is_id, xml};
+use crate::imprint::imprint;
 
 /// Reads Plivo's webhooks.
 ///
@@ -39,6 +40,13 @@ impl ports::carrier::Webhooks for Webhooks {
 
     fn verify_socket(&self, request: &Request) -> Result<(), Fault> {
         signature::check_socket(request, &self.token).map_err(forged)
+    }
+
+    /// Each time it is sent with another nonce. Between the form and the nonce is a dot, of which there
+    /// may be others: whoever moves that one makes another form of it, signed as before.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint {
+        let (notice, proof) = signature::signed(request.request());
+        imprint(notice.as_bytes(), proof.as_bytes())
     }
 
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {

@@ -243,7 +243,7 @@ impl Api {
             "retry_on_timeout": false,
             "time_limit_secs": seconds(dial.limit).clamp(30, 14_400),
             "webhook_url": dial.voice_url,
-            "client_state": dialled(),
+            "client_state": dialled(dial.name),
             "command_id": command_id("dial", dial.voice_url),
         });
         if (dial.detect, self.machines) == (Detect::Machines, Machines::Told) {

@@ -26,6 +26,7 @@
 mod account;
 mod api;
 mod cause;
+mod finds;
 mod recordings;
 mod refusal;
 mod signature;
@@ -143,6 +144,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: Some(api.clone()),
         conferences: None,
+        finds: Some(api.clone()),
         presses: Some(api.clone()),
         recordings: Some(api.clone()),
         machines,

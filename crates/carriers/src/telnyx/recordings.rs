@@ -42,7 +42,7 @@ impl Recordings for Api {
         };
         let url = self.rest.elsewhere(&address)?;
         // The address says by itself that we may.
-        let request = self.rest.request(Method::GET, url.as_str());
+        let request = self.rest.get_from(&url);
         let answer = self.rest.fetch(request, &pieces).await?;
         let soon = answer.status == 404;
         self.done(&answer)

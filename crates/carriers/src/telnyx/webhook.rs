@@ -4,12 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::event::{Who, Why};
 use call::{self, Attestation, Private};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
+use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 
+use super::api::command_id;
 use super::signature::{self, Doubt, Key};
 use super::{cause, is_call};
+use crate::imprint::imprint;
 
 /// Reads Telnyx's webhooks, which come all to one address and want no answer but a thank-you.
 ///
@@ -28,9 +30,10 @@ pub(super) enum Direction {
     Outgoing,
 }
 
-/// What Telnyx repeats in every webhook of a call that we dialled.
-pub(super) fn dialled() -> String {
-    STANDARD.encode(DIALLED)
+/// What Telnyx repeats in every webhook of a call that we dialled, and wherever it lists it: it tells
+/// which dial it was, and nothing about it.
+pub(super) fn dialled(name: &str) -> String {
+    STANDARD.encode(format!("{DIALLED}#{}", command_id("call", name)))
 }
 
 /// The same for a call that we answered.
@@ -71,6 +74,16 @@ impl ports::carrier::Webhooks for Webhooks {
     /// Telnyx does not sign these.
     fn verify_socket(&self, _request: &Request) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// The body is signed to the byte, and says of itself which event it is; what is sent again says
+    /// besides that it is.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint {
+        let body = &request.request().body;
+        let named: Option<Named<'_>> = serde_json::from_slice(body).ok();
+        let id = named.map(|it| it.data.id);
+        let id = id.as_deref().filter(|it| !it.is_empty());
+        imprint(id.map_or(body.as_slice(), str::as_bytes), body)
     }
 
     /// One address takes all, so the door says nothing.
@@ -120,6 +133,19 @@ impl ports::carrier::Webhooks for Webhooks {
 struct Envelope<'m> {
     #[serde(borrow)]
     data: Event<'m>,
+}
+
+/// Which event it is, whatever else it says.
+#[derive(Deserialize)]
+struct Named<'m> {
+    #[serde(borrow)]
+    data: Name<'m>,
+}
+
+#[derive(Deserialize)]
+struct Name<'m> {
+    #[serde(borrow)]
+    id: Cow<'m, str>,
 }
 
 #[derive(Deserialize)]
@@ -233,7 +259,8 @@ impl Payload<'_> {
                 leg.to_owned()
             }
         };
-        Some(Leg(leg))
+        // It becomes a part of addresses.
+        is_call(&leg).then_some(Leg(leg))
     }
 
     /// A recording's name, which stays good; else where it is for now.
@@ -280,7 +307,7 @@ impl Payload<'_> {
 
     /// Said in so many words only when a call begins; later, what we gave Telnyx to repeat says it.
     fn direction(&self) -> Direction {
-        let word = |it: String| it.split('/').next() == Some(DIALLED);
+        let word = |it: String| it.split(['/', '#']).next() == Some(DIALLED);
         let ours = self.state().is_some_and(word);
         match self.direction.as_deref() {
             Some("incoming") => Direction::Incoming,

@@ -27,6 +27,7 @@
 mod account;
 mod api;
 mod conferences;
+mod finds;
 mod message;
 mod recordings;
 mod refusal;
@@ -148,6 +149,7 @@ fn build(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
                 limits: Some(api.clone()),
                 transfers: Some(api.clone()),
                 conferences: Some(api.clone()),
+                finds: Some(api.clone()),
                 // Only by a document of its own, which ends the stream.
                 presses: None,
                 recordings: Some(api.clone()),

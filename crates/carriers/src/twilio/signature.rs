@@ -80,6 +80,15 @@ pub(super) fn check(request: &Request, tokens: &[Secret]) -> Result<(), Doubt> {
     bool::from(genuine).then_some(()).ok_or(Doubt::Mismatch)
 }
 
+/// All that the signature of a request is of, in one spelling of its address.
+pub(super) fn signed(request: &Request) -> String {
+    let url = Url::parse(&request.url).map_or_else(|_| request.url.clone(), String::from);
+    // Fields that are not what was signed have been refused.
+    let fields = signed_fields(request).unwrap_or_default();
+    let fields = fields.iter().flat_map(|(name, value)| [&**name, &**value]);
+    std::iter::once(url.as_str()).chain(fields).collect()
+}
+
 /// The fields of a form. The address's query is no part of them.
 pub(super) fn fields(body: &[u8]) -> Fields<'_> {
     form_urlencoded::parse(body).collect()

@@ -1,10 +1,11 @@
 use call::event::{Who, Why};
 use call::{Attestation, Private};
-use ports::carrier::{Door, Genuine, Leg, News, Reply, Request, Response, Tape, Webhook};
+use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
 use super::status::{CallStatus, Cause, Direction};
 use super::{is_sid, signature, twiml};
+use crate::imprint::imprint;
 use signature::{Doubt, Fields};
 
 /// Reads Twilio's webhooks.
@@ -39,6 +40,13 @@ impl ports::carrier::Webhooks for Webhooks {
 
     fn verify_socket(&self, request: &Request) -> Result<(), Fault> {
         self.verify(request).map(drop)
+    }
+
+    /// Names and values are signed without anything in between, so that one text can be read in several
+    /// ways. Twilio's own id of a request is in a header, which is not signed.
+    fn imprint(&self, request: &Genuine<'_>) -> Imprint {
+        let signed = signature::signed(request.request());
+        imprint(signed.as_bytes(), signed.as_bytes())
     }
 
     fn decode(&self, door: Door, request: Genuine<'_>) -> Result<Webhook, Fault> {
@@ -98,7 +106,12 @@ fn conferred(fields: &Fields<'_>, account_sid: &str, event: &str) -> Result<Webh
             check_call(call_sid)?;
             News::Joined
         }
-        _ => News::Nothing,
+        _ => {
+            if !call_sid.is_empty() {
+                check_call(call_sid)?;
+            }
+            News::Nothing
+        }
     };
     let leg = Leg(call_sid.to_owned());
     let room = field(fields, "ConferenceSid").unwrap_or("-");

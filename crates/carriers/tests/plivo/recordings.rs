@@ -55,7 +55,7 @@ async fn a_recording_is_fetched_from_where_the_api_says_and_from_nowhere_inside(
     let recordings = carrier_at(exchange.address).recordings.expect("it can");
     let (tx, _pieces) = mpsc::channel(4);
     let fault = recordings.fetch(&tape(TAPE), tx).await;
-    assert_eq!(fault.expect_err("it is inside").code, code::CARRIER_REFUSED);
+    assert_eq!(fault.expect_err("it is inside").code, code::EGRESS_REFUSED);
     assert_eq!(storage.requests().len(), 0);
     let asked = exchange.requests().pop().expect("the API was asked");
     assert_eq!(asked.path, format!("/v1/Account/{ID}/Recording/{TAPE}/"));

@@ -46,6 +46,8 @@ fn a_wide_stream_is_asked_for_by_its_name_and_rate() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn no_text_can_change_the_tree(url in hostile(), token in hostile()) {
         let stream = stream(&url, &token);

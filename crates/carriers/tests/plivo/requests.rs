@@ -408,6 +408,7 @@ pub(super) fn fired() -> Value {
 
 pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
+        name: "0192",
         from,
         to,
         voice_url: "https://e.com/plivo/voice?call=1",

@@ -28,6 +28,7 @@ async fn it_is_asked_only_where_it_is_wanted() {
         ("carrier", Detect::Machines, json!("detect")),
     ] {
         let dial = Dial {
+            name: "0192",
             detect,
             ..dial(&from, &to)
         };

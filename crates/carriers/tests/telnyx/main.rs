@@ -1,6 +1,7 @@
 //! The Telnyx carrier against what Telnyx publishes: its signatures, its description of the API,
 //! its messages.
 
+mod imprints;
 mod machines;
 mod presses;
 mod recordings;

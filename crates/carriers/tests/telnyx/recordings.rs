@@ -83,7 +83,7 @@ async fn nothing_is_fetched_from_a_machine_that_is_not_public() {
         let (tx, _pieces) = mpsc::channel(4);
         let fault = recordings.fetch(&tape(&address), tx).await;
         let fault = fault.expect_err("it is not fetched from");
-        assert_eq!(fault.code, code::CARRIER_REFUSED, "{address}");
+        assert_eq!(fault.code, code::EGRESS_REFUSED, "{address}");
         assert!(!format!("{fault:?}").contains("169"), "{fault:?}");
     }
     let (tx, _pieces) = mpsc::channel(4);

@@ -155,6 +155,7 @@ async fn nothing_is_left_to_a_default_that_would_break_a_call() {
     }
     let (from, to) = (number("+15551230001"), number("+15551230000"));
     let long = Dial {
+        name: "0192",
         ring: Duration::from_millis(500),
         limit: Duration::from_secs(90_000),
         ..dial(&from, &to)
@@ -495,6 +496,7 @@ fn offers(orders: &Orders) -> &dyn Offers {
 
 pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
+        name: "0192",
         from,
         to,
         voice_url: "https://e.com/telnyx/voice?call=1",

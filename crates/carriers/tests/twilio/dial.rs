@@ -166,6 +166,7 @@ async fn dial(address: SocketAddr) -> Result<Leg, Fault> {
     let from = Number::parse("+15551230001").expect("a number");
     let to = Number::parse("+15551230000").expect("a number");
     let dial = Dial {
+        name: "0192",
         from: &from,
         to: &to,
         voice_url: "https://voice.example.com/twilio/voice",

@@ -29,6 +29,7 @@ async fn it_is_asked_only_where_it_is_wanted_and_the_call_does_not_wait_for_it()
         ("carrier", Detect::Machines, true),
     ] {
         let dial = Dial {
+            name: "0192",
             detect,
             ..dial(&from, &to)
         };

@@ -5,6 +5,7 @@
 mod broken;
 mod conferences;
 mod dial;
+mod imprints;
 mod machines;
 mod openapi;
 mod recorder;

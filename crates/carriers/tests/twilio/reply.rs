@@ -29,6 +29,8 @@ fn replies_are_what_twilio_documents() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
     #[test]
     fn no_text_can_change_the_tree(url in hostile(), token in hostile()) {
         let stream = stream(&url, &token);

@@ -158,6 +158,7 @@ async fn durations_are_whole_seconds_within_twilios_limits() {
         ),
     ] {
         let dial = Dial {
+            name: "0192",
             ring,
             limit,
             ..dial(&from, &to)
@@ -329,6 +330,7 @@ fn sorted(form: &[(String, String)]) -> Vec<(String, String)> {
 
 pub(super) fn dial<'a>(from: &'a Number, to: &'a Number) -> Dial<'a> {
     Dial {
+        name: "0192",
         from,
         to,
         voice_url: "https://e.com/v",

@@ -10,7 +10,7 @@ use super::webhook::billed;
 use super::{Call, Carrier, Command, Notice, Own, digits, life, recording, tones, uuid};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
-use crate::office::Trouble;
+use crate::office::{Trouble, cut};
 use crate::standing::Terms;
 use axum::Router;
 use axum::body::to_bytes;
@@ -68,7 +68,7 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, "too many requests")),
         Some(Trouble::Unavailable) => Err(refusal(503, "service unavailable")),
-        Some(Trouble::Slow(_)) | None => route(&carrier, &mut asked),
+        Some(Trouble::Slow(_) | Trouble::Cut(_)) | None => route(&carrier, &mut asked),
     };
     carrier.office.ledger.requested(Request {
         method: asked.method,
@@ -83,6 +83,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     });
     if let Some(Trouble::Slow(time)) = trouble {
         tokio::time::sleep(time).await;
+    }
+    if let Some(Trouble::Cut(bytes)) = trouble {
+        return cut(respond(answered), bytes).await;
     }
     respond(answered)
 }
@@ -445,6 +448,18 @@ fn list(carrier: &Carrier, query: &[(String, String)]) -> Answered {
     let calls: Vec<_> = calls.iter().filter(|call| stage_of(call) == stage).collect();
     let answer = match stage {
         Stage::Over => {
+            let wanted = |name: &str, value: &str| {
+                let asked = query.iter().find(|(it, _)| it == name);
+                asked.is_none_or(|(_, asked)| asked == value)
+            };
+            let calls: Vec<_> = calls
+                .into_iter()
+                .filter(|call| {
+                    wanted("from_number", digits(&call.from))
+                        && wanted("to_number", digits(&call.to))
+                        && wanted("call_direction", direction(call))
+                })
+                .collect();
             let records: Vec<_> = calls
                 .iter()
                 .take(PAGE)

@@ -10,7 +10,7 @@ use super::webhook::flat;
 use super::{Call, Carrier, Cause, Command, Own, control_id, date, life, recording};
 use crate::LONGEST_CALL;
 use crate::ledger::{Direction, Request, Status};
-use crate::office::Trouble;
+use crate::office::{Trouble, cut};
 use crate::standing::Terms;
 use axum::Router;
 use axum::body::{Body as Bytes, to_bytes};
@@ -93,7 +93,7 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, 10011, "Too many requests")),
         Some(Trouble::Unavailable) => Err(refusal(503, 10026, "Service unavailable")),
-        Some(Trouble::Slow(_)) | None => route(&carrier, &asked),
+        Some(Trouble::Slow(_) | Trouble::Cut(_)) | None => route(&carrier, &asked),
     };
     let (status, code) = match &answered {
         Ok(_) => (200, 0),
@@ -109,6 +109,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     });
     if let Some(Trouble::Slow(time)) = trouble {
         tokio::time::sleep(time).await;
+    }
+    if let Some(Trouble::Cut(bytes)) = trouble {
+        return cut(respond(&answered), bytes).await;
     }
     respond(&answered)
 }

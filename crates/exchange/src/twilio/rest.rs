@@ -11,7 +11,7 @@ use super::{
 use crate::LONGEST_CALL;
 use crate::call::CallState;
 use crate::ledger::{Direction, Request, Status};
-use crate::office::{Trouble, fresh};
+use crate::office::{Trouble, cut, fresh};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
@@ -67,7 +67,7 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     let answered = match trouble {
         Some(Trouble::TooMany) => Err(refusal(429, 20429, "Too many requests")),
         Some(Trouble::Unavailable) => Err(refusal(503, 20503, "Service unavailable")),
-        Some(Trouble::Slow(_)) | None => route(&carrier, &asked),
+        Some(Trouble::Slow(_) | Trouble::Cut(_)) | None => route(&carrier, &asked),
     };
     let (status, code) = match &answered {
         Ok((status, _)) => (*status, 0),
@@ -90,6 +90,9 @@ async fn answer(State(carrier): State<Arc<Carrier>>, request: axum::extract::Req
     });
     if let Some(Trouble::Slow(time)) = trouble {
         tokio::time::sleep(time).await;
+    }
+    if let Some(Trouble::Cut(bytes)) = trouble {
+        return cut(respond(answered.as_ref()), bytes).await;
     }
     respond(answered.as_ref())
 }

@@ -7,6 +7,7 @@ use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use super::feed::Feed;
+use super::tail::{clock_of, short};
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
 use crate::http::{OnMachineOrder, Order, Problem};
@@ -37,11 +38,14 @@ pub struct Args {
     /// What to leave a machine, if not the same.
     #[arg(long, value_name = "TEXT")]
     machine_message: Option<String>,
+    /// What the call is for: written down with it.
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
     /// Call nobody: say whether the call could be made, for how much at most, and which token makes it.
     #[arg(long, conflicts_with = "token")]
     plan: bool,
     /// Make exactly the call that was planned with this token.
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message", "purpose"])]
     token: Option<String>,
 }
 
@@ -55,6 +59,7 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
         converse: args.converse,
         on_machine: args.on_machine,
         machine_message: args.machine_message,
+        purpose: args.purpose,
         token: args.token,
     };
     let named = crate::config::find(config.as_deref());
@@ -90,6 +95,9 @@ async fn plan(running: &Running, order: &Order, out: &mut Out) -> Result<Done, F
             "  good   for {seconds} s: offhook call --token {}",
             text("token")
         ));
+    }
+    if let Some(rule) = plan["asks"].as_str() {
+        out.line(format_args!("  waits  for your yes, by {rule}"));
     }
     if !allowed {
         out.line(format_args!("  hint   {}", text("hint")));
@@ -147,8 +155,12 @@ async fn follow(record: &Record, out: &mut Out) -> Done {
 async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done, Fault> {
     let asked = running.post("/v1/calls").json(order).send().await;
     let answer = accepted(asked.map_err(unreachable)?).await?;
+    let waits = answer.status() == reqwest::StatusCode::ACCEPTED;
     let body = answer.bytes().await.map_err(unreachable)?;
     let call: Value = serde_json::from_slice(&body).map_err(garbled)?;
+    if waits {
+        return Ok(held(&call, out));
+    }
     let id = call["id"].as_str().unwrap_or_default();
     let told = listen(running, id, out).await;
     if told.ended.is_null() {
@@ -168,6 +180,20 @@ async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done
         blame(code, message, shown["fault"]["hint"].as_str(), out);
     }
     Ok(told.judge())
+}
+
+/// The call waits for the owner: nobody is dialled yet.
+fn held(waiting: &Value, out: &mut Out) -> Done {
+    let text = |key: &str| waiting[key].as_str().unwrap_or_default();
+    out.json(waiting);
+    out.line("the call waits for its owner's yes");
+    out.line(format_args!("  rule   {}", text("rule")));
+    let id = short(text("id"));
+    out.line(format_args!(
+        "  say    offhook approve {id}, or offhook refuse {id}, until {}",
+        clock_of(text("until"))
+    ));
+    Done::Refused
 }
 
 /// Reads a call's events as the gateway sends them, for as long as it does.
@@ -214,11 +240,9 @@ impl Told {
     /// A call that nobody took, or that broke, failed.
     fn judge(&self) -> Done {
         match self.ended["why"].as_str() {
-            Some("hung_up" | "completed" | "silence" | "time_limit" | "machine" | "policy")
-                if self.answered =>
-            {
-                Done::Well
-            }
+            Some(
+                "hung_up" | "completed" | "silence" | "time_limit" | "machine" | "policy" | "loop",
+            ) if self.answered => Done::Well,
             Some(_) | None => Done::CallFailed,
         }
     }

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use call::Dialling;
 use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use super::tail::{clock, short};
 use super::{Done, Out, journal, latency, story};
+use crate::jobs::{Job, Jobs};
 use crate::journal::{Reader, Summary, Wanted};
+use crate::state;
 
 /// Which calls.
 #[derive(Debug, clap::Args)]
@@ -18,27 +21,81 @@ pub(super) struct Args {
     /// Only those that are up.
     #[arg(long)]
     up: bool,
+    /// Those that never came to be: what the rules refused, and what waited for a yes.
+    #[arg(long, conflicts_with = "up")]
+    refused: bool,
 }
 
 /// Lists calls, the latest last, as one reads a log.
 pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
     let reader = journal::reader(config.as_deref(), out)?;
     let most = args.most.min(MOST);
+    if args.refused {
+        return refused(&reader, most, out).await;
+    }
     let mut calls = reader.calls(if args.up { MOST } else { most }).await?;
     calls.retain(|it| !args.up || it.ended.is_none());
     calls.truncate(most);
     if calls.is_empty() {
         out.line("no calls yet");
     }
+    let ids = calls.iter().map(|it| it.id.clone()).collect();
+    let jobs = not_placed(ids).await?;
     for call in calls.iter().rev() {
-        out.json(call);
-        out.line(row(call));
+        let job = jobs.iter().find(|it| it.call == call.id);
+        out.json(&with_dial(call, job));
+        out.line(row(call, job));
     }
     journal::explain(&reader, out);
     Ok(Done::Well)
 }
 
-fn row(call: &Summary) -> String {
+/// Those of these calls whose carrier has not taken them, or perhaps not.
+async fn not_placed(calls: Vec<String>) -> Result<Vec<Job>, Fault> {
+    match Jobs::of_folder(&state::folder())? {
+        Some(jobs) => jobs.not_placed(calls).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+fn with_dial(call: &Summary, job: Option<&Job>) -> Value {
+    let mut told = serde_json::to_value(call).unwrap_or_default();
+    if let Some(job) = job {
+        told["dial"] = job.state.name().into();
+    }
+    told
+}
+
+/// Where a dial stands, for people.
+fn stands(job: &Job) -> &'static str {
+    match job.state {
+        Dialling::Queued | Dialling::Sending => "sending",
+        Dialling::Placed => "placed",
+        Dialling::Refused => "its carrier did not take it",
+        Dialling::Unknown => "unknown: asking the carrier",
+    }
+}
+
+/// Lists what the rules said beside calls, the latest last.
+async fn refused(reader: &Reader, most: usize, out: &mut Out) -> Result<Done, Fault> {
+    let verdicts = reader.verdicts(most).await?;
+    if verdicts.is_empty() {
+        out.line("nothing was refused yet");
+    }
+    for event in verdicts.iter().rev() {
+        out.json(event);
+        let date = event["time"].as_str().unwrap_or_default();
+        let call = event["call"].as_str().unwrap_or_default();
+        if let Some(line) = story::line(event) {
+            let (date, time) = (date.get(..10).unwrap_or_default(), clock(event));
+            out.line(format_args!("{}  {date} {time} {line}", short(call)));
+        }
+    }
+    journal::explain(reader, out);
+    Ok(Done::Well)
+}
+
+fn row(call: &Summary, job: Option<&Job>) -> String {
     let text = |key: &str| call.began[key].as_str().unwrap_or("—").to_owned();
     let date = text("time");
     let (arrow, end) = (arrow(&call.began), call.ended.as_ref());
@@ -51,8 +108,14 @@ fn row(call: &Summary) -> String {
         text("number"),
         text("caller"),
         text("agent"),
-        end.map_or("up".to_owned(), story::end),
+        doubt(job).map_or_else(|| end.map_or("up".to_owned(), story::end), str::to_owned),
     )
+}
+
+/// What is not known of a call outweighs what is.
+fn doubt(job: Option<&Job>) -> Option<&'static str> {
+    let open = job.filter(|it| !it.state.is_settled());
+    open.map(stands)
 }
 
 fn arrow(began: &Value) -> &'static str {
@@ -86,6 +149,7 @@ pub(super) async fn show(
     let reader = journal::reader(config.as_deref(), out)?;
     let call = find(&reader, &args.call).await?;
     let events = events(&reader, &call.id).await?;
+    let jobs = not_placed(vec![call.id.clone()]).await?;
     let verdict = call.ended.as_ref().map(story::verdict);
     out.json(&serde_json::json!({
         "id": call.id,
@@ -93,8 +157,12 @@ pub(super) async fn show(
         "trust": call.began["trust"],
         "verdict": verdict,
         "cost": Value::Null,
+        "dial": jobs.first().map(|it| it.state.name()),
         "events": events,
     }));
+    if let Some(job) = jobs.first() {
+        out.line(format_args!("dial     {}", stands(job)));
+    }
     tell(&call, &events, out);
     journal::explain(&reader, out);
     Ok(Done::Well)

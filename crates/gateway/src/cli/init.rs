@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ports::{Blame, Fault, Key, Kind, Need, code};
 
 use super::{Done, Out, lists};
+use crate::config::disclosure::{ASK, OPT_OUT, RECORDED, TEXT};
 use crate::config::limits::turns_help;
 use crate::config::rules::POLICY_DEFAULTS;
 use crate::config::{FILE_NAME, Lists, journal_defaults};
@@ -71,6 +72,7 @@ pub(super) fn text(lists: &Lists) -> String {
         add(&table("speech", Lines::Off, &head, vendor.keys));
     }
     add(&journal());
+    add(&disclosure());
     text.push_str(RECORDINGS);
     text.push('\n');
     text.push_str(TELEMETRY);
@@ -125,11 +127,17 @@ fn capital(help: &str) -> String {
 }
 
 fn policy() -> String {
-    let [calls, minutes, per_hour, per_number, per_day] = POLICY_DEFAULTS;
+    let [calls, minutes, per_hour, per_number, per_day, new] = POLICY_DEFAULTS;
     format!(
         "{POLICY}#max_calls = {calls}\n# How long a call may last.\n#max_minutes = {minutes}\n\
              # How many calls may be dialled in any hour, and how many of them to one number.\n\
              #calls_per_hour = {per_hour}\n#calls_per_number = {per_number}\n\
+             # How many numbers that were never called before may be called within ten minutes, of those that only a\n\
+             # country names; after that each call waits for your yes.\n#new_numbers = {new}\n\
+             # Which calls wait for your yes (`offhook approvals`): \"always\", \"unknown\" (to whoever is no contact and\n\
+             # never picked up before) or \"never\".\n#approve = \"never\"\n\
+             # \"required\": nobody but the owner is called without a purpose, nor who is not a contact with a `consent`.\n\
+             # \"recorded\": what is said of that is written down.\n#consent = \"recorded\"\n\
              # What may be spent in any 24 hours, in the currency of [rates]. What a call may cost at most is\n\
              # set aside before anyone is dialled.\n#spend_per_day = {per_day}\n{RATES}"
     )
@@ -216,6 +224,8 @@ call = []
 # Who may reach it: numbers, or "any". Empty: nobody. With "pairing", whoever else calls is asked for a code
 # from `offhook pairing new`, and may call once you confirm them.
 answer = []
+# The phones that you pick up yourself. Being yours alone lets nobody call, or be called.
+#owner = ["+15551234567"]
 # What a caller keys between star and pound to prove who they are: 6 to 32 digits, kept elsewhere.
 #   pin = "env:OFFHOOK_PIN"
 # When, by the clocks of those who are called. Without it: whom you name at any time, others from 8 to 21.
@@ -242,6 +252,22 @@ const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.
 #goodbye = "I am sorry, I have to end this call now. Goodbye."
 "#;
 
+/// What everyone but the owner hears first.
+fn disclosure() -> String {
+    format!(
+        "{DISCLOSURE}#text = {TEXT:?}\n# How not to be called again, where `opt_out_key` is set; {{key}} is that.\n\
+         #opt_out = {OPT_OUT:?}\n# That the call is recorded, and the question whether it may be: see [recordings].\n\
+         #recorded = {RECORDED:?}\n#ask = {ASK:?}\n# Who speaks, for numbers of a country.\n\
+         #[disclosure.regions]\n#DE = \"Hallo. Sie sprechen mit einer künstlichen Intelligenz.\"\n"
+    )
+}
+
+const DISCLOSURE: &str = r#"# What people hear before anything is said, on every call. It cannot be cut short, and is made into sound
+# before any call is allowed. To whom: "others", which is everybody but the `owner` above, or "everybody".
+#[disclosure]
+#to = "others"
+"#;
+
 const JOURNAL: &str = r#"# What happened on every call is kept: see `offhook tail`, `offhook calls`, `offhook show`.
 #[journal]
 # For so many days ...
@@ -258,6 +284,9 @@ const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the a
 #dir = "recordings"
 # Who records them: "gateway", or the phone company ("carrier").
 #by = "gateway"
+# What has to come first, on calls with others than the owner: "announce" tells them, "ask" asks them.
+# Before that nothing of a call is written anywhere.
+#consent = "announce"
 "#;
 
 const TELEMETRY: &str = r#"# Tell an OpenTelemetry collector of each call that is over: OTLP over HTTP. Without this, and without

@@ -51,6 +51,9 @@ struct StartArgs {
     /// Which agent sits there too.
     #[arg(long)]
     agent: Option<String>,
+    /// Do not say to those who are there who comes and who goes.
+    #[arg(long)]
+    no_announcements: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -132,6 +135,9 @@ async fn start(running: &Running, args: StartArgs, out: &mut Out) -> Result<Done
     let mut order = json!({ "people": people });
     if let Some(agent) = args.agent {
         order["agent"] = agent.into();
+    }
+    if args.no_announcements {
+        order["announce"] = false.into();
     }
     let asked = running.post("/v1/meetings").json(&order);
     let answer = accepted(asked.send().await.map_err(unreachable)?).await?;

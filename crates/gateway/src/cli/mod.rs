@@ -16,6 +16,7 @@ mod manual;
 mod meeting;
 pub mod models;
 pub mod out;
+mod owner;
 mod pairing;
 mod policy;
 mod reload;
@@ -61,6 +62,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The calls that wait for your yes.
+    Approvals,
+    /// Say yes to a call that waits: it is made.
+    Approve(owner::AnswerArgs),
     /// Call someone, and say or talk about something.
     Call(call::Args),
     /// The calls there have been.
@@ -99,6 +104,8 @@ enum Command {
     Pairing(pairing::Args),
     /// Whom the owner lets be called.
     Policy(policy::Args),
+    /// Say no to a call that waits.
+    Refuse(owner::AnswerArgs),
     /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
     Reload,
     /// Run a recorded call again, and see that it tells the same story.
@@ -111,6 +118,8 @@ enum Command {
     Serve,
     /// Whether a gateway runs here, and what is up on it.
     Status,
+    /// End every call, and have none begin any more, also after a restart.
+    StopAll(owner::StopArgs),
     /// Tell a call's story.
     Show(calls::ShowArgs),
     /// Watch calls as they happen.
@@ -127,7 +136,11 @@ impl Command {
     fn log(&self) -> &'static str {
         match self {
             Self::Serve => "warn,gateway=info",
-            Self::Call(_)
+            Self::Approvals
+            | Self::Approve(_)
+            | Self::Refuse(_)
+            | Self::StopAll(_)
+            | Self::Call(_)
             | Self::Calls(_)
             | Self::Completions(_)
             | Self::Latency(_)
@@ -212,6 +225,10 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, out: &mut Out) -> Done {
     let path = cli.config;
     let done = match cli.command {
+        Command::Approvals => owner::list(out).await,
+        Command::Approve(args) => owner::approve(args, out).await,
+        Command::Refuse(args) => owner::refuse(args, out).await,
+        Command::StopAll(args) => owner::stop_all(args, out).await,
         Command::Call(args) => call::run(args, path, out).await,
         Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,

@@ -8,6 +8,8 @@ use anstyle::{AnsiColor, Style};
 use ports::Fault;
 use serde::Serialize;
 
+use crate::plain::{coloured, plain};
+
 /// Where a command prints.
 #[derive(Debug)]
 pub struct Out {
@@ -29,13 +31,13 @@ impl Out {
     pub fn line(&mut self, text: impl Display) {
         if !self.json {
             // A reader that went away does not want to know.
-            let _ = writeln!(anstream::stdout(), "{text}");
+            let _ = writeln!(anstream::stdout(), "{}", coloured(&text.to_string()));
         }
     }
 
     /// A line for people who watch a program: on the side, so that its output stays clean.
     pub fn aside(&mut self, text: impl Display) {
-        let _ = writeln!(anstream::stderr(), "{text}");
+        let _ = writeln!(anstream::stderr(), "{}", coloured(&text.to_string()));
     }
 
     /// An object for programs, on one line. People do not get it.
@@ -62,15 +64,15 @@ impl Out {
             Style::new().bold(),
         );
         let mut err = anstream::stderr();
-        let _ = writeln!(err, "{red}error:{red:#} {fault}");
+        let _ = writeln!(err, "{red}error:{red:#} {}", plain(&fault.to_string()));
         let mut source = fault.source.as_deref().map(|it| it as &dyn Error);
         while let Some(cause) = source {
-            let _ = writeln!(err, "  because: {cause}");
+            let _ = writeln!(err, "  because: {}", plain(&cause.to_string()));
             source = cause.source();
         }
         let _ = writeln!(err, "  code: {}", fault.code);
         if let Some(hint) = &fault.hint {
-            let _ = writeln!(err, "\n{bold}hint:{bold:#} {hint}");
+            let _ = writeln!(err, "\n{bold}hint:{bold:#} {}", plain(hint));
         }
     }
 
@@ -80,6 +82,6 @@ impl Out {
             self.json(&serde_json::json!({ kind: problem.to_string() }));
             return;
         }
-        let _ = writeln!(anstream::stderr(), "{problem}\n");
+        let _ = writeln!(anstream::stderr(), "{}\n", coloured(&problem.to_string()));
     }
 }

@@ -131,6 +131,7 @@ async fn standing(known: Known, at: Timestamp) -> Result<Standing, Fault> {
         to: known.number,
         agent: String::new(),
         at,
+        stranger: false,
     };
     Ledger::open(&state::folder(), at)?.standing(entry).await
 }
@@ -294,12 +295,16 @@ mod tests {
             call: Listed::new(whom, line(13)),
             hours: None,
             ours: BTreeSet::new(),
+            owner: BTreeSet::new(),
             call_own: Listed::new(false, line(12)),
             answer: Listed::new(Callers::Any, line(12)),
             pairing: false,
             max_calls: Listed::new(4, line(12)),
             max_length: Listed::new(Duration::from_secs(1_800), line(12)),
             calls_per_hour: Listed::new(20, line(12)),
+            new_numbers: Listed::new(3, line(12)),
+            approve: Listed::new(policy::Approve::Never, line(12)),
+            consent: Listed::new(policy::Consent::Recorded, line(12)),
             opt_out_key: None,
             pin: None,
             rates: Rates::default(),

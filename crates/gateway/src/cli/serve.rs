@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ports::Fault;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Done, Out, lists, load_file, load_voice};
@@ -18,6 +19,7 @@ use crate::tunnel::Exposed;
 
 /// Serves until told to stop. Calls that are up then go on with the next gateway.
 pub async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    allow_sockets();
     let path = crate::config::find(config.as_deref());
     let mut loaded = match load_file(&path, out) {
         Ok(loaded) => loaded,
@@ -88,6 +90,16 @@ async fn follow(mut exposed: Exposed, board: Arc<Switchboard>) {
             public_url: address,
             ..(*board.plan()).clone()
         });
+    }
+}
+
+/// Each call takes a socket or two, and many systems begin with leave for a thousand. What cannot be had
+/// is done without: fewer strangers are let in then.
+fn allow_sockets() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "no more files may be open than before");
     }
 }
 

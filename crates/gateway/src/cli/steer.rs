@@ -100,8 +100,12 @@ pub(super) async fn status(out: &mut Out) -> Result<Done, Fault> {
     let running = running().await?;
     let up = up(&running).await?;
     let standing = reload::standing(&running).await?;
-    out.json(&json!({ "url": running.url(), "up": up, "config": standing }));
+    let stopped = stopped(&running).await?;
+    out.json(&json!({ "url": running.url(), "up": up, "stopped": stopped, "config": standing }));
     out.line(format_args!("a gateway runs at {}", running.url()));
+    if stopped {
+        out.line("everything is stopped: `offhook stop-all --lift` lets calls begin again");
+    }
     out.line(match up.len() {
         0 => "no call is up".to_owned(),
         1 => "1 call is up".to_owned(),
@@ -121,6 +125,15 @@ pub(super) async fn status(out: &mut Out) -> Result<Done, Fault> {
         reload::show(standing, out);
     }
     Ok(Done::Well)
+}
+
+/// Whether the owner has stopped everything.
+async fn stopped(running: &Running) -> Result<bool, Fault> {
+    let asked = running.get("/v1/stop-all").send().await;
+    let answer = accepted(asked.map_err(unreachable)?).await?;
+    let body = answer.bytes().await.map_err(unreachable)?;
+    let stands: Value = serde_json::from_slice(&body).map_err(garbled)?;
+    Ok(stands["stopped"].as_bool().unwrap_or_default())
 }
 
 pub(super) async fn running() -> Result<Running, Fault> {

@@ -3,9 +3,11 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::plain::plain;
+
 /// One event of the public kind as a line, or nothing if it is not worth one.
 pub fn line(event: &Value) -> Option<String> {
-    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| plain(event[key].as_str().unwrap_or_default()).into_owned();
     let caller = paint(AnsiColor::Cyan);
     let agent = paint(AnsiColor::Green);
     let told = match event["type"].as_str()? {
@@ -24,6 +26,16 @@ pub fn line(event: &Value) -> Option<String> {
         "call.ended" => format!("ended: {}", end(event)),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
+        "disclosure.played" => format!("{agent}disclosed:{agent:#} {}", text("text")),
+        "recording.started" => match text("consent").as_str() {
+            "own" => "is recorded: it is the owner's own call".to_owned(),
+            "given" => "is recorded: they said yes".to_owned(),
+            _ => "is recorded: they were told".to_owned(),
+        },
+        "recording.refused" if text("why") == "declined" => {
+            "is not recorded: they said no".to_owned()
+        }
+        "recording.refused" => "is not recorded: they did not answer".to_owned(),
         "caller.proved" => aside("proved who they are"),
         "caller.failed_proof" => aside("could not prove who they are"),
         "caller.in_emergency" => aside("spoke of an emergency, and was told to call for help"),
@@ -43,6 +55,7 @@ pub fn line(event: &Value) -> Option<String> {
         "meeting.joined" => aside("sits at a meeting"),
         "meeting.left" => aside("is back from the meeting"),
         "meeting.speaking" => aside("has the floor of the meeting"),
+        "meeting.stopped_speaking" => aside("has it no more"),
         "meeting.muted" => aside("is muted"),
         "meeting.unmuted" => aside("is heard again"),
         "call.disconnected" => aside("the line is gone"),
@@ -53,6 +66,21 @@ pub fn line(event: &Value) -> Option<String> {
         // `offhook latency` and `offhook show` tell how long turns took.
         "agent.turn_timed" => return None,
         "agent.stalled" => aside("the agent is slow"),
+        "policy.allowed" => aside(&format!("{} allowed by {}", text("what"), text("rule"))),
+        "policy.purpose" => {
+            let said = |key: &str| event[key].as_str().unwrap_or("not said").to_owned();
+            aside(&format!(
+                "for: {}; consent: {}",
+                said("purpose"),
+                said("consent")
+            ))
+        }
+        "policy.held" => format!(
+            "{} waits for the owner's yes: {}",
+            text("what"),
+            text("rule")
+        ),
+        "policy.refused" => refused(event),
         "agent.refused" => aside(&format!(
             "the agent may not: {} (trust {}, needs {})",
             text("code"),
@@ -69,6 +97,29 @@ pub fn line(event: &Value) -> Option<String> {
     ))
 }
 
+/// What the rules refused, to whom or of whom.
+pub(crate) fn refused(event: &Value) -> String {
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let who = match (text("direction").as_str(), event["caller"].as_str()) {
+        ("inbound", Some(caller)) if !caller.is_empty() => format!(" from {caller}"),
+        ("outbound", Some(caller)) if !caller.is_empty() => format!(" to {caller}"),
+        _ => String::new(),
+    };
+    let more = match event["more"].as_u64() {
+        Some(more) => format!(", {more} more times"),
+        None => String::new(),
+    };
+    let rule = match text("rule") {
+        rule if rule.is_empty() => String::new(),
+        rule => format!(" by {rule}"),
+    };
+    format!(
+        "{}{who} refused{more}: {}{rule}",
+        text("what"),
+        text("code")
+    )
+}
+
 /// How a call ended, in words.
 pub(crate) fn end(event: &Value) -> String {
     let by = event["by"].as_str().unwrap_or("someone");
@@ -83,6 +134,7 @@ pub(crate) fn end(event: &Value) -> String {
         "time_limit" => "ended it because time was up",
         "machine" => "ended it because a machine picked up",
         "policy" => "ended it because the rules no longer allow it",
+        "loop" => "ended it because it went round in circles",
         _ => "failed",
     };
     format!("the {by} {why}")
@@ -92,7 +144,7 @@ pub(crate) fn end(event: &Value) -> String {
 pub(crate) fn verdict(end: &Value) -> &'static str {
     let word = |key: &str| end[key].as_str().unwrap_or_default();
     match (word("why"), word("by")) {
-        ("hung_up" | "completed" | "silence" | "time_limit", _) => "success",
+        ("hung_up" | "completed" | "silence" | "time_limit" | "loop", _) => "success",
         ("busy" | "no_answer" | "rejected" | "canceled" | "machine", _) => "theirs",
         ("fault", "gateway" | "agent" | "owner") => "ours",
         ("fault", "carrier") => "theirs",

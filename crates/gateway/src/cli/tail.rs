@@ -22,6 +22,9 @@ pub(super) struct Args {
     /// Also what happened since then: `10m`, `2h`, or a moment such as `2026-01-31T12:00:00Z`.
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// Only what the rules refused, allowed beside calls, or have wait.
+    #[arg(long)]
+    policy: bool,
 }
 
 /// Prints events as they happen, until stopped; goes on when the gateway restarts.
@@ -33,6 +36,7 @@ pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> R
     let mut tail = Tail {
         keys: journal::keys(config.as_deref(), out),
         call: args.call,
+        policy: args.policy,
         since: since.as_millisecond(),
         after: 0,
     };
@@ -61,6 +65,7 @@ pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> R
 struct Tail {
     keys: Keys,
     call: Option<String>,
+    policy: bool,
     since: i64,
     after: u64,
 }
@@ -109,6 +114,10 @@ impl Tail {
             .as_ref()
             .is_some_and(|it| !call.ends_with(it.as_str()))
         {
+            return;
+        }
+        let kind = event["type"].as_str().unwrap_or_default();
+        if self.policy && !kind.starts_with("policy.") {
             return;
         }
         out.json(event);

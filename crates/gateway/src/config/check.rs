@@ -16,7 +16,9 @@ use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
-use super::{Lists, Loaded, Marks, journal, limits, plug, recordings, rules, transfers};
+use super::{
+    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, transfers,
+};
 use crate::tunnel::Tunnel;
 
 /// Resolves a file, or says everything that is wrong with it.
@@ -56,6 +58,7 @@ pub(super) fn check(
     let transfers = transfers::check(transfers, &rules, (&numbers, &carriers), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
+    let disclosure = disclosure::disclosure(root.section("disclosure", &mut found), &mut found);
     let recordings = recordings::recordings(
         root.section("recordings", &mut found),
         file,
@@ -71,6 +74,7 @@ pub(super) fn check(
     // Where one of them is missing there is a problem, and the plan is never seen.
     let server = server.unwrap_or_else(Server::missing);
     let plan = Plan {
+        inquiry: call::Pace::default(),
         listen: server.listen,
         public_url: server.public_url,
         expose: server.expose,
@@ -86,6 +90,7 @@ pub(super) fn check(
             vendor: String::new(),
             settings: Settings::default(),
         }),
+        disclosure,
         recordings,
         keep,
         keys,

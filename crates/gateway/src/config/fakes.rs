@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Dialect, Door, Genuine, Leg, Machines, Orders, Reply, Request, Response,
-    Sound, Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
+    Calls, Carrier, Dial, Dialect, Door, Genuine, Imprint, Leg, Machines, Orders, Reply, Request,
+    Response, Sound, Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
@@ -92,6 +92,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: None,
         conferences: None,
+        finds: None,
         presses: None,
         recordings: None,
         orders: Orders::Replied,
@@ -168,6 +169,12 @@ impl Webhooks for Coo {
     }
     fn verify_socket(&self, _request: &Request) -> Result<(), Fault> {
         Err(refused())
+    }
+    fn imprint(&self, _request: &Genuine<'_>) -> Imprint {
+        Imprint {
+            notice: [0; 32],
+            proof: [0; 32],
+        }
     }
     fn decode(&self, _door: Door, _request: Genuine<'_>) -> Result<Webhook, Fault> {
         Err(refused())

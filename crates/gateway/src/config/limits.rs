@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call::{Number, Policy};
+use call::{Number, Policy, Rounds};
 use policy::Rules;
 
 use super::problem::{Findings, Place};
@@ -17,6 +17,11 @@ pub(super) fn patience(mut section: Section<'_>, rules: &Rules, found: &mut Find
         if let Some(number) = section.number(pace.key, pace.least..=pace.most, found) {
             *(pace.field)(&mut policy) = pace.unit.of(number.value);
             lines.insert(pace.key, number.line);
+        }
+    }
+    for count in &COUNTS {
+        if let Some(number) = section.number(count.key, count.least..=count.most, found) {
+            *(count.field)(&mut policy.rounds) = u32::try_from(number.value).unwrap_or(u32::MAX);
         }
     }
     let table = section.place.clone();
@@ -60,14 +65,19 @@ pub(super) fn number_title(key: &str) -> String {
 
 /// The keys of `[turns]`, each with its default, for `offhook init`.
 pub(crate) fn turns_help() -> impl Iterator<Item = (&'static str, u128, &'static str)> {
-    PACES.iter().map(|pace| {
+    let counts = COUNTS.iter().map(|it| {
+        let default = *(it.field)(&mut Rounds::default());
+        (it.key, u128::from(default), it.help)
+    });
+    let paces = PACES.iter().map(|pace| {
         let default = *(pace.field)(&mut Policy::default());
         let number = match pace.unit {
             Unit::Milliseconds => default.as_millis(),
             Unit::Seconds => u128::from(default.as_secs()),
         };
         (pace.key, number, pace.help)
-    })
+    });
+    paces.chain(counts)
 }
 
 fn in_order(policy: &mut Policy, shorter: &str, longer: &str) -> bool {
@@ -229,6 +239,39 @@ static PACES: [Pace; 13] = [
         |p| &mut p.linger,
         "how long to stay on the line after a notice",
     ),
+];
+
+/// One key of `[turns]` that counts rounds: what the far end said and the answer to it.
+struct Count {
+    key: &'static str,
+    least: u64,
+    most: u64,
+    field: fn(&mut Rounds) -> &mut u32,
+    help: &'static str,
+}
+
+static COUNTS: [Count; 3] = [
+    Count {
+        key: "stale_rounds",
+        least: 2,
+        most: 1_000,
+        field: |it| &mut it.stale,
+        help: "so many rounds in a row that bring nothing new end a conversation",
+    },
+    Count {
+        key: "machine_rounds",
+        least: 1,
+        most: 1_000,
+        field: |it| &mut it.machine,
+        help: "so many rounds may be had with a far end that says it is a machine",
+    },
+    Count {
+        key: "most_rounds",
+        least: 1,
+        most: 100_000,
+        field: |it| &mut it.most,
+        help: "so many rounds may be had at all",
+    },
 ];
 
 /// The first must not be more than the second.

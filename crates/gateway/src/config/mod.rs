@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 mod check;
+pub(crate) mod disclosure;
 #[cfg(test)]
 pub(crate) mod fakes;
 mod file;
@@ -29,8 +30,8 @@ pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
 pub use plan::{
-    AgentThen, By, Destination, OnMachine, OurNumber, PhonePlan, Plan, Recorder, Recordings,
-    TransferPlan,
+    AgentThen, By, Consent, Destination, Disclosed, Disclosure, OnMachine, OurNumber, PhonePlan,
+    Plan, Recorder, Recordings, TransferPlan,
 };
 pub use problem::{ConfigProblem, Place, Severity};
 

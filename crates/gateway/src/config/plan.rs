@@ -1,14 +1,14 @@
 //! The configuration as resolved: every default chosen, every credential present, every name
 //! checked. Nothing after start-up sees the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
-use call::{Number, Phrases, Policy, Private, Trust};
-pub use policy::{Callers, Rules};
+use call::{Direction, Number, Phrases, Policy, Private, Trust};
+pub use policy::{Callers, Country, Rules};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
@@ -40,10 +40,14 @@ pub struct Plan {
     pub rules: Rules,
     /// How patient calls are.
     pub patience: Policy,
+    /// How soon a carrier is asked after a dial without an answer.
+    pub inquiry: call::Pace,
     /// What is said when an agent cannot.
     pub phrases: Phrases,
     /// How calls hear and speak. Loaded only if some agent needs words.
     pub speech: SpeechPlan,
+    /// Who hears what before anything is said.
+    pub disclosure: Disclosure,
     /// How calls are recorded; `None`: they are not.
     pub recordings: Option<Recordings>,
     /// How much of what happened is kept.
@@ -55,6 +59,48 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What someone hears before anything is said: who speaks, that or whether the call is recorded, and how
+    /// not to be called again. `None`: it is the owner, who knows.
+    pub fn announced(&self, direction: Direction, caller: Option<&Number>) -> Option<String> {
+        let country = caller.and_then(|it| policy::Known::of(it).country);
+        let text = country.and_then(|it| self.disclosure.regions.get(&it));
+        let text = text.unwrap_or(&self.disclosure.text);
+        if !self.rules.is_owner(caller) {
+            return Some(self.told_others(text, direction));
+        }
+        let too = self.disclosure.to == Disclosed::Everybody;
+        too.then(|| text.clone())
+    }
+
+    /// All that anybody may hear before anything is said, so that it can be made before it is needed.
+    pub fn announcements(&self) -> BTreeSet<String> {
+        let ways = [Direction::Inbound, Direction::Outbound];
+        let regions = self.disclosure.regions.values();
+        let others = regions
+            .chain([&self.disclosure.text])
+            .flat_map(|text| ways.map(|way| self.told_others(text, way)));
+        let owner = self.rules.owner.iter();
+        let owner = owner.filter_map(|it| self.announced(Direction::Inbound, Some(it)));
+        others.chain(owner).collect()
+    }
+
+    fn told_others(&self, text: &str, direction: Direction) -> String {
+        let disclosure = &self.disclosure;
+        let consent = self.recordings.as_ref().map(|it| it.consent);
+        let recorded = (consent == Some(Consent::Announce)).then(|| disclosure.recorded.clone());
+        let key = self.rules.opt_out_key;
+        let key = key.filter(|_| direction == Direction::Outbound);
+        let opt_out = key.map(|it| {
+            disclosure
+                .opt_out
+                .replace("{key}", &it.as_char().to_string())
+        });
+        // What wants an answer comes last.
+        let ask = (consent == Some(Consent::Ask)).then(|| disclosure.ask.clone());
+        let parts = [Some(text.to_owned()), recorded, opt_out, ask];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// Where our own recordings of calls go, if there are to be any.
     pub fn recorded_here(&self) -> Option<&Path> {
         let recordings = self.recordings.as_ref();
@@ -71,6 +117,43 @@ pub struct Recordings {
     pub dir: PathBuf,
     /// Who makes them.
     pub by: Recorder,
+    /// What is needed for it, of everyone but the owner.
+    pub consent: Consent,
+}
+
+/// What is needed before a call is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// That the one on the phone was told.
+    Announce,
+    /// That they were asked, and said yes.
+    Ask,
+}
+
+/// Who hears what before anything is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disclosure {
+    /// Who.
+    pub to: Disclosed,
+    /// Who speaks.
+    pub text: String,
+    /// The same for numbers of a country.
+    pub regions: BTreeMap<Country, String>,
+    /// How not to be called again; `{key}` is the key.
+    pub opt_out: String,
+    /// That the call is recorded.
+    pub recorded: String,
+    /// Whether it may be.
+    pub ask: String,
+}
+
+/// Who hears the disclosure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disclosed {
+    /// All but the owner.
+    Others,
+    /// The owner, too.
+    Everybody,
 }
 
 /// Who records calls.

@@ -8,7 +8,7 @@ use ports::carrier::Carrier;
 
 use super::check::{Built, Named};
 use super::file::File;
-use super::plan::{OurNumber, Recorder, Recordings};
+use super::plan::{Consent, OurNumber, Recorder, Recordings};
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot};
@@ -22,6 +22,7 @@ pub(super) fn recordings(
 ) -> Option<Recordings> {
     let dir = section.text("dir", found);
     let by = section.text("by", found);
+    let consent = section.text("consent", found);
     if section.place != Place::Table(section.name.clone()) {
         section.require("dir", "say which folder: `dir = \"recordings\"`", found);
     }
@@ -40,6 +41,7 @@ pub(super) fn recordings(
             numbers,
         )
     });
+    let consent = consent.map_or(Consent::Announce, |it| consent_of(&it, found));
     let dir = dir?;
     if dir.value.starts_with('~') {
         let message = "`~` means nothing in `dir` in [recordings]";
@@ -53,7 +55,24 @@ pub(super) fn recordings(
     Some(Recordings {
         dir: file.folder.join(dir.value),
         by,
+        consent,
     })
+}
+
+fn consent_of(written: &Spot<&str>, found: &mut Findings) -> Consent {
+    match written.value {
+        "announce" => Consent::Announce,
+        "ask" => Consent::Ask,
+        other => {
+            let message = format!(
+                "`consent` in [recordings] cannot be `{}`",
+                plug::shown(other)
+            );
+            let hint = "\"announce\" tells everyone that the call is recorded, \"ask\" asks first";
+            found.problem(written.place(), message, hint);
+            Consent::Ask
+        }
+    }
 }
 
 /// A carrier records what it is told to record, and no keys of a PIN may be in that.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use call::{Digit, Number, NumberFault};
 use policy::{
-    Callers, Class, ClassFault, Contact, Hours, Kind, Known, Limits, Listed, Money, Prefix, Rates,
-    Rules, Whom,
+    Approve, Callers, Class, ClassFault, Consent, Contact, Hours, Kind, Known, Limits, Listed,
+    Money, Prefix, Rates, Rules, Whom,
 };
 
 use super::plug::{self, Plugs};
@@ -27,6 +27,7 @@ pub(super) fn read(
     let rates = rates(root.section("rates", found), found);
     let call = section.list("call", found);
     let answer = section.list("answer", found);
+    let owner = section.list("owner", found);
     let own = section.flag("call_own_numbers", found);
     let hours = section.text("hours", found);
     let opt_out_key = section.text("opt_out_key", found);
@@ -34,12 +35,16 @@ pub(super) fn read(
     let max_calls = section.number("max_calls", 0..=10_000, found);
     let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
+    let new_numbers = section.number("new_numbers", 0..=1_000_000, found);
+    let approve = section.text("approve", found);
+    let consent = section.text("consent", found);
     let limits = limits(&mut section, found);
     let table = section.place.clone();
     section.close(found);
 
     callees(call.as_ref(), &mut whom, found);
     let (answerable, pairing) = callers(answer.as_ref(), found);
+    let owner = phones(owner.as_ref(), &ours, found);
     let minutes = whole(max_minutes, DEFAULT_MAX_MINUTES);
     let of_table = |value| listed(value, None::<&Spot<()>>, &table, found);
     let call_own = of_table(own.unwrap_or_default());
@@ -60,10 +65,17 @@ pub(super) fn read(
             calls_per_hour.as_ref(),
             whole(calls_per_hour, DEFAULT_CALLS_PER_HOUR),
         ),
+        new_numbers: at(
+            new_numbers.as_ref(),
+            whole(new_numbers, DEFAULT_NEW_NUMBERS),
+        ),
+        consent: consent_when(consent.as_ref(), &table, found),
+        approve: approve_when(approve.as_ref(), &table, found),
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
         pin,
         ours,
+        owner,
         rates,
         limits,
     };
@@ -90,6 +102,34 @@ pub(super) fn read(
     rules
 }
 
+fn consent_when(
+    written: Option<&Spot<&str>>,
+    table: &Place,
+    found: &mut Findings,
+) -> Listed<Consent> {
+    let read = written.map(|it| Consent::parse(it.value));
+    if let (Some(written), Some(None)) = (written, read) {
+        let message = "`consent` in [policy] says nothing that is known";
+        let hint = "write \"required\" or \"recorded\"";
+        found.problem(written.place(), message, hint);
+    }
+    listed(read.flatten().unwrap_or_default(), written, table, found)
+}
+
+fn approve_when(
+    written: Option<&Spot<&str>>,
+    table: &Place,
+    found: &mut Findings,
+) -> Listed<Approve> {
+    let read = written.map(|it| Approve::parse(it.value));
+    if let (Some(written), Some(None)) = (written, read) {
+        let message = "`approve` in [policy] says nothing that is known";
+        let hint = "write \"always\", \"unknown\" or \"never\"";
+        found.problem(written.place(), message, hint);
+    }
+    listed(read.flatten().unwrap_or_default(), written, table, found)
+}
+
 fn key(written: &Spot<&str>, found: &mut Findings) -> Option<Digit> {
     let mut letters = written.value.chars();
     let key = letters.next().and_then(Digit::new);
@@ -110,6 +150,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, plugs: &Plugs<'_>, found: &
         let number = section.text("number", found);
         let hours = section.text("hours", found);
         let zone = section.text("zone", found);
+        let consent = section.text("consent", found).map(|it| it.value.to_owned());
         let pin = plugs.pin(&mut section, found);
         let hint = "write whom the name means: `number = \"+15551234567\"`";
         section.require("number", hint, found);
@@ -133,6 +174,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, plugs: &Plugs<'_>, found: &
                 number,
                 hours,
                 zone,
+                consent,
                 pin,
             };
             whom.contacts
@@ -201,14 +243,15 @@ fn rates(section: Section<'_>, found: &mut Findings) -> Rates {
     Rates::new(by_prefix, otherwise)
 }
 
-/// The defaults of `[policy]`: calls at once, minutes per call, calls per hour, those to one number, and
-/// what may be spent in a day.
-pub(crate) const POLICY_DEFAULTS: [usize; 5] = [
+/// The defaults of `[policy]`: calls at once, minutes per call, calls per hour, those to one number,
+/// what may be spent in a day, and numbers that were never called before in ten minutes.
+pub(crate) const POLICY_DEFAULTS: [usize; 6] = [
     DEFAULT_MAX_CALLS,
     DEFAULT_MAX_MINUTES,
     DEFAULT_CALLS_PER_HOUR,
     DEFAULT_CALLS_PER_NUMBER,
     (DEFAULT_SPEND_PER_DAY.as_micros() / 1_000_000) as usize,
+    DEFAULT_NEW_NUMBERS,
 ];
 
 fn callees(written: Option<&Spot<Vec<Spot<&str>>>>, whom: &mut Whom, found: &mut Findings) {
@@ -268,6 +311,28 @@ fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> (Ca
     (Callers::Any, false)
 }
 
+/// The owner's own phones. None of them is a number of ours: those answer as the agent.
+fn phones(
+    written: Option<&Spot<Vec<Spot<&str>>>>,
+    ours: &BTreeSet<Number>,
+    found: &mut Findings,
+) -> BTreeSet<Number> {
+    let mut numbers = BTreeSet::new();
+    for entry in written.into_iter().flat_map(|list| &list.value) {
+        let Some(number) = plain_number(OWNER, entry, found) else {
+            continue;
+        };
+        if ours.contains(&number) {
+            let message = format!("{OWNER} is one of the gateway's own numbers");
+            let hint = "list the phones that you pick up yourself";
+            found.problem(entry.place(), message, hint);
+        } else if !numbers.insert(number) {
+            twice("owner", entry, found);
+        }
+    }
+    numbers
+}
+
 /// Reads a number that may be called, and warns of one that never is.
 fn number(what: &str, entry: &Spot<&str>, found: &mut Findings) -> Option<Number> {
     let number = plain_number(what, entry, found)?;
@@ -317,10 +382,12 @@ fn listed<V, T>(value: V, written: Option<&Spot<T>>, table: &Place, found: &Find
 
 const CALLEE: &str = "an entry of `call` in [policy]";
 const CALLER: &str = "an entry of `answer` in [policy]";
+const OWNER: &str = "an entry of `owner` in [policy]";
 const DEFAULT_MAX_CALLS: usize = 4;
 const DEFAULT_MAX_MINUTES: usize = 30;
 const DEFAULT_CALLS_PER_HOUR: usize = 20;
-const DEFAULT_CALLS_PER_NUMBER: usize = 6;
+const DEFAULT_CALLS_PER_NUMBER: usize = 3;
+const DEFAULT_NEW_NUMBERS: usize = 3;
 const DEFAULT_SPEND_PER_DAY: Money = Money::micros(50_000_000);
 const ANY: &str = "any";
 const PAIRING: &str = "pairing";

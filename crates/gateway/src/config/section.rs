@@ -213,6 +213,33 @@ impl<'f> Section<'f> {
         amounts
     }
 
+    /// All keys and their texts, in a table whose keys are the owner's own.
+    pub(super) fn texts(self, found: &mut Findings) -> Vec<(Spot<&'f str>, Spot<&'f str>)> {
+        let mut texts = Vec::new();
+        for entry in self.entries {
+            let (value, line) = (entry.key.as_str(), entry.line);
+            match &entry.value {
+                Written::Text(text) if !text.trim().is_empty() => {
+                    let text = Spot {
+                        value: text.as_str(),
+                        line,
+                    };
+                    texts.push((Spot { value, line }, text));
+                }
+                Written::Text(_)
+                | Written::Number(_)
+                | Written::Fraction(_)
+                | Written::List(_)
+                | Written::Table(_)
+                | Written::Flag(_)
+                | Written::Other(_) => {
+                    self.wrong(entry, "words", "write it as `DE = \"…\"`", found);
+                }
+            }
+        }
+        texts
+    }
+
     fn money(&self, entry: &Entry, found: &mut Findings) -> Option<Money> {
         let written = match &entry.value {
             Written::Number(number) => number.to_string(),

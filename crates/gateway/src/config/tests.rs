@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
-use call::{Number, Trust};
+use call::{Direction, Number, Trust};
 use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};
@@ -13,8 +13,8 @@ use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
 use super::{
-    AgentThen, By, ConfigProblem, Destination, Loaded, Place, Recorder, Recordings, check,
-    find_among, load,
+    AgentThen, By, ConfigProblem, Consent, Destination, Disclosed, Loaded, Place, Recorder,
+    Recordings, check, find_among, load,
 };
 use crate::tunnel::Tunnel;
 
@@ -123,6 +123,21 @@ fn people_are_called_by_name_and_countries_by_their_letters() {
     assert_eq!(minute("+4930123456"), "0.02");
     assert_eq!(minute("+15551234567"), "1.00");
     assert_eq!(minute("+33123456789"), "2.50");
+}
+
+#[test]
+fn a_phone_of_the_owners_may_neither_be_called_nor_call_for_being_that() {
+    let rules = good(&replaced(
+        "answer = [\"any\"]",
+        "answer = []\nowner = [\"+15551230000\"]",
+    ))
+    .plan
+    .rules;
+    let phone = number("+15551230000");
+    assert!(rules.is_owner(Some(&phone)) && !rules.is_owner(None));
+    assert!(!rules.is_owner(Some(&number("+15557654321"))));
+    let ways = [Direction::Inbound, Direction::Outbound];
+    assert!(ways.map(|way| rules.still_allows(way, Some(&phone))) == [false, false]);
 }
 
 #[test]
@@ -280,6 +295,7 @@ fn everything_optional_can_be_written() {
     let recordings = Recordings {
         dir: Path::new("base").join("tapes"),
         by: Recorder::Gateway,
+        consent: Consent::Announce,
     };
     assert_eq!(plan.recordings, Some(recordings));
     assert_eq!(plan.keep.age, Duration::from_secs(7 * 86_400));
@@ -289,6 +305,53 @@ fn everything_optional_can_be_written() {
     assert!(telemetry.private);
     assert!(matches!(plan.agents["echo"].answerer, Answerer::Loopback));
     assert_eq!(plan.carriers.len(), 2);
+}
+
+#[test]
+fn everybody_hears_first_what_is_written_but_the_owner() {
+    let (friend, german) = (number("+15557654321"), number("+4930123456"));
+    let (inbound, outbound) = (Direction::Inbound, Direction::Outbound);
+    let usual = "Hello. You are speaking with an AI assistant.";
+    let plan = good(GOOD).plan;
+    assert_eq!(plan.disclosure.to, Disclosed::Others);
+    for caller in [None, Some(&friend), Some(&german)] {
+        assert_eq!(plan.announced(inbound, caller).as_deref(), Some(usual));
+        assert_eq!(plan.announced(outbound, caller).as_deref(), Some(usual));
+    }
+    assert_eq!(plan.announcements(), [usual.to_owned()].into());
+
+    let owned = "opt_out_key = \"9\"\nowner = [\"+15557654321\"]\nanswer = ";
+    let more = "[disclosure]\nregions = { DE = \"Hallo. Ich bin eine KI.\" }\n[recordings]\ndir = \"x\"\n[turns]\n";
+    let text = replaced("answer = ", owned).replace("[turns]\n", more);
+    let plan = good(&text).plan;
+    assert_eq!(plan.announced(outbound, Some(&friend)), None);
+    assert_eq!(plan.announced(inbound, Some(&friend)), None);
+    let german_in = plan.announced(inbound, Some(&german)).expect("a stranger");
+    assert_eq!(german_in, "Hallo. Ich bin eine KI. This call is recorded.");
+    let german_out = plan.announced(outbound, Some(&german)).expect("a stranger");
+    let opt_out = "To not be called again, press 9.";
+    assert_eq!(german_out, format!("{german_in} {opt_out}"));
+    let hidden = plan.announced(inbound, None).expect("a stranger");
+    assert_eq!(hidden, format!("{usual} This call is recorded."));
+    let all = [
+        &german_in,
+        &german_out,
+        &hidden,
+        &format!("{hidden} {opt_out}"),
+    ];
+    assert_eq!(plan.announcements(), all.map(Clone::clone).into());
+
+    let asks = text.replace("dir = \"x\"", "dir = \"x\"\nconsent = \"ask\"");
+    let asks = asks.replace("[disclosure]\n", "[disclosure]\nto = \"everybody\"\n");
+    let plan = good(&asks).plan;
+    assert_eq!(
+        plan.announced(outbound, Some(&friend)).as_deref(),
+        Some(usual)
+    );
+    let asked = plan.announced(outbound, None).expect("a stranger");
+    let ask = "May this call be recorded? Say yes, or press 1.";
+    assert_eq!(asked, format!("{usual} {opt_out} {ask}"));
+    assert!(plan.announcements().contains(usual));
 }
 
 #[test]
@@ -338,6 +401,8 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("agent = ", "agnet = ", 10, &["`agnet`", "did you mean `agent`?"]),
     ("opening = ", "openning = ", 15, &["`openning`", "[agents.reception]", "did you mean `opening`?"]),
     ("answer = ", "answers = ", 18, &["`answers`", "[policy]", "did you mean `answer`?"]),
+    ("answer = ", "owner = [\"5551234567\"]\nanswer = ", 18, &["`owner` in [policy]", "+15551234567"]),
+    ("answer = ", "owner = [\"+15550002222\"]\nanswer = ", 18, &["`owner` in [policy]", "own numbers"]),
     ("max_calls = ", "max_cals = ", 19, &["`max_cals`", "did you mean `max_calls`?"]),
     ("barge_in_ms = ", "barge_in = ", 21, &["`barge_in`", "[turns]", "did you mean `barge_in_ms`?"]),
     ("opening = ", "language = \"de\"\nopening = ", 15, &["`de`", "there is: en, eo"]),
@@ -346,6 +411,12 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms", "[phrases]\nfilllers", 21, &["`filllers`", "did you mean `filler`?"]),
     ("[turns]\nbarge_in_ms", "[speech]\ntreads", 21, &["`treads`", "did you mean `threads`?"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]\ndri = \"x\"", 21, &["`dri`", "did you mean `dir`?"]),
+    ("[turns]\nbarge_in_ms = 300", "[recordings]\ndir = \"x\"\nconsent = \"no\"", 22, &["`consent`", "`no`", "\"announce\"", "\"ask\""]),
+    ("[turns]\nbarge_in_ms = 300", "[disclosure]\nto = \"nobody\"", 21, &["`to` in [disclosure]", "`nobody`", "\"others\""]),
+    ("[turns]\nbarge_in_ms = 300", "[disclosure]\ntext = \"…\"", 21, &["no words"]),
+    ("[turns]\nbarge_in_ms = 300", "[disclosure]\nenabled = false", 21, &["`enabled`", "[disclosure]"]),
+    ("[turns]\nbarge_in_ms = 300", "[disclosure.regions]\nGermany = \"Hallo.\"", 21, &["[disclosure.regions]", "not a country"]),
+    ("[turns]\nbarge_in_ms = 300", "[disclosure.regions]\nDE = 3", 21, &["`DE`", "must be words"]),
     ("[turns]\nbarge_in_ms = 300", "[journal]\nday = 3", 21, &["`day`", "did you mean `days`?"]),
     ("[turns]\nbarge_in_ms = 300", "[journal]\ndays = 0", 21, &["`days`", "from 1 to 36500"]),
     ("[turns]\nbarge_in_ms = 300", "[journal]\nmax_mib = 1", 21, &["`max_mib`", "from 16"]),

@@ -18,7 +18,7 @@ use super::{Snapshot, tape};
 use crate::journal::{CallLog, Parties};
 
 /// Goes up whenever what is written changes.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 6;
 
 /// No recording is larger than this, whatever it says.
 pub const MOST_BYTES: u64 = 4 * tape::MOST as u64;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use call::event::{End, Refused};
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
-    BlindTransfer, Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan, Policy, Private,
-    Referral, Regrets,
+    Announcement, BlindTransfer, Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan,
+    Policy, Private, Referral, Regrets, Rounds, Through,
 };
 use media::machine::{Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress};
@@ -59,11 +59,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("call::event", &["End", "Judge", "Party", "Who", "Why"]),
     (
         "call::input",
-        &["Agent", "Carrier", "Command", "Input", "Media", "Speech"],
+        &[
+            "Agent", "Carrier", "Command", "Input", "Media", "Meeting", "Speech",
+        ],
     ),
     (
         "call",
         &[
+            "BlindTransfer",
             "Digit",
             "Direction",
             "Keys",
@@ -71,12 +74,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "Mode",
             "Opening",
             "Phrases",
+            "Place",
             "Plan",
             "Policy",
+            "Referral",
+            "Regrets",
+            "Side",
+            "Through",
             "Trust",
             "TurnId",
         ],
     ),
+    ("call::meeting", &["After", "Announcing", "Attention"]),
     ("expect_test", &["expect"]),
     ("media", &["Cut", "Edge", "Progress", "UtteranceId"]),
     (
@@ -183,6 +192,8 @@ fn spell_plan(plan: &Plan) -> String {
         machine,
         policy,
         phrases,
+        announcement,
+        recording,
     } = plan;
     let machine = match machine {
         Machine::Talk => "Talk".to_owned(),
@@ -208,9 +219,12 @@ fn spell_plan(plan: &Plan) -> String {
     };
     format!(
         "Plan {{\n        direction: Direction::{direction},\n        mode: Mode::{mode},\n        machine: Machine::{machine},\n        \
-         policy: {},\n        phrases: {},\n    }}",
+         policy: {},\n        phrases: {},\n        announcement: {},\n        recording: Recording::{recording:?},\n    }}",
         spell_policy(policy),
         spell_phrases(phrases),
+        announcement
+            .as_ref()
+            .map_or_else(|| "None".to_owned(), spell_announcement),
     )
 }
 
@@ -233,6 +247,7 @@ fn spell_policy(policy: &Policy) -> String {
             think,
             synthesize,
             linger,
+            rounds: _,
         } = *policy;
         [
             ("ring", ring),
@@ -261,10 +276,38 @@ fn spell_policy(policy: &Policy) -> String {
     let own: String = own
         .map(|((name, it), _)| format!("            {name}: {},\n", time(*it)))
         .collect();
+    let Rounds {
+        stale,
+        machine,
+        most,
+    } = policy.rounds;
+    let rounds = if policy.rounds == Rounds::default() {
+        String::new()
+    } else {
+        format!(
+            "            rounds: Rounds {{ stale: {stale}, machine: {machine}, most: {most} }},\n"
+        )
+    };
+    let own = own + &rounds;
     if own.is_empty() {
         return "Policy::default()".to_owned();
     }
     format!("Policy {{\n{own}            ..Policy::default()\n        }}")
+}
+
+fn spell_announcement(announcement: &Announcement) -> String {
+    let Announcement {
+        text,
+        sha256,
+        bytes,
+        length,
+    } = announcement;
+    format!(
+        "Some(Announcement {{\n            text: {},\n            sha256: {sha256:?}.into(),\n            \
+         bytes: {bytes},\n            length: {},\n        }})",
+        words(text),
+        time(*length)
+    )
 }
 
 fn spell_phrases(phrases: &Phrases) -> String {
@@ -332,12 +375,29 @@ fn spell_place(place: &Place) -> String {
         meeting,
         name,
         agent,
+        announcing,
+        through,
     } = place;
     let agent = agent.as_ref().map(|it| format!("{it:?}.to_owned()"));
     let agent = agent.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
+    let through = through.as_ref().map(spell_through);
+    let through = through.map_or_else(|| "None".to_owned(), |it| format!("Some({it})"));
     format!(
-        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent} }}",
+        "Place {{ meeting: {meeting:?}.to_owned(), name: {}, agent: {agent}, announcing: Announcing::{announcing:?}, through: {through} }}",
         words(name)
+    )
+}
+
+fn spell_through(through: &Through) -> String {
+    let Through {
+        side,
+        target,
+        after,
+        attention,
+    } = through;
+    format!(
+        "Through {{ side: Side::{side:?}, target: {}, after: After::{after:?}, attention: Attention::{attention:?} }}",
+        words(target)
     )
 }
 

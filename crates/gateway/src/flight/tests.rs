@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Judge, Party, Who, Why};
 use call::input::{Agent, Carrier, Command, Media, Speech};
+use call::meeting::{After, Announcing, Attention};
 use call::{
-    BlindTransfer, Digit, Direction, Event, Keys, Machine, Mode, Opening, Phrases, Place, Policy,
-    Private, Regrets, TurnId, input, output,
+    ANNOUNCEMENT, Announcement, BlindTransfer, Digit, Direction, Event, Keys, Machine, Mode,
+    Opening, Phrases, Place, Policy, Private, Regrets, Side, Through, TurnId, input, output,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -80,7 +81,19 @@ impl Runner {
                     let failed = Agent::Failed(turn, code::AGENT_UNREACHABLE);
                     Some(Input::Agent(failed))
                 }
-                Output::Media(output::Media::JudgeAnswerer | output::Media::Press(_))
+                Output::Media(output::Media::Announce) if dice.roll(10) > 0 => {
+                    Some(Input::Media(Media::Progress(Progress {
+                        utterance: ANNOUNCEMENT,
+                        played: Duration::from_secs(1),
+                        done: true,
+                    })))
+                }
+                Output::Media(
+                    output::Media::Announce
+                    | output::Media::JudgeAnswerer
+                    | output::Media::Press(_)
+                    | output::Media::Record,
+                )
                 | Output::Meeting(_)
                 | Output::Speech(_)
                 | Output::Agent(_)
@@ -285,7 +298,7 @@ fn a_recording_of_another_format_says_so() {
     let mut dice = Dice(3);
     let bytes = Runner::new(dice.plan()).0.land();
     let text = String::from_utf8(bytes).expect("it is text");
-    let other = text.replacen("\"offhook_flight\":4", "\"offhook_flight\":1", 1);
+    let other = text.replacen("\"offhook_flight\":6", "\"offhook_flight\":1", 1);
     let code = |bytes: &[u8]| Recording::read(bytes).err().map(|it| it.code);
     assert_eq!(code(other.as_bytes()), Some(code::FLIGHT_FORMAT));
     assert_eq!(code(b"RIFF"), Some(code::FLIGHT_BROKEN));
@@ -340,6 +353,13 @@ fn place() -> Place {
         meeting: "0192".to_owned(),
         name: "Anna \"A\"".into(),
         agent: Some("host".to_owned()),
+        announcing: Announcing::Off,
+        through: Some(Through {
+            side: Side::Target,
+            target: "Ben".into(),
+            after: After::Return,
+            attention: Attention::Listen,
+        }),
     }
 }
 
@@ -398,6 +418,18 @@ impl Dice {
             phrases: Phrases {
                 filler: "Hm…".into(),
                 ..Phrases::default()
+            },
+            announcement: (self.roll(3) == 0).then(|| Announcement {
+                text: "You speak with a \"machine\".".into(),
+                sha256: "c0ffee".into(),
+                bytes: 32_000,
+                length: Duration::from_secs(1),
+            }),
+            recording: match self.roll(4) {
+                0 => call::Recording::AtOnce,
+                1 => call::Recording::Announced,
+                2 => call::Recording::Asked,
+                _ => call::Recording::Never,
             },
         }
     }

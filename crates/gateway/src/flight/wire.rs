@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use call::event::{End, Judge, Party, Refused, Who, Why};
 use call::{
-    BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases, Place, Plan,
-    Policy, Private, Referral, Regrets, Trust, TurnId, input,
+    Announcement, BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases,
+    Place, Plan, Policy, Private, Recording, Referral, Regrets, Rounds, Trust, TurnId, input,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::journal::Past;
-use crate::memory::Stage;
+use crate::memory::{SavedPlace, Stage};
 
 /// Where a recording begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +68,7 @@ struct PastDef {
     #[serde(with = "nanos")]
     age: Duration,
     connected: bool,
+    seated: bool,
 }
 
 /// One thing that happened to a call.
@@ -227,6 +228,7 @@ enum MediaDef {
 enum MeetingDef {
     Muted,
     Speaking,
+    StoppedSpeaking,
     Unmuted,
 }
 
@@ -296,7 +298,7 @@ enum CommandDef {
         #[serde(with = "words")] Private<String>,
     ),
     Say(#[serde(with = "words")] Private<String>),
-    Sit(#[serde(with = "PlaceDef")] Place),
+    Sit(#[serde(with = "place")] Place),
     Stand(#[serde(with = "words")] Private<String>),
     Transfer(#[serde(with = "BlindTransferDef")] BlindTransfer),
 }
@@ -348,15 +350,6 @@ struct ReferralDef {
     to: String,
     #[serde(with = "words")]
     about: Private<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Place")]
-struct PlaceDef {
-    meeting: String,
-    #[serde(with = "words")]
-    name: Private<String>,
-    agent: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -422,6 +415,7 @@ enum WhyDef {
     TimeLimit,
     Machine,
     Policy,
+    Loop,
     Fault,
 }
 
@@ -438,6 +432,30 @@ struct PlanDef {
     policy: Policy,
     #[serde(with = "PhrasesDef")]
     phrases: Phrases,
+    #[serde(with = "announcement", default)]
+    announcement: Option<Announcement>,
+    #[serde(with = "RecordingDef")]
+    recording: Recording,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Announcement")]
+struct AnnouncementDef {
+    #[serde(with = "words")]
+    text: Private<String>,
+    sha256: String,
+    bytes: u64,
+    #[serde(with = "nanos")]
+    length: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Recording", rename_all = "snake_case")]
+enum RecordingDef {
+    Never,
+    AtOnce,
+    Announced,
+    Asked,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -458,7 +476,7 @@ enum ModeDef {
         #[serde(with = "words")]
         text: Private<String>,
     },
-    Seat(#[serde(with = "PlaceDef")] Place),
+    Seat(#[serde(with = "place")] Place),
     Loopback,
 }
 
@@ -579,6 +597,16 @@ struct PolicyDef {
     think: Duration,
     synthesize: Duration,
     linger: Duration,
+    #[serde(with = "RoundsDef")]
+    rounds: Rounds,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Rounds")]
+struct RoundsDef {
+    stale: u32,
+    machine: u32,
+    most: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -633,6 +661,26 @@ mod bits {
     }
 }
 
+mod announcement {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Whole(#[serde(with = "AnnouncementDef")] Announcement);
+
+    pub(super) fn serialize<S: Serializer>(
+        it: &Option<Announcement>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        it.clone().map(Whole).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Announcement>, D::Error> {
+        Ok(Option::<Whole>::deserialize(from)?.map(|it| it.0))
+    }
+}
+
 mod words {
     use super::*;
 
@@ -644,6 +692,18 @@ mod words {
         from: D,
     ) -> Result<Private<String>, D::Error> {
         String::deserialize(from).map(Private::from)
+    }
+}
+
+mod place {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(it: &Place, to: S) -> Result<S::Ok, S::Error> {
+        SavedPlace::from(it).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+        SavedPlace::deserialize(from).map(Place::from)
     }
 }
 

@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Keys, Private, Referral};
+use call::{Dialling, Keys, Private, Referral};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::approvals::held;
 use super::ask::{Asked, Given, Named, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
@@ -18,7 +19,9 @@ use crate::access::Scope;
 use crate::claims::Once;
 use crate::journal::Summary;
 use crate::metrics::metrics;
-use crate::switchboard::{CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish};
+use crate::switchboard::{
+    Approval, CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
+};
 
 /// A call to make.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +50,10 @@ pub struct Order {
     /// What to leave it, if not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_message: Option<String>,
+    /// What the call is for: written down with it, and wanted for people other than the owner where `consent`
+    /// in `[policy]` is `required`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// That of a plan: makes exactly that call, so nothing else stands beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -85,6 +92,10 @@ pub(super) struct PlanView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     token: Option<String>,
+    /// Which rule has the call wait for the owner's yes once it is asked for; absent: none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    asks: Option<String>,
     /// How many seconds the token is good.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -100,6 +111,7 @@ impl PlanView {
             hint: None,
             price_ceiling: Some(proposal.permit.ceiling.as_micros() as f64 / 1e6),
             token: Some(proposal.token),
+            asks: proposal.asks,
             good_for: Some(proposal.good_for.as_secs()),
         }
     }
@@ -112,6 +124,7 @@ impl PlanView {
             hint: fault.hint,
             price_ceiling: None,
             token: None,
+            asks: None,
             good_for: None,
         }
     }
@@ -165,6 +178,7 @@ impl Order {
             from: self.from,
             agent: self.agent,
             purpose,
+            reason: self.purpose.map(Private::from),
         }
     }
 }
@@ -190,6 +204,11 @@ pub struct CallView {
     pub time: String,
     /// How it ended, if it has.
     pub ended: Option<Ended>,
+    /// Where its dial stands, where it is not simply that its carrier took it: `sending`, `refused`, or
+    /// `unknown` while its carrier is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub dial: Option<String>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
 }
@@ -208,16 +227,20 @@ pub struct Ended {
 impl CallView {
     /// A call of this process.
     pub(super) fn of_record(record: &Record) -> Self {
-        Self::new(record.log.summary(), record.fault())
+        let dial = match record.dialling() {
+            Dialling::Queued | Dialling::Placed => None,
+            state @ (Dialling::Sending | Dialling::Refused | Dialling::Unknown) => Some(state),
+        };
+        Self::new(record.log.summary(), dial, record.fault())
     }
 
     /// A call of the journal, which may be up.
-    fn of_journal(summary: Summary, desk: &Desk) -> Self {
+    fn of_journal(summary: Summary, dial: Option<Dialling>, desk: &Desk) -> Self {
         let record = CallId::parse(&summary.id).and_then(|id| desk.board.call(id));
-        Self::new(summary, record.as_ref().and_then(|it| it.fault()))
+        Self::new(summary, dial, record.as_ref().and_then(|it| it.fault()))
     }
 
-    fn new(summary: Summary, fault: Option<&Report>) -> Self {
+    fn new(summary: Summary, dial: Option<Dialling>, fault: Option<&Report>) -> Self {
         let text = |key: &str| summary.began[key].as_str().unwrap_or_default().to_owned();
         let end = summary.ended.as_ref().map(|it| Ended {
             by: it["by"].as_str().unwrap_or_default().to_owned(),
@@ -232,6 +255,7 @@ impl CallView {
             agent: text("agent"),
             time: text("time"),
             ended: end,
+            dial: dial.map(|it| it.name().to_owned()),
             fault: fault.cloned(),
             id: summary.id,
         }
@@ -314,6 +338,7 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
     request_body = Order,
     responses(
         (status = 201, description = "The call was made.", body = CallView),
+        (status = 202, description = "It waits for the owner's yes.", body = super::approvals::ApprovalView),
         (status = 200, description = "The call that the same request made before; or what would come of it.", body = CallView,
             headers(("idempotent-replayed" = String, description = "`true`"))),
         (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
@@ -346,7 +371,7 @@ pub(super) async fn dial(
         (_, None, Some(_)) => return plan(&desk, order).await,
         // It is a key of its own.
         (_, Some(token), None) => desk.board.carry_out(token).await,
-        (None, None, None) => desk.board.dial(order.into_wish()).await.map(Placed::Now),
+        (None, None, None) => desk.board.ask_or_dial(order.into_wish()).await,
         (Some(key), None, None) => match once(key, &order) {
             Ok(once) => desk.board.dial_once(once, order.into_wish()).await,
             Err(fault) => return Problem::answer_with(StatusCode::BAD_REQUEST, &fault),
@@ -356,6 +381,7 @@ pub(super) async fn dial(
         Ok(Placed::Now(record)) => {
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
+        Ok(Placed::Held(approval)) => held(*approval),
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => {
             metrics().refused("outbound", &fault);
@@ -391,24 +417,38 @@ fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {
 
 /// The call that the same request led to before.
 async fn before(desk: &Desk, call: String) -> Response {
-    match view(desk, call).await {
+    match view(desk, call.clone()).await {
         Ok(Some(view)) => (
             StatusCode::OK,
             [("idempotent-replayed", "true")],
             Json(view),
         )
             .into_response(),
-        Ok(None) => {
-            let message = "that request was begun before, and what became of it is not known";
-            let fault = Fault::new(Blame::Gateway, code::CALL_UNSURE, message);
-            Problem::answer(
-                &fault.hint(
-                    "look at the carrier's list of calls before you ask again with a new key",
-                ),
-            )
-        }
+        Ok(None) => match desk.board.approval(&call).await {
+            Ok(Some(approval)) => waits(approval),
+            Ok(None) => Problem::answer(&unsure()),
+            Err(fault) => Problem::answer(&fault),
+        },
         Err(fault) => Problem::answer(&fault),
     }
+}
+
+/// What became of a request whose call waits for the owner, or waited.
+fn waits(approval: Approval) -> Response {
+    let message = match approval.state {
+        "waiting" => return held(approval),
+        "refused" => "the owner said no to that call",
+        "too_late" => "the owner said nothing about that call in time",
+        _ => return Problem::answer(&unsure()),
+    };
+    let fault = Fault::new(Blame::Config, code::POLICY_APPROVAL, message);
+    Problem::answer(&fault.hint("ask again with a new key"))
+}
+
+fn unsure() -> Fault {
+    let message = "that request was begun before, and what became of it is not known";
+    Fault::new(Blame::Gateway, code::CALL_UNSURE, message)
+        .hint("look at the carrier's list of calls before you ask again with a new key")
 }
 
 /// Which calls.
@@ -452,10 +492,17 @@ pub(super) async fn list(
         let up = up.filter(|it| !it.log.is_closed()).take(listed.most);
         return Json(up.map(|it| CallView::of_record(&it)).collect::<Vec<_>>()).into_response();
     }
-    let calls = async { desk.board.journal().reader()?.calls(listed.most).await };
+    let calls = async {
+        let calls = desk.board.journal().reader()?.calls(listed.most).await?;
+        let ids = calls.iter().map(|it| it.id.clone()).collect();
+        Ok::<_, Fault>((calls, desk.board.jobs().not_placed(ids).await?))
+    };
     match calls.await {
-        Ok(calls) => {
-            let calls = calls.into_iter().map(|it| CallView::of_journal(it, &desk));
+        Ok((calls, jobs)) => {
+            let calls = calls.into_iter().map(|it| {
+                let job = jobs.iter().find(|job| job.call == it.id);
+                CallView::of_journal(it, job.map(|it| it.state), &desk)
+            });
             Json(calls.collect::<Vec<_>>()).into_response()
         }
         Err(fault) => Problem::answer(&fault),
@@ -485,8 +532,10 @@ async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
     if let Ok(record) = find(desk, &id) {
         return Ok(Some(CallView::of_record(&record)));
     }
-    let summary = desk.board.journal().reader()?.call(id).await?;
-    Ok(summary.map(|it| CallView::of_journal(it, desk)))
+    let summary = desk.board.journal().reader()?.call(id.clone()).await?;
+    let jobs = desk.board.jobs().not_placed(vec![id]).await?;
+    let dial = jobs.first().map(|it| it.state);
+    Ok(summary.map(|it| CallView::of_journal(it, dial, desk)))
 }
 
 /// Say something on a call

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::api::find;
 use super::ask::{Asked, Named, senseless};
-use super::guard::Owner;
+use super::guard::{Owner, Pass};
 use super::{Desk, Problem};
 use crate::journal::{Row, Wanted};
 use crate::recorder;
@@ -78,11 +78,11 @@ pub(super) struct Told {
     ))]
 pub(super) async fn all_events(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(pass): Extension<Pass>,
     headers: HeaderMap,
     Asked(events): Asked<Events>,
 ) -> Response {
-    feed(&desk, &headers, events, Until::Never)
+    feed(&desk, &headers, events, (Until::Never, pass))
 }
 
 /// One call's events
@@ -100,7 +100,7 @@ pub(super) async fn all_events(
     ))]
 pub(super) async fn events(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(pass): Extension<Pass>,
     headers: HeaderMap,
     Named(id): Named,
     Asked(CallEvents { since, past }): Asked<CallEvents>,
@@ -120,7 +120,7 @@ pub(super) async fn events(
     // Behind the end of a call nothing ever comes.
     let past = past || over;
     let events = Events { call, since, past };
-    feed(&desk, &headers, events, Until::CallIsOver)
+    feed(&desk, &headers, events, (Until::CallIsOver, pass))
 }
 
 /// When a stream of events ends by itself.
@@ -130,7 +130,7 @@ enum Until {
     CallIsOver,
 }
 
-fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, until: Until) -> Response {
+fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, (until, pass): (Until, Pass)) -> Response {
     let reader = match desk.board.journal().reader() {
         Ok(reader) => reader,
         Err(fault) => return Problem::answer(&fault),
@@ -170,7 +170,8 @@ fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, until: Until) -> Respon
         let frame = sse::Event::default().id(row.id.to_string()).data(row.entry);
         Ok::<_, Infallible>(frame)
     });
-    Sse::new(frames)
+    // Who may not look any more is not told any more.
+    Sse::new(frames.take_until(Box::pin(pass.revoked())))
         .keep_alive(sse::KeepAlive::default())
         .into_response()
 }

@@ -1,6 +1,8 @@
 //! Who may ask: a token for what is asked, by one of our names, from no page of another site.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::uri::Authority;
@@ -9,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use ports::{Blame, Fault, code};
 
+use super::lobby::Guest;
 use super::{Desk, Problem};
 use crate::access::{self, Scope};
 
@@ -19,7 +22,7 @@ pub(super) async fn authorize(
     mut request: axum::extract::Request,
     next: Next,
 ) -> Response {
-    if let Some(refusal) = foreign(&desk, &headers) {
+    if let Some(refusal) = foreign(&desk, &headers, Names::Ours) {
         return refusal;
     }
     let given = headers.get(header::AUTHORIZATION);
@@ -51,6 +54,17 @@ pub(super) async fn authorize(
             Problem::answer(&fault.hint("make one with `offhook token create --scope call`"))
         }
         Some(scope) => {
+            if let Some(token) = given {
+                let (token, state) = (token.to_owned(), desk.board.state().to_owned());
+                let own = desk.token.is(&token);
+                let pass = Pass(Arc::new(move || {
+                    own || access::scope(&state, &token).is_some()
+                }));
+                request.extensions_mut().insert(pass);
+            }
+            if let Some(guest) = request.extensions().get::<Arc<Guest>>() {
+                guest.proved();
+            }
             request.extensions_mut().insert(Owner);
             request.extensions_mut().insert(scope);
             next.run(request).await
@@ -58,18 +72,62 @@ pub(super) async fn authorize(
     }
 }
 
+/// What takes no token is told to no page of another site either, nor to a name that is not ours.
+pub(super) async fn name(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    match foreign(&desk, &headers, Names::OursAndNumbers) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    }
+}
+
+/// What a request may call this gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// By a name of ours.
+    Ours,
+    /// By any address too: whoever watches over a machine asks it by the number that it has just now,
+    /// which is no name that somebody could make lead here.
+    OursAndNumbers,
+}
+
+/// Whether the token that a request came with still opens what it did. Reads a file.
+#[derive(Clone)]
+pub(super) struct Pass(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Pass {
+    /// Returns soon after the token was revoked.
+    pub(super) async fn revoked(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let look = self.0.clone();
+            let good = tokio::task::spawn_blocking(move || look()).await;
+            if !good.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+}
+
+/// So often an answer that goes on and on looks whether it still may.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// A name that leads here by somebody else's doing (DNS rebinding) is refused, and so is a page
 /// from elsewhere: browsers send both along.
-fn foreign(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
+fn foreign(desk: &Desk, headers: &HeaderMap, names: Names) -> Option<Response> {
     let plan = desk.board.plan();
     let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
     let public = url::Url::parse(&plan.public_url).ok();
     let ours = |host: &str| {
         let address = host.trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost")
-            || address
-                .parse::<IpAddr>()
-                .is_ok_and(|it| it.is_loopback() || it == plan.listen.ip())
+            || address.parse::<IpAddr>().is_ok_and(|it| {
+                it.is_loopback() || it == plan.listen.ip() || names == Names::OursAndNumbers
+            })
             || public
                 .as_ref()
                 .and_then(|it| it.host_str())

@@ -7,12 +7,16 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use ports::carrier::{Carrier, Door, News, Orders, Reply, Request, Webhook};
+use jiff::Timestamp;
+use ports::carrier::{Carrier, Door, Imprint, News, Orders, Reply, Request, Webhook};
 use ports::{Fault, code};
 
+use super::lobby::Guest;
 use super::{BODY, Desk, probe};
 use crate::config::Plan;
-use crate::switchboard::CallId;
+use crate::metrics::{Delivered, metrics};
+use crate::receipts::{Answer, Given};
+use crate::switchboard::{CallId, Switchboard};
 
 pub(super) async fn voice(
     state: State<Desk>,
@@ -59,15 +63,16 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
     let hint = hint(&parts.uri);
     let mut request = gather("", &parts.method, &parts.uri, &parts.headers, body);
     let path = std::mem::take(&mut request.url);
-    let (one, webhook) = match read_by(&terms, door, &path, request) {
+    let (one, imprint, webhook) = match read_by(&terms, door, &path, request) {
         Ok(read) => read,
         Err(fault) => {
             let (code, hint) = (fault.code, fault.hint.as_deref());
             tracing::warn!(carrier = name, code, hint, "a webhook was refused: {fault}");
-            let status = match code {
-                code::WEBHOOK_FORGED => StatusCode::FORBIDDEN,
-                _ => StatusCode::BAD_REQUEST,
+            let (status, kind) = match code {
+                code::WEBHOOK_FORGED => (StatusCode::FORBIDDEN, Delivered::Forged),
+                _ => (StatusCode::BAD_REQUEST, Delivered::Senseless),
             };
+            metrics().webhook(kind);
             return status.into_response();
         }
     };
@@ -76,29 +81,123 @@ async fn serve(desk: &Desk, name: &str, door: Door, request: axum::extract::Requ
         tracing::warn!(carrier = name, "a webhook was refused: {why}");
         return StatusCode::FORBIDDEN.into_response();
     }
-    let carrier = &one.carrier;
-    let after = told(&parts.uri, "after=").and_then(|it| it.parse().ok());
-    match &carrier.orders {
-        Orders::Replied => match door {
-            Door::Voice => {
-                let verdict = desk.board.asked(name, hint, &webhook).await;
-                written(verdict.reply(carrier.webhooks.as_ref()))
+    if let Some(guest) = parts.extensions.get::<Arc<Guest>>() {
+        guest.proved();
+    }
+    let told = Told {
+        board: desk.board.clone(),
+        carrier: one.carrier.clone(),
+        name: name.to_owned(),
+        door,
+        hint,
+        after: told(&parts.uri, "after=").and_then(|it| it.parse().ok()),
+        webhook,
+    };
+    // Whoever asked may go away: what was begun is then done and written down all the same.
+    match tokio::spawn(told.answered(imprint)).await {
+        Ok(answer) => written(answer),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// A webhook that may be acted upon.
+struct Told {
+    board: Arc<Switchboard>,
+    carrier: Carrier,
+    name: String,
+    door: Door,
+    hint: Option<CallId>,
+    after: Option<u64>,
+    webhook: Webhook,
+}
+
+impl Told {
+    /// Acts upon it and says what is to be answered, or says it again.
+    async fn answered(self, imprint: Imprint) -> Answer {
+        let receipts = self.board.receipts().clone();
+        let now = Timestamp::now().as_millisecond();
+        match receipts.answer(imprint, now, self.acted_upon(now)).await {
+            Given::Now(answer) => answer,
+            Given::Before(answer) => {
+                metrics().webhook(Delivered::Repeated);
+                answer
             }
-            Door::Again => {
-                let verdict = desk.board.adrift(name, hint, after, &webhook).await;
-                written(verdict.reply(carrier.webhooks.as_ref()))
-            }
-            Door::Status => {
-                desk.board.told(name, hint, &webhook).await;
-                say(carrier, Reply::Taken)
-            }
-        },
-        // It waits for no reply, so it is thanked at once, and hears from us in its own time.
-        Orders::Requested(_) => {
-            let (board, carrier, name) = (desk.board.clone(), carrier.clone(), name.to_owned());
-            tokio::spawn(async move { board.hear(&name, &carrier, (hint, after), &webhook).await });
-            say(&one.carrier, Reply::Taken)
         }
+    }
+
+    async fn acted_upon(self, now: i64) -> Answer {
+        let (name, leg) = (&self.name, &self.webhook.leg);
+        match &self.webhook.news {
+            News::Ended(_) => self.board.receipts().ended(name, leg, now).await,
+            News::Offered { .. } => match self.board.receipts().has_ended(name, leg).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    tracing::info!(carrier = name, "a call is offered that is over");
+                    metrics().webhook(Delivered::Late);
+                    return self.say(Reply::Reject);
+                }
+                Err(fault) => {
+                    let (code, hint) = (fault.code, fault.hint.as_deref());
+                    tracing::error!(
+                        carrier = name,
+                        code,
+                        hint,
+                        "a caller was turned away: {fault}"
+                    );
+                    return self.say(Reply::Reject);
+                }
+            },
+            News::Adrift
+            | News::Answered
+            | News::AnsweredBy(_)
+            | News::Joined
+            | News::Nothing
+            | News::Parted
+            | News::PutBack(_)
+            | News::Recorded(_)
+            | News::Ringing
+            | News::Unconnected(_) => {}
+        }
+        metrics().webhook(Delivered::News);
+        self.act().await
+    }
+
+    async fn act(self) -> Answer {
+        let (board, name, webhook) = (&self.board, &self.name, &self.webhook);
+        let webhooks = self.carrier.webhooks.as_ref();
+        match (&self.carrier.orders, self.door) {
+            (Orders::Replied, Door::Voice) => {
+                let verdict = board.asked(name, self.hint, webhook).await;
+                said(verdict.reply(webhooks))
+            }
+            (Orders::Replied, Door::Again) => {
+                let verdict = board.adrift(name, self.hint, self.after, webhook).await;
+                said(verdict.reply(webhooks))
+            }
+            (Orders::Replied, Door::Status) => {
+                board.told(name, self.hint, webhook).await;
+                self.say(Reply::Taken)
+            }
+            // It waits for no reply, so it is thanked at once, and hears from us in its own time.
+            (Orders::Requested(_), Door::Voice | Door::Again | Door::Status) => {
+                let thanks = self.say(Reply::Taken);
+                tokio::spawn(async move {
+                    let places = (self.hint, self.after);
+                    let Self {
+                        board,
+                        carrier,
+                        name,
+                        ..
+                    } = &self;
+                    board.hear(name, carrier, places, &self.webhook).await;
+                });
+                thanks
+            }
+        }
+    }
+
+    fn say(&self, reply: Reply<'_>) -> Answer {
+        said(self.carrier.webhooks.reply(reply))
     }
 }
 
@@ -166,14 +265,17 @@ fn read_by<'b>(
     door: Door,
     path: &str,
     mut request: Request,
-) -> Result<(&'b Terms, Webhook), Fault> {
+) -> Result<(&'b Terms, Imprint, Webhook), Fault> {
     let mut wrong = None;
     for one in terms {
         request.url = format!("{}{path}", one.public_url);
         let webhooks = &one.carrier.webhooks;
-        let read = webhooks.verify(&request);
-        match read.and_then(|genuine| webhooks.decode(door, genuine)) {
-            Ok(webhook) => return Ok((one, webhook)),
+        let read = webhooks.verify(&request).and_then(|genuine| {
+            let imprint = webhooks.imprint(&genuine);
+            Ok((imprint, webhooks.decode(door, genuine)?))
+        });
+        match read {
+            Ok((imprint, webhook)) => return Ok((one, imprint, webhook)),
             Err(fault) => wrong = wrong.or(Some(fault)),
         }
     }
@@ -228,17 +330,46 @@ fn told<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
     pairs.find_map(|pair| pair.strip_prefix(name))
 }
 
-fn say(carrier: &Carrier, reply: Reply<'_>) -> Response {
-    written(carrier.webhooks.reply(reply))
+fn said(response: ports::carrier::Response) -> Answer {
+    Answer {
+        kind: response.content_type.to_owned(),
+        body: response.body.into(),
+    }
 }
 
-fn written(response: ports::carrier::Response) -> Response {
-    (
-        [(header::CONTENT_TYPE, response.content_type)],
-        response.body,
-    )
-        .into_response()
+fn written(answer: Answer) -> Response {
+    let kind = [(header::CONTENT_TYPE, answer.kind)];
+    (kind, answer.body.into_revealed()).into_response()
 }
 
 /// A stranger has this long to send a body.
 const BODY_TIME: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2026-28465: it was.
+    #[test]
+    fn what_a_proxy_says_of_an_address_is_not_believed() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "host",
+            "forwarded",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-prefix",
+            "x-original-url",
+            "x-rewrite-url",
+        ] {
+            let value = "host=evil.example".parse().expect("it is a header");
+            headers.insert(name, value);
+        }
+        let public = "https://voice.example.com";
+        for uri in ["/a/voice?call=1", "http://evil.example/a/voice?call=1"] {
+            let uri: Uri = uri.parse().expect("it is an address");
+            let request = gather(public, &Method::POST, &uri, &headers, Vec::new());
+            assert_eq!(request.url, "https://voice.example.com/a/voice?call=1");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::Private;
-use call::meeting::{Command, PartyId};
+use call::meeting::{Announcing, Command, PartyId};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,19 +23,27 @@ use crate::switchboard::{Guest, Meet};
 /// A meeting to open.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct MeetingOrder {
+pub struct MeetingOrder {
     /// Who is called to it: at least one, at most 15.
     #[schema(min_items = 1, max_items = 15)]
     pub people: Vec<Invitation>,
     /// Which agent sits there too; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Whether those who are there hear who comes and who goes, where there are three or more.
+    #[serde(default = "announced")]
+    #[schema(default = true)]
+    pub announce: bool,
+}
+
+fn announced() -> bool {
+    true
 }
 
 /// Someone to call to a meeting.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Invitation {
+pub struct Invitation {
     /// Whom to call, in E.164 form.
     #[schema(example = "+15551234567")]
     pub to: String,
@@ -130,6 +138,11 @@ pub(super) async fn open(
     let meet = Meet {
         guests: order.people.into_iter().map(guest).collect(),
         agent: order.agent,
+        announcing: if order.announce {
+            Announcing::On
+        } else {
+            Announcing::Off
+        },
     };
     match desk.board.meet(meet).await {
         Ok(room) => (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response(),
@@ -211,7 +224,7 @@ pub(super) async fn invite(
         (status = 202, description = "They are being brought."),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such meeting or call.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The call has no sound, or the meeting has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Nobody talks to an agent on that call just now, or the meeting has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names no call.", body = Problem, content_type = "application/problem+json"),
@@ -225,11 +238,6 @@ pub(super) async fn bring(
     let brought = async {
         let room = room(&desk, &id)?;
         let record = find(&desk, &bring.call)?;
-        if !record.log.has_sound() {
-            let message = "the call has no sound just now";
-            let fault = Fault::new(Blame::Caller, code::CALL_NOT_UP, message);
-            return Err(fault.hint("`offhook calls --up` lists those that are up"));
-        }
         desk.board.bring(&room, record, bring.name).await
     };
     accepted(brought.await)
@@ -245,7 +253,7 @@ pub(super) async fn bring(
         (status = 404, description = "There is no such meeting, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It cannot be done to anyone.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It cannot be done to anyone, or not to them: only an agent is told to listen.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn person(
     State(desk): State<Desk>,
@@ -310,8 +318,17 @@ async fn do_to(room: &Room, party: PartyId, fate: Fate) -> Result<(), Fault> {
         Fate::Mute => room.command(Command::Mute(party)).await,
         Fate::Unmute => room.command(Command::Unmute(party)).await,
         Fate::Remove => room.command(Command::Remove(party)).await,
-        Fate::Listen => room.attend(Attention::Listen).await,
-        Fate::Talk => room.attend(Attention::Talk).await,
+        Fate::Listen => agent(room, party)?.attend(Attention::Listen).await,
+        Fate::Talk => agent(room, party)?.attend(Attention::Talk).await,
+    })
+}
+
+/// The meeting, if it is an agent that has this seat at it.
+fn agent(room: &Room, party: PartyId) -> Result<&Room, Fault> {
+    room.is_agent(party).then_some(room).ok_or_else(|| {
+        let message = "only an agent can be told to listen, or to talk again";
+        Fault::new(Blame::Caller, code::MEETING_NOT_AN_AGENT, message)
+            .hint("name the agent's seat, or mute this one")
     })
 }
 

@@ -1,11 +1,13 @@
 //! One server for carriers and owners: webhooks, media sockets, the control API.
 
 mod api;
+mod approvals;
 mod ask;
 mod config;
 mod events;
 mod guard;
 pub(crate) mod hooks;
+mod lobby;
 mod meetings;
 mod openapi;
 mod pairing;
@@ -21,10 +23,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use ports::{Blame, Fault, Secret, code};
-use tokio::net::{TcpListener, TcpStream};
+use rustix::process::{Resource, getrlimit};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -32,6 +37,8 @@ use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
 pub use config::Rejected;
+use lobby::{Guest, Lobby};
+pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
 pub use problem::Problem;
 
@@ -55,7 +62,7 @@ pub const STRANGERS: usize = 256;
 
 /// Binds the address to listen on.
 pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
-    TcpListener::bind(listen).await.map_err(|error| {
+    listening(listen).map_err(|error| {
         let hint = if error.kind() == io::ErrorKind::AddrInUse {
             "something else listens there: stop it, or change listen in [server]"
         } else {
@@ -70,23 +77,39 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
     })
 }
 
+/// Where many come at once the queue is long: whoever finds it full tries again a second later.
+fn listening(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(QUEUE)
+}
+
 /// Serves until dropped.
 pub async fn serve(listener: TcpListener, desk: Desk) {
     let routes = router(desk);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let lobby = Lobby::new(lobby_room());
     // Dropping this future drops the set, which ends every connection.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
                     let Ok(place) = room.clone().try_acquire_owned() else {
                         // Full: closing at once costs the far end a retry and us nothing.
                         continue;
                     };
+                    let (guest, stay) = lobby.enter(from);
                     let routes = routes.clone();
                     connections.spawn(async move {
-                        connection(stream, routes).await;
+                        tokio::select! {
+                            () = connection(stream, routes, guest) => {}
+                            () = stay.over() => {}
+                        }
                         drop(place);
                     });
                 }
@@ -101,7 +124,14 @@ pub async fn serve(listener: TcpListener, desk: Desk) {
     }
 }
 
-async fn connection(stream: TcpStream, routes: Router) {
+/// Each stranger and each call takes a descriptor, and the files of the house take some. As many
+/// strangers as leave most of them to calls.
+fn lobby_room() -> usize {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most / 4).map_or(STRANGE, |it| it.min(STRANGE))
+}
+
+async fn connection(stream: TcpStream, routes: Router, guest: Arc<Guest>) {
     // Frames are small and must leave at once.
     let _ = stream.set_nodelay(true);
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -109,8 +139,13 @@ async fn connection(stream: TcpStream, routes: Router) {
         .header_read_timeout(HEADERS)
         .max_buf_size(HEADER_BYTES)
         .max_headers(64);
+    let routes = TowerToHyperService::new(routes);
+    let routes = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(guest.clone());
+        routes.call(request)
+    });
     let served = http
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .serve_connection(TokioIo::new(stream), routes)
         .with_upgrades()
         .await;
     if let Err(error) = served {
@@ -120,6 +155,11 @@ async fn connection(stream: TcpStream, routes: Router) {
 
 fn router(desk: Desk) -> Router {
     let (anyone, owners) = (openapi::anyone().into(), openapi::owners().into());
+    let anyone: Router<Desk> = anyone;
+    let anyone = anyone.route_layer(axum::middleware::from_fn_with_state(
+        desk.clone(),
+        guard::name,
+    ));
     let owners = Router::method_not_allowed_fallback(owners, ask::otherwise).route_layer(
         axum::middleware::from_fn_with_state(desk.clone(), guard::authorize),
     );
@@ -136,8 +176,12 @@ fn router(desk: Desk) -> Router {
 
 /// A stranger's request may be this large and no larger.
 const BODY: usize = 64 * 1024;
-const HEADER_BYTES: usize = 16 * 1024;
+const HEADER_BYTES: usize = 8 * 1024;
 /// A stranger has this long to say what they want.
 const HEADERS: Duration = Duration::from_secs(5);
 /// Everyone who may be connected at once.
 const CONNECTIONS: usize = 8_192;
+/// So many may wait to be let in.
+const QUEUE: u32 = 4_096;
+/// Of those, so many who have proved nothing yet.
+const STRANGE: usize = 1_024;

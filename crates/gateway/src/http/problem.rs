@@ -55,7 +55,7 @@ impl Problem {
 
 fn status(fault: &Fault) -> StatusCode {
     match fault.code {
-        code::CALL_UNKNOWN | code::FLIGHT_NONE | code::MEETING_UNKNOWN => {
+        code::CALL_UNKNOWN | code::CALL_APPROVALS | code::FLIGHT_NONE | code::MEETING_UNKNOWN => {
             return StatusCode::NOT_FOUND;
         }
         code::CALL_PLANS | code::MEETING_FULL => return StatusCode::CONFLICT,
@@ -64,7 +64,10 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,
         code::API_INVALID => return StatusCode::BAD_REQUEST,
         code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
-        code::POLICY_SPEND | code::POLICY_TOO_MANY_CALLS | code::POLICY_TOO_OFTEN => {
+        code::POLICY_SPEND
+        | code::POLICY_BURST
+        | code::POLICY_TOO_MANY_CALLS
+        | code::POLICY_TOO_OFTEN => {
             return StatusCode::TOO_MANY_REQUESTS;
         }
         // What is meant to pass: nothing is wrong with the request.
@@ -76,6 +79,9 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_DANGEROUS
         | code::POLICY_OWN_NUMBER
         | code::POLICY_DO_NOT_CALL
+        | code::POLICY_APPROVAL
+        | code::POLICY_CONSENT
+        | code::POLICY_STOPPED
         | code::POLICY_TRUST
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}

@@ -47,7 +47,8 @@ pub struct Parties {
     pub carrier: String,
     /// Which agent answers.
     pub agent: String,
-    /// Which rule of the owner's allowed it, and where that stands.
+    /// Which rule of the owner's allowed it, and where that stands. Empty: none did.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub allowed_by: String,
     /// How sure we are of who the person is, before they prove anything.
     pub trust: Trust,
@@ -100,6 +101,8 @@ pub struct Past {
     pub age: Duration,
     /// Whether there was sound.
     pub connected: bool,
+    /// Whether whoever is on it sat at a meeting.
+    pub seated: bool,
 }
 
 /// How much has been written.
@@ -107,6 +110,8 @@ pub struct Past {
 struct Length {
     entries: usize,
     connected: bool,
+    /// It may be recorded.
+    recorded: bool,
     /// There was sound, and for now there is none.
     away: bool,
     /// Whoever is on it sits at a meeting.
@@ -144,6 +149,7 @@ impl CallLog {
             length: watch::Sender::new(Length {
                 connected: past.connected,
                 away: past.connected,
+                seated: past.seated,
                 ..Length::default()
             }),
         }))
@@ -158,6 +164,7 @@ impl CallLog {
         let connected = matches!(event, Event::Connected);
         let lost = matches!(event, Event::Disconnected | Event::HandedOver { .. });
         let back = matches!(event, Event::Reconnected { .. });
+        let recorded = matches!(event, Event::RecordingStarted { .. });
         let sat = matches!(event, Event::MeetingJoined { .. });
         let stood = matches!(event, Event::MeetingLeft { .. });
         let mut entries = self.entries();
@@ -182,6 +189,7 @@ impl CallLog {
         self.0.length.send_modify(|it| {
             it.entries = entries;
             it.connected |= connected;
+            it.recorded |= recorded;
             it.away = (it.away || lost) && !back;
             it.seated = (it.seated || sat) && !stood;
             it.closed |= closed;
@@ -255,6 +263,13 @@ impl CallLog {
         self.has_sound() && !self.0.length.borrow().seated
     }
 
+    /// Waits until it is not heard by someone who sits at no meeting, for whatever reason.
+    pub async fn left_alone(&self) {
+        let mut length = self.0.length.subscribe();
+        let alone = |it: &Length| it.connected && !it.closed && !it.away && !it.seated;
+        let _ = length.wait_for(|it| !alone(it)).await;
+    }
+
     /// Whether there has been sound, and there is still someone to talk to.
     pub fn is_connected(&self) -> bool {
         let length = *self.0.length.borrow();
@@ -265,6 +280,12 @@ impl CallLog {
     pub async fn connected(&self) {
         let mut length = self.0.length.subscribe();
         let _ = length.wait_for(|it| it.closed || it.connected).await;
+    }
+
+    /// Waits until the call has sound and may be recorded, or is over.
+    pub async fn may_be_recorded(&self) {
+        let mut length = self.0.length.subscribe();
+        let _ = length.wait_for(|it| it.closed || it.recorded).await;
     }
 
     fn is_first(&self, entries: &[Entry]) -> bool {

@@ -171,6 +171,16 @@ impl Reader {
             .await
     }
 
+    /// Which call a carrier calls so.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn whose(&self, leg: String) -> Result<Option<String>, Fault> {
+        let call = "SELECT call FROM legs WHERE leg = ?1";
+        self.with(move |file| file.query_row(call, [leg], |row| row.get(0)).optional())
+            .await
+    }
+
     /// How a call stood when that was last written down, and when that was, in milliseconds since
     /// 1970.
     ///
@@ -220,6 +230,24 @@ impl Reader {
     pub async fn calls(&self, most: usize) -> Result<Vec<Summary>, Fault> {
         let unseal = self.unseal();
         self.with(move |file| calls(file, most, None, unseal)).await
+    }
+
+    /// What the owner's rules said beside calls, the latest `most` of it, the latest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn verdicts(&self, most: usize) -> Result<Vec<Value>, Fault> {
+        let unseal = self.unseal();
+        let verdicts = "SELECT entry FROM entries WHERE seq = 0 ORDER BY id DESC LIMIT ?1";
+        self.with(move |file| {
+            let mut found = file.prepare_cached(verdicts)?;
+            let read = |row: &rusqlite::Row<'_>| {
+                let text = unseal(row.get(0)?);
+                Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+            };
+            found.query_map([most], read)?.collect()
+        })
+        .await
     }
 
     /// Goes through the whole journal; how many entries there are, or what is wrong first.
@@ -300,9 +328,9 @@ fn next(
 
 const OF_ALL: &str = "SELECT id, entry FROM entries WHERE id > ?1 ORDER BY id LIMIT ?2";
 
-/// A call's entries are written in their order, so this is by `id` too, and touches no other's.
+/// What happened beside a call has no number within it, and its place among the others.
 const OF_A_CALL: &str = "SELECT id, entry FROM entries INDEXED BY by_call
-     WHERE call = ?3 AND id > ?1 ORDER BY seq LIMIT ?2";
+     WHERE call = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 
 fn calls(
     file: &Connection,

@@ -52,6 +52,9 @@ const OPEN: &[&str] = &[
     "beep_hz",
     "beep",
     "allowed_by",
+    "what",
+    "rule",
+    "more",
     "trust",
     "needs",
     "turn",
@@ -61,6 +64,9 @@ const OPEN: &[&str] = &[
     "first_clause_ms",
     "first_audio_ms",
     "at_ear_ms",
+    "sha256",
+    "bytes",
+    "consent",
 ];
 
 /// What stands for a value whose key is not at hand.
@@ -137,8 +143,8 @@ impl SealKey {
 }
 
 impl Keys {
-    /// An entry as it is kept: sealed, if there is a key for that.
-    pub(super) fn seal(&self, entry: &str) -> Option<String> {
+    /// An entry as it is kept: sealed, if there is a key for that. It must be a JSON object.
+    pub fn seal(&self, entry: &str) -> Option<String> {
         let key = self.seal.as_ref()?;
         let fields = serde_json::from_str(entry);
         let mut fields: Fields = fields.expect("an entry is an object, and we wrote it");
@@ -152,7 +158,7 @@ impl Keys {
     }
 
     /// An entry as it was before it was sealed, and whether something in it could not be opened.
-    pub(super) fn open(&self, entry: String) -> (String, bool) {
+    pub fn open(&self, entry: String) -> (String, bool) {
         // Inside a text the quotation mark would have a stroke before it.
         if !entry.contains(BEGINS) {
             return (entry, false);
@@ -171,6 +177,22 @@ impl Keys {
         }
         let opened = serde_json::to_string(&fields);
         (opened.unwrap_or(entry), hidden)
+    }
+
+    /// Something that is no entry, as it is kept elsewhere: sealed for its place, if there is a key.
+    pub(crate) fn seal_alone(&self, place: &str, value: Value) -> Value {
+        match &self.seal {
+            Some(key) => key.seal(place, &value),
+            None => value,
+        }
+    }
+
+    /// The same as it was before; `None`: its key is gone.
+    pub(crate) fn open_alone(&self, place: &str, value: Value) -> Option<Value> {
+        match value.get(MARK).and_then(Value::as_str) {
+            Some(sealed) => self.open_one(place, sealed),
+            None => Some(value),
+        }
     }
 
     fn open_one(&self, place: &str, sealed: &str) -> Option<Value> {

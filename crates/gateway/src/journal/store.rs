@@ -71,6 +71,7 @@ const SCHEMA: &str = "
     CREATE INDEX IF NOT EXISTS by_call ON entries (call, seq);
     CREATE INDEX IF NOT EXISTS by_time ON entries (at);
     CREATE INDEX IF NOT EXISTS beginnings ON entries (id) WHERE seq = 1;
+    CREATE INDEX IF NOT EXISTS verdicts ON entries (id) WHERE seq = 0;
     CREATE TABLE IF NOT EXISTS legs (call TEXT PRIMARY KEY, leg TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS memories (
         call TEXT PRIMARY KEY,

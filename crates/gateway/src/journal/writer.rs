@@ -13,7 +13,7 @@ use ports::{Blame, Fault, code};
 use tokio::sync::{oneshot, watch};
 
 use super::Keep;
-use super::log::Entry;
+use super::log::{Entry, Parties};
 use super::mark::Mark;
 use super::reader::Summary;
 use super::store::{Line, Note, Store};
@@ -64,6 +64,20 @@ impl Pen {
                 at: entry.time.as_millisecond(),
                 entry: serde_json::to_string(entry).expect("an entry has only strings for keys"),
             })
+        });
+    }
+
+    /// Writes what happened beside a call, or before there was one: it is no event of the call's own, and
+    /// has no number within it.
+    pub fn beside(&self, call: &str, parties: Option<Parties>, event: Event) {
+        self.write(&Entry {
+            v: 1,
+            call: call.to_owned(),
+            seq: 0,
+            ms: 0,
+            time: Timestamp::now(),
+            parties,
+            event,
         });
     }
 
@@ -306,7 +320,9 @@ const APART: Duration = Duration::from_secs(60);
 mod tests {
     use std::path::Path;
 
-    use call::event::{Answered, Judge, Party, Refused, Timed, Who, Why};
+    use call::event::{
+        Answered, Consent, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+    };
     use call::{Private, Trust};
     use jiff::SignedDuration;
     use serde_json::Value;
@@ -398,6 +414,17 @@ mod tests {
                 name: text(),
                 text: text(),
             },
+            Event::DisclosurePlayed {
+                text: text(),
+                sha256: "c0ffee".to_owned(),
+                bytes: 64_000,
+            },
+            Event::RecordingStarted {
+                consent: Consent::Announced,
+            },
+            Event::RecordingRefused {
+                why: Unrecorded::Declined,
+            },
             Event::AgentTurnTimed(timed()),
             Event::AgentStalled,
             Event::Transferring {
@@ -420,8 +447,27 @@ mod tests {
                 meeting: "0192".to_owned(),
             },
             Event::MeetingSpeaking,
+            Event::MeetingStoppedSpeaking,
             Event::MeetingMuted,
             Event::MeetingUnmuted,
+            Event::PolicyAllowed {
+                what: What::Dial,
+                rule: "`call` in [policy]".to_owned(),
+            },
+            Event::PolicyRefused {
+                what: What::Dial,
+                code,
+                rule: "`call` in [policy]".to_owned(),
+                more: 1,
+            },
+            Event::PolicyPurpose {
+                purpose: Some(text()),
+                consent: Some(text()),
+            },
+            Event::PolicyHeld {
+                what: What::Dial,
+                rule: "`approve` in [policy]".to_owned(),
+            },
             Event::AgentFailed { code },
             Event::SpeechFailed { code },
             Event::Ended(End { by, why }),
@@ -459,6 +505,13 @@ mod tests {
                     heard: _,
                     unheard: _,
                 }
+                | Event::DisclosurePlayed {
+                    text: _,
+                    sha256: _,
+                    bytes: _,
+                }
+                | Event::RecordingStarted { consent: _ }
+                | Event::RecordingRefused { why: _ }
                 | Event::AgentPressed { digits: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
@@ -469,8 +522,21 @@ mod tests {
                 | Event::MeetingJoined { meeting: _ }
                 | Event::MeetingLeft { meeting: _ }
                 | Event::MeetingSpeaking
+                | Event::MeetingStoppedSpeaking
                 | Event::MeetingMuted
                 | Event::MeetingUnmuted
+                | Event::PolicyAllowed { what: _, rule: _ }
+                | Event::PolicyRefused {
+                    what: _,
+                    code: _,
+                    rule: _,
+                    more: _,
+                }
+                | Event::PolicyHeld { what: _, rule: _ }
+                | Event::PolicyPurpose {
+                    purpose: _,
+                    consent: _,
+                }
                 | Event::AgentStalled
                 | Event::AgentFailed { code: _ }
                 | Event::SpeechFailed { code: _ } => {}

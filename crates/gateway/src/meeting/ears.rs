@@ -30,11 +30,13 @@ impl Transcriber for TableEars {
 pub(super) struct Minutes {
     ears: Option<Link<Hearing, Listen>>,
     attention: Attention,
+    /// Nobody would hear an answer of the agent's.
+    muted: bool,
     /// Those who speak, or have and their words are awaited.
     open: u16,
     /// The agent has asked for the last words.
     asked: bool,
-    /// What it has not been told, because it is to listen only.
+    /// What it has not been told, because it is to listen only, or is muted.
     untold: VecDeque<String>,
 }
 
@@ -43,6 +45,7 @@ impl Minutes {
         Self {
             ears: None,
             attention: Attention::Talk,
+            muted: false,
             open: 0,
             asked: false,
             untold: VecDeque::new(),
@@ -56,6 +59,15 @@ impl Minutes {
 
     pub(super) fn attend(&mut self, attention: Attention) {
         self.attention = attention;
+    }
+
+    /// The agent is heard by nobody, and is told nothing until it is heard again.
+    pub(super) fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    pub(super) fn unmute(&mut self) {
+        self.muted = false;
     }
 
     /// Whether the agent has asked for something since. To be looked at in every tick.
@@ -82,13 +94,13 @@ impl Minutes {
         self.open &= !bit(party);
         if let Some(line) = line {
             match self.attention {
-                Attention::Talk => {
+                Attention::Talk if !self.muted => {
                     let mut lines: Vec<_> = self.untold.drain(..).collect();
                     lines.push(line);
                     self.tell(lines.join(" "));
                     self.asked = self.asked && self.open != 0;
                 }
-                Attention::Listen => {
+                Attention::Talk | Attention::Listen => {
                     if self.untold.len() == MOST_UNTOLD {
                         self.untold.pop_front();
                     }
@@ -99,8 +111,8 @@ impl Minutes {
         self.answer();
     }
 
-    /// Someone is gone: nothing is awaited of them.
-    pub(super) fn left(&mut self, party: PartyId) {
+    /// Nothing is awaited of someone any more.
+    pub(super) fn give_up(&mut self, party: PartyId) {
         self.open &= !bit(party);
         self.answer();
     }

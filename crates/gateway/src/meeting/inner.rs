@@ -5,21 +5,19 @@ use std::fmt::Write as _;
 use axum::extract::ws::Utf8Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use media::{Codec, Format, Law, Mark, Packet, Rate};
+use media::{Codec, Endian, Format, Mark, Packet, Rate};
 use ports::Fault;
 use ports::carrier::{StreamCommand, StreamEvent, StreamProtocol};
 use tokio::sync::mpsc;
 
 use crate::line::{Incoming, Line, Weight};
 
-/// What an agent's sound is written in on its way through the house.
+/// What an agent's sound is written in on its way through the house: as it is. It is as good as the best
+/// line can be; whoever has a lesser one hears what that carries.
 pub(crate) const FORMAT: Format = Format {
-    codec: Codec::Ulaw,
-    rate: Rate::Hz8000,
+    codec: Codec::L16(Endian::Little),
+    rate: Rate::Hz16000,
 };
-
-/// The law of that codec.
-pub(crate) const LAW: Law = Law::Mu;
 
 /// The agent's end of it.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub(crate) struct OuterEnd {
 /// What comes from an agent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FromAgent {
-    Sound(Vec<u8>),
+    Sound(Vec<i16>),
     Clear,
     Mark(String),
 }
@@ -62,8 +60,9 @@ pub(crate) fn line() -> (InnerLine, OuterEnd) {
 
 impl OuterEnd {
     /// Lets the agent hear a frame. One that does not listen misses it.
-    pub(crate) fn play(&self, encoded: &[u8]) {
-        let message = format!("{SOUND}{}", STANDARD.encode(encoded));
+    pub(crate) fn play(&self, samples: &[i16]) {
+        let bytes: Vec<_> = samples.iter().flat_map(|it| it.to_le_bytes()).collect();
+        let message = format!("{SOUND}{}", STANDARD.encode(bytes));
         let _ = self.tx.try_send(message);
     }
 
@@ -77,7 +76,12 @@ impl OuterEnd {
         let message = self.rx.try_recv().ok()?;
         let rest = message.get(1..).unwrap_or_default();
         match message.chars().next() {
-            Some(SOUND) => STANDARD.decode(rest).ok().map(FromAgent::Sound),
+            Some(SOUND) => {
+                let bytes = STANDARD.decode(rest).ok()?;
+                let (samples, _) = bytes.as_chunks();
+                let samples = samples.iter().map(|it| i16::from_le_bytes(*it));
+                Some(FromAgent::Sound(samples.collect()))
+            }
             Some(MARK) => Some(FromAgent::Mark(rest.to_owned())),
             Some(CLEAR) => Some(FromAgent::Clear),
             Some(_) | None => None,

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use call::meeting::{Audience, MOST, PartyId, Seats};
 use media::{Frame, Mixer, Music, Rate, Resampler, SEATS};
 
-use super::inner::{FORMAT, FromAgent, LAW, OuterEnd};
+use super::inner::{FORMAT, FromAgent, OuterEnd};
+use crate::runner::ASSUMED;
 
 /// Everybody's sound, on its way to everybody else: at the rate of the best line there is.
 pub(super) struct Mix {
@@ -53,7 +54,7 @@ enum Piece {
 
 impl Mix {
     pub(super) fn new() -> Self {
-        let rate = FORMAT.rate;
+        let rate = ASSUMED;
         Self {
             rate,
             mixer: Mixer::new(rate),
@@ -87,6 +88,11 @@ impl Mix {
         if frame.rate().hz() > self.rate.hz() {
             self.widen(frame.rate());
         }
+        self.place(party, frame);
+    }
+
+    /// The same where it does not matter how good the line is.
+    fn place(&mut self, party: PartyId, frame: &Frame) {
         let (rate, most) = (self.rate, BEHIND * self.rate.samples_per_frame());
         let part = &mut self.parts[usize::from(party.0)];
         part.is_at(frame.rate(), rate);
@@ -103,14 +109,14 @@ impl Mix {
         part.waiting.drain(..late);
     }
 
-    /// Takes what an agent has sent, and a frame of what is to be heard of it.
+    /// Takes what an agent has sent, and a frame of what is to be heard of it. Of what nobody hears it
+    /// is not said that it was played.
     pub(super) fn hear_agent(&mut self, party: PartyId, line: &mut OuterEnd) {
+        let heard = self.voices & (1 << party.0) != 0;
         let part = &mut self.parts[usize::from(party.0)];
         while let Some(news) = line.take() {
             match news {
-                FromAgent::Sound(bytes) => {
-                    let mut samples = Vec::with_capacity(bytes.len());
-                    LAW.decode_into(&bytes, &mut samples);
+                FromAgent::Sound(samples) => {
                     part.said.extend(samples.into_iter().map(Piece::Sample));
                 }
                 FromAgent::Mark(mark) => part.said.push_back(Piece::Mark(mark)),
@@ -119,6 +125,9 @@ impl Mix {
                     marks.for_each(|it| line.played(&it));
                 }
             }
+        }
+        if !heard {
+            part.said.clear();
         }
         let samples = FORMAT.rate.samples_per_frame();
         let mut frame = Vec::with_capacity(samples);
@@ -129,7 +138,7 @@ impl Mix {
                 None => break,
             }
         }
-        self.put(party, &Frame::from_samples(FORMAT.rate, &frame));
+        self.place(party, &Frame::from_samples(FORMAT.rate, &frame));
     }
 
     /// Lets some hear this, at the rate of the meeting's own mouth, after what is being announced.
@@ -178,9 +187,7 @@ impl Mix {
     /// The same for an agent.
     pub(super) fn play_to(&mut self, party: PartyId, line: &OuterEnd) {
         if let Some(frame) = self.take(party) {
-            let mut bytes = Vec::with_capacity(FORMAT.bytes_per_frame());
-            LAW.encode_into(frame.samples(), &mut bytes);
-            line.play(&bytes);
+            line.play(frame.samples());
         }
     }
 
@@ -298,8 +305,123 @@ impl Piece {
     }
 }
 
-/// At what rate the meeting's own mouth speaks.
-pub(super) const MOUTH: Rate = crate::runner::ASSUMED;
+/// At what rate the meeting's own mouth speaks: that of the best line there can be.
+pub(crate) const MOUTH: Rate = FORMAT.rate;
 
 /// So many frames of someone's may wait: what comes later pushes the oldest out.
 const BEHIND: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use call::meeting::{Announcing, Input, Kind, Phrases};
+    use call::{Meeting, Regrets};
+    use ports::carrier::{StreamCommand, StreamProtocol};
+
+    use super::*;
+    use crate::line::{Line, Weight};
+    use crate::meeting::{Inner, line};
+
+    /// What no telephone line carries, a wide one does.
+    #[test]
+    fn a_wide_line_carries_all_of_an_agent_and_of_what_is_announced() {
+        assert!(heard_of_agent(Rate::Hz16000) > 0.5);
+        assert!(heard_of_announcement(Rate::Hz16000) > 0.5);
+        assert!(heard_of_agent(Rate::Hz8000) < 0.1, "nor is it folded");
+        assert!(heard_of_announcement(Rate::Hz8000) < 0.1);
+    }
+
+    #[test]
+    fn an_agent_makes_no_narrow_table_wide() {
+        let (mut mix, _) = table();
+        let (_near, mut far) = line();
+        mix.hear_agent(HOST, &mut far);
+        mix.mix();
+        let frame = mix.take(ANNA).expect("she hears something");
+        assert_eq!(frame.rate(), ASSUMED);
+    }
+
+    fn heard_of_agent(rate: Rate) -> f64 {
+        let (mut mix, _) = table();
+        let (mut near, mut far) = line();
+        let mut sound = tone();
+        on(rate, &mut mix, |mix| {
+            let frame: Vec<i16> = sound.by_ref().take(320).collect();
+            let bytes: Vec<_> = frame.iter().flat_map(|it| it.to_le_bytes()).collect();
+            let mut message = String::new();
+            Inner::default().encode(StreamCommand::Audio(&bytes), &mut message);
+            near.push(&message, Weight::Sound);
+            mix.hear_agent(HOST, &mut far);
+        })
+    }
+
+    fn heard_of_announcement(rate: Rate) -> f64 {
+        let (mut mix, seats) = table();
+        let mut sound = tone();
+        on(rate, &mut mix, |mix| {
+            let frame: Vec<i16> = sound.by_ref().take(320).collect();
+            mix.announce(seats.all(), &frame);
+        })
+    }
+
+    /// How loud the tone is for someone on a line of that rate, of all they hear.
+    fn on(rate: Rate, mix: &mut Mix, mut tick: impl FnMut(&mut Mix)) -> f64 {
+        let mut heard = Vec::new();
+        for _ in 0..50 {
+            mix.put(ANNA, &Frame::silence(rate));
+            tick(mix);
+            mix.mix();
+            heard.extend(mix.take(ANNA).iter().flat_map(|it| it.samples().to_vec()));
+        }
+        let late = &heard[heard.len() / 2..];
+        // What is folded would be heard at the mirror of it.
+        let hz = if rate == Rate::Hz16000 {
+            HZ
+        } else {
+            8_000.0 - HZ
+        };
+        let step = std::f64::consts::TAU * hz / f64::from(rate.hz());
+        let (mut re, mut im) = (0.0, 0.0);
+        for (index, sample) in late.iter().enumerate() {
+            let (sample, angle) = (f64::from(*sample), step * index as f64);
+            re += sample * angle.cos();
+            im += sample * angle.sin();
+        }
+        2.0 * (re * re + im * im).sqrt() / (late.len() as f64 * LOUD)
+    }
+
+    fn tone() -> impl Iterator<Item = i16> {
+        let step = std::f64::consts::TAU * HZ / f64::from(MOUTH.hz());
+        (0..).map(move |at| (LOUD * (f64::from(at) * step).sin()) as i16)
+    }
+
+    /// Anna and an agent.
+    fn table() -> (Mix, Seats) {
+        let now = Instant::now();
+        let quiet = || call::Private::from(String::new());
+        let phrases = Phrases {
+            regrets: Regrets {
+                nobody: quiet(),
+                busy: quiet(),
+                declined: quiet(),
+            },
+            left: quiet(),
+            alone: quiet(),
+        };
+        let patience = Duration::from_secs(60);
+        let mut meeting = Meeting::open(now, phrases, patience, Announcing::Off);
+        for (party, kind) in [(ANNA, Kind::Person), (HOST, Kind::Agent)] {
+            let _ = meeting.handle(now, Input::Awaited(party, kind));
+            let _ = meeting.handle(now, Input::Joined(party));
+        }
+        let mut mix = Mix::new();
+        mix.hear(meeting.seats());
+        (mix, meeting.seats().clone())
+    }
+
+    const ANNA: PartyId = PartyId(0);
+    const HOST: PartyId = PartyId(1);
+    const HZ: f64 = 5_500.0;
+    const LOUD: f64 = 6_000.0;
+}

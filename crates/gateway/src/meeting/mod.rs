@@ -21,8 +21,9 @@ use uuid::Uuid;
 pub(crate) use self::ears::TableEars;
 pub use self::inner::InnerLine;
 pub(crate) use self::inner::{FORMAT, Inner, OuterEnd, line};
+pub(crate) use self::mix::MOUTH;
 pub use self::room::{Attention, Room, Seated, View};
-pub(crate) use self::room::{Newcomer, Sits, Wanted};
+pub(crate) use self::room::{CALLER, Cast, Newcomer, Sits, TARGET, Wanted};
 pub(crate) use self::table::{Table, serve};
 
 /// Our name for a meeting.

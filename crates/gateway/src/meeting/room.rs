@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use call::Private;
 use call::event::End;
-use call::meeting::{Command, Consent, Kind, MOST, PartyId};
+pub use call::meeting::Attention;
+use call::meeting::{Announcing, Command, Consent, Kind, MOST, PartyId};
+use call::{Place, Private, Side, Through};
 use media::Frame;
 use ports::speech::{Hearing, Listen};
 use ports::{Blame, Fault, Link, code};
@@ -22,6 +23,9 @@ pub struct Room {
     pub id: MeetingId,
     /// A key of [`crate::config::Plan::agents`], if an agent sits there.
     pub agent: Option<String>,
+    /// Who was put through to whom here, as someone who came to sit with them knows it.
+    through: Option<Through>,
+    announcing: Announcing,
     tx: mpsc::Sender<Wanted>,
     view: watch::Receiver<View>,
     /// How many have been given a number.
@@ -45,15 +49,6 @@ pub(crate) enum Wanted {
     Command(Command),
 }
 
-/// What an agent at a meeting is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attention {
-    /// Answer what is said.
-    Talk,
-    /// Hear what is said, and answer when it may talk again.
-    Listen,
-}
-
 /// Someone who is to come.
 #[derive(Debug)]
 pub(crate) struct Newcomer {
@@ -62,6 +57,8 @@ pub(crate) struct Newcomer {
     pub(crate) name: Private<String>,
     pub(crate) record: Arc<Record>,
     pub(crate) sits: Sits,
+    /// Whether they sat there until their gateway was lost.
+    pub(crate) back: bool,
 }
 
 /// Where someone's sound comes from.
@@ -107,16 +104,25 @@ pub struct Seated {
 impl Room {
     pub(crate) fn new(
         id: MeetingId,
-        agent: Option<String>,
+        cast: Cast,
     ) -> (Arc<Self>, mpsc::Receiver<Wanted>, watch::Sender<View>) {
         let (tx, rx) = mpsc::channel(WANTED);
         let (shown, view) = watch::channel(View::default());
+        let Cast {
+            agent,
+            announcing,
+            through,
+        } = cast;
+        // The two of a transfer have seats of their own, whoever comes first.
+        let numbers = if through.is_some() { TARGET.0 + 1 } else { 0 };
         let room = Self {
             id,
             agent,
+            through,
+            announcing,
             tx,
             view,
-            numbers: AtomicU8::new(0),
+            numbers: AtomicU8::new(numbers),
         };
         (Arc::new(room), rx, shown)
     }
@@ -157,6 +163,29 @@ impl Room {
         found.map(|it| PartyId(it.seat))
     }
 
+    /// Whether an agent has that seat.
+    pub fn is_agent(&self, party: PartyId) -> bool {
+        let people = &self.view.borrow().people;
+        people.iter().any(|it| it.seat == party.0 && it.agent)
+    }
+
+    /// What someone's call remembers of their place here.
+    pub(crate) fn place(&self, party: PartyId, name: &Private<String>) -> Place {
+        let side = match party {
+            CALLER => Side::Caller,
+            TARGET => Side::Target,
+            PartyId(_) => Side::Beside,
+        };
+        let through = self.through.clone();
+        Place {
+            meeting: self.id.to_string(),
+            name: name.clone(),
+            agent: self.agent.clone(),
+            announcing: self.announcing,
+            through: through.map(|it| Through { side, ..it }),
+        }
+    }
+
     pub(crate) async fn tell(&self, wanted: Wanted) -> bool {
         self.tx.send(wanted).await.is_ok()
     }
@@ -179,6 +208,17 @@ impl Room {
     }
 }
 
+/// Who sits at a meeting besides those who are called to it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cast {
+    /// A key of [`crate::config::Plan::agents`].
+    pub(crate) agent: Option<String>,
+    /// Whether it is said who comes and goes.
+    pub(crate) announcing: Announcing,
+    /// Who was put through to whom; `None`: nobody was.
+    pub(crate) through: Option<Through>,
+}
+
 impl Newcomer {
     pub(crate) fn kind(&self) -> Kind {
         match self.sits {
@@ -187,6 +227,10 @@ impl Newcomer {
         }
     }
 }
+
+/// The seats of the two of a transfer.
+pub(crate) const CALLER: PartyId = PartyId(0);
+pub(crate) const TARGET: PartyId = PartyId(1);
 
 /// How much a meeting may be told at once.
 const WANTED: usize = 64;

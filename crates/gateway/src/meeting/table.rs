@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::{End, Party, Why};
-use call::meeting::{Audience, Consent, Input, Kind, MOST, Output, PartyId};
+use call::meeting::{Audience, Consent, Input, Kind, MOST, Output, PartyId, Passage};
 use call::{Meeting, Place, Private, input};
 use media::{FRAME, Frame, UtteranceId};
 use ports::Link;
@@ -41,6 +41,8 @@ struct Person {
     sits: Sits,
     /// Whether any of their sound has come.
     here: bool,
+    /// What they are saying, nobody has heard all of.
+    aside: bool,
 }
 
 /// Who says what is to be heard by some or all.
@@ -143,6 +145,7 @@ impl Table {
             name,
             record,
             sits,
+            back,
         } = newcomer;
         let Some(place) = self.people.get_mut(usize::from(party.0)) else {
             return;
@@ -153,8 +156,13 @@ impl Table {
             record,
             sits,
             here: false,
+            aside: false,
         });
-        self.tell(Input::Awaited(party, kind));
+        self.tell(if back {
+            Input::Back(party)
+        } else {
+            Input::Awaited(party, kind)
+        });
     }
 
     fn consented(&mut self, party: PartyId, consent: Consent) {
@@ -165,10 +173,12 @@ impl Table {
         let Some(place) = self.people.get_mut(usize::from(party.0)) else {
             return;
         };
-        if place.take().is_some() {
+        if place.is_some() {
             self.mix.leave(party);
-            self.minutes.left(party);
+            self.minutes.give_up(party);
+            // By then they still have a name.
             self.tell(Input::Left(party, end));
+            self.people[usize::from(party.0)] = None;
         }
     }
 
@@ -176,11 +186,33 @@ impl Table {
     fn tell(&mut self, input: Input) {
         for output in self.meeting.handle(std::time::Instant::now(), input) {
             match output {
-                Output::Hear => self.mix.hear(self.meeting.seats()),
+                Output::Hear => self.hear(),
                 Output::Seat(party) => self.seat(party),
                 Output::Tell(party, input) => self.pass_on(party, input),
                 Output::Say(audience, text) => self.say(audience, &text),
+                Output::Announce(audience, party, passage) => {
+                    self.announce(audience, party, passage);
+                }
                 Output::Over => tracing::info!(meeting = %self.room.id, "a meeting is over"),
+            }
+        }
+    }
+
+    /// Who hears whom has changed. What someone who is muted says is not heard, in words as in sound.
+    fn hear(&mut self) {
+        let seats = self.meeting.seats();
+        self.mix.hear(seats);
+        self.minutes.unmute();
+        for (party, person) in each(&mut self.people) {
+            if !seats.is_muted(party) {
+                continue;
+            }
+            match person.kind {
+                Kind::Agent => self.minutes.mute(),
+                Kind::Person => {
+                    person.aside = true;
+                    self.minutes.give_up(party);
+                }
             }
         }
     }
@@ -199,11 +231,7 @@ impl Table {
 
     fn place(&self, party: PartyId) -> Option<Place> {
         let person = self.people.get(usize::from(party.0))?.as_ref()?;
-        Some(Place {
-            meeting: self.room.id.to_string(),
-            name: person.name.clone(),
-            agent: self.room.agent.clone(),
-        })
+        Some(self.room.place(party, &person.name))
     }
 
     fn pass_on(&mut self, party: PartyId, input: input::Input) {
@@ -220,6 +248,17 @@ impl Table {
                 self.announcer.last = id;
                 self.announcer.waiting.push_back((id, audience));
             }
+        }
+    }
+
+    fn announce(&mut self, audience: Audience, party: PartyId, passage: Passage) {
+        let what = match passage {
+            Passage::Joined => "has joined",
+            Passage::Left => "has left",
+        };
+        if let Some(person) = self.person_mut(party) {
+            let text = format!("{} {what}.", person.name.reveal());
+            self.say(audience, &text.into());
         }
     }
 
@@ -313,7 +352,15 @@ impl Table {
                     self.tell(Input::Joined(party));
                 }
             }
-            News::Said(Said::Speaks) => self.minutes.speaks(party),
+            News::Said(Said::Speaks) => {
+                let heard = self.meeting.seats().is_heard(party);
+                if let Some(person) = self.person_mut(party) {
+                    person.aside = !heard;
+                }
+                if heard {
+                    self.minutes.speaks(party);
+                }
+            }
             News::Said(Said::Said(text)) => {
                 let line = self.line(party, text.reveal());
                 self.minutes.said(party, line);
@@ -328,7 +375,7 @@ impl Table {
         }
     }
 
-    /// What someone said, with their name where there are several.
+    /// What someone said, with their name where there are several; `None`: nothing, or not to everyone.
     fn line(&self, party: PartyId, text: &str) -> Option<String> {
         if text.is_empty() {
             return None;
@@ -336,6 +383,9 @@ impl Table {
         let here = |it: &&Person| it.here && it.kind == Kind::Person;
         let people = self.people.iter().flatten().filter(here).count();
         let person = self.people.get(usize::from(party.0))?.as_ref()?;
+        if person.aside {
+            return None;
+        }
         Some(if people > 1 {
             format!("{}: {text}", person.name.reveal())
         } else {

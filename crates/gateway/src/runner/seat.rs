@@ -1,11 +1,12 @@
 //! A call's place at a meeting, while it has one.
 
 use call::input::{self, Input};
-use call::{Private, output};
+use call::memory::Talk;
+use call::{Memory, Mode, Private, output};
 use media::Frame;
 use tokio::time::Instant;
 
-use super::{Order, Runner};
+use super::{Notebook, Order, Runner};
 use crate::line::Line;
 use crate::meeting::{Chair, Said};
 
@@ -23,6 +24,7 @@ impl<L: Line> Runner<L> {
         let said = match meeting {
             output::Meeting::Sit(id) => {
                 self.seated = Some(id);
+                self.keep_seat();
                 if let (Some(sound), Some(chair)) = (&mut self.sound, &self.chair) {
                     sound.sit(chair.tx.clone());
                 }
@@ -48,6 +50,20 @@ impl<L: Line> Runner<L> {
             output::Meeting::Speaks => Said::Speaks,
         };
         let _ = self.chair.as_ref().map(|it| it.tx.try_send(said));
+    }
+
+    /// A call that would end with this process does not end for those who sit with its caller: from now
+    /// on it is remembered that they do.
+    fn keep_seat(&mut self) {
+        let memory = self.flight.memory(Instant::now().into_std());
+        if let Memory::Up {
+            talk: Talk::Seat { place, .. },
+            ..
+        } = memory
+        {
+            self.notebook
+                .get_or_insert_with(|| Notebook::of(Mode::Seat(*place)));
+        }
     }
 
     /// What the others at the meeting make, for this one.

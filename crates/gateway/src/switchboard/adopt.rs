@@ -74,6 +74,7 @@ impl Switchboard {
     pub async fn renew_voice(&self) -> Result<(), Fault> {
         if self.needs_voice() {
             self.voices.fulfil().await?;
+            self.make_announcements().await?;
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! Carries a call's orders to its carrier, one after another, away from the call's own task.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use call::event::{End, Party, Why};
-use call::{input, output};
+use call::event::{What, Why};
+use call::{Dialling, Heard, input, output};
 use ports::carrier::{Calls, Detect, Dial, Limits, Offers, Status};
-use ports::{Fault, Retry};
+use ports::{Fault, Retry, code};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::dialled::{Astray, NOT_MADE};
 use super::liveness::{self, HungUp};
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
@@ -108,8 +109,14 @@ impl Desk {
         let Some(to) = &record.caller else {
             return;
         };
+        if let Err(fault) = self.board.about_to_dial(record).await {
+            tracing::warn!(call = %record.id, code = fault.code, "nobody is dialled: {fault}");
+            return self.broke(&fault).await;
+        }
+        let since = SystemTime::now();
         let base = format!("{}/{}", plan.public_url, record.carrier);
         let dial = Dial {
+            name: &record.id.to_string(),
             from: &record.number,
             to,
             voice_url: &format!("{base}/voice?call={}", record.id),
@@ -122,14 +129,30 @@ impl Desk {
             // A leg that is another call's already is refused where its webhooks come in.
             Ok(leg) => {
                 let _ = self.board.bind(record, &leg);
+                self.board.dial_heard(record, Heard::Taken).await;
             }
-            // Whatever the fault says about trying again: one request, one dial. A call whose fate
-            // we do not know may yet announce itself by a webhook, which will find it over and hang
-            // up.
+            Err(fault) if fault.code == code::CARRIER_UNKNOWN => {
+                tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "whether a call was made is not known: {fault}");
+                self.lost(since).await;
+            }
+            // Whatever the fault says about trying again: one request, one dial.
             Err(fault) => {
                 tracing::warn!(call = %record.id, code = fault.code, "the call could not be made: {fault}");
+                self.board.dial_heard(record, Heard::Refused).await;
                 self.broke(&fault).await;
             }
+        }
+    }
+
+    /// Nobody can tell whether the carrier took the call. It waits as one that rings, and is dialled by
+    /// nobody again: it may name itself by a webhook, and its carrier is asked.
+    async fn lost(&self, since: SystemTime) {
+        let record = &self.record;
+        self.board.dial_heard(record, Heard::Lost).await;
+        if record.dialling() == Dialling::Unknown
+            && let Some(astray) = Astray::of(record, since)
+        {
+            tokio::spawn(self.board.clone().ask_after_dial(astray));
         }
     }
 
@@ -204,6 +227,7 @@ impl Desk {
         let handover = match self.board.handover(record, &self.plan, to).await {
             Ok(handover) => handover,
             Err(fault) => {
+                self.board.refused_on(record, What::Transfer, &fault);
                 tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a caller is not put through: {fault}");
                 return self.keep().await;
             }
@@ -278,11 +302,6 @@ impl Desk {
         self.record.tell(input::Carrier::Ended(NOT_MADE)).await;
     }
 }
-
-const NOT_MADE: End = End {
-    by: Party::Carrier,
-    why: Why::Fault,
-};
 
 /// A carrier ends a call of its own accord when it has not heard of us for so long.
 const SLICE: Duration = Duration::from_secs(600);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::meetings::regrets;
 use super::renewed::Renewed;
+use super::spending::{Leave, Purposeful};
 use super::{Record, Switchboard};
 use crate::config::{Destination, PhonePlan, Plan, TransferPlan};
 use crate::runner::Control;
@@ -129,7 +130,7 @@ impl Switchboard {
         named: &TransferPlan,
     ) -> Result<(), Fault> {
         self.is_open()?;
-        caller.may_leave_agent()?;
+        let departure = caller.depart()?;
         let plan = self.plan_of(caller.id);
         let carrier = plan.carriers.get(&caller.carrier);
         match &named.to {
@@ -147,7 +148,8 @@ impl Switchboard {
                     return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
                 }
                 let to = phone.number.as_str();
-                self.would_dial(to, &caller.agent, 0).await?;
+                self.would_dial(to, &caller.agent, (0, Leave::Given, Purposeful::Yes))
+                    .await?;
             }
         }
         let to = BlindTransfer {
@@ -161,6 +163,7 @@ impl Switchboard {
         let command = Control::Command(Command::Transfer(to));
         // A call that is over is not put through.
         let _ = caller.control.send(command).await;
+        departure.see_off();
         Ok(())
     }
 
@@ -193,7 +196,13 @@ impl Switchboard {
         let named = plan.transfers.get(name)?;
         if let Destination::Phone(phone) = &named.to {
             let (to, up) = (phone.number.as_str(), self.desk().up);
-            self.may_dial(to, up, Standing::default()).ok()?;
+            let standing = Standing {
+                approved: true,
+                purposeful: true,
+                stopped: self.is_stopped(),
+                ..Standing::default()
+            };
+            self.may_dial(to, up, standing).ok()?;
         }
         Some(told(record, (&plan, &plan), named))
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use call::event::{End, Party, Why};
-use call::meeting::PartyId;
 use call::{Attestation, Direction, Machine, Mode, Number, Opening, Private, Trust, input, output};
 use ports::Fault;
 use ports::agent::Answerer;
@@ -19,7 +18,8 @@ use super::{CONTROL, CallId, Purpose, Record, Switchboard};
 use crate::config::Plan;
 use crate::line::Wire;
 use crate::meeting::{
-    Attention, FORMAT, Inner, InnerLine, Newcomer, Room, Sits, TableEars, View, line,
+    Attention, CALLER, FORMAT, Inner, InnerLine, Newcomer, Room, Sits, TARGET, TableEars, View,
+    line,
 };
 use crate::runner::{Control, Order};
 use crate::sound::Attached;
@@ -47,19 +47,18 @@ impl Switchboard {
         report(room, seated);
     }
 
-    /// Has the agent that a caller talked to sit with them and `with`, once that one has come. Who
-    /// does not come, or has left again, is not waited for.
+    /// Has the agent that a caller talked to sit with them and whom they were put through to, once both
+    /// are there. Who does not come, or has left again, is not waited for.
     pub(super) fn stay(
         self: &Arc<Self>,
         room: &Arc<Room>,
         caller: &Arc<Record>,
-        with: PartyId,
         attention: Attention,
     ) {
         let (board, room, caller) = (self.clone(), room.clone(), caller.clone());
         tokio::spawn(async move {
-            room.until(|view| is_here(view, with)).await;
-            if room.is_over() || !is_here(&room.view(), with) {
+            room.until(are_here).await;
+            if room.is_over() || !are_here(&room.view()) {
                 return;
             }
             room.attend(attention).await;
@@ -162,6 +161,7 @@ impl Switchboard {
             name,
             record,
             sits: Sits::Agent(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         Ok(())
@@ -206,9 +206,12 @@ pub(super) async fn attend(
     }
 }
 
-fn is_here(view: &View, party: PartyId) -> bool {
-    let people = &mut view.people.iter();
-    people.any(|it| it.seat == party.0 && it.here)
+/// Whether the two of a transfer are.
+fn are_here(view: &View) -> bool {
+    [CALLER, TARGET].iter().all(|party| {
+        let people = &mut view.people.iter();
+        people.any(|it| it.seat == party.0 && it.here)
+    })
 }
 
 fn report(room: &Room, seated: Result<(), Fault>) {

@@ -17,14 +17,15 @@ use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::trust::seen;
-use super::{Record, Switchboard, desk, host, presses, proving, tapes};
+use super::{Record, Switchboard, announce, desk, host, presses, proving, tapes};
+use crate::clips::Clip;
 use crate::config::Plan;
 use crate::flight::Flight;
 use crate::line::Wire;
-use crate::meeting::{Chair, InnerLine};
+use crate::meeting::{Chair, FORMAT, InnerLine};
 use crate::presses::Presses;
 use crate::pulse::Pulse;
-use crate::runner::{ASSUMED, Control, Order, Parts, PinPad, Talk, run};
+use crate::runner::{Control, Order, Parts, PinPad, Talk, Tape, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -75,7 +76,7 @@ pub(super) enum Voiced {
 pub(super) enum Kept {
     /// Another takes it up.
     AcrossProcesses,
-    /// It is ended.
+    /// It is ended, unless its caller sits at a meeting.
     Here,
 }
 
@@ -102,6 +103,8 @@ pub(super) struct Broken {
     pub(super) since: Instant,
     /// What was said until then.
     pub(super) past: Vec<Line>,
+    /// Whether it was recorded.
+    pub(super) recorded: bool,
 }
 
 impl Switchboard {
@@ -202,37 +205,31 @@ impl Switchboard {
                 }
             },
         };
-        let talk = match voice {
-            Some(voice) => match talk(record, &began_with, &part, voice).await {
-                Ok(talk) => Some(talk),
-                Err(fault) => {
-                    // An offered call was already told where its sound goes.
-                    hang_up(&doors.orders).await;
-                    return refuse(record, &fault);
-                }
-            },
-            None => None,
+        let given = async {
+            let clip = self.heard_first(record, &began_with, &part).await?;
+            let talk = match voice {
+                Some(voice) => Some(talk(record, &began_with, &part, voice).await?),
+                None => None,
+            };
+            Ok::<_, Fault>((clip, talk))
         };
+        let (clip, talk) = match given.await {
+            Ok(given) => given,
+            Err(fault) => {
+                // An offered call was already told where its sound goes.
+                hang_up(&doors.orders).await;
+                return refuse(record, &fault);
+            }
+        };
+        let (plan, tape) = self.decided(record, &began_with, &part, clip.as_deref());
         let Part {
             mode,
-            machine,
             begin,
             chair,
             kept,
             ..
         } = part;
-        let remembered = (kept == Kept::AcrossProcesses).then(|| mode.clone());
-        let plan = call::Plan {
-            direction: record.direction,
-            mode,
-            machine,
-            policy: call::Policy {
-                // The rules may have become stricter while it was being prepared.
-                limit: began_with.rules.limit().min(self.plan().rules.limit()),
-                ..began_with.patience
-            },
-            phrases: phrases(&began_with, company(record)),
-        };
+        let remembered = (kept == Kept::AcrossProcesses).then_some(mode);
         let (now, log, landing) = (Instant::now(), &record.log, record.landing.clone());
         let (flight, first) = match begin {
             Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
@@ -249,7 +246,8 @@ impl Switchboard {
             presses: doors.presses,
             pad: doors.pad,
             log: record.log.clone(),
-            recording: (began_with.recorded_here()).map(|dir| dir.join(record.recording())),
+            recording: tape,
+            clip,
             mode: remembered,
             chair,
             pulse: doors.pulse,
@@ -257,8 +255,34 @@ impl Switchboard {
         run(flight, (now, first), parts).await;
     }
 
+    /// All that is decided about a call before it starts, and where it is recorded.
+    fn decided(
+        &self,
+        record: &Record,
+        began_with: &Plan,
+        part: &Part,
+        clip: Option<&Clip>,
+    ) -> (call::Plan, Option<Tape>) {
+        let (recording, tape) = announce::recording(began_with, record, part);
+        let plan = call::Plan {
+            direction: record.direction,
+            mode: part.mode.clone(),
+            machine: part.machine.clone(),
+            policy: call::Policy {
+                // The rules may have become stricter while it was being prepared.
+                limit: began_with.rules.limit().min(self.plan().rules.limit()),
+                ..began_with.patience
+            },
+            phrases: phrases(began_with, company(record)),
+            announcement: clip.map(Clip::announcement),
+            recording,
+        };
+        (plan, tape)
+    }
+
     async fn over(&self, record: &Record) {
-        if record.log.has_end() {
+        // One that may yet be found at its carrier is settled when that is known.
+        if record.log.has_end() && !record.is_dial_open() {
             self.settle_cost(record).await;
         }
         {
@@ -371,9 +395,9 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
             back.into_iter().chain(next).chain(others).collect()
         }
     };
-    // An agent at a meeting has no carrier.
+    // An agent at a meeting has no carrier, and a line of this house's.
     let carrier = plan.carriers.get(&record.carrier);
-    let rate = carrier.map_or(ASSUMED, |it| match &it.sound {
+    let rate = carrier.map_or(FORMAT.rate, |it| match &it.sound {
         Sound::Stream(dialect) => dialect.rate(),
     });
     Ok(Talk {

@@ -1,24 +1,29 @@
 //! Meetings: who is called to them, who is brought there, and who is put through to whom.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agents::asking::{self, Asking};
-use call::event::{End, Party, Why};
-use call::meeting::{After, Consent, PartyId, Phrases, Transfer};
-use call::{Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, input};
+use call::event::{End, Judge, Party, What, Why};
+use call::meeting::{After, Announcing, Command, Consent, PartyId, Phrases, Transfer};
+use call::{
+    Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
+};
 use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
+use super::audit::About;
 use super::life::Kept;
-use super::wish::{answerer, our_number};
+use super::spending::{Leave, Purposeful};
+use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
-    Attention, Chair, MeetingId, Newcomer, Room, Sits, Table, Wanted, chair, serve,
+    self, Attention, CALLER, Chair, MOUTH, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted,
+    chair, serve,
 };
-use crate::runner::ASSUMED;
 
 /// A meeting that someone wants.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +32,8 @@ pub struct Meet {
     pub guests: Vec<Guest>,
     /// Which agent sits there too; `None`: none.
     pub agent: Option<String>,
+    /// Whether it is said there who comes and goes.
+    pub announcing: Announcing,
 }
 
 /// Someone to call to a meeting.
@@ -74,6 +81,9 @@ pub(super) struct Cast {
     pub(super) machine: Machine,
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
+    pub(super) leave: Leave,
+    /// What the call is for, if that was said.
+    pub(super) purpose: Option<Private<String>>,
 }
 
 impl Switchboard {
@@ -81,7 +91,7 @@ impl Switchboard {
     /// exists; who came is told by how it stands.
     ///
     /// # Errors
-    /// The first of them who may not be called: nobody is, then.
+    /// The first of them who may not be called: nobody is, then, and whoever was already is hung up on.
     pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let plan = self.plan();
@@ -91,14 +101,25 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
-            self.would_dial(&guest.to, agent, more).await?;
+            let permit = self
+                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
+                .await;
+            self.invited(guest, permit)?;
         }
-        let meeting = Meeting::open(Instant::now(), phrases("The other person"), COMPANY);
-        let room = self
-            .open_room(MeetingId::random(), meet.agent, meeting)
-            .await?;
+        let (now, phrases) = (Instant::now(), phrases("The other person"));
+        let meeting = Meeting::open(now, phrases, COMPANY, meet.announcing);
+        let seats = meeting::Cast {
+            agent: meet.agent,
+            announcing: meet.announcing,
+            through: None,
+        };
+        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
         for guest in meet.guests {
-            self.invite(&room, guest).await?;
+            if let Err(fault) = self.invite(&room, guest).await {
+                // Whoever was called before is not left there with a phone that rings for nothing.
+                room.command(Command::End).await;
+                return Err(fault);
+            }
         }
         Ok(room)
     }
@@ -117,50 +138,80 @@ impl Switchboard {
         let party = room.number()?;
         let name = guest
             .name
-            .map_or_else(|| crate::meeting::guest(party), Private::from);
+            .clone()
+            .map_or_else(|| meeting::guest(party), Private::from);
         let (near, far) = chair();
         let cast = Cast {
             answerer: answerer(&plan, &agent)?,
             agent,
-            mode: Mode::Seat(place(room, &name)),
+            mode: Mode::Seat(room.place(party, &name)),
             machine: Machine::Talk,
             chair: Some(near),
             kept: Kept::AcrossProcesses,
+            leave: Leave::NotAsked,
+            purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
         let record = self
             .dial_as(CallId::random(), (&guest.to, from), cast)
-            .await?;
+            .await;
+        let record = self.invited(&guest, record)?;
         let newcomer = Newcomer {
             party,
             name,
             record: record.clone(),
             sits: Sits::Here(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         Ok(record)
     }
 
+    /// Writes down that someone may not be invited.
+    fn invited<T>(self: &Arc<Self>, guest: &Guest, invited: Result<T, Fault>) -> Result<T, Fault> {
+        if let Err(fault) = &invited {
+            let dialled = (guest.to.as_str(), guest.from.as_deref());
+            self.refused(&About::dial(What::Invitation, dialled, None), fault);
+        }
+        invited
+    }
+
     /// Brings someone to a meeting who talks to an agent.
+    ///
+    /// # Errors
+    /// Nobody does on that call, they are on their way elsewhere, or the meeting is full.
     pub async fn bring(
         &self,
         room: &Arc<Room>,
         record: Arc<Record>,
         name: Option<String>,
     ) -> Result<(), Fault> {
+        let departure = record.depart()?;
         let party = room.number()?;
-        let name = name.map_or_else(|| crate::meeting::guest(party), Private::from);
+        let name = name.map_or_else(|| meeting::guest(party), Private::from);
+        self.lead(room, record, (party, name)).await;
+        departure.see_off();
+        Ok(())
+    }
+
+    /// Takes someone from their agent to a seat at a meeting.
+    async fn lead(
+        &self,
+        room: &Arc<Room>,
+        record: Arc<Record>,
+        (party, name): (PartyId, Private<String>),
+    ) {
         let (near, far) = chair();
-        let place = place(room, &name);
+        let place = room.place(party, &name);
         let newcomer = Newcomer {
             party,
             name,
             record: record.clone(),
             sits: Sits::Here(far),
+            back: false,
         };
         self.seat_at(room, newcomer).await;
         record.sit(near, place);
-        Ok(())
     }
 
     /// Puts a caller who talks to an agent through to someone, who is asked first; meanwhile the
@@ -174,44 +225,61 @@ impl Switchboard {
         target: Target,
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
-        caller.may_leave_agent()?;
-        self.would_dial(&target.guest.to, &caller.agent, 0).await?;
-        let (from, to) = (PartyId(0), PartyId(1));
-        let transfer = Transfer {
-            caller: from,
-            target: to,
-            after: target.after,
-        };
-        let phrases = phrases(&target.name);
-        let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
-        let room = self.open_room(MeetingId::random(), None, meeting).await?;
-        self.bring(&room, caller.clone(), Some("the caller".to_owned()))
-            .await?;
+        let departure = caller.depart()?;
+        self.would_dial(
+            &target.guest.to,
+            &caller.agent,
+            (0, Leave::Given, Purposeful::Yes),
+        )
+        .await?;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
+        let plan = self.plan();
+        let ours = &plan.numbers[&our_number(&plan, Some(&number))?];
+        let phrases = phrases(&target.name);
+        let transfer = transfer(target.after);
+        let meeting = Meeting::transfer(Instant::now(), phrases, transfer, target.patience);
+        let (stays, attention) = match target.agent {
+            AgentThen::Leaves => (false, Attention::Talk),
+            AgentThen::Listens => (true, Attention::Listen),
+            AgentThen::Stays => (true, Attention::Talk),
+        };
+        let seats = meeting::Cast {
+            agent: stays.then(|| caller.agent.clone()),
+            announcing: Announcing::Off,
+            through: Some(Through {
+                side: Side::Beside,
+                target: target.name.clone().into(),
+                after: target.after,
+                attention,
+            }),
+        };
+        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
+        let seat = (CALLER, Private::from("the caller".to_owned()));
+        self.lead(&room, caller.clone(), seat).await;
         let dialled = (target.guest.to.as_str(), Some(number.as_str()));
-        let party = room.number()?;
-        let cast = ask(caller, &target, party, &room);
+        let judge = judge(&plan, &ours.carrier);
+        let cast = ask(caller, &target, &room, judge);
         let record = match self.dial_as(CallId::random(), dialled, cast).await {
             Ok(record) => record,
             Err(fault) => {
                 // The caller is not left with music.
-                room.tell(Wanted::Ended(party, NOT_MADE)).await;
+                room.tell(Wanted::Ended(TARGET, NOT_MADE)).await;
                 return Err(fault);
             }
         };
         let name = Private::from(target.name);
         let newcomer = Newcomer {
-            party,
+            party: TARGET,
             name,
             record,
             sits: Sits::IfTheyWill,
+            back: false,
         };
         self.seat_at(&room, newcomer).await;
-        match target.agent {
-            AgentThen::Leaves => {}
-            AgentThen::Listens => self.stay(&room, caller, party, Attention::Listen),
-            AgentThen::Stays => self.stay(&room, caller, party, Attention::Talk),
+        departure.see_off();
+        if stays {
+            self.stay(&room, caller, attention);
         }
         Ok(room)
     }
@@ -221,6 +289,18 @@ impl Switchboard {
     /// # Errors
     /// There is nobody of that name, they may not be called, or the caller is not there any more.
     pub async fn refer(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
+        let referred = self.refer_to(caller, referral).await;
+        if let Err(fault) = &referred {
+            self.refused_on(caller, What::Transfer, fault);
+        }
+        referred
+    }
+
+    async fn refer_to(
         self: &Arc<Self>,
         caller: &Arc<Record>,
         referral: Referral,
@@ -272,7 +352,10 @@ impl Switchboard {
         let name = referral.to.clone();
         let referred = match self.may_refer(caller, &name) {
             Ok(()) => self.refer(caller, referral).await.map(drop),
-            Err(fault) => Err(fault),
+            Err(fault) => {
+                self.refused_on(caller, What::Tool, &fault);
+                Err(fault)
+            }
         };
         if let Err(fault) = referred {
             let (code, hint) = (fault.code, fault.hint.as_deref());
@@ -293,17 +376,22 @@ impl Switchboard {
         rooms
     }
 
-    /// Opens a room, with an agent's chair where it has one.
+    /// Opens a room, with an agent's chair where one sits there from the beginning. Opened twice at once,
+    /// it is the same room.
     async fn open_room(
         self: &Arc<Self>,
         id: MeetingId,
-        agent: Option<String>,
+        seats: meeting::Cast,
         meeting: Meeting,
     ) -> Result<Arc<Room>, Fault> {
         let voice = self.voices.get().await?;
-        let mouth = voice.mouth.open(ASSUMED).await?;
-        let (room, wanted, shown) = Room::new(id, agent.clone());
-        self.desk().meetings.insert(id, room.clone());
+        let mouth = voice.mouth.open(MOUTH).await?;
+        let agent = seats.agent.clone().filter(|_| seats.through.is_none());
+        let (room, wanted, shown) = Room::new(id, seats);
+        match self.desk().meetings.entry(id) {
+            Entry::Occupied(there) => return Ok(there.get().clone()),
+            Entry::Vacant(free) => free.insert(room.clone()),
+        };
         let table = Table::new(room.clone(), meeting, mouth, wanted, shown);
         let board = self.clone();
         tokio::spawn(async move {
@@ -340,6 +428,35 @@ impl Switchboard {
         });
     }
 
+    /// Opens a meeting that another process had, by what someone's call remembers of it.
+    async fn open_again(
+        self: &Arc<Self>,
+        id: MeetingId,
+        place: &Place,
+    ) -> Result<Arc<Room>, Fault> {
+        let now = Instant::now();
+        let meeting = match &place.through {
+            Some(through) => {
+                let phrases = phrases(through.target.reveal());
+                Meeting::parted(now, phrases, transfer(through.after), COMPANY_AGAIN)
+            }
+            None => {
+                let phrases = phrases("The other person");
+                Meeting::open(now, phrases, COMPANY_AGAIN, place.announcing)
+            }
+        };
+        let beside = |it: &Through| Through {
+            side: Side::Beside,
+            ..it.clone()
+        };
+        let seats = meeting::Cast {
+            agent: place.agent.clone(),
+            announcing: place.announcing,
+            through: place.through.as_ref().map(beside),
+        };
+        self.open_room(id, seats, meeting).await
+    }
+
     /// Someone whose gateway was lost sat at a meeting: it is opened again, with whoever comes back.
     pub(super) async fn sit_again(self: &Arc<Self>, record: &Arc<Record>, place: &Place) {
         let Some(id) = MeetingId::parse(&place.meeting) else {
@@ -348,13 +465,17 @@ impl Switchboard {
         let known = self.meeting(id);
         let room = match known {
             Some(room) => Ok(room),
-            None => {
-                let phrases = phrases("The other person");
-                let meeting = Meeting::open(Instant::now(), phrases, COMPANY_AGAIN);
-                self.open_room(id, place.agent.clone(), meeting).await
-            }
+            None => self.open_again(id, place).await,
         };
-        let party = room.and_then(|room| Ok((room.number()?, room)));
+        let side = place.through.as_ref().map(|it| it.side);
+        let party = room.and_then(|room| {
+            let party = match side {
+                Some(Side::Caller) => CALLER,
+                Some(Side::Target) => TARGET,
+                Some(Side::Beside) | None => room.number()?,
+            };
+            Ok((party, room))
+        });
         match party {
             Ok((party, room)) => {
                 let (near, far) = chair();
@@ -365,8 +486,12 @@ impl Switchboard {
                     name,
                     record: record.clone(),
                     sits: Sits::Here(far),
+                    back: true,
                 };
                 self.seat_at(&room, newcomer).await;
+                if let (CALLER, Some(through), Some(_)) = (party, &place.through, &place.agent) {
+                    self.stay(&room, record, through.attention);
+                }
             }
             Err(fault) => {
                 let code = fault.code;
@@ -379,13 +504,13 @@ impl Switchboard {
     }
 }
 
-/// A call to someone who is asked whether they take another.
-fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Cast {
+/// A call to someone who is asked whether they take another. A machine is not asked: nobody took it.
+fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast {
     let (told, mut hears) = mpsc::channel(1);
     let tx = room.tx();
     tokio::spawn(async move {
         while let Some(consent) = hears.recv().await {
-            let _ = tx.send(Wanted::Consented(party, consent)).await;
+            let _ = tx.send(Wanted::Consented(TARGET, consent)).await;
             if consent == Consent::Yes {
                 return;
             }
@@ -417,10 +542,13 @@ fn ask(caller: &Record, target: &Target, party: PartyId, room: &Arc<Room>) -> Ca
         mode: Mode::Conversation {
             opening: Opening::Say(question.into()),
         },
-        machine: Machine::Talk,
+        machine: Machine::HangUp(judge),
         chair: None,
         // Whoever it asks for would not know any more what it was about.
         kept: Kept::Here,
+        // The owner named them in the configuration.
+        leave: Leave::Given,
+        purpose: Some("to put a caller through".to_owned().into()),
     }
 }
 
@@ -434,11 +562,11 @@ fn spelled(number: &str) -> String {
         .to_owned()
 }
 
-fn place(room: &Room, name: &Private<String>) -> Place {
-    Place {
-        meeting: room.id.to_string(),
-        name: name.clone(),
-        agent: room.agent.clone(),
+fn transfer(after: After) -> Transfer {
+    Transfer {
+        caller: CALLER,
+        target: TARGET,
+        after,
     }
 }
 

@@ -1,7 +1,11 @@
 //! Finds calls, starts them, and is asked before anything costs money.
 
 mod adopt;
+mod announce;
+mod asking;
+mod audit;
 mod desk;
+mod dialled;
 mod flights;
 mod handover;
 mod heed;
@@ -19,11 +23,13 @@ mod renewed;
 mod requested;
 mod said;
 mod spending;
+mod stopping;
 mod tapes;
 mod tokens;
 mod trust;
 mod unconnected;
 mod voices;
+mod wanted;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
@@ -32,6 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
+use call::event::What;
 use call::{Attestation, Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
 use ports::agent::Answerer;
@@ -40,18 +47,26 @@ use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
-use crate::claims::{Claim, Claims, Once};
+use crate::approvals::Approvals;
+use crate::claims::{Claims, Once};
+use crate::clips::Clips;
 use crate::config::{OurNumber, Plan};
 use crate::guesses::Guesses;
+use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
 use crate::pairings::Pairings;
+use crate::receipts::Receipts;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
+pub use asking::Approval;
+use asking::asks_first;
+use audit::{About, Flood};
+use dialled::Astray;
 pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
@@ -60,12 +75,14 @@ pub(crate) use pairing::nobody as nobody_waits;
 use pairing::{Entrance, Welcome};
 use planned::Plans;
 pub use planned::Proposal;
-use policy::Permit;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
+use spending::{Leave, Purposeful};
 use tokens::Tokens;
 use voices::Voices;
+pub use wanted::Placed;
+use wanted::placed;
 pub use wish::{OnMachine, Purpose, Verdict, Wish};
 use wish::{answerer, machine, mode, our_number};
 
@@ -76,13 +93,21 @@ pub struct Switchboard {
     state: PathBuf,
     journal: Arc<Journal>,
     claims: Claims,
+    jobs: Jobs,
     ledger: Ledger,
+    receipts: Receipts,
     guesses: Guesses,
     pairings: Pairings,
     plans: Plans,
     voices: Voices,
+    clips: Clips,
     desk: Mutex<Desk>,
     stopping: AtomicBool,
+    /// The owner has stopped everything.
+    stopped: AtomicBool,
+    /// Calls that wait for the owner.
+    approvals: Approvals,
+    flood: Flood,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -101,6 +126,8 @@ struct Desk {
     tokens: Tokens,
     /// Calls that are over and whose tapes are kept, the latest last.
     landed: VecDeque<CallId>,
+    /// Dials of which nobody knows what became of them.
+    astray: Vec<Astray>,
     /// When strangers were last answered, who may ask to be paired.
     knocks: VecDeque<Instant>,
     /// Those that are not over.
@@ -119,21 +146,32 @@ impl Switchboard {
         let journal = Journal::open(&state, plan.keep, plan.keys.clone())?;
         let now = Timestamp::now().as_millisecond();
         let claims = Claims::open(&state, now)?;
+        let jobs = Jobs::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
+        let receipts = Receipts::open(&state, plan.keys.clone(), now)?;
+        let clips = Clips::new(&state);
+        let stopped = ledger.stopped()?.is_some();
+        let approvals = Approvals::open(&state, now, plan.keys.clone())?;
         let guesses = Guesses::open(&state, now)?;
         let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
+            clips,
             plan: RwLock::new(Arc::new(plan)),
             state,
             journal,
             claims,
+            jobs,
             ledger,
+            receipts,
             guesses,
             pairings,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
             stopping: AtomicBool::new(false),
+            stopped: AtomicBool::new(stopped),
+            approvals,
+            flood: Flood::default(),
         }))
     }
 
@@ -142,59 +180,27 @@ impl Switchboard {
         &self.journal
     }
 
+    /// What webhooks were answered.
+    pub(crate) fn receipts(&self) -> &Receipts {
+        &self.receipts
+    }
+
+    /// The dials whose requests were sent.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
     /// Where what outlives the process is kept.
     pub fn state(&self) -> &Path {
         &self.state
     }
 
-    /// Makes a call, if the owner allows it. Returns as soon as the call exists; whether anyone
-    /// picks up is told by its log.
-    pub async fn dial(self: &Arc<Self>, wish: Wish) -> Result<Arc<Record>, Fault> {
-        self.may_wish(&wish).await?;
-        self.place(CallId::random(), wish).await
-    }
-
-    /// The same, but for a request that may come again: it is carried out once, also across restarts.
-    pub async fn dial_once(self: &Arc<Self>, once: Once, wish: Wish) -> Result<Placed, Fault> {
-        if let Some(before) = placed(self.claims.look(once).await?)? {
-            return Ok(before);
-        }
-        // A request that is refused may be made again when the owner has changed the rules.
-        self.may_wish(&wish).await?;
-        let (id, now) = (CallId::random(), Timestamp::now().as_millisecond());
-        if let Some(before) = placed(self.claims.claim(once, id.to_string(), now).await?)? {
-            return Ok(before);
-        }
-        // Whoever asked may go away; what was claimed is then done or given back all the same.
-        let board = self.clone();
-        let placing = tokio::spawn(async move {
-            match board.place(id, wish).await {
-                Ok(record) => Ok(Placed::Now(record)),
-                Err(fault) => {
-                    board.claims.release(once).await?;
-                    Err(fault)
-                }
-            }
-        });
-        placing.await.unwrap_or_else(|broken| {
-            let message = "placing a call broke";
-            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(broken))
-        })
-    }
-
-    /// Whether a wish would be granted now, before anything is spent on it.
-    async fn may_wish(&self, wish: &Wish) -> Result<Permit, Fault> {
-        self.is_open()?;
-        let plan = self.plan();
-        let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
-        let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        let permit = self.would_dial(&wish.to, agent, 0).await?;
-        wish.purpose.check()?;
-        wish.on_machine.check()?;
-        Ok(permit)
-    }
-
-    async fn place(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Arc<Record>, Fault> {
+    async fn place(
+        self: &Arc<Self>,
+        id: CallId,
+        wish: Wish,
+        leave: Leave,
+    ) -> Result<Arc<Record>, Fault> {
         let plan = self.plan();
         let number = our_number(&plan, wish.from.as_deref())?;
         let ours = &plan.numbers[&number];
@@ -209,6 +215,8 @@ impl Switchboard {
             machine,
             chair: None,
             kept: Kept::AcrossProcesses,
+            leave,
+            purpose: wish.reason,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
             .await
@@ -231,10 +239,18 @@ impl Switchboard {
             machine,
             chair,
             kept,
+            leave,
+            purpose,
         } = cast;
         let voice = self.voice_for(&mode).await?;
+        if let Ok(known) = plan.rules.known(to) {
+            let whose = (Direction::Outbound, Some(&known.number));
+            self.announcement(&plan, whose, &mode).await?;
+        }
 
-        let (permit, seat) = self.reserve(id.to_string(), to, &agent).await?;
+        let said = (leave, Purposeful::of(purpose.as_ref()));
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent, said).await?;
+        self.write_purpose(id, &permit.number, purpose);
         let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {
             direction,
@@ -362,7 +378,13 @@ impl Switchboard {
         if let News::Recorded(tape) = &webhook.news {
             self.recorded(carrier, hint, (webhook, tape)).await;
         }
-        let record = self.find(carrier, hint, (&webhook.leg, &webhook.dialled))?;
+        let found = self.find(carrier, hint, (&webhook.leg, &webhook.dialled));
+        match (&found, hint) {
+            (Some(record), _) => self.named(record, webhook).await,
+            (None, Some(call)) => self.named_by_nobody(carrier, call, webhook).await,
+            (None, None) => {}
+        }
+        let record = found?;
         let news = match &webhook.news {
             News::Answered => Some(input::Carrier::Answered),
             News::AnsweredBy(who) => Some(input::Carrier::AnsweredBy(*who)),
@@ -468,6 +490,7 @@ impl Switchboard {
 
     /// Whether new calls may begin.
     fn is_open(&self) -> Result<(), Fault> {
+        self.goes_on()?;
         if self.stopping.load(Ordering::Relaxed) {
             let message = "the gateway is stopping, and begins no new calls";
             return Err(Fault::new(Blame::Gateway, code::GATEWAY_STOPPING, message)
@@ -514,6 +537,7 @@ impl Switchboard {
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
             self.voices.warm_up().await?;
+            self.make_announcements().await?;
         }
         Ok(())
     }
@@ -526,6 +550,15 @@ impl Switchboard {
         match self.take(carrier, leg, call).await {
             Ok(record) => Verdict::Connect(self.stream(&record)),
             Err(fault) => {
+                let about = About {
+                    what: What::Answer,
+                    direction: Direction::Inbound,
+                    ours: call.to,
+                    theirs: call.from,
+                    carrier,
+                    agent: "",
+                };
+                self.refused(&about, &fault);
                 turned_away(carrier, &fault);
                 Verdict::Reject
             }
@@ -555,6 +588,9 @@ impl Switchboard {
             allowed_by,
         } = Self::welcome_in(&in_force, &ours.agent, entrance)?;
         let voice = self.voice_for(&mode).await?;
+        let known = Number::parse(from).ok();
+        self.announcement(&plan, (Direction::Inbound, known.as_ref()), &mode)
+            .await?;
 
         let mut desk = self.desk();
         let caller = self.may_enter(&desk, from, entrance)?;
@@ -702,26 +738,6 @@ struct Offer<'o> {
     from: &'o str,
     to: &'o str,
     attestation: Attestation,
-}
-
-/// What came of a request that may have come before.
-pub enum Placed {
-    /// The call was made for it now.
-    Now(Arc<Record>),
-    /// This call was made for it before.
-    Before(String),
-}
-
-fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
-    match claim {
-        Claim::Fresh => Ok(None),
-        Claim::Before(call) => Ok(Some(Placed::Before(call))),
-        Claim::Another => {
-            let message = "something else was asked with that Idempotency-Key before";
-            let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
-            Err(fault.hint("choose a new key for each new request"))
-        }
-    }
 }
 
 /// The owner's rules at work are no more than worth knowing; what we cannot do is worth waking

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use policy::{Money, Permit};
 use ports::{Blame, Fault, code};
 
-use super::{Once, Placed, Switchboard, Wish, placed};
+use super::spending::Leave;
+use super::{Once, Placed, Switchboard, Wish, asks_first, placed};
 use crate::hex;
 
 /// Calls that may be made by their tokens, for as long as their plans are good.
@@ -28,6 +29,8 @@ pub struct Proposal {
     pub token: String,
     /// Which rule allows it, and what it can cost at most.
     pub permit: Permit,
+    /// Which rule has the call wait for the owner's yes, once it is asked for; `None`: none does.
+    pub asks: Option<String>,
     /// How long the token is good.
     pub good_for: Duration,
 }
@@ -57,7 +60,7 @@ impl Switchboard {
     /// # Errors
     /// It could not; or there are too many plans.
     pub async fn propose(&self, wish: Wish) -> Result<Proposal, Fault> {
-        let permit = self.may_wish(&wish).await?;
+        let (permit, asks) = self.may_wish_once_asked(&wish).await?;
         let now = Instant::now();
         let planned = Planned {
             wish,
@@ -72,8 +75,22 @@ impl Switchboard {
         Ok(Proposal {
             token,
             permit,
+            asks,
             good_for: GOOD,
         })
+    }
+
+    /// Whether a call could be made now, if the owner says yes where they are to be asked; and which rule
+    /// has them asked.
+    async fn may_wish_once_asked(&self, wish: &Wish) -> Result<(Permit, Option<String>), Fault> {
+        match self.may_wish(wish, Leave::NotAsked).await {
+            Ok(permit) => Ok((permit, None)),
+            Err(fault) if asks_first(&fault) => {
+                let permit = self.may_wish(wish, Leave::Given).await?;
+                Ok((permit, Some(fault.rule.unwrap_or_default())))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Makes the call of a token: once, however often it is asked for, also across restarts.
@@ -90,7 +107,8 @@ impl Switchboard {
             let message = "no call is planned with that token, or not any more";
             Fault::new(Blame::Caller, code::CALL_PLANS, message).hint("plan it again")
         })?;
-        let permit = self.may_wish(&wish).await?;
+        let permit = self.may_wish_once_asked(&wish).await;
+        let (permit, _) = self.wished(&wish, permit)?;
         if permit.ceiling > ceiling {
             let message = format!(
                 "that call was planned to cost {ceiling} at most, and may cost {} by now",

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use super::Handover;
 use super::pairing::Entrance;
 use call::event::End;
 use call::input::{self, Command, Input};
-use call::{Attestation, Direction, Keys, Mode, Number, Place, Private, Trust};
+use call::{Attestation, Dialling, Direction, Heard, Keys, Mode, Number, Place, Private, Trust};
 use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
@@ -84,8 +84,12 @@ pub struct Record {
     notices: Mutex<HashSet<String>>,
     /// How its carrier is to put it through; `None`: it is not.
     handover: Mutex<Option<Handover>>,
+    /// Somebody takes its caller away from their agent just now.
+    departing: AtomicBool,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
+    /// Where its dial stands; one that we did not make is as good as placed.
+    dialling: watch::Sender<Dialling>,
     /// What the person proved before another process lost it.
     earlier: OnceLock<Proof>,
 }
@@ -161,6 +165,29 @@ impl Talks {
     }
 }
 
+/// Someone on the way from their agent to somewhere else, where nobody else can take them. Dropped, they may
+/// be taken again.
+#[derive(Debug)]
+pub(super) struct Departure(Arc<Record>);
+
+impl Departure {
+    /// They have been told where to go: waits, aside, until they have gone.
+    pub(super) fn see_off(self) {
+        tokio::spawn(async move {
+            // A call that has something else to do does not go.
+            let _ = tokio::time::timeout(SEEN_OFF, self.0.log.left_alone()).await;
+        });
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.0.departing.store(false, Ordering::Release);
+    }
+}
+
+/// By then a call has done what it was told, also behind all that its caller has to hear first, or will not.
+const SEEN_OFF: Duration = Duration::from_secs(20);
 /// A carrier that says a call is over when it is asked is about to say so by itself.
 const ITS_OWN_WORD: Duration = Duration::from_secs(2);
 
@@ -237,9 +264,40 @@ impl Record {
             fault: OnceLock::new(),
             notices: Mutex::default(),
             handover: Mutex::default(),
+            departing: AtomicBool::new(false),
             before: OnceLock::new(),
+            dialling: watch::Sender::new(match born.direction {
+                Direction::Inbound => Dialling::Placed,
+                Direction::Outbound => Dialling::Queued,
+            }),
             earlier: OnceLock::new(),
         }
+    }
+
+    /// Where its dial stands.
+    pub fn dialling(&self) -> Dialling {
+        *self.dialling.borrow()
+    }
+
+    /// Whether a call may come of its dial that has not been heard of.
+    pub(super) fn is_dial_open(&self) -> bool {
+        match self.dialling() {
+            Dialling::Sending | Dialling::Unknown => true,
+            Dialling::Queued | Dialling::Placed | Dialling::Refused => false,
+        }
+    }
+
+    /// Takes what was heard of its dial.
+    pub(super) fn dial_heard(&self, heard: Heard) -> Dialling {
+        self.dialling.send_modify(|it| *it = it.hears(heard));
+        self.dialling()
+    }
+
+    /// Waits until its carrier is known to have it.
+    pub(super) async fn is_placed(&self) {
+        let mut dialling = self.dialling.subscribe();
+        // Its other end is here.
+        let _ = dialling.wait_for(|it| *it == Dialling::Placed).await;
     }
 
     /// Learns what was said on it in another process.
@@ -391,10 +449,19 @@ impl Record {
         notices.len() < NOTICES && notices.insert(notice.to_owned())
     }
 
-    /// Whether somebody talks to an agent here who could be taken elsewhere.
-    pub(super) fn may_leave_agent(&self) -> Result<(), Fault> {
-        if self.talk == Talks::WithAgent && self.log.is_alone() {
-            return Ok(());
+    /// Takes somebody who talks to an agent here away from it, for whoever asks first.
+    ///
+    /// # Errors
+    /// Nobody does, or somebody else takes them.
+    pub(super) fn depart(self: &Arc<Self>) -> Result<Departure, Fault> {
+        let departs = !self.departing.swap(true, Ordering::AcqRel);
+        // Looked at only now: whoever took them before has by now seen them off.
+        let departure = departs.then(|| Departure(self.clone()));
+        if let Some(departure) = departure
+            && self.talk == Talks::WithAgent
+            && self.log.is_alone()
+        {
+            return Ok(departure);
         }
         let message = "nobody talks to an agent on that call just now";
         Err(Fault::new(Blame::Caller, code::CALL_NOT_UP, message)

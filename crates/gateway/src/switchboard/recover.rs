@@ -66,6 +66,7 @@ impl Switchboard {
                 beyond.push(call);
             }
         }
+        self.settle_dials(&reader).await;
         Lost(beyond)
     }
 
@@ -127,23 +128,20 @@ impl Switchboard {
         let asked_after = leg.is_some() || old <= plan.patience.ring;
         grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
-        let (past, proof) = self.said(reader, call, &memory).await?;
-        let broken = Broken {
-            since: began_before(gone),
-            past,
-            memory,
-        };
+        let (broken, proof) = self.broken(reader, call, (memory, gone)).await?;
         let voice = match mode {
             Mode::Loopback => Voiced::Ready(None),
             Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
         };
+        let memory = broken.memory.clone();
+        let seat = seat(&mode, &memory);
+        let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
         let past = Past {
             entries: call.seq,
             age: age(call, now),
-            connected: matches!(broken.memory, Memory::Up { .. } | Memory::Elsewhere { .. }),
+            connected,
+            seated: connected && seat.is_some(),
         };
-        let memory = broken.memory.clone();
-        let seat = seat(&mode, &broken.memory);
         let (control, heard) = mpsc::channel(CONTROL);
         // Later than any number that was given out before.
         let numbers = u64::try_from(now).unwrap_or_default();
@@ -245,6 +243,23 @@ impl Switchboard {
         }
     }
 
+    /// A call that stood like this so long ago, and what was proved on it.
+    async fn broken(
+        &self,
+        reader: &Reader,
+        call: &Summary,
+        (memory, gone): (Memory, Duration),
+    ) -> Result<(Broken, Proof), Fault> {
+        let (past, recorded, proof) = self.said(reader, call, &memory).await?;
+        let broken = Broken {
+            since: began_before(gone),
+            past,
+            recorded,
+            memory,
+        };
+        Ok((broken, proof))
+    }
+
     /// By which right whoever is on a call is still on it.
     async fn still_in(&self, born: &Born) -> Result<Entrance, Fault> {
         let (plan, caller) = (self.plan(), born.caller.as_ref());
@@ -258,13 +273,13 @@ impl Switchboard {
         }
     }
 
-    /// What was said on a call, by its events, and what that proved.
+    /// What was said on a call, by its events, whether it was recorded, and what that proved.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
-    ) -> Result<(Vec<Line>, Proof), Fault> {
+    ) -> Result<(Vec<Line>, bool, Proof), Fault> {
         let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
@@ -281,6 +296,7 @@ impl Switchboard {
                 said.read(&event);
             }
         }
+        let recorded = said.recorded();
         let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
         let proof = said.proof(connected);
         let mut lines = said.lines();
@@ -290,7 +306,7 @@ impl Switchboard {
                 lines.pop();
             }
         }
-        Ok((lines, proof))
+        Ok((lines, recorded, proof))
     }
 
     /// Who talks to whom, by the call's first event and the configuration of today.

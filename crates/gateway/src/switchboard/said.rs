@@ -11,6 +11,7 @@ use super::life::spoken;
 pub(super) struct Said {
     lines: Vec<Line>,
     ours: Vec<Private<String>>,
+    recorded: bool,
     /// They keyed the right PIN.
     proved: bool,
     /// It was not a person, as far as anybody can tell, that picked up.
@@ -35,6 +36,7 @@ impl Said {
         Self {
             lines,
             ours,
+            recorded: false,
             proved: false,
             doubtful: false,
         }
@@ -57,11 +59,17 @@ impl Said {
         match event["type"].as_str().unwrap_or_default() {
             "agent.turn_started" => self.asked(text("text")),
             "agent.said" => self.answered(text("text")),
+            "recording.started" => self.recorded = true,
             "caller.proved" => self.proved = true,
             "call.answered_by" => self.doubtful |= event["who"] != "human",
             "agent.interrupted" => self.lines.push(Line::Agent(text("heard"))),
             _ => {}
         }
+    }
+
+    /// Whether it was recorded.
+    pub(super) fn recorded(&self) -> bool {
+        self.recorded
     }
 
     /// What whoever is on it proved of who they are, if that was read too.

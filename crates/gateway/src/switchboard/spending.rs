@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use call::event::Event;
+use call::Event;
+use call::Private;
+use call::event::What;
 use jiff::Timestamp;
 use policy::{Now, Permit, Standing};
 use ports::Fault;
@@ -10,6 +12,33 @@ use ports::Fault;
 use super::{CallId, Record, Switchboard};
 use crate::ledger::Entry;
 use crate::rules;
+
+/// What the owner said of a call that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// Nothing: if they are to be asked, it is not made.
+    NotAsked,
+    /// Yes; or they named whom to call, and when, in the configuration.
+    Given,
+}
+
+/// Whether it is said what a call is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purposeful {
+    /// It is; or it is plain by what is done.
+    Yes,
+    /// It is not.
+    No,
+}
+
+impl Purposeful {
+    pub(super) fn of(purpose: Option<&Private<String>>) -> Self {
+        match purpose {
+            Some(text) if !text.reveal().trim().is_empty() => Self::Yes,
+            Some(_) | None => Self::No,
+        }
+    }
+}
 
 /// The place of a call that may be made and is not there yet. It is given back when dropped.
 pub(super) struct Seat(Arc<Switchboard>);
@@ -27,12 +56,14 @@ impl Switchboard {
         &self,
         to: &str,
         agent: &str,
-        others: usize,
+        (others, leave, purpose): (usize, Leave, Purposeful),
     ) -> Result<Permit, Fault> {
         let entry = self.entry(String::new(), to, agent)?;
         let mut standing = self.ledger.standing(entry).await?;
         standing.dialled += others;
-        let up = self.desk().up;
+        let up = self.desk().up + others;
+        standing.approved = leave == Leave::Given;
+        standing.purposeful = purpose == Purposeful::Yes;
         self.may_dial(to, up, standing)
     }
 
@@ -42,10 +73,14 @@ impl Switchboard {
         name: String,
         to: &str,
         agent: &str,
+        (leave, purpose): (Leave, Purposeful),
     ) -> Result<(Permit, Seat), Fault> {
         let entry = self.entry(name, to, agent)?;
         let (board, to) = (self.clone(), to.to_owned());
-        let decide = move |standing| {
+        let decide = move |mut standing: Standing| {
+            standing.approved = leave == Leave::Given;
+            standing.purposeful = purpose == Purposeful::Yes;
+            board.goes_on()?;
             let mut desk = board.desk();
             let permit = board.may_dial(&to, desk.up, standing)?;
             desk.up += 1;
@@ -62,7 +97,12 @@ impl Switchboard {
         to: &str,
     ) -> Result<(), Fault> {
         let name = format!("{}+{}", record.id, CallId::random());
-        self.reserve(name, to, &record.agent).await.map(drop)
+        // The owner named them in the configuration.
+        let (permit, _) = self
+            .reserve(name, to, &record.agent, (Leave::Given, Purposeful::Yes))
+            .await?;
+        self.allowed_on(record, What::Transfer, permit.rule);
+        Ok(())
     }
 
     /// Writes down what a call did cost that is over.
@@ -100,8 +140,14 @@ impl Switchboard {
     }
 
     fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {
-        let known = self.plan().rules.known(to).map_err(rules::told)?;
+        let plan = self.plan();
+        let known = plan.rules.known(to).map_err(rules::told)?;
+        let stranger = match plan.rules.entry(&known) {
+            Ok(policy::Entry::Contact(..) | policy::Entry::Number(_)) => false,
+            Ok(policy::Entry::Class(_)) | Err(_) => true,
+        };
         Ok(Entry {
+            stranger,
             name,
             to: known.number,
             agent: agent.to_owned(),

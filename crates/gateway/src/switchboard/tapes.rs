@@ -1,4 +1,4 @@
-//! Recordings that carriers make: begun when a call has sound, and fetched once it is over.
+//! Recordings that carriers make: begun when a call may be recorded, and fetched once it is over.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -20,7 +20,7 @@ use crate::blocking::blocking;
 use crate::config::{Plan, Recorder, Recordings};
 use crate::recorder;
 
-/// Has a call recorded by its carrier as soon as it has sound, if that is how calls are recorded.
+/// Has a call recorded by its carrier as soon as it may be, if that is how calls are recorded.
 pub(super) fn begin(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<Plan>) {
     if !by_carrier(plan) || !plan.carriers.contains_key(&record.carrier) {
         return;
@@ -32,7 +32,7 @@ pub(super) fn begin(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<P
     };
     let record = record.clone();
     tokio::spawn(async move {
-        record.log.connected().await;
+        record.log.may_be_recorded().await;
         if let Some(leg) = record.leg().filter(|_| !record.log.is_closed()) {
             let (base, id) = (&carrier.plan.public_url, record.id);
             let recording = Recording {

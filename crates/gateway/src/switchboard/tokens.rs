@@ -24,9 +24,10 @@ struct Issued {
 const LIFE: Duration = Duration::from_secs(30);
 
 impl Tokens {
-    /// Makes a token: 256 random bits in hexadecimal.
+    /// Makes a token: 256 random bits in hexadecimal. Those that the call had before open nothing any
+    /// more: its sound is to go elsewhere now.
     pub(super) fn mint(&mut self, now: Instant, call: CallId, carrier: &str) -> String {
-        self.0.retain(|_, it| it.until > now);
+        self.0.retain(|_, it| it.until > now && it.call != call);
         let token = hex::random(32);
         let issued = Issued {
             call,
@@ -81,6 +82,10 @@ mod tests {
         assert_eq!(tokens.redeem(now, &token, "a"), Some(call));
         assert_eq!(tokens.redeem(now, &token, "a"), None, "used");
         let token = tokens.mint(now, call, "a");
+        let next = tokens.mint(now, call, "a");
+        assert_eq!(tokens.peek(now, &token, "a"), None, "there is a later one");
+        let token = next;
+        assert_eq!(tokens.peek(now, &token, "a"), Some(call));
         tokens.forget(call);
         assert_eq!(tokens.redeem(now, &token, "a"), None, "the call is over");
     }

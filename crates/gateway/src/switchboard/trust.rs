@@ -36,6 +36,7 @@ impl Switchboard {
                 caller.agent
             );
             return Err(Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
+                .by_rule(format!("`transfer_to` in [agents.{}]", caller.agent))
                 .hint("add the name to `transfer_to` in its table"));
         }
         let trust = self.trust(caller);
@@ -43,7 +44,8 @@ impl Switchboard {
         allowed.map_err(|needs| {
             let (has, needs) = (trust.as_str(), needs.as_str());
             let message = format!("a caller of whom we are no surer than {has:?} wants what takes {needs:?}");
-            Fault::new(Blame::Caller, code::POLICY_TRUST, message).hint(format!(
+            let fault = Fault::new(Blame::Caller, code::POLICY_TRUST, message);
+            fault.by_rule(format!("`trust` in [transfers.{name}]")).hint(format!(
                 "`trust` in [transfers.{name}] says for whom the agent may do that; [contacts.NAME] says whom you know"
             ))
         })

@@ -6,6 +6,8 @@ use ports::agent::{Answerer, Opens};
 use ports::carrier::{Machines, Reply, Response, Stream, Webhooks};
 use ports::{Blame, Fault, code};
 
+use serde_json::{Value, json};
+
 use super::Handover;
 use crate::config::{self, Plan};
 
@@ -22,6 +24,8 @@ pub struct Wish {
     pub purpose: Purpose,
     /// What to do if a machine does.
     pub on_machine: OnMachine,
+    /// What the call is for; `None`: nobody said.
+    pub reason: Option<Private<String>>,
 }
 
 /// What to do when they pick up.
@@ -50,6 +54,53 @@ pub enum OnMachine {
     LeaveThis(Private<String>),
     /// Treat it as a person.
     Talk,
+}
+
+impl Wish {
+    /// As it is kept while it waits for the owner.
+    pub(super) fn written(&self) -> Value {
+        let (how, say) = match &self.purpose {
+            Purpose::Converse => ("converse", None),
+            Purpose::ConverseFrom(text) => ("converse_from", Some(text.reveal())),
+            Purpose::Notify(text) => ("notify", Some(text.reveal())),
+        };
+        let (machine, leave) = match &self.on_machine {
+            OnMachine::AsUsual => ("as_usual", None),
+            OnMachine::HangUp => ("hang_up", None),
+            OnMachine::Leave => ("leave", None),
+            OnMachine::LeaveThis(text) => ("leave_this", Some(text.reveal())),
+            OnMachine::Talk => ("talk", None),
+        };
+        json!({
+            "to": self.to, "from": self.from, "agent": self.agent,
+            "how": how, "say": say, "machine": machine, "leave": leave,
+            "reason": self.reason.as_ref().map(Private::reveal),
+        })
+    }
+
+    /// Reads what [`Self::written`] wrote. What cannot be read calls nobody.
+    pub(super) fn read(written: &Value) -> Self {
+        let text = |key: &str| written[key].as_str().map(str::to_owned);
+        let private = |key: &str| Private::from(text(key).unwrap_or_default());
+        Self {
+            to: text("to").unwrap_or_default(),
+            from: text("from"),
+            agent: text("agent"),
+            purpose: match written["how"].as_str() {
+                Some("converse") => Purpose::Converse,
+                Some("converse_from") => Purpose::ConverseFrom(private("say")),
+                Some(_) | None => Purpose::Notify(private("say")),
+            },
+            on_machine: match written["machine"].as_str() {
+                Some("leave") => OnMachine::Leave,
+                Some("leave_this") => OnMachine::LeaveThis(private("leave")),
+                Some("talk") => OnMachine::Talk,
+                Some("as_usual") => OnMachine::AsUsual,
+                Some(_) | None => OnMachine::HangUp,
+            },
+            reason: text("reason").map(Private::from),
+        }
+    }
 }
 
 impl OnMachine {
@@ -145,10 +196,7 @@ pub(super) fn machine(
     mode: &Mode,
     wanted: OnMachine,
 ) -> Result<Machine, Fault> {
-    let judge = match plan.carriers.get(carrier).map(|it| it.machines) {
-        Some(Machines::Told) => Judge::Carrier,
-        Some(Machines::Heard | Machines::Noticed) | None => Judge::Gateway,
-    };
+    let judge = judge(plan, carrier);
     let usual = plan.agents.get(agent).map(|it| &it.on_machine);
     let wanted_message = wanted == OnMachine::Leave;
     Ok(match (wanted, mode) {
@@ -171,6 +219,14 @@ pub(super) fn machine(
             }
         }
     })
+}
+
+/// Who tells machines from people on that carrier's calls.
+pub(super) fn judge(plan: &Plan, carrier: &str) -> Judge {
+    match plan.carriers.get(carrier).map(|it| it.machines) {
+        Some(Machines::Told) => Judge::Carrier,
+        Some(Machines::Heard | Machines::Noticed) | None => Judge::Gateway,
+    }
 }
 
 /// What a call with that agent, for that purpose, comes to.
@@ -202,4 +258,44 @@ pub(super) fn mode(
             Mode::Conversation { opening }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_that_waits_is_the_same_after_it() {
+        let text = || Private::from("Hi!");
+        let purposes = [
+            Purpose::Converse,
+            Purpose::ConverseFrom(text()),
+            Purpose::Notify(text()),
+        ];
+        let machines = [
+            OnMachine::AsUsual,
+            OnMachine::HangUp,
+            OnMachine::Leave,
+            OnMachine::LeaveThis(text()),
+            OnMachine::Talk,
+        ];
+        for purpose in &purposes {
+            for on_machine in &machines {
+                let wish = Wish {
+                    to: "mom".into(),
+                    from: Some("+15550001111".into()),
+                    agent: None,
+                    purpose: purpose.clone(),
+                    on_machine: on_machine.clone(),
+                    reason: Some(text()),
+                };
+                let again = Wish::read(&wish.written());
+                assert_eq!((again.to, again.from), (wish.to, wish.from));
+                assert_eq!((again.agent, again.reason), (wish.agent, wish.reason));
+                assert_eq!((&again.purpose, &again.on_machine), (purpose, on_machine));
+            }
+        }
+        let nothing = Wish::read(&Value::Null);
+        assert!(nothing.purpose.check().is_err());
+    }
 }

@@ -201,6 +201,8 @@ impl World {
             policy: Policy::default(),
             machine: Machine::Talk,
             phrases: Phrases::default(),
+            announcement: None,
+            recording: call::Recording::Never,
         };
         let (now, landing) = (Instant::now().into_std(), Landing::default());
         let (flight, first) = Flight::start(now, plan, &log, landing.clone());
@@ -212,6 +214,7 @@ impl World {
             pad: None,
             log: log.clone(),
             recording: None,
+            clip: None,
             mode: Some(mode),
             chair: None,
             pulse: Arc::default(),

@@ -238,6 +238,7 @@ call = ["#;
         let text = text.replace(&format!("call = [\"{THEIRS}\"]"), "call = []");
         let answers = format!("answer = [\"{COLLEAGUE}\", ");
         let text = text.replace("answer = [", &answers);
+        let text = text.replace("owner = [", &format!("owner = [\"{COLLEAGUE}\", "));
         text.replace("[policy]\ncall = [", agent)
     };
     House::beside(exchange_of(carrier), listener(), mischief, text).await

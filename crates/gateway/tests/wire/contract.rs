@@ -2,9 +2,10 @@
 //! wire it went.
 
 mod away;
+mod dials;
 mod ends;
 mod recordings;
-mod transfers;
+pub(crate) mod transfers;
 mod turns;
 mod unsaid;
 
@@ -20,6 +21,10 @@ use serde_json::Value;
 use self::away::{
     a_transfer_left_by_someone_we_called, a_transfer_nobody_takes_that_outlives_its_gateway,
     a_transfer_of_someone_we_called, a_transfer_that_outlives_its_gateway,
+};
+use self::dials::{
+    a_dial_that_is_found_again, a_dial_that_its_gateway_did_not_live_to_see_answered,
+    a_dial_that_never_was, a_dial_without_an_answer,
 };
 use self::ends::{
     a_call_that_lasts_too_long, an_end_that_nobody_reports,
@@ -54,6 +59,10 @@ conformance! {
     stories {
         an_answered_call,
         a_busy_phone,
+        a_dial_without_an_answer,
+        a_dial_that_is_found_again,
+        a_dial_that_never_was,
+        a_dial_that_its_gateway_did_not_live_to_see_answered,
         a_phone_that_is_declined,
         a_phone_that_nobody_picks_up,
         a_phone_that_cannot_be_reached,
@@ -561,7 +570,7 @@ async fn dial(house: &House, on_machine: OnMachine) -> Arc<Record> {
 }
 
 /// A machine: a greeting of five seconds, a beep, and a tape that runs.
-fn machine() -> PhonePlan {
+pub(crate) fn machine() -> PhonePlan {
     let beep = |at: i32| (6_000.0 * (f64::from(at) * std::f64::consts::TAU / 8.0).sin()) as i16;
     let mut greeting = talk(5_000);
     greeting.extend(vec![0; 4_800]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carriers::twilio::signature::{Algorithm, sign};
 use exchange::mischief::Mischief;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -99,6 +100,66 @@ async fn a_webhook_replayed_gets_the_same_answer_and_no_second_call() {
         .and_then(|it| it.split('"').next())
         .expect("it has a stream");
     assert_eq!(knock(url).await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_gateway_answers_a_replayed_webhook_as_the_one_before_did() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let script = [Step::Wait(ms(500)), Step::HangUp];
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    soon(house.exchange.call(&call)).await;
+    let heard: Vec<_> = house.exchange.deliveries();
+    let replay = async || {
+        let mut answers = Vec::new();
+        for it in heard
+            .iter()
+            .filter(|it| !it.signature.is_empty() && it.event != "stream")
+        {
+            let mut params = it.params.clone();
+            params.reverse();
+            let again = client()
+                .post(&it.url)
+                .form(&params)
+                .header("x-twilio-signature", &it.signature);
+            let answer = soon(again.send()).await.expect("an answer");
+            assert_eq!(answer.status().as_u16(), 200, "{}", it.event);
+            answers.push(soon(answer.text()).await.expect("a body"));
+        }
+        answers
+    };
+    let before = replay().await;
+    assert!(before.iter().any(|it| it.contains("/media/")), "{before:?}");
+    let house = house.with_another_gateway().await;
+    assert_eq!(replay().await, before);
+    assert!(house.gateway.board.calls().is_empty(), "nothing has begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_not_taken_whose_end_was_told_already() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let sid = "CA00000000000000000000000000000009";
+    let post = async |door: &str, status: &str| {
+        let form = [
+            ("AccountSid", "AC00000000000000000000000000000000"),
+            ("CallSid", sid),
+            ("CallStatus", status),
+            ("Direction", "inbound"),
+            ("From", THEIRS),
+            ("To", OURS),
+        ];
+        let fields = form.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+        let (url, secret) = (house.door(door), ports::Secret::new(TOKEN));
+        let signature = sign(Algorithm::HmacSha1, &secret, &url, &fields);
+        let asked = client().post(&url).form(&form);
+        let asked = asked.header("x-twilio-signature", signature).send();
+        let answer = soon(asked).await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 200);
+        soon(answer.text()).await.expect("a body")
+    };
+    post("status", "completed").await;
+    let answer = post("voice", "ringing").await;
+    assert!(answer.contains("<Reject"), "{answer}");
+    assert!(house.gateway.board.calls().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,33 @@ async fn asked_for_twice_a_caller_is_put_through_once() {
     );
 }
 
+/// The same where we call him ourselves: his phone rings once, and one of the two is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_for_twice_at_once_we_call_once() {
+    let house = house("gateway", 20).await;
+    let (call, record) = caller(&house).await;
+    let (one, other) = tokio::join!(refer(&house, &record), refer(&house, &record));
+    let refused = match (one, other) {
+        (Ok(_), Err(fault)) | (Err(fault), Ok(_)) => fault,
+        both => panic!("{both:?}"),
+    };
+    assert_eq!(refused.code, code::CALL_NOT_UP, "{refused}");
+    // He was busy, and whoever is back may be put through again.
+    let regrets = async {
+        let sorry = "I am sorry, Ben is on another call.";
+        let said = |it: &call::Event| matches!(it, call::Event::AgentSaid { text } if text.reveal() == sorry);
+        while !events(&record).iter().any(said) {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(regrets).await;
+    assert_eq!(dials(&house), 1);
+    refer(&house, &record).await.expect("nobody has them now");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Caller);
+    assert_eq!(dials(&house), 2);
+}
+
 /// Whoever asks is told by the rules in force, and what is dialled is what they were asked about.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_means_whom_it_means_by_now() {
@@ -113,10 +140,11 @@ async fn house(by: &str, calls_per_hour: usize) -> House {
         let agent = format!(
             "[agents.service]\nkind = \"answering-service\"\nowner = \"Robert\"\n\
              opening = \"Good morning, who is it?\"\ntransfer_to = [\"ben\"]\n\
-             [transfers.ben]\nnumber = \"{BEN}\"\nby = \"{by}\"\n\
+             [transfers.ben]\nspoken = \"Ben\"\nnumber = \"{BEN}\"\nby = \"{by}\"\n\
              [policy]\ncalls_per_hour = {calls_per_hour}\ncall = [\"{BEN}\", \"{ELSEWHERE}\", "
         );
         let text = text.replace("agent = \"echo\"", "agent = \"service\"");
+        let text = text.replace("max_calls = 2", "max_calls = 4");
         text.replace("[policy]\ncall = [", &agent)
     };
     House::beside(exchange, listener(), Mischief::default(), text).await
@@ -124,7 +152,7 @@ async fn house(by: &str, calls_per_hour: usize) -> House {
 
 /// Someone calls, and has heard the greeting.
 async fn caller(house: &House) -> (String, Arc<Record>) {
-    let stays = [Step::Wait(ms(6_000)), Step::HangUp];
+    let stays = [Step::Wait(ms(8_000)), Step::HangUp];
     let call = house.exchange.call_in(THEIRS, OURS, stays).expect("ours");
     let greeted = |it: &Arc<Record>| {
         let told = events(it);

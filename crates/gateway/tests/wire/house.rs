@@ -99,6 +99,7 @@ kind = "echo-test"
 [policy]
 call = ["{THEIRS}"]
 answer = ["{THEIRS}"]
+owner = ["{THEIRS}"]
 max_calls = 2
 [turns]
 linger_ms = 300
@@ -107,7 +108,9 @@ linger_ms = 300
         );
         let text = other(files.path(), text);
         std::fs::write(&path, &text).expect("the folder can be written");
-        let gateway = start(files.path()).await.expect("the gateway starts");
+        let gateway = start(files.path(), voice())
+            .await
+            .expect("the gateway starts");
         Self {
             exchange,
             gateway,
@@ -130,7 +133,7 @@ linger_ms = 300
         gateway.close(Duration::from_secs(1)).await;
         let apart = Runtime::new().expect("there are threads");
         let folder = files.path().to_owned();
-        let started = apart.spawn(async move { start_again(&folder).await });
+        let started = apart.spawn(async move { start_again(&folder, voice()).await });
         let gateway = started.await.expect("it does not break");
         Self {
             gateway,
@@ -145,14 +148,14 @@ linger_ms = 300
         let apart = self.apart.take().expect("it is mortal");
         apart.shutdown_background();
         drop(self.gateway);
-        let gateway = start_again(self.files.path()).await;
+        let gateway = start_again(self.files.path(), voice()).await;
         Self { gateway, ..self }
     }
 
     /// The same with another gateway, which knows what the one before has written down.
     pub(crate) async fn with_another_gateway(self) -> Self {
         self.gateway.close(Duration::from_secs(1)).await;
-        let gateway = start_again(self.files.path()).await;
+        let gateway = start_again(self.files.path(), voice()).await;
         Self { gateway, ..self }
     }
 
@@ -189,10 +192,10 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// The one before lets go of its port and its journal in its own time.
-async fn start_again(folder: &Path) -> Gateway {
+pub(crate) async fn start_again(folder: &Path, voice: LoadVoice) -> Gateway {
     let started = async {
         loop {
-            match start(folder).await {
+            match start(folder, voice.clone()).await {
                 Err(fault) if [code::GATEWAY_PORT, code::JOURNAL_TAKEN].contains(&fault.code) => {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -203,13 +206,13 @@ async fn start_again(folder: &Path) -> Gateway {
     soon(started).await
 }
 
-async fn start(folder: &Path) -> Result<Gateway, Fault> {
+pub(crate) async fn start(folder: &Path, voice: LoadVoice) -> Result<Gateway, Fault> {
     let path = folder.join("offhook.toml");
     let loaded = config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let source = Source {
         path,
         lists: lists(),
-        voice: Arc::new(|_| voice()),
+        voice: Arc::new(move |_| voice.clone()),
     };
     let started = Gateway::start_from(source, loaded, folder.join("state")).await;
     started.map(|(gateway, _)| gateway)

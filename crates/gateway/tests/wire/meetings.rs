@@ -1,23 +1,28 @@
 //! More than two on one line, and lines of more than one carrier.
 
+mod announced;
+mod halfway;
+mod machines;
+mod mutes;
+mod restarts;
+mod seats;
 mod stays;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use call::meeting::After;
+use call::meeting::{After, Announcing};
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{Exchange, Outcome};
-use gateway::cli::lists;
-use gateway::config::{self, AgentThen, Plan};
+use gateway::config::{AgentThen, Plan};
 use gateway::gateway::Gateway;
 use gateway::meeting::Room;
-use gateway::rulebook::Source;
 use gateway::switchboard::{Guest, LoadVoice, Meet, Record, Target, Wish};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
-use crate::house::{events, exchange_of, free_address, hearing, soon, voice};
+use crate::house::{events, exchange_of, free_address, hearing, soon, start, start_again, voice};
 use crate::ms;
 
 /// One carrier's side of the town: its exchange, our number there, and someone's phone.
@@ -31,7 +36,10 @@ struct Side {
 struct Town {
     sides: Vec<Side>,
     gateway: Gateway,
-    _files: TempDir,
+    public: String,
+    voice: fn() -> LoadVoice,
+    files: TempDir,
+    apart: Option<Runtime>,
 }
 
 impl Town {
@@ -81,6 +89,7 @@ agent = "stays"
 [policy]
 call = [{theirs}]
 answer = [{theirs}]
+owner = [{theirs}]
 max_calls = 8
 [turns]
 ring_s = 5
@@ -89,21 +98,55 @@ ring_s = 5
         let files = TempDir::new().expect("there is a temporary folder");
         let path = files.path().join("offhook.toml");
         std::fs::write(&path, &text).expect("the folder can be written");
-        let loaded =
-            config::load(&path, &lists()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let source = Source {
-            path,
-            lists: lists(),
-            voice: Arc::new(move |_| voice()),
-        };
-        let (gateway, _) = Gateway::start_from(source, loaded, files.path().join("state"))
-            .await
-            .expect("the gateway starts");
+        let gateway = start(files.path(), voice()).await;
         Self {
             sides,
-            gateway,
-            _files: files,
+            gateway: gateway.expect("the gateway starts"),
+            public,
+            voice,
+            files,
+            apart: None,
         }
+    }
+
+    /// The same with a gateway that can be killed: all that it does, and that is [asked](Self::asks)
+    /// of it, runs apart from the test.
+    async fn mortal(phones: [PhonePlan; 3], voice: fn() -> LoadVoice) -> Self {
+        let town = Self::of(&lines(), phones, voice).await;
+        town.gateway.close(Duration::from_secs(1)).await;
+        let apart = Runtime::new().expect("there are threads");
+        let folder = town.files.path().to_owned();
+        let started = apart.spawn(async move { start_again(&folder, voice()).await });
+        Self {
+            gateway: started.await.expect("it does not break"),
+            apart: Some(apart),
+            ..town
+        }
+    }
+
+    /// Has the gateway do this where it lives.
+    async fn asks<T: Send + 'static>(&self, what: impl Future<Output = T> + Send + 'static) -> T {
+        let apart = self.apart.as_ref().expect("it is mortal");
+        apart.spawn(what).await.expect("it does not break")
+    }
+
+    /// The gateway is gone in the middle of whatever it was doing, and there is another one.
+    async fn with_its_gateway_killed(mut self) -> Self {
+        let apart = self.apart.take().expect("it is mortal");
+        apart.shutdown_background();
+        drop(self.gateway);
+        let gateway = start_again(self.files.path(), (self.voice)()).await;
+        Self { gateway, ..self }
+    }
+
+    /// The gateway has let go of its calls, as it does when it is stopped, and there is another one.
+    async fn with_its_gateway_stopped(mut self) -> Self {
+        let apart = self.apart.take().expect("it is mortal");
+        let left = self.gateway.hand_over(Duration::ZERO, async {}).await;
+        assert!(left > 0, "there were calls");
+        apart.shutdown_background();
+        let gateway = start_again(self.files.path(), (self.voice)()).await;
+        Self { gateway, ..self }
     }
 
     fn guest(&self, index: usize, name: &str) -> Guest {
@@ -114,12 +157,18 @@ ring_s = 5
         }
     }
 
+    /// All three meet, and it is not said who comes and goes.
     async fn meet(&self, agent: Option<&str>) -> Arc<Room> {
+        self.meet_as(agent, Announcing::Off).await
+    }
+
+    async fn meet_as(&self, agent: Option<&str>, announcing: Announcing) -> Arc<Room> {
         let names = ["Anna", "Ben", "Cleo"];
         let guests = (0..3).map(|index| self.guest(index, names[index]));
         let meet = Meet {
             guests: guests.collect(),
             agent: agent.map(str::to_owned),
+            announcing,
         };
         self.gateway.board.meet(meet).await.expect("they may meet")
     }

@@ -94,6 +94,8 @@ fn talkative(_: &Path, text: String) -> String {
             &format!("answer = [\"{THEIRS}\"]"),
             &format!("answer = [\"{THEIRS}\", \"{STRANGER}\"]"),
         )
+        // Nobody has to be told first who speaks.
+        .replace("owner = [", &format!("owner = [\"{STRANGER}\", "))
         + "[phrases]\ngoodbye = \"Old bye.\"\n"
 }
 

@@ -75,7 +75,7 @@ impl Scene {
         let text = format!(
             "[server]\ndrain_seconds = 1\nlisten = \"{here}\"\npublic_url = \"http://{here}\"\n{table}\n\
              [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
-             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\ncall = [\"{THEIRS}\"]\n"
+             [agents.echo]\nkind = \"echo-test\"\n[policy]\nanswer = [\"{THEIRS}\"]\ncall = [\"{THEIRS}\"]\nowner = [\"{THEIRS}\"]\n"
         );
         std::fs::write(place.path().join("offhook.toml"), text).expect("the folder is ours");
         Self {

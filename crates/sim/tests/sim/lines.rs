@@ -86,11 +86,19 @@ fn story(network: Network) -> Vec<Event> {
             | Event::MeetingJoined { .. }
             | Event::MeetingLeft { .. }
             | Event::MeetingSpeaking
+            | Event::MeetingStoppedSpeaking
             | Event::MeetingMuted
             | Event::MeetingUnmuted
+            | Event::PolicyAllowed { .. }
+            | Event::PolicyRefused { .. }
+            | Event::PolicyPurpose { .. }
+            | Event::PolicyHeld { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }
-            | Event::SpeechFailed { .. }) => event,
+            | Event::SpeechFailed { .. }
+            | Event::DisclosurePlayed { .. }
+            | Event::RecordingStarted { .. }
+            | Event::RecordingRefused { .. }) => event,
         })
         .collect()
 }

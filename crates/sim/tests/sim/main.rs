@@ -2,11 +2,14 @@
 
 mod agents;
 mod callers;
+mod dialling;
+mod disclosures;
 mod ears;
 mod interruptions;
 mod lines;
 mod liveness;
 mod lives;
+mod loops;
 mod machines;
 mod meetings;
 mod notices;

@@ -3,15 +3,17 @@
 use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
-use call::input::Agent;
+use call::input::Meeting::{Muted, Speaking, StoppedSpeaking, Unmuted};
+use call::input::{Agent, Carrier};
 use call::meeting::{
-    After, Command, Consent, Input, Kind, MOST, Output, PartyId, Phrases, Transfer,
+    After, Announcing, Command, Consent, Input, Kind, MOST, Output, PartyId, Passage, Phrases,
+    Transfer,
 };
-use call::{Meeting, Private, TurnId, input};
+use call::{Direction, Meeting, Opening, Plan, Private, TurnId, input};
 use expect_test::expect;
-use sim::Happening;
+use sim::{Happening, World};
 
-use crate::script::{check, conversation, hang_up, speak};
+use crate::script::{check, conversation, hang_up, plan, speak};
 
 const ANNA: PartyId = PartyId(0);
 const BEN: PartyId = PartyId(1);
@@ -37,6 +39,19 @@ fn people_hear_one_another_and_never_themselves() {
     assert_eq!(heard(&meeting, ANNA), [BEN, HOST]);
 }
 
+/// Someone who is still being asked whether they come is not told: they have something else to talk about.
+#[test]
+fn who_is_muted_before_they_come_is_told_when_they_do() {
+    let (mut meeting, now) = transfer(After::End);
+    let out = tell(&mut meeting, now, Input::Command(Command::Mute(BEN)));
+    assert_eq!(out, [Output::Hear]);
+    tell(&mut meeting, now, Input::Consented(BEN, Consent::Yes));
+    let muted = Output::Tell(BEN, input::Input::Meeting(Muted));
+    let out = tell(&mut meeting, now, Input::Joined(BEN));
+    assert_eq!(out, [Output::Hear, muted]);
+    assert_eq!(heard(&meeting, ANNA), []);
+}
+
 #[test]
 fn a_meeting_that_everybody_left_is_over_and_the_agent_goes_too() {
     let (mut meeting, now) = open();
@@ -47,6 +62,68 @@ fn a_meeting_that_everybody_left_is_over_and_the_agent_goes_too() {
     let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
     assert_eq!(out, [Output::Hear, dismiss(HOST), Output::Over]);
     assert!(meeting.is_over());
+}
+
+/// Of two, each knows of the other.
+#[test]
+fn at_a_table_of_three_it_is_said_who_comes_and_goes() {
+    const CLEO: PartyId = PartyId(3);
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN] {
+        tell(&mut meeting, now, Input::Awaited(party, Kind::Person));
+        let out = tell(&mut meeting, now, Input::Joined(party));
+        assert_eq!(announcements(&out), []);
+    }
+    tell(&mut meeting, now, Input::Awaited(HOST, Kind::Agent));
+    let out = tell(&mut meeting, now, Input::Joined(HOST));
+    assert_eq!(announcements(&out), [], "an agent speaks for itself");
+    tell(&mut meeting, now, Input::Awaited(CLEO, Kind::Person));
+    let out = tell(&mut meeting, now, Input::Joined(CLEO));
+    assert_eq!(announcements(&out), [(CLEO, Passage::Joined)]);
+    assert!(
+        announced(&out, &[ANNA, BEN, HOST]),
+        "all but herself: {out:?}"
+    );
+    let out = tell(&mut meeting, now, Input::Joined(CLEO));
+    assert_eq!(announcements(&out), [], "once");
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(announcements(&out), [(BEN, Passage::Left)]);
+    assert!(announced(&out, &[ANNA, CLEO, HOST]), "{out:?}");
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(announcements(&out), [], "two were there");
+}
+
+#[test]
+fn nothing_is_said_of_those_who_never_came_or_only_came_back_or_all_leave() {
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN, HOST] {
+        tell(&mut meeting, now, Input::Back(party));
+        let out = tell(&mut meeting, now, Input::Joined(party));
+        assert_eq!(announcements(&out), [], "they were there before");
+    }
+    let cleo = PartyId(3);
+    tell(&mut meeting, now, Input::Awaited(cleo, Kind::Person));
+    let out = tell(&mut meeting, now, Input::Left(cleo, hung_up()));
+    assert_eq!(announcements(&out), [], "she was not there");
+    tell(&mut meeting, now, Input::Command(Command::End));
+    let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+    assert_eq!(announcements(&out), []);
+}
+
+#[test]
+fn it_is_told_who_speaks_and_that_they_do_not_any_more() {
+    let (mut meeting, now) = open();
+    for party in [ANNA, BEN] {
+        tell(&mut meeting, now, Input::Awaited(party, Kind::Person));
+        tell(&mut meeting, now, Input::Joined(party));
+    }
+    let news = |party, news| Output::Tell(party, input::Input::Meeting(news));
+    let out = tell(&mut meeting, now, Input::Speaking(Some(ANNA)));
+    assert_eq!(out, [news(ANNA, Speaking)]);
+    let out = tell(&mut meeting, now, Input::Speaking(Some(BEN)));
+    assert_eq!(out, [news(ANNA, StoppedSpeaking), news(BEN, Speaking)]);
+    let out = tell(&mut meeting, now, Input::Speaking(None));
+    assert_eq!(out, [news(BEN, StoppedSpeaking)]);
 }
 
 #[test]
@@ -112,8 +189,14 @@ fn an_agent_that_stayed_leaves_before_its_caller_comes_back() {
     assert_eq!(out, [Output::Hear, Output::Over]);
     let (mut meeting, now) = together(After::End);
     let out = tell(&mut meeting, now, Input::Command(Command::End));
-    let back = |party| stand(party, &String::new().into());
-    assert_eq!(out, [Output::Hear, dismiss(HOST), back(ANNA), back(BEN)]);
+    let back = stand(ANNA, &String::new().into());
+    assert_eq!(
+        out,
+        [Output::Hear, dismiss(HOST), back, dismiss(BEN)],
+        "Ben has nobody to go back to"
+    );
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out, [Output::Hear], "and is nobody's loss any more");
 }
 
 #[test]
@@ -129,6 +212,51 @@ fn an_agent_that_stayed_keeps_no_meeting_alive_and_ends_none() {
     let out = tell(&mut meeting, now, Input::Left(HOST, hung_up()));
     assert_eq!(out, [Output::Hear], "the two go on");
     assert_eq!(heard(&meeting, ANNA), [BEN]);
+}
+
+/// The gateway of two who talked is lost: they talk on, whoever comes back first.
+#[test]
+fn two_who_were_parted_by_a_lost_gateway_talk_on() {
+    for (first, second) in [(ANNA, BEN), (BEN, ANNA)] {
+        let (mut meeting, now) = parted(After::End);
+        let out = tell(&mut meeting, now, Input::Joined(first));
+        assert_eq!(out, [Output::Hear]);
+        tell(&mut meeting, now, Input::Joined(second));
+        assert_eq!(heard(&meeting, first), [second]);
+        assert_eq!(meeting.deadline(), None);
+        let out = tell(&mut meeting, now, Input::Left(first, hung_up()));
+        assert_eq!(out, [Output::Hear, dismiss(second)], "as `after` says");
+    }
+}
+
+#[test]
+fn one_who_comes_back_alone_does_not_wait_for_ever() {
+    let ends = [
+        (After::End, dismiss(ANNA)),
+        (After::Return, stand(ANNA, &phrases().left)),
+    ];
+    for (after, end) in ends {
+        // He does not come back, or is known to be gone.
+        for gone in [None, Some(Input::Left(BEN, hung_up()))] {
+            let (mut meeting, now) = parted(after);
+            tell(&mut meeting, now, Input::Joined(ANNA));
+            let (due, _) = meeting.deadline().expect("there is a limit to it");
+            let out = meeting.handle(due, gone.unwrap_or(Input::Timeout));
+            assert!(out.contains(&end), "{out:?}");
+            let out = tell(&mut meeting, now, Input::Left(ANNA, hung_up()));
+            assert_eq!(out.last(), Some(&Output::Over));
+        }
+    }
+    let (mut meeting, now) = parted(After::End);
+    tell(&mut meeting, now, Input::Joined(BEN));
+    let (due, _) = meeting.deadline().expect("there is a limit to it");
+    assert!(meeting.handle(due, Input::Timeout).contains(&dismiss(BEN)));
+    let out = tell(&mut meeting, now, Input::Left(BEN, hung_up()));
+    assert_eq!(out.last(), Some(&Output::Over));
+    let (mut meeting, _) = parted(After::End);
+    let (due, _) = meeting.deadline().expect("there is a limit to it");
+    let out = meeting.handle(due, Input::Timeout);
+    assert_eq!(out.last(), Some(&Output::Over), "nobody comes back at all");
 }
 
 #[test]
@@ -155,14 +283,15 @@ fn strange_meetings_keep_their_promises() {
     };
     for round in 0..2_000_u32 {
         let mut now = Instant::now();
-        let mut meeting = match round % 2 {
-            0 => Meeting::open(now, phrases(), Duration::from_secs(60)),
+        let mut meeting = match round % 3 {
+            0 => Meeting::open(now, phrases(), Duration::from_secs(60), Announcing::On),
+            1 => parted(After::End).0,
             _ => transfer(After::Return).0,
         };
         for _ in 0..50 {
             now += Duration::from_millis(next(20_000));
             let party = PartyId(u8::try_from(next(18)).expect("small"));
-            let input = match next(9) {
+            let input = match next(12) {
                 0 => Input::Awaited(party, Kind::Person),
                 1 => Input::Awaited(party, Kind::Agent),
                 2 | 3 => Input::Joined(party),
@@ -170,6 +299,9 @@ fn strange_meetings_keep_their_promises() {
                 5 => Input::Consented(party, Consent::Yes),
                 6 => Input::Command(Command::Mute(party)),
                 7 => Input::Command(Command::Remove(party)),
+                8 => Input::Back(party),
+                9 => Input::Speaking(party.0.is_multiple_of(2).then_some(party)),
+                10 => Input::Command(Command::End),
                 _ => Input::Timeout,
             };
             let was_over = meeting.is_over();
@@ -178,6 +310,11 @@ fn strange_meetings_keep_their_promises() {
             let over = out.iter().filter(|it| **it == Output::Over).count();
             assert_eq!(over == 1, meeting.is_over() && !was_over);
             let seats = meeting.seats();
+            for output in &out {
+                if let Output::Announce(audience, party, _) = output {
+                    assert!(!audience.has(*party), "nobody is told of themselves");
+                }
+            }
             for listener in (0..MOST).map(PartyId) {
                 let audience = seats.heard_by(listener);
                 assert!(!audience.has(listener), "nobody hears themselves");
@@ -191,16 +328,29 @@ fn strange_meetings_keep_their_promises() {
 
 fn open() -> (Meeting, Instant) {
     let now = Instant::now();
-    (Meeting::open(now, phrases(), Duration::from_secs(60)), now)
+    let patience = Duration::from_secs(60);
+    let meeting = Meeting::open(now, phrases(), patience, Announcing::On);
+    (meeting, now)
+}
+
+fn parted(after: After) -> (Meeting, Instant) {
+    let now = Instant::now();
+    let patience = Duration::from_secs(15);
+    let meeting = Meeting::parted(now, phrases(), of_two(after), patience);
+    (meeting, now)
+}
+
+fn of_two(after: After) -> Transfer {
+    Transfer {
+        caller: ANNA,
+        target: BEN,
+        after,
+    }
 }
 
 fn transfer(after: After) -> (Meeting, Instant) {
     let now = Instant::now();
-    let transfer = Transfer {
-        caller: ANNA,
-        target: BEN,
-        after,
-    };
+    let transfer = of_two(after);
     let mut meeting = Meeting::transfer(now, phrases(), transfer, Duration::from_secs(40));
     tell(&mut meeting, now, Input::Joined(ANNA));
     (meeting, now)
@@ -226,6 +376,23 @@ fn heard(meeting: &Meeting, listener: PartyId) -> Vec<PartyId> {
         .map(PartyId)
         .filter(|it| audience.has(*it))
         .collect()
+}
+
+fn announcements(out: &[Output]) -> Vec<(PartyId, Passage)> {
+    let announced = out.iter().filter_map(|it| match it {
+        Output::Announce(_, party, passage) => Some((*party, *passage)),
+        Output::Hear | Output::Seat(_) | Output::Tell(..) | Output::Say(..) | Output::Over => None,
+    });
+    announced.collect()
+}
+
+/// Whether what is announced is for these.
+fn announced(out: &[Output], audience: &[PartyId]) -> bool {
+    let mut all = (0..MOST).map(PartyId);
+    out.iter().any(|it| {
+        matches!(it, Output::Announce(told, ..)
+            if all.all(|party| told.has(party) == audience.contains(&party)))
+    })
 }
 
 fn hung_up() -> End {
@@ -267,6 +434,8 @@ fn a_caller_is_put_through_and_comes_back() {
         meeting: "0192".to_owned(),
         name: "the caller".into(),
         agent: None,
+        announcing: Announcing::On,
+        through: None,
     };
     let put_through = Agent::PutThrough(TurnId(1), referral);
     let stand = input::Command::Stand("I am sorry, Ben does not answer.".into());
@@ -304,6 +473,101 @@ fn a_caller_is_put_through_and_comes_back() {
         026300  agent.said "Of course."
         026300    agent: 2 heard "Of course."
         028000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+}
+
+/// An agent at a table is muted in the middle of a sentence: it is told what was heard of that, is given no
+/// turn while nobody would hear it, and says nothing, not even for its owner. Then it answers again.
+#[test]
+fn a_muted_agent_says_nothing_and_is_not_taken_for_heard() {
+    let world = conversation(&[
+        "We open at nine, and we close at five in the afternoon.",
+        "At nine.",
+    ])
+    .at(1_000, speak(600, "when do you open"))
+    .at(3_500, Happening::Meeting(Muted))
+    .at(
+        4_000,
+        Happening::Command(input::Command::Say("Hear me.".into())),
+    )
+    .at(5_000, speak(600, "did it say something"))
+    .at(9_000, Happening::Meeting(Unmuted))
+    .at(13_000, speak(600, "what was that"))
+    .at(18_000, hang_up())
+    .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+            001040  caller.speech_started
+            001780  caller.speech_ended
+            002380  caller.said "when do you open"
+            002380  agent.turn_started "when do you open"
+            002380    agent: 1 turn "when do you open"
+            003500  meeting.muted
+            003500  agent.interrupted heard="We open at" unheard="nine, and we close at five in the afternoon."
+            003500    agent: 1 interrupted "We open at"
+            005040  caller.speech_started
+            005780  caller.speech_ended
+            006380  caller.said "did it say something"
+            009000  meeting.unmuted
+            009700  agent.said "Hear me."
+            013040  caller.speech_started
+            013780  caller.speech_ended
+            014380  caller.said "what was that"
+            014380  agent.turn_started "did it say something what was that"
+            014380    agent: 2 turn "did it say something what was that"
+            015180  agent.said "At nine."
+            015180    agent: 2 heard "At nine."
+            018000  call.ended by="caller" why="hung_up"
+        "#]],
+    );
+}
+
+/// A goodbye that nobody would hear keeps nobody waiting.
+#[test]
+fn a_muted_agent_leaves_without_a_word() {
+    let world = conversation(&[])
+        .at(1_000, Happening::Meeting(Muted))
+        .at(2_000, Happening::Command(input::Command::Dismiss))
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        001000  meeting.muted
+        002000    carrier: HangUp
+        007000  call.ended by="gateway" why="completed"
+    "#]],
+    );
+}
+
+/// A meeting that is over before someone has picked up has no more use for them.
+#[test]
+fn a_phone_that_rings_for_a_meeting_stops_when_the_meeting_does() {
+    let place = call::Place {
+        meeting: "0192".to_owned(),
+        name: "Anna".into(),
+        agent: None,
+        announcing: Announcing::On,
+        through: None,
+    };
+    let plan = Plan {
+        mode: call::Mode::Seat(place),
+        ..plan(Direction::Outbound, Opening::Wait)
+    };
+    let stand = input::Command::Stand(String::new().into());
+    let world = World::new(Instant::now(), plan, Vec::new())
+        .at(500, Happening::Carrier(Carrier::Ringing))
+        .at(1_000, Happening::Command(stand))
+        .run(20_000);
+    check(
+        &world,
+        expect![[r#"
+        000000  call.dialed
+        000000    carrier: Dial
+        000500  call.ringing
+        001000    carrier: HangUp
+        006000  call.ended by="gateway" why="canceled"
     "#]],
     );
 }

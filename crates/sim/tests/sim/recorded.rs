@@ -2,7 +2,7 @@
 
 use call::event::{End, Party, Why};
 use call::input::{Agent, Carrier, Input, Media, Speech};
-use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy, TurnId};
+use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy, Recording, TurnId};
 use expect_test::expect;
 use media::{Cut, Edge, Progress, UtteranceId};
 use sim::Recorded;
@@ -18,6 +18,8 @@ fn a_caller_who_interrupts_what_is_read_back_has_it_put_right() {
         machine: Machine::Talk,
         policy: Policy::default(),
         phrases: Phrases::default(),
+announcement: None,
+recording: Recording::Never,
     };
     let call = Recorded::start(ms(0), plan)
         .at(ms(45), Input::Carrier(Carrier::Ringing))

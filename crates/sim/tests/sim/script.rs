@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::input::{Carrier, Command};
-use call::{Digit, Direction, Machine, Mode, Opening, Phrases, Plan, Policy};
+use call::{Digit, Direction, Machine, Mode, Opening, Phrases, Plan, Policy, Recording};
 use expect_test::Expect;
 use sim::{Happening, Reply, World};
 
@@ -21,6 +21,8 @@ pub(crate) fn plan(direction: Direction, opening: Opening) -> Plan {
             back: "Sorry, the line was gone.".into(),
             goodbye: "I have to go. Goodbye.".into(),
         },
+        announcement: None,
+        recording: Recording::Never,
     }
 }
 

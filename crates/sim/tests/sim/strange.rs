@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use call::event::{End, Event, Judge, Party, Refused, Who, Why};
 use call::input::{Agent, Carrier, Command, Input, Media, Speech};
 use call::{
-    Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases, Plan, Policy, Trust, TurnId,
-    output,
+    ANNOUNCEMENT, Announcement, Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases,
+    Plan, Policy, Recording, Trust, TurnId, output,
 };
 use media::machine::{Answerer, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -415,7 +415,15 @@ impl Strange {
                     | output::Agent::Heard { .. }
                     | output::Agent::Interrupted { .. },
                 ) => self.answering = Answering::No,
-                Output::Media(output::Media::JudgeAnswerer | output::Media::Press(_))
+                Output::Media(output::Media::Announce) => self.utterances.push(Utterance {
+                    id: ANNOUNCEMENT,
+                    length: ms(2_000),
+                    told: Told::Yes,
+                    played: Duration::ZERO,
+                }),
+                Output::Media(
+                    output::Media::JudgeAnswerer | output::Media::Press(_) | output::Media::Record,
+                )
                 | Output::Meeting(_) => {}
                 Output::Media(output::Media::Cut(last)) => self.cut.push(*last),
                 Output::Speech(output::Speech::Finalize) => self.asked += 1,
@@ -670,7 +678,7 @@ impl Dice {
             } else {
                 Direction::Outbound
             },
-            mode,
+            mode: mode.clone(),
             machine: match self.roll(4) {
                 0 => Machine::HangUp(Judge::Gateway),
                 1 => Machine::Leave(Judge::Gateway, "Please call us back.".into()),
@@ -682,6 +690,17 @@ impl Dice {
                 ..Policy::default()
             },
             phrases: Phrases::default(),
+            announcement: (self.percent(30) && mode != Mode::Loopback).then(|| Announcement {
+                text: "You are speaking with a machine.".into(),
+                sha256: "c0ffee".into(),
+                bytes: 32_000,
+                length: ms(2_000),
+            }),
+            recording: match self.roll(4) {
+                0 => Recording::AtOnce,
+                1 => Recording::Announced,
+                _ => Recording::Never,
+            },
         }
     }
 
@@ -715,6 +734,15 @@ impl Dice {
 
     fn who(&mut self) -> Who {
         [Who::Human, Who::Machine, Who::Unknown][self.roll(3) as usize]
+    }
+
+    fn meeting(&mut self) -> call::input::Meeting {
+        match self.roll(4) {
+            0 => call::input::Meeting::Muted,
+            1 => call::input::Meeting::Speaking,
+            2 => call::input::Meeting::StoppedSpeaking,
+            _ => call::input::Meeting::Unmuted,
+        }
     }
 
     fn finding(&mut self) -> Finding {
@@ -761,7 +789,7 @@ impl Dice {
             58 if self.percent(20) => Input::Carrier(Carrier::Joined),
             58 if self.percent(20) => Input::Carrier(Carrier::PutBack(Why::Busy)),
             58 if self.percent(10) => Input::Carrier(Carrier::Parted),
-            13 if self.percent(20) => Input::Meeting(call::input::Meeting::Speaking),
+            13 if self.percent(20) => Input::Meeting(self.meeting()),
             13 if self.percent(10) => Input::Command(Command::Limit(ms(self.roll(120_000)))),
             14 => Input::Agent(Agent::HangUp(turn)),
             15 => Input::Agent(Agent::Failed(turn, "agent.refused")),
@@ -820,5 +848,7 @@ fn place() -> call::Place {
         meeting: "0192".to_owned(),
         name: "Anna".into(),
         agent: None,
+        announcing: call::meeting::Announcing::On,
+        through: None,
     }
 }

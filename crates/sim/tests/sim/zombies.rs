@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use call::event::{Party, Why};
-use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy};
+use call::{Direction, Machine, Mode, Opening, Phrases, Plan, Policy, Recording};
 use sim::{Account, Fate, Line, Told, Wish, live_through};
 
 use crate::script::ms;
@@ -42,6 +42,8 @@ fn live_with(fate: Fate, api: impl FnMut(Duration) -> Option<Duration>) -> Accou
             ..Policy::default()
         },
         phrases: Phrases::default(),
+        announcement: None,
+        recording: Recording::Never,
     };
     live_through(plan, fate, api)
 }

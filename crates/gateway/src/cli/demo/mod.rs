@@ -159,6 +159,7 @@ kind = "answering-service"
 
 [policy]
 call = ["{THEIRS}"]
+owner = ["{THEIRS}"]
 
 [recordings]
 dir = {dir}

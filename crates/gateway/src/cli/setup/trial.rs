@@ -51,6 +51,9 @@ pub(super) async fn call(
     );
     let whom = &mut plan.rules.call.value.numbers;
     whom.insert(phone.clone(), "what setup asked".to_owned());
+    // They have just said yes to it.
+    plan.rules.approve.value = policy::Approve::Never;
+    plan.rules.owner.insert(phone.clone());
     plan.rules.max_length.value = plan.rules.max_length.value.min(LONGEST);
     // It is recorded nowhere, and leaves nothing behind.
     plan.recordings = None;
@@ -63,6 +66,7 @@ pub(super) async fn call(
         agent: Some(AGENT.to_owned()),
         purpose: Purpose::Converse,
         on_machine: OnMachine::Talk,
+        reason: None,
     };
     let went = match gateway.board.dial(wish).await {
         Ok(record) => follow(&record, out).await,

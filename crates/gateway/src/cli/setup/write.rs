@@ -57,7 +57,10 @@ impl Answers<'_> {
         );
         let _ = writeln!(text, "\n[agents.reception]\nkind = {}", quoted(self.agent));
         let phone = self.phone.map(|it| quoted(it.as_str())).unwrap_or_default();
-        let _ = writeln!(text, "\n{POLICY}\ncall = [{phone}]\nanswer = [{phone}]");
+        let _ = writeln!(
+            text,
+            "\n{POLICY}\ncall = [{phone}]\nanswer = [{phone}]\nowner = [{phone}]"
+        );
         text
     }
 }

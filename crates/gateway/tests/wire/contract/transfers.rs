@@ -122,7 +122,7 @@ pub(super) async fn with_ben_and_mischief(
 }
 
 /// An agent that talks, and may put callers through to Ben.
-pub(super) fn knows_ben(more: &str) -> impl FnOnce(&Path, String) -> String {
+pub(crate) fn knows_ben(more: &str) -> impl FnOnce(&Path, String) -> String {
     move |_, text| {
         let agent = r#"
 [agents.service]
@@ -178,4 +178,4 @@ pub(super) async fn other(house: &House, call: &str) -> Arc<Outcome> {
     }
 }
 
-pub(super) const BEN: &str = "+15557654321";
+pub(crate) const BEN: &str = "+15557654321";

@@ -212,7 +212,7 @@ fn last(samples: &[i16], hz: f64) -> Option<usize> {
 
 impl Town {
     /// The call of the agent that sits at a meeting.
-    fn host(&self) -> Option<Arc<Record>> {
+    pub(super) fn host(&self) -> Option<Arc<Record>> {
         let mut calls = self.gateway.board.calls().into_iter();
         calls.find(|it| it.carrier == "house")
     }

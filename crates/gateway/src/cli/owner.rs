@@ -1,0 +1,136 @@
+//! `offhook approvals`, `offhook approve`, `offhook refuse` and `offhook stop-all`: what the owner alone decides.
+
+use jiff::Timestamp;
+use ports::{Blame, Fault, code};
+use serde_json::{Value, json};
+
+use super::call::{accepted, garbled, unreachable};
+use super::steer::running;
+use super::tail::{clock_of, short};
+use super::{Done, Out};
+use crate::ledger::Ledger;
+use crate::state::{self, Running};
+
+/// Which call that waits.
+#[derive(Debug, clap::Args)]
+pub(super) struct AnswerArgs {
+    /// The call: its name, or how it ends.
+    call: String,
+}
+
+/// Whether to stop everything, or to let it go on.
+#[derive(Debug, clap::Args)]
+pub(super) struct StopArgs {
+    /// Let calls begin again.
+    #[arg(long)]
+    lift: bool,
+}
+
+/// Lists the calls that wait.
+pub(super) async fn list(out: &mut Out) -> Result<Done, Fault> {
+    let waiting = waiting(&running().await?).await?;
+    if waiting.is_empty() {
+        out.line("no call waits for a yes");
+    }
+    for call in &waiting {
+        out.json(call);
+        let text = |key: &str| call[key].as_str().unwrap_or("—").to_owned();
+        out.line(format_args!(
+            "{}  {}  to {}  at most {:.2}  until {}  {}",
+            short(&text("id")),
+            clock_of(&text("since")),
+            text("to"),
+            call["price_ceiling"].as_f64().unwrap_or_default(),
+            clock_of(&text("until")),
+            call["say"].as_str().unwrap_or("an agent talks"),
+        ));
+        out.line(format_args!("        waits because of {}", text("rule")));
+    }
+    Ok(Done::Well)
+}
+
+/// Says yes: the call is made.
+pub(super) async fn approve(args: AnswerArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let id = find(&running, &args.call).await?;
+    let asked = running.post(&format!("/v1/approvals/{id}/approve"));
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": id, "approved": true }));
+    out.line(format_args!(
+        "it is being made: offhook show {}",
+        short(&id)
+    ));
+    Ok(Done::Well)
+}
+
+/// Says no.
+pub(super) async fn refuse(args: AnswerArgs, out: &mut Out) -> Result<Done, Fault> {
+    let running = running().await?;
+    let id = find(&running, &args.call).await?;
+    let asked = running.post(&format!("/v1/approvals/{id}/refuse"));
+    accepted(asked.send().await.map_err(unreachable)?).await?;
+    out.json(&json!({ "call": id, "approved": false }));
+    out.line("it will not be made");
+    Ok(Done::Well)
+}
+
+/// Stops everything, also where no gateway runs: the next one finds it written down.
+pub(super) async fn stop_all(args: StopArgs, out: &mut Out) -> Result<Done, Fault> {
+    let ended = match (Running::find().await, args.lift) {
+        (Some(running), false) => post(&running, "/v1/stop-all").await?["ended"].clone(),
+        (Some(running), true) => {
+            post(&running, "/v1/stop-all/lift").await?;
+            Value::Null
+        }
+        (None, lift) => {
+            let now = Timestamp::now().as_millisecond();
+            let ledger = Ledger::open(&state::folder(), now)?;
+            if lift {
+                ledger.lift().await?;
+            } else {
+                ledger.stop(now).await?;
+            }
+            Value::Null
+        }
+    };
+    out.json(&json!({ "stopped": !args.lift, "ended": ended }));
+    if args.lift {
+        out.line("calls may begin again");
+        return Ok(Done::Well);
+    }
+    out.line(match ended.as_u64() {
+        Some(calls) => format!("everything is stopped; calls that are being ended: {calls}"),
+        None => "everything is stopped".to_owned(),
+    });
+    out.line("nobody is called, put through, invited or answered until `offhook stop-all --lift`");
+    Ok(Done::Well)
+}
+
+async fn post(running: &Running, path: &str) -> Result<Value, Fault> {
+    let asked = running.post(path).send().await.map_err(unreachable)?;
+    let body = accepted(asked).await?.bytes().await.map_err(unreachable)?;
+    serde_json::from_slice(&body).map_err(garbled)
+}
+
+async fn waiting(running: &Running) -> Result<Vec<Value>, Fault> {
+    let asked = running.get("/v1/approvals").send().await;
+    let answer = accepted(asked.map_err(unreachable)?).await?;
+    let body = answer.bytes().await.map_err(unreachable)?;
+    serde_json::from_slice(&body).map_err(garbled)
+}
+
+/// The one call that waits and whose name ends so.
+async fn find(running: &Running, end: &str) -> Result<String, Fault> {
+    let waiting = waiting(running).await?;
+    let names = waiting.iter().filter_map(|it| it["id"].as_str());
+    let mut names = names.filter(|it| !end.is_empty() && it.ends_with(end));
+    let wrong = |message: String| {
+        Fault::new(Blame::Caller, code::CALL_APPROVALS, message)
+            .hint("`offhook approvals` lists the calls that wait")
+    };
+    match (names.next(), names.next()) {
+        (Some(call), None) => Ok(call.to_owned()),
+        (Some(_), Some(_)) => Err(wrong(format!("several calls that wait end in {end:?}"))),
+        (None, _) => Err(wrong(format!("no call that waits ends in {end:?}"))),
+    }
+}
