@@ -212,6 +212,8 @@ fn plan(opening: Opening) -> Plan {
         machine: Machine::Talk,
         policy: Policy::default(),
         phrases: Phrases::default(),
+        announcement: None,
+        recording: call::Recording::Never,
     }
 }
 
@@ -232,6 +234,7 @@ impl Flown {
             carrier: "pigeon".into(),
             agent: "parrot".into(),
             allowed_by: "a rule".to_owned(),
+            trust: call::Trust::CallerId,
         };
         let log = CallLog::new("c".into(), parties, pen);
         let (now, landing) = (log.began().at, Landing::default());

@@ -88,7 +88,7 @@ impl Asked {
                 Tell::Heard { turn, .. } | Tell::Interrupted { turn, .. } => {
                     (self.answering == Answering::Thanks(turn)).then_some(Consent::Yes)
                 }
-                Tell::Abandon(_) | Tell::Opened { .. } => None,
+                Tell::Abandon(_) | Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) => None,
             };
             if let Some(consent) = consent
                 && self.told.send(consent).await.is_err()
@@ -270,6 +270,8 @@ mod tests {
             call: "a call".to_owned(),
             direction: call::Direction::Outbound,
             caller: None,
+            contact: None,
+            trust: call::Trust::Unknown,
             number: call::Number::parse("+15551234567").expect("a number"),
             company: ports::agent::Company::Caller,
             past: ports::agent::Past::default(),

@@ -5,6 +5,7 @@
 
 mod answering;
 pub mod asking;
+pub mod doorkeeper;
 mod echo;
 pub mod openai;
 mod phrases;

@@ -207,11 +207,11 @@ impl Away {
     /// Nothing that changes what it waits for.
     fn wait_on(mut self, input: Input, at: &mut Moment<'_>) -> Next {
         let end = match input {
-            // Its ears went with its sound, its deadlines wait, and nobody would hear a key.
+            // Its ears went with its sound, its deadlines wait, and nobody would hear a key or be helped.
             Input::Timeout
             | Input::Media(_)
             | Input::Speech(Speech::EarsFailed(_))
-            | Input::Command(Command::Press(_) | Command::Transfer(_)) => None,
+            | Input::Command(Command::Help(_) | Command::Press(_) | Command::Transfer(_)) => None,
             Input::Command(Command::Sit(_)) if self.is_elsewhere() => None,
             Input::Agent(_)
             | Input::Carrier(_)

@@ -130,11 +130,26 @@ impl Conversation {
                 }
                 None
             }
-            Input::Command(Command::Say(text)) => {
+            // An agent that wants it again and again does not have its caller hear so again and again.
+            Input::Command(Command::Refuse(_, text))
+                if self.waiting.iter().any(|(_, it)| it == text.reveal()) =>
+            {
+                None
+            }
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 self.waiting.push_back((at.now, text.into_revealed()));
                 None
             }
             Input::Meeting(news) => self.meeting(news, at),
+            Input::Command(Command::Help(text)) => {
+                self.help(text.reveal(), at);
+                None
+            }
             Input::Media(Media::Edge(edge)) => self.edge(edge, at),
             Input::Media(Media::Progress(progress)) => self.progress(progress, at),
             Input::Speech(input) => self.speech(input, at),
@@ -189,6 +204,20 @@ impl Conversation {
         let waiting = self.waiting.front().filter(|_| !self.muted);
         let waiting = waiting.map(|(since, _)| (*since + OWNER_WAITS, "the owner's words"));
         floor.into_iter().chain(voice).chain(waiting).min()
+    }
+
+    /// Whoever speaks in our name is silenced, and this is said. The caller's words wait for their next
+    /// turn: no agent has a better answer.
+    fn help(&mut self, text: &str, at: &mut Moment<'_>) {
+        if self.is_closing() {
+            return;
+        }
+        match self.floor.take().into_turn() {
+            Some(turn) => self.stop(turn, at),
+            None => self.voice.cut(Stopped::Nobody, at),
+        }
+        self.voice.say_all(Whose::Owner, text, at);
+        self.free(at.now, at);
     }
 
     /// Says goodbye, and ends like this once it was heard.

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use media::{Edge, UtteranceId};
 
-use crate::event::{Consent, End, Party, Refused, Why};
+use crate::event::{Consent, End, Party, Unrecorded, Why};
 use crate::input::{Carrier, Command, Input, Media, Speech};
 use crate::last_words::LastWords;
 use crate::moment::Moment;
@@ -115,7 +115,16 @@ impl Disclosing {
                     *until += keys.length();
                 }
             }
-            Input::Command(Command::Say(text)) => {
+            // Nothing is said before who speaks is, and this comes before all else.
+            Input::Command(Command::Help(text)) => {
+                self.heard.waiting.insert(0, (at.now, text.into_revealed()));
+            }
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 self.heard.waiting.push((at.now, text.into_revealed()));
             }
             Input::Timeout => return self.timeout(at),
@@ -280,7 +289,7 @@ impl Disclosing {
         match yes {
             Yes::Yes => record(Consent::Given, at),
             Yes::No => at.event(Event::RecordingRefused {
-                why: Refused::Declined,
+                why: Unrecorded::Declined,
             }),
         }
         Disclosed::Over
@@ -314,7 +323,7 @@ impl Disclosing {
             }
             Stage::Asked { until, .. } if *until <= at.now => {
                 at.event(Event::RecordingRefused {
-                    why: Refused::NoAnswer,
+                    why: Unrecorded::NoAnswer,
                 });
                 Disclosed::Over
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use media::machine::{Answerer, Evidence};
 use serde::Serialize;
 
-use crate::Private;
+use crate::{Private, Trust};
 
 /// Something that happened on a call, in the past tense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -125,7 +125,7 @@ pub enum Event {
     #[serde(rename = "recording.refused")]
     RecordingRefused {
         /// What they answered.
-        why: Refused,
+        why: Unrecorded,
     },
 
     /// Sound that is speech, not yet words.
@@ -152,6 +152,16 @@ pub enum Event {
         /// The key.
         digit: Private<char>,
     },
+
+    /// The caller keyed the right PIN. Its keys are told to nobody.
+    #[serde(rename = "caller.proved")]
+    CallerProved,
+    /// The caller keyed a PIN that is not right, or may not try another just now.
+    #[serde(rename = "caller.failed_proof")]
+    CallerFailedProof,
+    /// The caller spoke of an emergency, and was told to call for help.
+    #[serde(rename = "caller.in_emergency")]
+    CallerInEmergency,
 
     /// The one we called said, or pressed, that they are not to be called any more, and will not be.
     #[serde(rename = "caller.opted_out")]
@@ -198,6 +208,9 @@ pub enum Event {
     /// The agent was slow, so something was said to fill the gap.
     #[serde(rename = "agent.stalled")]
     AgentStalled,
+    /// The agent wanted something that it may not for this caller, and was told so.
+    #[serde(rename = "agent.refused")]
+    AgentRefused(Refused),
     /// The agent failed.
     #[serde(rename = "agent.failed")]
     AgentFailed {
@@ -300,6 +313,17 @@ pub struct Timed {
     /// The caller heard it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_ear_ms: Option<u64>,
+}
+
+/// Why an agent may not what it wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// A stable code.
+    pub code: &'static str,
+    /// How sure we would have to be of who is on the line.
+    pub needs: Trust,
+    /// How sure we are.
+    pub trust: Trust,
 }
 
 /// Who picked up, by whose judgement, and what that rests on. Milliseconds count from the beginning of
@@ -414,7 +438,7 @@ pub enum Consent {
 /// What someone answered who was asked whether the call may be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refused {
+pub enum Unrecorded {
     /// No.
     Declined,
     /// Nothing.

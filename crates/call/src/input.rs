@@ -5,7 +5,7 @@ use std::time::Duration;
 use media::machine::Finding;
 use media::{Cut, Edge, Progress, UtteranceId};
 
-use crate::event::{End, Who, Why};
+use crate::event::{End, Refused, Who, Why};
 use crate::{BlindTransfer, Digit, Keys, Place, Private, Referral, TurnId};
 
 /// Something happened.
@@ -136,8 +136,13 @@ pub enum Command {
     /// The meeting has no more use for the caller, who is hung up on. A conversation ends with a
     /// goodbye.
     Dismiss,
+    /// The caller tried to prove who they are and could not, and is told this.
+    Disprove(Private<String>),
     /// End the call now. Always allowed.
     HangUp,
+    /// The caller speaks of an emergency, and is told this at once, whoever speaks. What they said is
+    /// nobody else's to answer.
+    Help(Private<String>),
     /// The owner's rules no longer allow this call. A conversation ends with a goodbye, everything
     /// else at once.
     Forbid,
@@ -149,6 +154,10 @@ pub enum Command {
     /// Press these keys, now, whoever speaks. Before there is sound nobody could hear them, and they
     /// are not kept.
     Press(Keys),
+    /// The caller proved who they are, and is told this.
+    Prove(Private<String>),
+    /// The agent wanted something that it may not: it is told so, and the caller this.
+    Refuse(Refused, Private<String>),
     /// Say this to the caller: now if nobody speaks, else as soon as it interrupts nobody. Before
     /// there is sound nobody could hear it, and it is not kept.
     Say(Private<String>),

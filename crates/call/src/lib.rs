@@ -41,6 +41,7 @@ mod private;
 mod screening;
 mod seat;
 mod stages;
+mod trust;
 mod turn;
 mod voice;
 mod words;
@@ -63,6 +64,7 @@ pub use plan::{
     Recording, Referral, Regrets, Side, Through,
 };
 pub use private::Private;
+pub use trust::{Attestation, Trust};
 
 /// Names one turn of the agent's: what it was told, and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -246,6 +246,7 @@ impl Live {
             });
             at.media(output::Media::Press(keys.clone()));
         }
+        self.note(&input, at);
         if let Input::Command(Command::Sit(place)) = &input
             && self.sit(place, at)
         {
@@ -277,6 +278,40 @@ impl Live {
                 }
                 None
             }
+        }
+    }
+
+    /// What happens to be known of a call, whoever has the word on it.
+    fn note(&self, input: &Input, at: &mut Moment<'_>) {
+        match input {
+            Input::Command(Command::Refuse(refused, _)) => {
+                at.event(Event::AgentRefused(*refused));
+                at.agent(output::Agent::Refused(*refused));
+            }
+            Input::Command(Command::Prove(_)) => {
+                at.event(Event::CallerProved);
+                at.agent(output::Agent::Proved);
+            }
+            Input::Command(Command::Disprove(_)) => at.event(Event::CallerFailedProof),
+            Input::Command(Command::Help(_)) => at.event(Event::CallerInEmergency),
+            Input::Command(
+                Command::Dismiss
+                | Command::Forbid
+                | Command::HangUp
+                | Command::Limit(_)
+                | Command::OptOut
+                | Command::Press(_)
+                | Command::Say(_)
+                | Command::Sit(_)
+                | Command::Stand(_)
+                | Command::Transfer(_),
+            )
+            | Input::Agent(_)
+            | Input::Carrier(_)
+            | Input::Media(_)
+            | Input::Meeting(_)
+            | Input::Speech(_)
+            | Input::Timeout => {}
         }
     }
 

@@ -115,7 +115,13 @@ impl Notice {
                 digit: Private::new(digit.as_char()),
             }),
             Input::Command(Command::Press(keys)) => self.voice.press(keys.length(), at),
-            Input::Command(Command::Say(text)) => {
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Help(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 self.waiting.push(text.into_revealed());
                 match self.stage {
                     Stage::Listening { .. } | Stage::Hello { .. } => {}

@@ -2,6 +2,7 @@
 
 use media::UtteranceId;
 
+use crate::event::Refused;
 use crate::{Digit, Event, Keys, Private, Referral, TurnId};
 
 /// Something to do, in the order given.
@@ -114,6 +115,10 @@ pub enum Agent {
     },
     /// A key was pressed.
     Pressed(Digit),
+    /// The caller has proved who they are.
+    Proved,
+    /// What it wanted last it may not, for this reason.
+    Refused(Refused),
     /// Answer this.
     Turn {
         /// Which turn.

@@ -88,7 +88,13 @@ impl Screening {
                 });
                 at.agent(output::Agent::Pressed(digit));
             }
-            Input::Command(Command::Say(text)) => {
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Help(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 self.heard.waiting.push((at.now, text.into_revealed()));
             }
             Input::Timeout => return self.timeout(at),

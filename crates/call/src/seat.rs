@@ -143,7 +143,13 @@ impl Seat {
                 });
                 at.meeting(output::Meeting::Pressed(digit));
             }
-            Input::Command(Command::Say(text)) => at.meeting(output::Meeting::Say(text)),
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Help(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => at.meeting(output::Meeting::Say(text)),
             Input::Command(Command::Stand(text)) => return self.stand(&text, at),
             Input::Meeting(news) => at.event(match news {
                 Meeting::Muted => Event::MeetingMuted,

@@ -1,7 +1,9 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
-use call::event::{Answered, Consent, End, Event, Judge, Party, Refused, Timed, What, Who, Why};
-use call::{Digit, Number, Private, TurnId};
+use call::event::{
+    Answered, Consent, End, Event, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+};
+use call::{Digit, Number, Private, Trust, TurnId};
 use expect_test::expect;
 
 #[test]
@@ -35,6 +37,10 @@ fn every_event_is_written_like_this() {
         {"type":"agent.took_message","name":"a name","text":"words"}
         {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
         {"type":"agent.turn_timed","turn":3,"told_ms":600}
+        {"type":"caller.proved"}
+        {"type":"caller.failed_proof"}
+        {"type":"caller.in_emergency"}
+        {"type":"agent.refused","code":"policy.trust","needs":"proven","trust":"caller-id"}
         {"type":"agent.stalled"}
         {"type":"call.transferring","to":"ben"}
         {"type":"call.handed_over","to":"ben"}
@@ -182,7 +188,7 @@ fn every_event() -> Vec<Event> {
             consent: Consent::Announced,
         },
         Event::RecordingRefused {
-            why: Refused::NoAnswer,
+            why: Unrecorded::NoAnswer,
         },
         Event::CallerSpeechStarted,
         Event::CallerSpeechEnded,
@@ -207,6 +213,14 @@ fn every_event() -> Vec<Event> {
         },
         Event::AgentTurnTimed(heard()),
         Event::AgentTurnTimed(unheard()),
+        Event::CallerProved,
+        Event::CallerFailedProof,
+        Event::CallerInEmergency,
+        Event::AgentRefused(Refused {
+            code: "policy.trust",
+            needs: Trust::Proven,
+            trust: Trust::CallerId,
+        }),
         Event::AgentStalled,
         Event::Transferring {
             to: "ben".to_owned(),
@@ -284,6 +298,10 @@ fn every_event() -> Vec<Event> {
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentInterrupted { .. }

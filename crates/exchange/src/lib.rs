@@ -68,7 +68,7 @@ use load::{Load, LoadPlan};
 use mischief::Mischief;
 use office::{Account, Anyone, Number, Office, Setup, Tunnel, fresh};
 use phone::{PhonePlan, Step};
-use standing::{Owner, Standing};
+use standing::{Owner, Standing, Vouched};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -295,6 +295,11 @@ impl Exchange {
     /// How the account stands from now on.
     pub fn set_standing(&self, standing: Standing) {
         self.carrier.office().set_standing(standing);
+    }
+
+    /// What is said from now on of the numbers that callers show.
+    pub fn set_vouched(&self, vouched: Vouched) {
+        self.carrier.office().set_vouched(vouched);
     }
 
     /// Makes a key to sign in to the API with, beside the account's own secret. It signs no webhooks.

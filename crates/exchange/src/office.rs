@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::line::Band;
 use crate::mischief::Mischief;
 use crate::phone::{PhonePlan, Pickup};
-use crate::standing::{Owner, Standing};
+use crate::standing::{Owner, Standing, Vouched};
 use crate::tape::Tapes;
 use rand::RngCore;
 use std::collections::{HashMap, VecDeque};
@@ -27,6 +27,7 @@ pub(crate) struct Office {
     mischief: Mutex<Mischief>,
     troubles: Mutex<VecDeque<Trouble>>,
     standing: Mutex<Standing>,
+    vouched: Mutex<Vouched>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -141,6 +142,7 @@ impl Office {
             mischief: Mutex::new(setup.mischief),
             troubles: Mutex::default(),
             standing: Mutex::default(),
+            vouched: Mutex::default(),
             tasks: Mutex::default(),
         })
     }
@@ -190,6 +192,14 @@ impl Office {
     /// Changes every number.
     pub(crate) fn change_all(&self, change: impl FnMut(&mut Number)) {
         lock(&self.numbers).values_mut().for_each(change);
+    }
+
+    pub(crate) fn vouched(&self) -> Vouched {
+        *lock(&self.vouched)
+    }
+
+    pub(crate) fn set_vouched(&self, vouched: Vouched) {
+        *lock(&self.vouched) = vouched;
     }
 
     pub(crate) fn standing(&self) -> Standing {

@@ -1,4 +1,4 @@
-//! How an account stands with its carrier: what it may not do, and what its numbers belong to.
+//! How an account stands with its carrier: what it may not do, what its numbers belong to, and what it is told of its callers.
 
 /// How the account stands. By default it is a paid one that may call everywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,22 @@ pub enum Owner {
     Application(String),
     /// A trunk, by its id. Carriers that have none take it for an application.
     Trunk(String),
+}
+
+/// What the carrier says of the number that a caller shows (STIR/SHAKEN), in its own words for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Vouched {
+    /// Nobody signed for it, as in most countries.
+    #[default]
+    Unsigned,
+    /// Somebody did at level A, and that could not be verified.
+    Failed,
+    /// Level C: where the call came in is known.
+    Gateway,
+    /// Level B: who made it is known.
+    Partial,
+    /// Level A: the number is known to be theirs.
+    Full,
 }
 
 impl Standing {

@@ -163,6 +163,7 @@ async fn conference(people: &People, dir: &Path) -> Result<(), Box<dyn std::erro
     let meet = Meet {
         guests: (0..3).map(guest).collect(),
         agent: None,
+        // What is measured is what they say.
         announcing: Announcing::Off,
     };
     let room = town.gateway.board.meet(meet).await?;

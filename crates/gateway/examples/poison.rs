@@ -185,6 +185,7 @@ spoken = "Ben"
 wait_seconds = 30
 after = "end"
 agent = "leaves"
+trust = "attested"
 [contacts.mom]
 number = "+4930123456"
 hours = "08:00-21:00"

@@ -217,6 +217,10 @@ impl Metrics {
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentPressed { .. }

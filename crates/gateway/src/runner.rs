@@ -3,8 +3,11 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod notebook;
+mod proving;
 mod seat;
 mod tape;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -14,8 +17,7 @@ use std::time::Duration;
 
 use call::event::Why;
 use call::input::{self, Input};
-use call::memory::Talk as Remains;
-use call::{Memory, Mode, Output, Private, Referral, output};
+use call::{Mode, Output, Private, Referral, output};
 use media::{Frame, Progress, Rate, UtteranceId};
 use ports::agent::{Answer, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Verdict, Voice, Windows};
@@ -23,18 +25,20 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::notebook::Notebook;
 pub use self::tape::{Begins, Others, Tape};
 use crate::clips::Clip;
 use crate::flight::{Flight, Snapshot};
 use crate::journal::CallLog;
 use crate::line::{Incoming, Line};
 use crate::meeting::Chair;
-use crate::memory::Remembered;
 use crate::presses::{Pressed, Presses};
 use crate::pulse::Pulse;
 use crate::recorder::Recorder;
 pub use crate::sound::Attached;
 use crate::sound::{Found, Sound, Wiring};
+pub use proving::PinPad;
+use wishes::Wishes;
 
 /// Everything one call talks to.
 pub struct Parts<L> {
@@ -46,6 +50,8 @@ pub struct Parts<L> {
     pub orders: mpsc::Sender<Order>,
     /// Who presses keys.
     pub presses: Presses,
+    /// Where the keys of a PIN go; `None`: there is none to be keyed.
+    pub pad: Option<PinPad>,
     /// Where events go.
     pub log: CallLog,
     /// Where the call is recorded once it may be; `None`: it is not.
@@ -71,6 +77,8 @@ pub struct Talk {
     pub rate: Rate,
     /// Who answers.
     pub agent: Link<Tell, Answer>,
+    /// Whom it may put callers through to, by name.
+    pub transfers: Vec<String>,
     /// What language is heard.
     pub language: String,
     /// What will surely or perhaps be said: made into sound while the phone rings.
@@ -153,11 +161,13 @@ struct Runner<L> {
     /// What the mouth speaks.
     rate: Rate,
     agent: Option<Link<Tell, Answer>>,
+    wishes: Wishes,
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
     orders: mpsc::Sender<Order>,
     presses: Presses,
+    pad: Option<PinPad>,
     log: CallLog,
     recording: Option<Tape>,
     others: Others,
@@ -182,14 +192,6 @@ struct Runner<L> {
     begun: Option<UtteranceId>,
 }
 
-/// What is kept of the call in case this process dies.
-struct Notebook {
-    mode: Mode,
-    written: Option<Memory>,
-    /// When the next look is due. Whatever the world is told of is written down at once.
-    next: Instant,
-}
-
 enum Happened<L> {
     Message(Incoming),
     Timer,
@@ -207,6 +209,7 @@ impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
         let mut rate = ASSUMED;
+        let mut transfers = Vec::new();
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.
@@ -216,6 +219,7 @@ impl<L: Line> Runner<L> {
             mouth = Some(talk.mouth);
             rate = talk.rate;
             agent = Some(talk.agent);
+            transfers = talk.transfers;
         }
         Self {
             flight,
@@ -225,10 +229,12 @@ impl<L: Line> Runner<L> {
             mouth,
             rate,
             agent,
+            wishes: Wishes::of(transfers),
             verdicts: None,
             control: parts.control,
             orders: parts.orders,
             presses: parts.presses,
+            pad: parts.pad,
             log: parts.log,
             others: parts
                 .recording
@@ -258,7 +264,8 @@ impl<L: Line> Runner<L> {
             .sound
             .as_ref()
             .map(|it| Instant::from_std(it.deadline()));
-        let due = call.into_iter().chain(sound).min();
+        let keys = self.keys_deadline().map(Instant::from_std);
+        let due = call.into_iter().chain(sound).chain(keys).min();
         let due = due.unwrap_or_else(|| Instant::now() + FAR);
         if timer.is_elapsed() || due < timer.deadline() {
             timer.reset(due);
@@ -308,6 +315,7 @@ impl<L: Line> Runner<L> {
             Happened::Mixed(mixed) => self.mixed(now, mixed),
         }
         self.report();
+        self.give_up_keys(now);
         // Checked here and not only when the timer fires: a far end that never pauses must not
         // outlast the call's own limits.
         if self.flight.deadline().is_some_and(|(at, _)| at <= now) {
@@ -373,36 +381,6 @@ impl<L: Line> Runner<L> {
         }
     }
 
-    /// Writes down how the call stands, unless it stands as it did. Nothing here waits.
-    fn remember(&mut self) {
-        let Some(notebook) = &mut self.notebook else {
-            return;
-        };
-        notebook.next = Instant::now() + REMEMBERED;
-        if self.log.pen().is_dry() || self.flight.is_over() {
-            return;
-        }
-        let now = Instant::now().into_std();
-        // An echo has no words: it stands as it stood.
-        if let Some(progress) = self.progress().filter(|_| self.voice.is_some()) {
-            self.hand(now, Input::Media(input::Media::Progress(progress)));
-        }
-        let memory = self.flight.memory(now);
-        if let Some(notebook) = &mut self.notebook
-            && let Some(memory) = notebook.worth(memory)
-            && notebook.is_news(&memory)
-        {
-            let remembered = Remembered {
-                mode: notebook.mode.clone(),
-                memory,
-            };
-            self.log
-                .pen()
-                .remember(self.log.call(), || remembered.write());
-            notebook.written = Some(remembered.memory);
-        }
-    }
-
     fn progress(&self) -> Option<Progress> {
         let now = Instant::now().into_std();
         self.sound.as_ref().and_then(|it| it.progress(now))
@@ -429,9 +407,7 @@ impl<L: Line> Runner<L> {
                     Found::Finished(progress) => {
                         self.tell(Input::Media(input::Media::Progress(progress)));
                     }
-                    Found::Pressed(digit) => {
-                        self.tell(Input::Carrier(input::Carrier::Pressed(digit)))
-                    }
+                    Found::Pressed(digit) => self.pressed(digit),
                     Found::Stopped => self.lose(input::Carrier::Disconnected),
                     Found::Broke => self.lose(input::Carrier::Dropped),
                 }
@@ -562,7 +538,9 @@ impl<L: Line> Runner<L> {
             | output::Agent::Heard { .. }
             | output::Agent::Interrupted { .. }
             | output::Agent::Opened { .. }
-            | output::Agent::Pressed(_) => None,
+            | output::Agent::Pressed(_)
+            | output::Agent::Proved
+            | output::Agent::Refused(_) => None,
         };
         let sent = self.agent.as_ref().map(|it| it.tx.try_send(tell(output)));
         let deaf = !matches!(sent, Some(Ok(())));
@@ -614,26 +592,6 @@ impl<L: Line> Runner<L> {
         }
     }
 
-    fn answered(&mut self, answer: Option<Answer>) {
-        let input = match answer {
-            Some(Answer::Text(turn, text)) => input::Agent::Say(turn, text),
-            Some(Answer::Finish(turn)) => input::Agent::Finish(turn),
-            Some(Answer::HangUp(turn)) => input::Agent::HangUp(turn),
-            Some(Answer::PutThrough(turn, referral)) => input::Agent::PutThrough(turn, referral),
-            Some(Answer::Message { name, text }) => input::Agent::Message { name, text },
-            Some(Answer::Failed(turn, fault)) => {
-                note(&fault);
-                input::Agent::Failed(turn, fault.code)
-            }
-            // That it is gone is noticed when it is next asked.
-            None => {
-                self.agent = None;
-                return;
-            }
-        };
-        self.tell(Input::Agent(input));
-    }
-
     /// Sound has come: gives it ears and a mouth of its rate, and tells the call.
     async fn attach(&mut self, attached: Attached<L>) {
         if self.sound.is_some() {
@@ -651,6 +609,7 @@ impl<L: Line> Runner<L> {
         };
         self.sound = Some(Sound::new(Instant::now().into_std(), attached, wiring));
         self.sockets += 1;
+        self.hush();
         let now = Instant::now().into_std();
         self.pulse.socket(now, Some(self.sockets));
         self.tell(Input::Carrier(input::Carrier::Connected));
@@ -705,51 +664,6 @@ impl<L: Line> Runner<L> {
     }
 }
 
-impl Notebook {
-    fn of(mode: Mode) -> Self {
-        Self {
-            mode,
-            written: None,
-            next: Instant::now(),
-        }
-    }
-
-    /// What of it another process could go on with.
-    fn worth(&self, mut memory: Memory) -> Option<Memory> {
-        match (&self.mode, &mut memory) {
-            (Mode::Seat(_), Memory::Up { talk, .. }) => match talk {
-                // Whoever came for the meeting alone goes back to nothing: not even to the one who asked
-                // whether they would come.
-                Remains::Seat { thread, .. } => *thread = None,
-                Remains::Conversation(_) | Remains::Notice { .. } | Remains::Loopback => {
-                    return None;
-                }
-            },
-            (
-                Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Loopback | Mode::Seat(_),
-                _,
-            ) => {}
-        }
-        Some(memory)
-    }
-
-    /// Whether a call stands otherwise than was written down. How much of its time is left says
-    /// the date.
-    fn is_news(&self, memory: &Memory) -> bool {
-        match (&self.written, memory) {
-            (
-                Some(Memory::Up {
-                    broken: was,
-                    talk: before,
-                    ..
-                }),
-                Memory::Up { broken, talk, .. },
-            ) => (was, before) != (broken, talk),
-            (written, memory) => written.as_ref() != Some(memory),
-        }
-    }
-}
-
 async fn put_away<L: Line>(sound: Sound<L>) {
     let (line, recorder, oddities) = sound.into_parts();
     let dropped = line.dropped();
@@ -794,6 +708,8 @@ fn tell(output: output::Agent) -> Tell {
         output::Agent::Open { turn } => Tell::Open { turn },
         output::Agent::Opened { text } => Tell::Opened { text },
         output::Agent::Pressed(digit) => Tell::Pressed(digit),
+        output::Agent::Proved => Tell::Proved,
+        output::Agent::Refused(refused) => Tell::Refused(refused),
         output::Agent::Turn { turn, said } => Tell::Turn { turn, said },
     }
 }
@@ -807,9 +723,6 @@ const BROKEN: call::event::End = call::event::End {
     by: call::event::Party::Gateway,
     why: call::event::Why::Fault,
 };
-
-/// How old what is remembered may be, of what nobody was told.
-const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// Verdicts waiting to be read: two seconds' worth.
 const VERDICTS: usize = 64;

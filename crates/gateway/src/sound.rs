@@ -91,6 +91,8 @@ pub(crate) struct Sound<L> {
     keypad: Keypad,
     /// Where the caller's sound goes while they sit at a meeting.
     table: Option<mpsc::Sender<Said>>,
+    /// What is recorded and listened to instead, while nothing may be: silence.
+    hushed: Option<Vec<i16>>,
     oddities: Oddities,
     /// When the caller's last frame came.
     arrived: Option<Instant>,
@@ -147,6 +149,7 @@ impl<L: Line> Sound<L> {
             next_tick: now + step_in,
             keypad: Keypad::default(),
             table: None,
+            hushed: None,
             oddities: Oddities::default(),
             arrived: None,
             message: String::with_capacity(512),
@@ -276,6 +279,17 @@ impl<L: Line> Sound<L> {
         self.table = None;
     }
 
+    /// From now on silence is recorded, and listened to.
+    pub(crate) fn hush(&mut self) {
+        let silence = || vec![0; self.rate.samples_per_frame()];
+        self.hushed.get_or_insert_with(silence);
+    }
+
+    /// Not any more.
+    pub(crate) fn unhush(&mut self) {
+        self.hushed = None;
+    }
+
     /// How many samples a second it has.
     pub(crate) fn rate(&self) -> Rate {
         self.rate
@@ -341,6 +355,7 @@ impl<L: Line> Sound<L> {
             wiring,
             keypad,
             table,
+            hushed,
             ..
         } = self;
         let tick = session.tick(now - self.began, |outgoing| {
@@ -349,10 +364,12 @@ impl<L: Line> Sound<L> {
         if let (Some((window, samples)), Some(windows)) = (tick.window, &mut wiring.windows) {
             windows.submit(window, samples);
         }
+        let kept = |it| hushed.as_deref().unwrap_or(it);
+        let heard = kept(tick.heard);
         if let Some(recorder) = &mut wiring.recorder {
             match (&table, wiring.others) {
-                (Some(_), Others::MayNotBe) => recorder.record_alone(tick.heard),
-                (Some(_) | None, _) => recorder.record(tick.heard, tick.playing),
+                (Some(_), Others::MayNotBe) => recorder.record_alone(heard),
+                (Some(_) | None, _) => recorder.record(heard, kept(tick.playing)),
             }
         }
         let edge = tick.edge;
@@ -362,13 +379,13 @@ impl<L: Line> Sound<L> {
         let key = key.filter(|it| keypad.is_press(now, *it, Way::Sound));
         found.extend(key.map(Found::Pressed));
         if let Some(ears) = &wiring.ears {
-            let heard = Listen::Frame(Frame::from_samples(self.rate, tick.heard));
+            let heard = Listen::Frame(Frame::from_samples(self.rate, heard));
             if ears.try_send(heard).is_err() {
                 self.oddities.unheard_frames += 1;
             }
         }
         if let Some(table) = table {
-            let heard = Said::Sound(Frame::from_samples(self.rate, tick.heard));
+            let heard = Said::Sound(Frame::from_samples(self.rate, heard));
             if table.try_send(heard).is_err() {
                 self.oddities.unheard_frames += 1;
             }

@@ -143,6 +143,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         owner: BTreeSet::new(),
         call_own: Listed::new(false, ""),
         answer: Listed::new(Callers::Any, ""),
+        pairing: false,
         max_calls: none(usize::MAX),
         max_length: Listed::new(Duration::from_secs(60), ""),
         calls_per_hour: none(usize::MAX),
@@ -150,6 +151,7 @@ fn rules<'n>(call: impl Iterator<Item = &'n String>) -> Rules {
         approve: Listed::new(Approve::Never, ""),
         consent: Listed::new(Consent::Recorded, ""),
         opt_out_key: None,
+        pin: None,
         rates: Rates::default(),
         limits: Limits {
             per_call: None,

@@ -162,6 +162,7 @@ mod tests {
             number,
             hours: None,
             zone: None,
+            pin: None,
             consent: None,
         };
         let contact = Listed::new(contact, "here");

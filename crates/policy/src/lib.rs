@@ -14,22 +14,28 @@
 
 mod asks;
 mod class;
+mod emergency;
 mod hours;
 mod kind;
 mod limits;
 mod money;
+mod pin;
 mod rules;
+mod trust;
 mod whom;
 mod wishes;
 mod zone;
 
 pub use asks::{Approve, Asks, Consent, Lacking};
 pub use class::{Class, ClassFault};
+pub use emergency::emergency;
 pub use hours::{Hours, HoursFault};
 pub use kind::{Country, Danger, Kind, Known};
 pub use limits::{BURST, Beyond, Limits, Standing};
 pub use money::{Money, MoneyFault, Prefix, Rates};
+pub use pin::{Guesses, Key, Keyed, Keypad, Pin, Starts};
 pub use rules::{Callers, Now, OVERRUN, Permit, Refusal, Rules, When};
+pub use trust::{Power, Proof, Seen, shown};
 pub use whom::{Contact, Entry, Listed, Whom};
 pub use wishes::opts_out;
 pub use zone::{Zones, zone};

@@ -9,6 +9,8 @@ use crate::hours::Hours;
 use crate::kind::{Danger, Kind, Known};
 use crate::limits::{Beyond, Limits, Standing};
 use crate::money::{Money, Rates};
+use crate::pin::Pin;
+use crate::trust::shown;
 use crate::whom::{Entry, Listed, Whom};
 use crate::zone::Zones;
 
@@ -28,6 +30,8 @@ pub struct Rules {
     pub call_own: Listed<bool>,
     /// Who may reach us.
     pub answer: Listed<Callers>,
+    /// Whether those who may not may ask to, by a code that the owner made.
+    pub pairing: bool,
     /// How many calls may be up at once.
     pub max_calls: Listed<usize>,
     /// How long a call may last.
@@ -43,6 +47,8 @@ pub struct Rules {
     pub approve: Listed<Approve>,
     /// The key that people press who are not to be called any more.
     pub opt_out_key: Option<Digit>,
+    /// What whoever calls may key to prove who they are.
+    pub pin: Option<Pin>,
     /// What calls cost.
     pub rates: Rates,
     /// What may be spent on them.
@@ -412,7 +418,7 @@ impl Rules {
     /// # Errors
     /// They are not on the list, or hide, or there are too many calls.
     pub fn may_answer(&self, from: &str, up: usize) -> Result<Option<Number>, Refusal> {
-        let from = Number::parse(from).ok();
+        let from = shown(from);
         let at = || self.answer.at.clone();
         match (&self.answer.value, &from) {
             (Callers::Any, _) => {}
@@ -427,6 +433,26 @@ impl Rules {
         }
         self.room(up)?;
         Ok(from)
+    }
+
+    /// Whether somebody who is not on the list may come as one who was paired, or to ask for that, and by which
+    /// number.
+    ///
+    /// # Errors
+    /// Nobody may, or they hide, or there are too many calls.
+    pub fn may_pair(&self, from: &str, up: usize) -> Result<Number, Refusal> {
+        let at = || self.answer.at.clone();
+        let from = shown(from).ok_or_else(|| Refusal::Hidden { at: at() })?;
+        if !self.pairing {
+            return Err(Refusal::MayNotCall { from, at: at() });
+        }
+        self.room(up)?;
+        Ok(from)
+    }
+
+    /// Which rule lets those in who were paired, and where it stands.
+    pub fn lets_pair(&self) -> String {
+        format!("\"pairing\" under `answer` in [policy], {}", self.answer.at)
     }
 
     /// Which rule lets callers in, and where it stands.
@@ -475,7 +501,7 @@ impl Rules {
 pub const OVERRUN: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rand::rngs::StdRng;
     use rand::seq::IndexedRandom;
     use rand::{Rng, SeedableRng};
@@ -550,6 +576,7 @@ mod tests {
             hours: None,
             zone: None,
             consent: None,
+            pin: None,
         };
         rules
             .call
@@ -585,6 +612,7 @@ mod tests {
             )),
             zone: crate::zone::zone("Asia/Tokyo"),
             consent: None,
+            pin: None,
         };
         rules
             .call
@@ -709,6 +737,7 @@ mod tests {
             hours: None,
             zone: None,
             consent: Some("by letter, 3 May".to_owned()),
+            pin: None,
         };
         let listed = |contact: &Contact| Listed::new(contact.clone(), "offhook.toml:9");
         rules
@@ -831,6 +860,39 @@ mod tests {
         assert_eq!(open, [[false, true]; 3]);
     }
 
+    #[test]
+    fn only_a_number_may_ask_to_be_paired_and_only_where_the_owner_says_so() {
+        let mut rules = rules(&[], these(&FRIENDS));
+        let stranger = "+15559876543";
+        let refused = rules.may_pair(stranger, 0);
+        assert!(
+            matches!(refused, Err(Refusal::MayNotCall { .. })),
+            "{refused:?}"
+        );
+        rules.pairing = true;
+        assert_eq!(rules.may_pair(stranger, 0), Ok(number(stranger)));
+        assert!(matches!(
+            rules.may_pair(stranger, 2),
+            Err(Refusal::TooManyCalls { .. })
+        ));
+        for hidden in [
+            "",
+            "anonymous",
+            "+266696687x",
+            "sip:+15559876543@example.com",
+        ] {
+            assert!(matches!(
+                rules.may_pair(hidden, 0),
+                Err(Refusal::Hidden { .. })
+            ));
+        }
+        let answered = rules.may_answer(stranger, 0);
+        assert!(
+            matches!(answered, Err(Refusal::MayNotCall { .. })),
+            "asking is not calling"
+        );
+    }
+
     /// A hundred thousand strings, from noise to near misses: one is let through exactly if it
     /// reads as a number that is on the list.
     #[test]
@@ -919,7 +981,7 @@ mod tests {
         }
     }
 
-    fn rules(call: &[&str], answer: Callers) -> Rules {
+    pub(crate) fn rules(call: &[&str], answer: Callers) -> Rules {
         let line = |line: usize| format!("offhook.toml:{line}");
         let numbers = call.iter().map(|it| (number(it), line(20))).collect();
         let whom = Whom {
@@ -933,6 +995,7 @@ mod tests {
             owner: BTreeSet::new(),
             call_own: Listed::new(false, line(19)),
             answer: Listed::new(answer, line(15)),
+            pairing: false,
             max_calls: Listed::new(2, line(16)),
             max_length: Listed::new(Duration::from_secs(90), line(17)),
             calls_per_hour: Listed::new(5, line(18)),
@@ -940,6 +1003,7 @@ mod tests {
             approve: Listed::new(Approve::Never, line(24)),
             consent: Listed::new(Consent::Recorded, line(25)),
             opt_out_key: None,
+            pin: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,
@@ -957,7 +1021,7 @@ mod tests {
         Callers::These(numbers.iter().map(|it| number(it)).collect())
     }
 
-    fn number(text: &str) -> Number {
+    pub(crate) fn number(text: &str) -> Number {
         Number::parse(text).unwrap()
     }
 }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::class::Class;
 use crate::hours::Hours;
 use crate::kind::Known;
+use crate::pin::Pin;
 use crate::zone::Zones;
 
 /// A value, and where in the configuration it stands, so that a refusal can say what to change.
@@ -36,6 +37,8 @@ pub struct Contact {
     pub zone: Option<TimeZone>,
     /// What they agreed to, and when: a reference of the owner's.
     pub consent: Option<String>,
+    /// What they key to prove who they are, when they show that number.
+    pub pin: Option<Pin>,
 }
 
 /// Everybody who may be called. Empty: nobody.

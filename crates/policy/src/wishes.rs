@@ -18,14 +18,14 @@ pub fn opts_out(said: &str) -> bool {
 }
 
 /// Where a phrase ends in some words, if it is there.
-fn find(words: &[&str], phrase: &str) -> Option<usize> {
+pub(crate) fn find(words: &[&str], phrase: &str) -> Option<usize> {
     let phrase: Vec<&str> = phrase.split(' ').collect();
     let at = words.windows(phrase.len()).position(|it| it == phrase)?;
     Some(at + phrase.len())
 }
 
-/// Small letters without accents, and one space for all that is no letter. Apostrophes are dropped.
-fn plain(said: &str) -> String {
+/// Small letters without accents, and one space for all that is no letter or digit. Apostrophes are dropped.
+pub(crate) fn plain(said: &str) -> String {
     let lower = said.chars().flat_map(char::to_lowercase);
     let letters = lower
         .filter(|it| !['\'', '’', '`'].contains(it))
@@ -37,7 +37,7 @@ fn plain(said: &str) -> String {
             'ñ' => 'n',
             'ò' | 'ó' | 'ô' | 'õ' => 'o',
             'ù' | 'ú' | 'û' => 'u',
-            other if other.is_alphabetic() => other,
+            other if other.is_alphanumeric() => other,
             _ => ' ',
         });
     letters.collect()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use call::{Digit, Direction, Number, Private, Referral, TurnId};
+use call::event::Refused;
+use call::{Digit, Direction, Number, Private, Referral, Trust, TurnId};
 
 use crate::{Fault, Key, Link, Problem, Settings};
 
@@ -66,6 +67,10 @@ pub struct Introduction {
     pub direction: Direction,
     /// The person's number, if it is known.
     pub caller: Option<Number>,
+    /// What the owner calls them, if they are a contact.
+    pub contact: Option<String>,
+    /// How sure we are that it is they.
+    pub trust: Trust,
     /// Our number.
     pub number: Number,
     /// Whom the caller may be put through to, by the names that the owner gave them.
@@ -138,6 +143,10 @@ pub enum Tell {
     },
     /// A key was pressed.
     Pressed(Digit),
+    /// The caller has proved who they are.
+    Proved,
+    /// What it wanted last it may not do for this caller. They were told that it cannot be done.
+    Refused(Refused),
     /// Answer this.
     Turn {
         /// Which turn.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use call::event::{End, Who, Why};
-use call::{Digit, Direction, Keys, Number, Private};
+use call::{Attestation, Digit, Direction, Keys, Number, Private};
 use media::{Format, Line, Mark, Packet, Rate};
 use tokio::sync::mpsc;
 
@@ -529,6 +529,8 @@ pub enum News {
         from: Private<String>,
         /// Which of our numbers.
         to: Private<String>,
+        /// Who vouches for the number they show.
+        attestation: Attestation,
     },
     /// Something that means nothing to a call.
     Nothing,

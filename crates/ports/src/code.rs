@@ -50,6 +50,10 @@ pub const STREAM_FORMAT: &str = "stream.format";
 pub const POLICY_NUMBER: &str = "policy.number";
 /// The number called is not on the list of numbers that may be called.
 pub const POLICY_NOT_ALLOWED: &str = "policy.not_allowed";
+/// Nobody waits to be paired under that name or number, or as many codes are good as may be.
+pub const POLICY_PAIRING: &str = "policy.pairing";
+/// Nobody is sure enough of who the caller is for what the agent wanted to do for them.
+pub const POLICY_TRUST: &str = "policy.trust";
 /// The number called is of a kind that is never dialled: premium-rate, shared-cost, satellite, unknown.
 pub const POLICY_DANGEROUS: &str = "policy.dangerous";
 /// The number called is one of our own.

@@ -17,6 +17,7 @@ mod life;
 mod mouth;
 mod network;
 mod recorded;
+mod saying;
 mod watched;
 mod world;
 

@@ -54,6 +54,7 @@ impl Life {
                 | Output::Event(Event::AgentTurnStarted { .. } | Event::AgentSaid { .. })
         );
         assert!(self.disclosed || !talks, "they do not know who speaks");
+        assert!(!(self.muted && talks), "spoke and was not heard");
         if let Output::Event(Event::RecordingStarted { .. }) = output {
             let told = match self.recording {
                 None | Some(Recording::Never) => false,
@@ -82,10 +83,27 @@ impl Life {
         }
     }
 
+    /// Whether we and the caller hear each other, and nobody else does.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.hung_up && !self.lost && !self.seated && !self.muted
+    }
+
+    /// There is sound again.
+    pub(crate) fn reconnect(&mut self) {
+        assert!(self.lost, "the sound was never gone");
+        self.lost = false;
+        self.handed = Handed::No;
+    }
+
     /// They are back from a meeting.
     pub(crate) fn stand(&mut self) {
         assert!(self.seated, "stands up twice");
         self.seated = false;
+    }
+
+    /// Whoever sits is muted by themselves; an agent that talks there, as a talk.
+    pub(crate) fn mute(&mut self) {
+        self.muted = !self.seated;
     }
 
     /// They know who speaks to them.

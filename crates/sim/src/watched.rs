@@ -10,6 +10,7 @@ use media::UtteranceId;
 
 use crate::before::{Before, Kind};
 use crate::life::{Handed, Life};
+use crate::saying::Saying;
 
 /// A call that is watched: it panics when a promise is broken.
 ///
@@ -66,29 +67,6 @@ struct Open {
     begun: bool,
     /// Whether the mouth failed in it, so that parts of clauses may have been heard.
     broken: bool,
-}
-
-/// What is being said.
-#[derive(Debug)]
-struct Saying {
-    last: UtteranceId,
-    barred: UtteranceId,
-    pending: VecDeque<Utterance>,
-    /// What was cut by the last input, and has not been accounted for.
-    cut: Vec<Utterance>,
-    /// There may have been more to say behind that.
-    cut_short: bool,
-    /// What is never the agent's own words.
-    phrases: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Utterance {
-    id: UtteranceId,
-    text: String,
-    complete: bool,
-    failed: bool,
-    sounded: bool,
 }
 
 /// What the owner wants said, and since when. Emptied as it is said.
@@ -291,12 +269,12 @@ impl Watched {
             return;
         }
         match input {
-            Input::Media(input::Media::Progress(progress)) => {
+            // There is no sound any more that could say either.
+            Input::Media(input::Media::Progress(progress)) if !self.life.lost => {
                 if progress.done || !progress.played.is_zero() {
                     self.saying.sounded(progress.utterance);
                 }
             }
-            // There is no sound any more that could say this.
             Input::Media(input::Media::Cut(Some(cut)))
                 if !cut.played.is_zero() && !self.life.lost =>
             {
@@ -310,7 +288,15 @@ impl Watched {
                 self.saying.complete(*id);
             }
             Input::Carrier(Carrier::Disconnected | Carrier::Dropped) => self.lose(),
-            Input::Command(Command::Say(text)) => {
+            Input::Command(Command::Help(text)) => {
+                self.saying.phrases.push(text.reveal().clone());
+            }
+            Input::Command(
+                Command::Disprove(text)
+                | Command::Prove(text)
+                | Command::Refuse(_, text)
+                | Command::Say(text),
+            ) => {
                 if self.hears_owner() {
                     self.owner.wanted.push((now, text.reveal().clone()));
                 }
@@ -340,9 +326,7 @@ impl Watched {
     }
 
     fn hears_owner(&self) -> bool {
-        let life = &self.life;
-        let alone = !life.hung_up && !life.lost && !life.seated && !life.muted;
-        self.hearing.has_ears && alone
+        self.hearing.has_ears && self.life.is_alone()
     }
 
     fn check(&mut self, now: Instant, before: &Before, output: &Output) {
@@ -383,7 +367,6 @@ impl Watched {
             Output::Speech(output::Speech::Synthesize(id, text)) => {
                 let text = text.reveal();
                 assert!(!self.life.hung_up, "spoke after hanging up");
-                assert!(!self.life.muted, "spoke and was not heard");
                 assert_eq!(self.life.handed, Handed::No, "spoke to nobody");
                 assert!(
                     !matches!(&before.kind, Kind::Say(turn, said)
@@ -407,12 +390,13 @@ impl Watched {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn check_event(&mut self, before: &Before, event: &Event) {
         match event {
             Event::DisclosurePlayed { .. } => self.life.disclose(),
             Event::Connected => self.life.connect(),
             Event::Disconnected => assert!(self.life.lost, "there is sound"),
-            Event::Reconnected { .. } => self.reconnected(),
+            Event::Reconnected { .. } => self.life.reconnect(),
             Event::HandedOver { .. } => {
                 self.life.hand_over();
                 self.life.muted = false;
@@ -422,14 +406,8 @@ impl Watched {
             Event::TransferFailed { .. } => self.life.called(Handed::No),
             Event::MeetingJoined { .. } => self.sit(),
             Event::MeetingLeft { .. } => self.life.stand(),
-            Event::MeetingMuted => {
-                self.life.muted = !self.life.seated;
-                self.owner.wanted.clear();
-            }
+            Event::MeetingMuted => self.mute(),
             Event::MeetingUnmuted => self.life.muted = false,
-            Event::AgentTurnStarted { .. } => {
-                assert!(!self.life.muted, "an answer that nobody would hear");
-            }
             Event::AnsweredBy(answered) => {
                 self.life.judge();
                 self.owner.waits_for_a_machine = answered.who == Who::Machine;
@@ -477,8 +455,13 @@ impl Watched {
             | Event::CallerHearing { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::AgentTurnStarted { .. }
             | Event::MeetingSpeaking
             | Event::MeetingStoppedSpeaking
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentPressed { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
@@ -501,10 +484,9 @@ impl Watched {
         }
     }
 
-    fn reconnected(&mut self) {
-        assert!(self.life.lost, "the sound was never gone");
-        self.life.lost = false;
-        self.life.handed = Handed::No;
+    fn mute(&mut self) {
+        self.life.mute();
+        self.owner.wanted.clear();
     }
 
     fn sit(&mut self) {
@@ -619,7 +601,7 @@ impl Turns {
             output::Agent::Opened { text } => {
                 assert!(!text.reveal().is_empty(), "nothing was heard");
             }
-            output::Agent::Pressed(_) => {}
+            output::Agent::Pressed(_) | output::Agent::Proved | output::Agent::Refused(_) => {}
         }
     }
 
@@ -643,122 +625,6 @@ impl Turns {
         open
     }
 }
-
-impl Saying {
-    fn synthesize(&mut self, id: UtteranceId, text: &str) {
-        assert!(id > self.last, "utterances only grow");
-        assert!(id > self.barred, "spoke in a cut utterance");
-        assert!(!text.trim().is_empty(), "said nothing");
-        self.last = id;
-        self.pending.push_back(Utterance {
-            id,
-            text: text.to_owned(),
-            complete: false,
-            failed: false,
-            sounded: false,
-        });
-        let waiting = self.pending.len();
-        assert!(waiting <= ASKED_AHEAD, "the mouth is asked for too much");
-    }
-
-    fn said(&mut self, text: &str) {
-        while self.pending.pop_front_if(|it| it.failed).is_some() {}
-        let first = self
-            .pending
-            .pop_front()
-            .expect("only what is said is heard");
-        assert_eq!(first.text, text, "heard out of order");
-        assert!(first.sounded, "{text:?} cannot have been heard");
-    }
-
-    /// What was cut, or else one utterance that broke off, is accounted for.
-    fn interrupted(&mut self, heard: &str, unheard: &str) {
-        let told = [heard, unheard].join(" ");
-        let told = told.trim();
-        let cut: Vec<&str> = self.cut.iter().map(|it| it.text.as_str()).collect();
-        let all = cut.join(" ");
-        let longer = || self.cut_short && told.starts_with(&all);
-        if !cut.is_empty() && (told == all || longer()) {
-            self.cut.clear();
-            return;
-        }
-        let first = self.pending.iter().find(|it| !it.failed);
-        let one = first.map(|it| it.text.as_str());
-        assert_eq!(Some(told), one, "the halves do not add up: {:?}", self.cut);
-    }
-
-    fn cut(&mut self, last: UtteranceId) {
-        assert!(last > self.barred, "cut twice");
-        assert!(last <= self.last, "cut what was not said");
-        self.barred = last;
-        self.check_cut();
-        self.cut.clear();
-        self.cut_short = self.pending.len() >= ASKED_AHEAD;
-        while let Some(utterance) = self.pending.pop_front_if(|it| it.id <= last) {
-            if !utterance.failed {
-                self.cut.push(utterance);
-            }
-        }
-    }
-
-    /// What was cut was told of, if any of it was heard.
-    fn check_cut(&self) {
-        let sounded = self.cut.iter().any(|it| it.sounded);
-        assert!(
-            !sounded,
-            "nobody was told that this was cut: {:?}",
-            self.cut
-        );
-    }
-
-    fn failed(&mut self, before: &Before) -> Option<String> {
-        let utterance = match &before.kind {
-            Kind::Failed(id) => self.pending.iter_mut().find(|it| it.id == *id),
-            Kind::Timeout => self.pending.iter_mut().find(|it| !it.failed),
-            Kind::Progress => self
-                .pending
-                .iter_mut()
-                .find(|it| !it.failed && !it.complete),
-            // The ears.
-            Kind::Ended(_) | Kind::Final(_) | Kind::Say(..) | Kind::Message | Kind::Other => {
-                return None;
-            }
-        };
-        let utterance = utterance.expect("only what is being said can fail");
-        utterance.failed = true;
-        Some(utterance.text.clone())
-    }
-
-    fn complete(&mut self, id: UtteranceId) {
-        if let Some(utterance) = self.pending.iter_mut().find(|it| it.id == id) {
-            utterance.complete = true;
-        }
-    }
-
-    /// What comes before it has been heard too, if it was ever made.
-    fn sounded(&mut self, id: UtteranceId) {
-        if self.pending.iter().all(|it| it.id != id) {
-            return;
-        }
-        for utterance in self.pending.iter_mut().take_while(|it| it.id <= id) {
-            utterance.sounded |= utterance.id == id || utterance.complete;
-        }
-    }
-
-    fn has_sounded(&self, text: &str) -> bool {
-        let mut all = self.pending.iter().chain(&self.cut);
-        all.any(|it| it.sounded && it.text == text)
-    }
-
-    fn sounded_cut(&mut self, id: UtteranceId) {
-        if let Some(utterance) = self.cut.iter_mut().find(|it| it.id == id) {
-            utterance.sounded = true;
-        }
-    }
-}
-
-/// More than this does not wait for the mouth.
-const ASKED_AHEAD: usize = 8;
 
 impl Owner {
     fn said(&mut self, now: Instant, text: &str) {

@@ -462,6 +462,8 @@ fn spell(told: &output::Agent) -> String {
         output::Agent::Open { turn } => format!("{} open", turn.0),
         output::Agent::Opened { text } => format!("opened {:?}", text.reveal()),
         output::Agent::Pressed(digit) => format!("pressed {}", digit.as_char()),
+        output::Agent::Proved => "proved".to_owned(),
+        output::Agent::Refused(refused) => format!("refused {}", refused.code),
         output::Agent::Turn { turn, said } => format!("{} turn {:?}", turn.0, said.reveal()),
     }
 }

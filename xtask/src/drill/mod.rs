@@ -69,6 +69,11 @@ const DRILLS: &[Drill] = &[
         how: How::Example("gateway"),
     },
     Drill {
+        name: "hostile",
+        promise: "no agent, however hostile, goes beyond what its owner allows for its caller",
+        how: How::Example("gateway"),
+    },
+    Drill {
         name: "journal",
         promise: "what the journal acknowledged outlives kill -9",
         how: How::Here(journal::measure, [200, 10]),

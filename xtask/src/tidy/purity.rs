@@ -234,6 +234,7 @@ const PURE: &[Pure] = &[
             "serde_core",
             "serde_derive",
             "spin",
+            "subtle",
             "stable_deref_trait",
             "strum",
             "strum_macros",

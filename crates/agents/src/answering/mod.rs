@@ -140,6 +140,8 @@ async fn answer(
                 }
                 continue;
             }
+            // The caller was told what is to be told.
+            Tell::Proved | Tell::Refused(_) => continue,
             Tell::Pressed(_) => {
                 machine.pressed();
                 continue;
@@ -206,6 +208,8 @@ mod tests {
             call: "1".into(),
             direction,
             caller: None,
+            contact: None,
+            trust: call::Trust::Unknown,
             number,
             company: Company::Caller,
             past: Past::default(),
@@ -267,6 +271,8 @@ mod tests {
             call: "1".into(),
             direction: Direction::Inbound,
             caller: None,
+            contact: None,
+            trust: call::Trust::Unknown,
             number: Number::parse("+15550001111").expect("it is a number"),
             company: Company::Caller,
             past: Past {

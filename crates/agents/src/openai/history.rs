@@ -16,6 +16,8 @@ pub(super) struct History {
     open: Option<(TurnId, Private<String>)>,
     /// Keys pressed since the last turn.
     keys: String,
+    /// What else happened since then.
+    notes: Vec<&'static str>,
     /// How many bytes of past are kept.
     room: usize,
 }
@@ -60,6 +62,7 @@ impl History {
             past: VecDeque::from([scene]),
             open: None,
             keys: String::new(),
+            notes: Vec::new(),
             room,
         }
     }
@@ -102,7 +105,11 @@ impl History {
         } else {
             format!("(The caller pressed {keys} on the phone.) ")
         };
-        let said = format!("{pressed}{said}");
+        let notes: String = std::mem::take(&mut self.notes)
+            .into_iter()
+            .map(|it| format!("({it}) "))
+            .collect();
+        let said = format!("{notes}{pressed}{said}");
         self.open = Some((turn, said.trim().into()));
     }
 
@@ -117,6 +124,13 @@ impl History {
     /// The turn is taken back: the caller's words come again in another.
     pub(super) fn abandon(&mut self, turn: TurnId) {
         self.open.take_if(|(open, _)| *open == turn);
+    }
+
+    /// Something happened that the model should know. The same twice is once.
+    pub(super) fn note(&mut self, what: &'static str) {
+        if !self.notes.contains(&what) {
+            self.notes.push(what);
+        }
     }
 
     /// A key was pressed.

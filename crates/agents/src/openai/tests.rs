@@ -673,6 +673,8 @@ async fn call_among(
         call: "1".into(),
         direction,
         caller: None,
+        contact: None,
+        trust: call::Trust::Unknown,
         number,
         company,
         past: Past { lines, open: None },

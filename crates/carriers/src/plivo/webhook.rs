@@ -1,5 +1,5 @@
-use call::Private;
 use call::event::{End, Who, Why};
+use call::{Attestation, Private};
 use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -122,11 +122,22 @@ impl<'f> Form<'f> {
             ("StartApp", Direction::Inbound, "ringing") => News::Offered {
                 from: self.party("From")?,
                 to: self.party("To")?,
+                attestation: self.attestation(),
             },
             ("StartApp", Direction::Outbound, "in-progress") => News::Answered,
             // Otherwise Plivo asks only where an XML of ours sends it, and none does.
             _ => self.ended().map_or(News::Nothing, News::Ended),
         })
+    }
+
+    /// Who vouches for the caller's number. Plivo has one word for level A, and one for everything less
+    /// ([STIR/SHAKEN](https://docs.plivo.com/docs/voice/concepts/stir-shaken)).
+    fn attestation(&self) -> Attestation {
+        match field(self.fields, "STIRVerification").unwrap_or_default() {
+            "Verified" => Attestation::Full,
+            "Not Verified" => Attestation::Failed,
+            _ => Attestation::Nothing,
+        }
     }
 
     /// Asked at the end of a stream, and at that of a `<Dial>`

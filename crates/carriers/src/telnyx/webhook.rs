@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use call::event::{Who, Why};
-use call::{self, Private};
+use call::{self, Attestation, Private};
 use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
@@ -178,6 +178,11 @@ struct Payload<'m> {
     #[serde(borrow, default)]
     result: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
+    shaken_stir_attestation: Option<Cow<'m, str>>,
+    /// Whatever it is: what is no plain yes vouches for nobody.
+    #[serde(default)]
+    shaken_stir_validated: Option<serde_json::Value>,
+    #[serde(borrow, default)]
     failure_reason: Option<Cow<'m, str>>,
     #[serde(borrow, default)]
     recording_id: Option<Cow<'m, str>>,
@@ -197,6 +202,7 @@ impl Payload<'_> {
             ("call.initiated", Direction::Incoming) => News::Offered {
                 from: party(self.from.as_deref(), "from")?,
                 to: party(self.to.as_deref(), "to")?,
+                attestation: self.attestation(),
             },
             // The nearest that Telnyx comes to saying that it rings: it has begun to call.
             ("call.initiated", Direction::Outgoing) => News::Ringing,
@@ -225,6 +231,18 @@ impl Payload<'_> {
             // Keys come on the media socket; a stream that stops is noticed there too.
             _ => News::Nothing,
         })
+    }
+
+    /// Who vouches for the caller's number, where the application has Telnyx say so: a level that was not
+    /// validated is one that anyone can write.
+    fn attestation(&self) -> Attestation {
+        let validated = self.shaken_stir_validated == Some(serde_json::Value::Bool(true));
+        match self.shaken_stir_attestation.as_deref().unwrap_or_default() {
+            "A" if validated => Attestation::Full,
+            "B" | "C" if validated => Attestation::Partial,
+            "A" | "B" | "C" => Attestation::Failed,
+            _ => Attestation::Nothing,
+        }
     }
 
     /// Whose webhook it is.

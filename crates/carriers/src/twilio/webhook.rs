@@ -1,5 +1,5 @@
-use call::Private;
 use call::event::{Who, Why};
+use call::{Attestation, Private};
 use ports::carrier::{Door, Genuine, Imprint, Leg, News, Reply, Request, Response, Tape, Webhook};
 use ports::{Blame, Fault, Secret, code};
 
@@ -199,6 +199,7 @@ impl<'f> Form<'f> {
             (Direction::Inbound, Some(Ringing)) => News::Offered {
                 from: self.party("From")?,
                 to: self.party("To")?,
+                attestation: self.attestation(),
             },
             (Direction::Outbound, Some(InProgress)) => News::Answered,
             // Otherwise Twilio asks only where a TwiML of ours sends it, and none does.
@@ -206,6 +207,17 @@ impl<'f> Form<'f> {
                 .and_then(|it| self.ended(it))
                 .unwrap_or(News::Nothing),
         })
+    }
+
+    /// Who vouches for the caller's number
+    /// ([`StirVerstat`](https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir)).
+    fn attestation(&self) -> Attestation {
+        match field(self.fields, "StirVerstat").unwrap_or_default() {
+            "TN-Validation-Passed-A" => Attestation::Full,
+            "TN-Validation-Passed-B" | "TN-Validation-Passed-C" => Attestation::Partial,
+            failed if failed.starts_with("TN-Validation-Failed") => Attestation::Failed,
+            _ => Attestation::Nothing,
+        }
     }
 
     /// Asked at the end of a stream, and at that of a `<Dial>`

@@ -1,3 +1,4 @@
+use call::Attestation;
 use call::event::{End, Party, Why};
 use ports::carrier::{Door, Leg, News, Webhook};
 use ports::{Fault, code};
@@ -21,7 +22,15 @@ fn a_call_is_offered() {
         (&Leg(CALL.to_owned()), &webhook.leg)
     );
     let (from, to) = ("+15551234567".into(), "+15550001111".into());
-    assert_eq!(webhook.news, News::Offered { from, to });
+    let attestation = Attestation::Nothing;
+    assert_eq!(
+        webhook.news,
+        News::Offered {
+            from,
+            to,
+            attestation
+        }
+    );
     assert!(!format!("{webhook:?}").contains("5551234"));
 }
 
@@ -42,8 +51,43 @@ fn who_is_no_number_is_left_as_it_is() {
             news,
             News::Offered {
                 from: from.into(),
-                to: "+1".into()
+                to: "+1".into(),
+                attestation: Attestation::Nothing,
             }
+        );
+    }
+}
+
+#[test]
+fn only_what_is_verified_vouches_for_a_number() {
+    for (said, attestation) in [
+        ("Verified", Attestation::Full),
+        ("Not Verified", Attestation::Failed),
+        ("Not Applicable", Attestation::Nothing),
+        ("verified", Attestation::Nothing),
+        ("A", Attestation::Nothing),
+        ("", Attestation::Nothing),
+    ] {
+        let fields = [
+            ("Event", "StartApp"),
+            ("CallStatus", "ringing"),
+            ("Direction", "inbound"),
+            ("From", "15551234567"),
+            ("To", "1"),
+            ("STIRVerification", said),
+        ];
+        let news = decode(Door::Voice, &fields)
+            .expect("a call is offered")
+            .news;
+        let (from, to) = ("+15551234567".into(), "+1".into());
+        assert_eq!(
+            news,
+            News::Offered {
+                from,
+                to,
+                attestation
+            },
+            "{said}"
         );
     }
 }

@@ -1,5 +1,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use call::Attestation;
 use call::event::{End, Party, Why};
 use ports::carrier::{Door, Leg, News, Reply, Webhook};
 use ports::{Fault, code};
@@ -23,9 +24,44 @@ fn a_call_is_offered() {
         News::Offered {
             from: "+15551234567".into(),
             to: "+15550001111".into(),
+            attestation: Attestation::Nothing,
         }
     );
     assert!(!format!("{webhook:?}").contains("5551234"));
+}
+
+#[test]
+fn only_a_validated_level_a_vouches_for_a_number() {
+    for (level, validated, attestation) in [
+        (json!("A"), json!(true), Attestation::Full),
+        (json!("B"), json!(true), Attestation::Partial),
+        (json!("C"), json!(true), Attestation::Partial),
+        (json!("A"), json!(false), Attestation::Failed),
+        (json!("A"), json!(null), Attestation::Failed),
+        (json!("A"), json!("true"), Attestation::Failed),
+        (json!("A"), json!(1), Attestation::Failed),
+        (json!("D"), json!(true), Attestation::Nothing),
+        (json!(null), json!(true), Attestation::Nothing),
+        (json!(""), json!(true), Attestation::Nothing),
+    ] {
+        let payload = json!({
+            "direction": "incoming", "from": "+15551234567", "to": "+1",
+            "shaken_stir_attestation": level, "shaken_stir_validated": validated,
+        });
+        let news = decode("call.initiated", payload)
+            .expect("a call is offered")
+            .news;
+        let (from, to) = ("+15551234567".into(), "+1".into());
+        assert_eq!(
+            news,
+            News::Offered {
+                from,
+                to,
+                attestation
+            },
+            "{level} {validated}"
+        );
+    }
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use call::Attestation;
 use call::event::{End, Party, Why};
 use ports::carrier::{Door, Leg, News, Webhook};
 use ports::{Fault, code};
@@ -25,6 +26,7 @@ fn a_call_is_offered() {
         News::Offered {
             from: "+15551234567".into(),
             to: "+15550001111".into(),
+            attestation: Attestation::Nothing,
         }
     );
     assert!(!format!("{webhook:?}").contains("5551234"));
@@ -46,8 +48,47 @@ fn a_caller_who_withholds_the_number_is_offered_all_the_same() {
             news,
             News::Offered {
                 from: from.into(),
-                to: "+1".into()
+                to: "+1".into(),
+                attestation: Attestation::Nothing,
             }
+        );
+    }
+}
+
+#[test]
+fn only_a_verified_level_a_vouches_for_a_number() {
+    for (said, attestation) in [
+        ("TN-Validation-Passed-A", Attestation::Full),
+        ("TN-Validation-Passed-B", Attestation::Partial),
+        ("TN-Validation-Passed-C", Attestation::Partial),
+        ("TN-Validation-Failed", Attestation::Failed),
+        ("TN-Validation-Failed-A", Attestation::Failed),
+        ("No-TN-Validation", Attestation::Nothing),
+        ("TN-Validation-Passed", Attestation::Nothing),
+        ("TN-Validation-Passed-A ", Attestation::Nothing),
+        ("tn-validation-passed-a", Attestation::Nothing),
+        ("A", Attestation::Nothing),
+        ("", Attestation::Nothing),
+    ] {
+        let fields = [
+            ("CallStatus", "ringing"),
+            ("Direction", "inbound"),
+            ("From", "+15551234567"),
+            ("To", "+1"),
+            ("StirVerstat", said),
+        ];
+        let news = decode(Door::Voice, &fields)
+            .expect("a call is offered")
+            .news;
+        let (from, to) = ("+15551234567".into(), "+1".into());
+        assert_eq!(
+            news,
+            News::Offered {
+                from,
+                to,
+                attestation
+            },
+            "{said}"
         );
     }
 }

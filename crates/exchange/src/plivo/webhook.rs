@@ -7,6 +7,7 @@ use super::{Call, Carrier, Method, Notice, date, digits};
 use crate::courier::{Courier, Errand, Failure, Page, Round};
 use crate::ledger::{Answer, Delivery, Direction, Kind};
 use crate::mischief::Callbacks;
+use crate::standing::Vouched;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -113,7 +114,14 @@ pub(crate) fn fields(carrier: &Carrier, call: &Call, event: &str) -> Vec<(String
             ("ALegUUID", &call.id),
             ("RequestUUID", request),
         ]),
-        None => fields.push(("STIRVerification", "Not Applicable")),
+        None => fields.push((
+            "STIRVerification",
+            match carrier.office.vouched() {
+                Vouched::Unsigned => "Not Applicable",
+                Vouched::Failed | Vouched::Gateway | Vouched::Partial => "Not Verified",
+                Vouched::Full => "Verified",
+            },
+        )),
     }
     let start = call.created.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
     fields.push(("SessionStart", &start));

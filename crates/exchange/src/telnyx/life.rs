@@ -10,6 +10,7 @@ use crate::ledger::{Direction, EndedBy, Happening, Mark, Status};
 use crate::line::Line;
 use crate::mischief::{Abrupt, Socket};
 use crate::office::authority;
+use crate::standing::Vouched;
 use crate::phone::{Deed, JUDGED, PhonePlan, Pickup, Rung, Step};
 use crate::socket::{Breach, Broken, Said};
 use serde_json::json;
@@ -61,7 +62,7 @@ pub(super) async fn outbound(
     let mischief = carrier.office.mischief();
     let events = Events::new(&carrier, &call, mischief.callbacks);
     call.change(&carrier.office.ledger, Status::Initiated, Duration::ZERO);
-    events.tell("call.initiated", initiated(&call));
+    events.tell("call.initiated", initiated(&call, carrier.office.vouched()));
     if plan.pickup.rings() {
         call.change(&carrier.office.ledger, Status::Ringing, Duration::ZERO);
     }
@@ -103,7 +104,7 @@ pub(super) async fn inbound(
 ) {
     let mischief = carrier.office.mischief();
     let events = Events::new(&carrier, &call, mischief.callbacks);
-    events.tell("call.initiated", initiated(&call));
+    events.tell("call.initiated", initiated(&call, carrier.office.vouched()));
     let (end, recorded) = match parked(&mut commands, order.timeout).await {
         Err(end) => (end, Recorded::default()),
         Ok(stream) => {
@@ -207,7 +208,7 @@ impl Hangup {
 }
 
 /// What the first event says.
-pub(super) fn initiated(call: &Call) -> serde_json::Value {
+pub(super) fn initiated(call: &Call, vouched: Vouched) -> serde_json::Value {
     let (direction, state) = match call.direction {
         Direction::Inbound => ("incoming", "parked"),
         Direction::Outbound => ("outgoing", "bridging"),
@@ -223,9 +224,16 @@ pub(super) fn initiated(call: &Call) -> serde_json::Value {
         "sip_headers": [],
         "tags": [],
     });
-    if call.direction == Direction::Inbound {
-        initiated["shaken_stir_attestation"] = json!("A");
-        initiated["shaken_stir_validated"] = json!(true);
+    let said = match (call.direction, vouched) {
+        (Direction::Outbound, _) | (Direction::Inbound, Vouched::Unsigned) => None,
+        (Direction::Inbound, Vouched::Failed) => Some(("A", false)),
+        (Direction::Inbound, Vouched::Gateway) => Some(("C", true)),
+        (Direction::Inbound, Vouched::Partial) => Some(("B", true)),
+        (Direction::Inbound, Vouched::Full) => Some(("A", true)),
+    };
+    if let Some((level, validated)) = said {
+        initiated["shaken_stir_attestation"] = json!(level);
+        initiated["shaken_stir_validated"] = json!(validated);
     }
     initiated
 }

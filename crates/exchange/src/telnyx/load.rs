@@ -8,6 +8,7 @@ use crate::ledger::{Direction, Status};
 use crate::load::{Callers, Dialect, Load, LoadPlan, Payload, Told, drive, open, push_number};
 use crate::mischief::Callbacks;
 use crate::office::{Account, Office};
+use crate::standing::Vouched;
 use crate::wire::Wire;
 use serde_json::{Map, Value, json};
 use std::future::pending;
@@ -73,7 +74,7 @@ impl Callers for Crowd {
         let entered = self.carrier.calls.enter(Arc::clone(&caller.call));
         entered.map_err(|_| "the exchange takes no more calls")?;
         let Caller { call, events, .. } = &*caller;
-        events.tell("call.initiated", initiated(call));
+        events.tell("call.initiated", initiated(call, Vouched::Unsigned));
         let order = timeout(PATIENCE, self.ordered(caller)).await;
         let order = order.map_err(|_| self.unanswered(&caller.call))??;
         let Caller { call, events, .. } = &*caller;

@@ -17,7 +17,7 @@ use crate::bridge::{Bridge, Came};
 use crate::ledger::{Direction, EndedBy, Happening, Status};
 use crate::line::{Line, Tick};
 use crate::phone::{Deed, Rung};
-use crate::standing::Terms;
+use crate::standing::{Terms, Vouched};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -154,7 +154,7 @@ impl Leg<'_> {
         let (plan, ledger) = (office.phone(&order.to), &office.ledger);
         let events = Events::new(self.carrier, &call, office.mischief().callbacks);
         call.change(ledger, Status::Initiated, Duration::ZERO);
-        events.tell("call.initiated", initiated(&call));
+        events.tell("call.initiated", initiated(&call, Vouched::Unsigned));
         if plan.pickup.rings() {
             call.change(ledger, Status::Ringing, Duration::ZERO);
         }

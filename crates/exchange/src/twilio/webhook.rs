@@ -8,6 +8,7 @@ use crate::courier::{Courier, Errand, Failure, Page, Round};
 use crate::ledger::{Answer, Delivery, Direction, Kind, Status};
 use crate::mischief::Callbacks;
 use crate::office::fresh;
+use crate::standing::Vouched;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -84,10 +85,14 @@ pub(crate) fn fields(carrier: &Carrier, call: &Call) -> Vec<(String, String)> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     if call.direction == Direction::Inbound {
-        fields.push((
-            "StirVerstat".to_owned(),
-            "TN-Validation-Passed-A".to_owned(),
-        ));
+        let verstat = match carrier.office.vouched() {
+            Vouched::Unsigned => "No-TN-Validation",
+            Vouched::Failed => "TN-Validation-Failed-A",
+            Vouched::Gateway => "TN-Validation-Passed-C",
+            Vouched::Partial => "TN-Validation-Passed-B",
+            Vouched::Full => "TN-Validation-Passed-A",
+        };
+        fields.push(("StirVerstat".to_owned(), verstat.to_owned()));
     }
     if let Some(parent) = state.own.parent {
         fields.push(("ParentCallSid".to_owned(), parent));

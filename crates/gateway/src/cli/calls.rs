@@ -154,6 +154,7 @@ pub(super) async fn show(
     out.json(&serde_json::json!({
         "id": call.id,
         "allowed_by": call.began["allowed_by"],
+        "trust": call.began["trust"],
         "verdict": verdict,
         "cost": Value::Null,
         "dial": jobs.first().map(|it| it.state.name()),
@@ -190,6 +191,7 @@ fn head(call: &Summary, out: &mut Out) {
         text("agent")
     ));
     out.line(format_args!("allowed  by {}", text("allowed_by")));
+    out.line(format_args!("trust    {}", text("trust")));
     out.line(format_args!("began    {}", text("time")));
     match &call.ended {
         Some(end) => {

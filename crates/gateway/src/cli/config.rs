@@ -100,6 +100,9 @@ impl Summary {
     pub(super) fn of(plan: &Plan) -> Self {
         let may_call = match &plan.rules.answer.value {
             Callers::Any => "anyone".to_owned(),
+            Callers::These(numbers) if plan.rules.pairing => {
+                format!("{} and whoever is paired", count(numbers.len(), "number"))
+            }
             Callers::These(numbers) => count(numbers.len(), "number"),
         };
         Self {

@@ -196,7 +196,13 @@ public_url = "https://voice.example.com"
 #drain_seconds = 5
 "#;
 
-const NUMBERS: &str = r#"# A number of yours: whose it is, and who answers it. One table for each.
+const NUMBERS: &str = r#"# Someone callers can be put through to. An agent may whose `transfer_to` names them, where it is so sure of who the
+# caller is: "unknown", "caller-id", "attested" or "proven".
+#   [transfers.ben]
+#   number = "+15557654321"
+#   trust = "caller-id"
+
+# A number of yours: whose it is, and who answers it. One table for each.
 #[numbers."+15550001111"]
 #carrier = "CARRIER"
 #agent = "reception"
@@ -215,10 +221,13 @@ const POLICY: &str = r#"# Nothing is called and nothing is answered that is not 
 # Whom it may dial: numbers, such as "+15551234567", or countries, such as "DE" or "DE mobile". Empty:
 # nobody. Premium-rate, satellite, unknown and emergency numbers are never dialled.
 call = []
-# Who may reach it: numbers, or "any". Empty: nobody.
+# Who may reach it: numbers, or "any". Empty: nobody. With "pairing", whoever else calls is asked for a code
+# from `offhook pairing new`, and may call once you confirm them.
 answer = []
 # The phones that you pick up yourself. Being yours alone lets nobody call, or be called.
 #owner = ["+15551234567"]
+# What a caller keys between star and pound to prove who they are: 6 to 32 digits, kept elsewhere.
+#   pin = "env:OFFHOOK_PIN"
 # When, by the clocks of those who are called. Without it: whom you name at any time, others from 8 to 21.
 #hours = "08:00-21:00"
 # How many calls may be up at once.

@@ -17,6 +17,7 @@ mod meeting;
 pub mod models;
 pub mod out;
 mod owner;
+mod pairing;
 mod policy;
 mod reload;
 mod replay;
@@ -99,6 +100,8 @@ enum Command {
     Doctor,
     /// The speech models on this machine.
     Models(models::Args),
+    /// Callers who are not in the configuration, and may call once you say so.
+    Pairing(pairing::Args),
     /// Whom the owner lets be called.
     Policy(policy::Args),
     /// Say no to a call that waits.
@@ -151,6 +154,7 @@ impl Command {
             | Self::Setup(_)
             | Self::Flight(_)
             | Self::Journal(_)
+            | Self::Pairing(_)
             | Self::Policy(_)
             | Self::Reload
             | Self::Replay(_)
@@ -234,6 +238,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Man(args) => manual::man(args, out),
         Command::Meeting(args) => meeting::run(args, out).await,
         Command::Show(args) => calls::show(args, path, out).await,
+        Command::Pairing(args) => pairing::run(args, out).await,
         Command::Policy(args) => policy::run(args, path, out).await,
         Command::Reload => reload::run(out).await,
         Command::Say(args) => steer::say(args, out).await,

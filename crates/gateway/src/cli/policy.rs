@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{Done, Out};
 use crate::ledger::{self, Ledger};
+use crate::pairings::Pairings;
 use crate::{rules, state};
 
 /// What to do with the owner's rules.
@@ -55,6 +56,9 @@ struct Verdict {
     price_ceiling: Option<f64>,
     /// When it may be called.
     when: Option<Times>,
+    /// Whether whoever has it may call, by a pairing that the owner confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paired: Option<bool>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -102,10 +106,21 @@ async fn explain_it(number: &str, config: Option<PathBuf>, out: &mut Out) -> Res
         Ok(known) => standing(known, at).await?,
         Err(_) => Standing::default(),
     };
-    let verdict = explain(&plan.rules, number, (at, standing));
+    let mut verdict = explain(&plan.rules, number, (at, standing));
+    verdict.paired = paired(&plan.rules, number).await?;
     out.json(&verdict);
     show(&verdict, out);
     Ok(Done::Well)
+}
+
+/// Whether the owner paired whoever has this number; `None`: nobody is paired here.
+async fn paired(rules: &Rules, number: &str) -> Result<Option<bool>, Fault> {
+    let number = Number::parse(rules.call.value.meant(number)).ok();
+    let Some(number) = number.filter(|_| rules.pairing) else {
+        return Ok(None);
+    };
+    let pairings = Pairings::open(&state::folder())?;
+    pairings.is_paired(&number).await.map(Some)
 }
 
 /// What was dialled and spent so far, for a call by nobody in particular.
@@ -154,6 +169,7 @@ fn explain(rules: &Rules, to: &str, (at, standing): (Timestamp, Standing)) -> Ve
         when: found
             .zip(entry)
             .map(|(it, entry)| times(rules, it, entry, at)),
+        paired: None,
     }
 }
 
@@ -205,6 +221,14 @@ fn show(verdict: &Verdict, out: &mut Out) {
             times.hours,
             next.unwrap_or_default()
         ));
+    }
+    if let Some(paired) = verdict.paired {
+        let told = if paired {
+            "may call: it is paired (`offhook pairing remove` undoes that)"
+        } else {
+            "is not paired"
+        };
+        out.line(format_args!("  calls  {told}"));
     }
     if let Some(price) = verdict.price_ceiling {
         out.line(format_args!("  price  at most {price:.2}"));
@@ -274,6 +298,7 @@ mod tests {
             owner: BTreeSet::new(),
             call_own: Listed::new(false, line(12)),
             answer: Listed::new(Callers::Any, line(12)),
+            pairing: false,
             max_calls: Listed::new(4, line(12)),
             max_length: Listed::new(Duration::from_secs(1_800), line(12)),
             calls_per_hour: Listed::new(20, line(12)),
@@ -281,6 +306,7 @@ mod tests {
             approve: Listed::new(policy::Approve::Never, line(12)),
             consent: Listed::new(policy::Consent::Recorded, line(12)),
             opt_out_key: None,
+            pin: None,
             rates: Rates::default(),
             limits: Limits {
                 per_call: None,

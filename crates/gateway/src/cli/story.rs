@@ -36,6 +36,9 @@ pub fn line(event: &Value) -> Option<String> {
             "is not recorded: they said no".to_owned()
         }
         "recording.refused" => "is not recorded: they did not answer".to_owned(),
+        "caller.proved" => aside("proved who they are"),
+        "caller.failed_proof" => aside("could not prove who they are"),
+        "caller.in_emergency" => aside("spoke of an emergency, and was told to call for help"),
         "caller.opted_out" => "is not to be called any more, and will not be".to_owned(),
         "agent.said" => format!("{agent}agent:{agent:#}  {}", text("text")),
         "agent.interrupted" => format!(
@@ -78,6 +81,12 @@ pub fn line(event: &Value) -> Option<String> {
             text("rule")
         ),
         "policy.refused" => refused(event),
+        "agent.refused" => aside(&format!(
+            "the agent may not: {} (trust {}, needs {})",
+            text("code"),
+            text("trust"),
+            text("needs")
+        )),
         "agent.failed" | "speech.failed" => aside(&format!("failed: {}", text("code"))),
         _ => return None,
     };

@@ -54,7 +54,7 @@ pub(super) fn check(
     let agents = agents(&mut root, &known, &plugs, &mut found);
     let numbers = numbers(&mut root, &carriers, &agents, &mut found);
     let ours = numbers.keys().cloned().collect();
-    let rules = rules::read(&mut root, ours, &mut found);
+    let rules = rules::read(&mut root, ours, &plugs, &mut found);
     let transfers = transfers::check(transfers, &rules, (&numbers, &carriers), &mut found);
     let patience = limits::patience(root.section("turns", &mut found), &rules, &mut found);
     let phrases = phrases(root.section("phrases", &mut found), &mut found);
@@ -65,6 +65,7 @@ pub(super) fn check(
         (&numbers, &carriers),
         &mut found,
     );
+    recordings::keep_pins_off(recordings.as_ref(), &rules, &mut found);
     let section = root.section("journal", &mut found);
     let (keep, keys) = journal::journal(section, &outside, &mut found);
     let telemetry = telemetry(root.section("telemetry", &mut found), env, &mut found);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
-use call::{Direction, Number, Phrases, Policy, Private};
+use call::{Direction, Number, Phrases, Policy, Private, Trust};
 pub use policy::{Callers, Country, Rules};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
@@ -207,6 +207,8 @@ pub struct TransferPlan {
     pub spoken: String,
     /// How long they may take to pick up and say that they will.
     pub patience: Duration,
+    /// How sure an agent must be of who the caller is to put them through.
+    pub trust: Trust,
 }
 
 /// Where callers are put through to.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use policy::Pin;
 use ports::{Key, Kind, Need, Problem, Settings, Value};
 use url::Url;
 
@@ -109,6 +110,30 @@ impl<'o> Plugs<'o> {
                 None
             }
         }
+    }
+
+    /// Reads a PIN, which may not stand in the configuration itself.
+    pub(super) fn pin(&self, section: &mut Section<'_>, found: &mut Findings) -> Option<Pin> {
+        let written = section.text("pin", found)?;
+        let within = section.within();
+        let mut wrong = |message: &str, hint: &str| {
+            found.problem(written.place(), format!("`pin`{within} {message}"), hint);
+            None
+        };
+        let secret = match resolve(written.value, self.outside) {
+            Ok(it) if it.origin == Origin::Here => {
+                let message = "stands in the configuration itself";
+                return wrong(message, "write it as `env:NAME` or `file:PATH`");
+            }
+            Ok(it) => it.secret,
+            Err(unfound) => return wrong(&unfound.message, &unfound.hint),
+        };
+        self.behind.note(written.line, "pin", &secret);
+        let pin = Pin::parse(secret.reveal());
+        if pin.is_none() {
+            return wrong("is none", "a PIN is 6 to 32 digits");
+        }
+        pin
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use call::Number;
+use policy::Rules;
 use ports::carrier::Carrier;
 
 use super::check::{Built, Named};
@@ -71,6 +72,15 @@ fn consent_of(written: &Spot<&str>, found: &mut Findings) -> Consent {
             found.problem(written.place(), message, hint);
             Consent::Ask
         }
+    }
+}
+
+/// A carrier records what it is told to record, and no keys of a PIN may be in that.
+pub(super) fn keep_pins_off(recordings: Option<&Recordings>, rules: &Rules, found: &mut Findings) {
+    if recordings.is_some_and(|it| it.by == Recorder::Carrier) && rules.has_pins() {
+        let message = "`by = \"carrier\"` in [recordings] has the phone company record the keys of every `pin`";
+        let hint = "remove `by`: our own recordings are silent while a PIN is keyed";
+        found.problem(Place::Table("[recordings]".to_owned()), message, hint);
     }
 }
 

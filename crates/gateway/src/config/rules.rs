@@ -9,16 +9,21 @@ use policy::{
     Money, Prefix, Rates, Rules, Whom,
 };
 
-use super::plug;
+use super::plug::{self, Plugs};
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot};
 
 /// Reads the three tables. What is not there allows nothing, and limits to the defaults. `ours` are our
 /// own numbers.
-pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut Findings) -> Rules {
+pub(super) fn read(
+    root: &mut Section<'_>,
+    ours: BTreeSet<Number>,
+    plugs: &Plugs<'_>,
+    found: &mut Findings,
+) -> Rules {
     let mut section = root.section("policy", found);
     let mut whom = Whom::default();
-    contacts(root, &mut whom, found);
+    contacts(root, &mut whom, plugs, found);
     let rates = rates(root.section("rates", found), found);
     let call = section.list("call", found);
     let answer = section.list("answer", found);
@@ -26,6 +31,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     let own = section.flag("call_own_numbers", found);
     let hours = section.text("hours", found);
     let opt_out_key = section.text("opt_out_key", found);
+    let pin = plugs.pin(&mut section, found);
     let max_calls = section.number("max_calls", 0..=10_000, found);
     let max_minutes = section.number("max_minutes", 1..=24 * 60, found);
     let calls_per_hour = section.number("calls_per_hour", 0..=1_000_000, found);
@@ -37,7 +43,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
     section.close(found);
 
     callees(call.as_ref(), &mut whom, found);
-    let answerable = callers(answer.as_ref(), found);
+    let (answerable, pairing) = callers(answer.as_ref(), found);
     let owner = phones(owner.as_ref(), &ours, found);
     let minutes = whole(max_minutes, DEFAULT_MAX_MINUTES);
     let of_table = |value| listed(value, None::<&Spot<()>>, &table, found);
@@ -47,6 +53,7 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         call: listed(whom, call.as_ref(), &table, found),
         call_own,
         answer: listed(answerable, answer.as_ref(), &table, found),
+        pairing,
         max_calls: at(max_calls.as_ref(), whole(max_calls, DEFAULT_MAX_CALLS)),
         max_length: listed(
             Duration::from_secs(60 * minutes as u64),
@@ -66,12 +73,28 @@ pub(super) fn read(root: &mut Section<'_>, ours: BTreeSet<Number>, found: &mut F
         approve: approve_when(approve.as_ref(), &table, found),
         hours: hours.and_then(|it| self::hours(&it, "in [policy]", found)),
         opt_out_key: opt_out_key.and_then(|it| key(&it, found)),
+        pin,
         ours,
         owner,
         rates,
         limits,
     };
-    if rules.call.value.is_nobody() && rules.answer.value == Callers::These(BTreeSet::new()) {
+    if rules.has_pins()
+        && rules
+            .opt_out_key
+            .is_some_and(|it| "*#".contains(it.as_char()))
+    {
+        let message = "`opt_out_key` in [policy] is one of the two keys around a PIN";
+        found.problem(
+            table.clone(),
+            message,
+            "choose a digit: `opt_out_key = \"9\"`",
+        );
+    }
+    if rules.call.value.is_nobody()
+        && rules.answer.value == Callers::These(BTreeSet::new())
+        && !rules.pairing
+    {
         let message = "nobody may be called, and nobody may call";
         let hint = "list numbers under `call` or `answer` in [policy]";
         found.warning(table, message, hint);
@@ -119,7 +142,7 @@ fn key(written: &Spot<&str>, found: &mut Findings) -> Option<Digit> {
 }
 
 /// `[contacts.NAME]`: people the owner knows, who may be called by name.
-fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
+fn contacts(root: &mut Section<'_>, whom: &mut Whom, plugs: &Plugs<'_>, found: &mut Findings) {
     let title = |name: &str| plug::title("contacts", name);
     for (name, mut section) in root.sections("contacts", title, found) {
         plug::check_name(name, &section, found);
@@ -128,6 +151,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
         let hours = section.text("hours", found);
         let zone = section.text("zone", found);
         let consent = section.text("consent", found).map(|it| it.value.to_owned());
+        let pin = plugs.pin(&mut section, found);
         let hint = "write whom the name means: `number = \"+15551234567\"`";
         section.require("number", hint, found);
         let at = found.at(&section.place);
@@ -151,6 +175,7 @@ fn contacts(root: &mut Section<'_>, whom: &mut Whom, found: &mut Findings) {
                 hours,
                 zone,
                 consent,
+                pin,
             };
             whom.contacts
                 .insert(name.to_owned(), Listed::new(contact, at));
@@ -257,12 +282,17 @@ fn no_class(entry: &Spot<&str>, fault: ClassFault, found: &mut Findings) {
     found.problem(entry.place(), message, hint);
 }
 
-fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Callers {
+/// Who may call, and whether others may ask to.
+fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> (Callers, bool) {
     let mut numbers = BTreeSet::new();
-    let mut any = None;
+    let (mut any, mut pairing) = (None, false);
     for entry in written.into_iter().flat_map(|list| &list.value) {
         if entry.value == ANY {
             any = Some(entry);
+            continue;
+        }
+        if entry.value == PAIRING {
+            pairing = true;
             continue;
         }
         if let Some(number) = plain_number(CALLER, entry, found)
@@ -272,13 +302,13 @@ fn callers(written: Option<&Spot<Vec<Spot<&str>>>>, found: &mut Findings) -> Cal
         }
     }
     let Some(any) = any else {
-        return Callers::These(numbers);
+        return (Callers::These(numbers), pairing);
     };
-    if !numbers.is_empty() {
-        let message = "\"any\" lets everyone call, so the numbers beside it change nothing";
-        found.warning(any.place(), message, "keep \"any\" or the numbers");
+    if !numbers.is_empty() || pairing {
+        let message = "\"any\" lets everyone call, so what stands beside it changes nothing";
+        found.warning(any.place(), message, "keep \"any\" or the others");
     }
-    Callers::Any
+    (Callers::Any, false)
 }
 
 /// The owner's own phones. None of them is a number of ours: those answer as the agent.
@@ -360,3 +390,4 @@ const DEFAULT_CALLS_PER_NUMBER: usize = 3;
 const DEFAULT_NEW_NUMBERS: usize = 3;
 const DEFAULT_SPEND_PER_DAY: Money = Money::micros(50_000_000);
 const ANY: &str = "any";
+const PAIRING: &str = "pairing";

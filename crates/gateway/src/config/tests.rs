@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use call::meeting::After;
-use call::{Direction, Number};
+use call::{Direction, Number, Trust};
 use policy::Known;
 use ports::agent::Answerer;
 use ports::{Fault, code};
@@ -138,6 +138,64 @@ fn a_phone_of_the_owners_may_neither_be_called_nor_call_for_being_that() {
     assert!(!rules.is_owner(Some(&number("+15557654321"))));
     let ways = [Direction::Inbound, Direction::Outbound];
     assert!(ways.map(|way| rules.still_allows(way, Some(&phone))) == [false, false]);
+}
+
+#[test]
+fn who_is_trusted_for_what_is_read() {
+    let plan = good(&format!(
+        "{}\n[contacts.mom]\nnumber = \"+4930123456\"\npin = \"file:pin\"\n\
+         [transfers.ben]\nnumber = \"+15557654321\"\ntrust = \"proven\"\n\
+         [transfers.ann]\nnumber = \"+15557654321\"\n",
+        replaced(
+            "[\"any\"]",
+            "[\"pairing\", \"+15550009999\"]\npin = \"env:PIN\""
+        )
+    ))
+    .plan;
+    assert_eq!(plan.transfers["ben"].trust, Trust::Proven);
+    assert_eq!(
+        plan.transfers["ann"].trust,
+        Trust::CallerId,
+        "unless it is written"
+    );
+    let rules = plan.rules;
+    assert!(rules.pairing && rules.has_pins() && rules.has_pin(None));
+    assert_eq!(
+        rules.answer.value,
+        Callers::These(BTreeSet::from([number("+15550009999")]))
+    );
+    let none = good(GOOD).plan.rules;
+    assert!(!none.pairing && !none.has_pins());
+    for (text, says) in [
+        (
+            replaced("max_calls", "pin = \"918273\"\nmax_calls"),
+            "`pin` in [policy] stands in the configuration itself",
+        ),
+        (
+            replaced("max_calls", "pin = \"file:key\"\nmax_calls"),
+            "`pin` in [policy] is none",
+        ),
+        (
+            replaced("max_calls", "pin = \"env:NOPE\"\nmax_calls"),
+            "`pin` in [policy] asks for the environment variable NOPE",
+        ),
+        (
+            replaced(
+                "max_calls",
+                "pin = \"env:PIN\"\nopt_out_key = \"*\"\nmax_calls",
+            ),
+            "one of the two keys around a PIN",
+        ),
+        (
+            format!("{GOOD}\n[transfers.ben]\nnumber = \"+15557654321\"\ntrust = \"pin\"\n"),
+            "`trust` cannot be `pin`",
+        ),
+    ] {
+        let problems = bad(&text);
+        let said = problems.iter().any(|it| it.message.contains(says));
+        assert!(said, "{says}: {problems:#?}");
+        assert!(!format!("{problems:?}").contains("918273"));
+    }
 }
 
 #[test]
@@ -719,11 +777,13 @@ fn bad(text: &str) -> Vec<ConfigProblem> {
 fn resolve(text: &str, audience: Audience) -> Result<Loaded, Vec<ConfigProblem>> {
     let folder = tempfile::tempdir().expect("a folder can be made");
     write(&folder.path().join("key"), "sesame", 0o600);
+    write(&folder.path().join("pin"), "918273\n", 0o600);
     write(&folder.path().join("open"), "sesame", 0o644);
     write(&folder.path().join("blank"), " \n", 0o600);
     let env = |name: &str| match name {
         "WHISTLE" => Some("tweet".to_owned()),
         "EMPTY" => Some(String::new()),
+        "PIN" => Some("918273".to_owned()),
         _ => None,
     };
     let mut file = File::parse("offhook.toml", text, folder.path().to_owned(), audience)?;

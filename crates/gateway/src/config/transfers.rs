@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call::Number;
 use call::meeting::After;
-use policy::Known;
+use call::{Number, Trust};
+use policy::{Known, Power};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
@@ -26,6 +26,7 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
         plug::check_name(name, &section, found);
         let spoken = section.text("spoken", found);
         let room = section.text("conference", found);
+        let trust = trust(section.text("trust", found), found);
         let (to, patience) = if section.has("conference") {
             (conference(room, &mut section, found), ARRIVAL)
         } else {
@@ -37,6 +38,7 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
             to,
             spoken: spoken.map_or_else(|| name.to_owned(), |it| it.value.to_owned()),
             patience,
+            trust,
         });
         transfers.insert(name.to_owned(), (place, plan));
     }
@@ -264,6 +266,19 @@ fn agent(written: Option<Spot<&str>>, found: &mut Findings) -> AgentThen {
             AgentThen::Leaves
         }
     }
+}
+
+fn trust(written: Option<Spot<&str>>, found: &mut Findings) -> Trust {
+    let usual = Power::PutThrough.needs();
+    let Some(written) = written else {
+        return usual;
+    };
+    Trust::parse(written.value).unwrap_or_else(|| {
+        let message = format!("`trust` cannot be `{}`", plug::shown(written.value));
+        let hint = "\"unknown\" lets anyone be put through, \"caller-id\" whoever shows a number that you know, \"attested\" the same where a phone company vouches for it, \"proven\" those who keyed a PIN or whom we called";
+        found.problem(written.place(), message, hint);
+        Trust::Proven
+    })
 }
 
 fn after(written: Option<Spot<&str>>, found: &mut Findings) -> After {

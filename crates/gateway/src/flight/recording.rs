@@ -5,7 +5,7 @@
 
 use std::str::Lines;
 
-use call::Private;
+use call::{Private, Trust};
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ use super::{Snapshot, tape};
 use crate::journal::{CallLog, Parties};
 
 /// Goes up whenever what is written changes.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// No recording is larger than this, whatever it says.
 pub const MOST_BYTES: u64 = 4 * tape::MOST as u64;
@@ -56,6 +56,7 @@ struct Head {
     carrier: String,
     agent: String,
     allowed_by: String,
+    trust: String,
     beginning: Beginning,
 }
 
@@ -94,6 +95,7 @@ impl Snapshot {
                 carrier: parties.carrier.clone(),
                 agent: parties.agent.clone(),
                 allowed_by: parties.allowed_by.clone(),
+                trust: parties.trust.as_str().to_owned(),
                 beginning: self.tape.beginning().clone(),
             },
         );
@@ -138,6 +140,7 @@ impl Recording {
             "outbound" => "outbound",
             _ => return Err(broken()),
         };
+        let trust = Trust::parse(&head.trust).ok_or_else(broken)?;
         Ok(Self {
             build: head.build,
             call: head.call,
@@ -149,6 +152,7 @@ impl Recording {
                 carrier: head.carrier,
                 agent: head.agent,
                 allowed_by: head.allowed_by,
+                trust,
             },
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use call::event::End;
+use call::event::{End, Refused};
 use call::input::{Agent, Carrier, Command, Media, Speech};
 use call::{
     Announcement, BlindTransfer, Direction, Input, Machine, Mode, Opening, Phrases, Place, Plan,
@@ -81,6 +81,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "Regrets",
             "Side",
             "Through",
+            "Trust",
             "TurnId",
         ],
     ),
@@ -341,6 +342,18 @@ fn spell(input: &Input) -> String {
             let keys = keys.as_str();
             let spelt = format!("Press(Keys::parse({keys:?}).expect(\"they are keys\"))");
             ("Command", spelt)
+        }
+        Input::Command(Command::Disprove(text)) => {
+            ("Command", format!("Disprove({})", words(text)))
+        }
+        Input::Command(Command::Help(text)) => ("Command", format!("Help({})", words(text))),
+        Input::Command(Command::Prove(text)) => ("Command", format!("Prove({})", words(text))),
+        Input::Command(Command::Refuse(refused, text)) => {
+            let Refused { code, needs, trust } = refused;
+            let refused = format!(
+                "Refused {{ code: {code:?}, needs: Trust::{needs:?}, trust: Trust::{trust:?} }}"
+            );
+            ("Command", format!("Refuse({refused}, {})", words(text)))
         }
         Input::Command(Command::Say(text)) => ("Command", format!("Say({})", words(text))),
         Input::Command(Command::Dismiss) => ("Command", "Dismiss".to_owned()),

@@ -36,6 +36,7 @@ impl Runner {
             carrier: "a \"carrier\"".into(),
             agent: "agent".into(),
             allowed_by: "a rule".to_owned(),
+            trust: call::Trust::CallerId,
         };
         let log = CallLog::new("call".into(), parties, Pen::dry());
         let now = log.began().at + Duration::from_micros(77);
@@ -297,7 +298,7 @@ fn a_recording_of_another_format_says_so() {
     let mut dice = Dice(3);
     let bytes = Runner::new(dice.plan()).0.land();
     let text = String::from_utf8(bytes).expect("it is text");
-    let other = text.replacen("\"offhook_flight\":5", "\"offhook_flight\":1", 1);
+    let other = text.replacen("\"offhook_flight\":6", "\"offhook_flight\":1", 1);
     let code = |bytes: &[u8]| Recording::read(bytes).err().map(|it| it.code);
     assert_eq!(code(other.as_bytes()), Some(code::FLIGHT_FORMAT));
     assert_eq!(code(b"RIFF"), Some(code::FLIGHT_BROKEN));

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use call::event::{End, Judge, Party, Who, Why};
+use call::event::{End, Judge, Party, Refused, Who, Why};
 use call::{
     Announcement, BlindTransfer, Digit, Direction, Keys, Machine, Memory, Mode, Opening, Phrases,
-    Place, Plan, Policy, Private, Recording, Referral, Regrets, Rounds, TurnId, input,
+    Place, Plan, Policy, Private, Recording, Referral, Regrets, Rounds, Trust, TurnId, input,
 };
 use media::machine::{Answerer, Beep, Ending, Evidence, Finding};
 use media::{Edge, Progress, UtteranceId};
@@ -285,15 +285,42 @@ enum AgentDef {
 #[serde(remote = "input::Command", rename_all = "snake_case")]
 enum CommandDef {
     Dismiss,
+    Disprove(#[serde(with = "words")] Private<String>),
     Forbid,
     HangUp,
+    Help(#[serde(with = "words")] Private<String>),
     Limit(#[serde(with = "nanos")] Duration),
     OptOut,
     Press(#[serde(with = "keys")] Keys),
+    Prove(#[serde(with = "words")] Private<String>),
+    Refuse(
+        #[serde(with = "RefusedDef")] Refused,
+        #[serde(with = "words")] Private<String>,
+    ),
     Say(#[serde(with = "words")] Private<String>),
     Sit(#[serde(with = "place")] Place),
     Stand(#[serde(with = "words")] Private<String>),
     Transfer(#[serde(with = "BlindTransferDef")] BlindTransfer),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Refused")]
+struct RefusedDef {
+    #[serde(with = "fault_code")]
+    code: Code,
+    #[serde(with = "TrustDef")]
+    needs: Trust,
+    #[serde(with = "TrustDef")]
+    trust: Trust,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Trust", rename_all = "kebab-case")]
+enum TrustDef {
+    Unknown,
+    CallerId,
+    Attested,
+    Proven,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -10,6 +10,7 @@ pub(crate) mod hooks;
 mod lobby;
 mod meetings;
 mod openapi;
+mod pairing;
 pub(crate) mod probe;
 mod problem;
 mod streams;
@@ -28,7 +29,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use ports::{Blame, Fault, Secret, code};
 use rustix::process::{Resource, getrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -61,7 +62,7 @@ pub const STRANGERS: usize = 256;
 
 /// Binds the address to listen on.
 pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
-    TcpListener::bind(listen).await.map_err(|error| {
+    listening(listen).map_err(|error| {
         let hint = if error.kind() == io::ErrorKind::AddrInUse {
             "something else listens there: stop it, or change listen in [server]"
         } else {
@@ -74,6 +75,17 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Fault> {
         )
         .hint(hint)
     })
+}
+
+/// Where many come at once the queue is long: whoever finds it full tries again a second later.
+fn listening(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(QUEUE)
 }
 
 /// Serves until dropped.
@@ -169,5 +181,7 @@ const HEADER_BYTES: usize = 8 * 1024;
 const HEADERS: Duration = Duration::from_secs(5);
 /// Everyone who may be connected at once.
 const CONNECTIONS: usize = 8_192;
+/// So many may wait to be let in.
+const QUEUE: u32 = 4_096;
 /// Of those, so many who have proved nothing yet.
 const STRANGE: usize = 1_024;

@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, meetings};
+use super::{Desk, api, approvals, config, events, meetings, pairing};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -43,6 +43,10 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(meetings::person))
         .routes(routes!(meetings::say))
         .routes(routes!(meetings::end))
+        .routes(routes!(pairing::list, pairing::new))
+        .routes(routes!(pairing::confirm))
+        .routes(routes!(pairing::refuse))
+        .routes(routes!(pairing::remove))
         .routes(routes!(config::standing))
         .routes(routes!(config::reload))
         .routes(routes!(api::figures))
@@ -78,6 +82,7 @@ pub fn document() -> OpenApi {
         (name = "calls", description = "Calls: made, looked at, spoken into, ended."),
         (name = "approvals", description = "Calls that wait for their owner's yes."),
         (name = "meetings", description = "Several people on one line."),
+        (name = "pairing", description = "Callers who are not in the configuration, and may call once you say so."),
         (name = "events", description = "What happens on calls, as it happens."),
         (name = "gateway", description = "The gateway itself."),
     )

@@ -82,6 +82,7 @@ fn status(fault: &Fault) -> StatusCode {
         | code::POLICY_APPROVAL
         | code::POLICY_CONSENT
         | code::POLICY_STOPPED
+        | code::POLICY_TRUST
         | code::POLICY_HOURS => return StatusCode::FORBIDDEN,
         _ => {}
     }

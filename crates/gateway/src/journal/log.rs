@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use call::{Event, Private};
+use call::{Event, Private, Trust};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -50,6 +50,8 @@ pub struct Parties {
     /// Which rule of the owner's allowed it, and where that stands. Empty: none did.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub allowed_by: String,
+    /// How sure we are of who the person is, before they prove anything.
+    pub trust: Trust,
 }
 
 /// The moment a call began, by both clocks.

@@ -55,6 +55,8 @@ const OPEN: &[&str] = &[
     "what",
     "rule",
     "more",
+    "trust",
+    "needs",
     "turn",
     "transcribed_ms",
     "told_ms",

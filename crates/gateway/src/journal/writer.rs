@@ -320,8 +320,10 @@ const APART: Duration = Duration::from_secs(60);
 mod tests {
     use std::path::Path;
 
-    use call::Private;
-    use call::event::{Answered, Consent, Judge, Party, Refused, Timed, What, Who, Why};
+    use call::event::{
+        Answered, Consent, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+    };
+    use call::{Private, Trust};
     use jiff::SignedDuration;
     use serde_json::Value;
 
@@ -397,6 +399,10 @@ mod tests {
             Event::CallerSaid { text: text() },
             Event::CallerPressed { digit },
             Event::CallerOptedOut,
+            Event::CallerProved,
+            Event::CallerFailedProof,
+            Event::CallerInEmergency,
+            Event::AgentRefused(refused()),
             Event::AgentTurnStarted { text: text() },
             Event::AgentSaid { text: text() },
             Event::AgentInterrupted {
@@ -417,7 +423,7 @@ mod tests {
                 consent: Consent::Announced,
             },
             Event::RecordingRefused {
-                why: Refused::Declined,
+                why: Unrecorded::Declined,
             },
             Event::AgentTurnTimed(timed()),
             Event::AgentStalled,
@@ -485,6 +491,14 @@ mod tests {
                 | Event::CallerSaid { text: _ }
                 | Event::CallerPressed { digit: _ }
                 | Event::CallerOptedOut
+                | Event::CallerProved
+                | Event::CallerFailedProof
+                | Event::CallerInEmergency
+                | Event::AgentRefused(Refused {
+                    code: _,
+                    needs: _,
+                    trust: _,
+                })
                 | Event::AgentTurnStarted { text: _ }
                 | Event::AgentSaid { text: _ }
                 | Event::AgentInterrupted {
@@ -531,6 +545,14 @@ mod tests {
         all
     }
 
+    fn refused() -> Refused {
+        Refused {
+            code: code::POLICY_TRUST,
+            needs: Trust::Proven,
+            trust: Trust::CallerId,
+        }
+    }
+
     fn parties() -> Parties {
         Parties {
             direction: "inbound",
@@ -539,6 +561,7 @@ mod tests {
             carrier: "a".to_owned(),
             agent: "b".to_owned(),
             allowed_by: "a rule".to_owned(),
+            trust: Trust::CallerId,
         }
     }
 

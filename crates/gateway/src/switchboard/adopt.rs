@@ -7,6 +7,7 @@ use ports::Fault;
 use ports::carrier::Leg;
 
 use super::host::HOUSE;
+use super::pairing::Entrance;
 use super::{CallId, LoadVoice, Record, Switchboard};
 use crate::config::Plan;
 use crate::runner::Control;
@@ -46,7 +47,8 @@ impl Switchboard {
             // An agent at a meeting is nobody's to allow: those who sit with it are looked at.
             let rules = &plan.rules;
             let allowed = record.carrier == HOUSE
-                || rules.still_allows(record.direction, record.caller.as_ref());
+                || rules.still_allows(record.direction, record.caller.as_ref())
+                || (rules.pairing && record.entrance != Entrance::Listed);
             if !allowed {
                 tracing::info!(call = %record.id, "a call ends: the rules no longer allow it");
                 tightened.forbidden += 1;

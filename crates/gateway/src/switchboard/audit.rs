@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use call::event::What;
-use call::{Direction, Event, Number, Private};
+use call::{Direction, Event, Number, Private, Trust};
 use ports::Fault;
 
 use super::{CallId, Record, Switchboard};
@@ -56,6 +56,7 @@ impl<'a> About<'a> {
             carrier: self.carrier.to_owned(),
             agent: self.agent.to_owned(),
             allowed_by: String::new(),
+            trust: Trust::Unknown,
         }
     }
 }
@@ -134,13 +135,13 @@ impl Switchboard {
             return;
         }
         let id = CallId::random().to_string();
-        self.refuse(&id, Some(about.parties()), (about.what, fault));
+        self.write_refusal(&id, Some(about.parties()), (about.what, fault));
     }
 
     /// The same of something on a call.
     pub(super) fn refused_on(self: &Arc<Self>, record: &Record, what: What, fault: &Fault) {
         if is_verdict(fault) {
-            self.refuse(&record.id.to_string(), None, (what, fault));
+            self.write_refusal(&record.id.to_string(), None, (what, fault));
         }
     }
 
@@ -172,7 +173,7 @@ impl Switchboard {
         self.journal.pen().beside(call, parties, event);
     }
 
-    fn refuse(
+    fn write_refusal(
         self: &Arc<Self>,
         call: &str,
         parties: Option<Parties>,

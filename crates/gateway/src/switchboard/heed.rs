@@ -1,34 +1,47 @@
-//! People who do not want to be called any more.
+//! People who do not want to be called any more, and people who need help that no agent can give.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use call::event::Event;
 use call::input::Command;
 use call::{Direction, Number};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::adopt::command;
+use super::host::HOUSE;
 use super::{Record, Switchboard};
 
 impl Switchboard {
-    /// Listens to what is said on a call until it is over. Whoever says that they are not to be called
+    /// Listens to what is said on a call until it is over. Who speaks of an emergency is told at once to call
+    /// for help, and no agent answers that. Whoever says that they are not to be called
     /// any more is not, from that word on; a call that we made ends then with a goodbye. One that they
     /// made goes on: they may be speaking of it.
     pub(super) async fn heed(&self, record: &Arc<Record>) {
-        let Some(number) = record.caller.clone() else {
-            return;
-        };
-        let mut seen = 0;
+        let (mut seen, mut helped) = (0, None);
         loop {
             let entries = record.log.wait(seen).await;
             if entries.is_empty() {
                 return;
             }
             seen += entries.len();
+            // Whoever sits at a table has a call of their own, on which they are heard.
+            let words = entries.iter().find_map(|it| needs_help(&it.event));
+            if let Some(words) = words.filter(|_| record.carrier != HOUSE) {
+                // Said once, it need not be said again to every word of theirs.
+                if helped.is_none_or(|at: Instant| at.elapsed() >= AGAIN) {
+                    helped = Some(Instant::now());
+                    command(record, Command::Help(words.to_owned().into()));
+                }
+            }
+            let Some(number) = &record.caller else {
+                continue;
+            };
             if !entries.iter().any(|it| self.is_opting_out(&it.event)) {
                 continue;
             }
-            self.never_call(record, &number).await;
+            self.never_call(record, number).await;
             if record.direction == Direction::Outbound {
                 return command(record, Command::OptOut);
             }
@@ -55,3 +68,14 @@ impl Switchboard {
         }
     }
 }
+
+/// What somebody is to be told who said this, if it was that they need help.
+fn needs_help(event: &Event) -> Option<&'static str> {
+    let Event::CallerSaid { text } = event else {
+        return None;
+    };
+    policy::emergency(text.reveal())
+}
+
+/// Who goes on to speak of it hears it again after this long.
+const AGAIN: Duration = Duration::from_secs(20);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use call::event::{End, Party, Why};
-use call::{Direction, Machine, Mode, Number, Opening, Private, input, output};
+use call::{Attestation, Direction, Machine, Mode, Number, Opening, Private, Trust, input, output};
 use ports::Fault;
 use ports::agent::Answerer;
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Given, Kept, Part, Voiced};
+use super::pairing::Entrance;
 use super::record::{Born, Talks};
 use super::said::Said;
 use super::wish::{answerer, mode, our_number};
@@ -128,6 +129,10 @@ impl Switchboard {
             // A whole table is put through to nobody.
             talk: Talks::Otherwise,
             allowed_by: plan.rules.lets_in(),
+            // A whole table is nobody in particular.
+            attestation: Attestation::Nothing,
+            trust: Trust::Unknown,
+            entrance: Entrance::Listed,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

@@ -9,13 +9,15 @@ use call::{
     Direction, Event, Machine, Memory, Mode, Opening, Phrases, Private, TurnId, memory, output,
 };
 use futures_util::FutureExt;
+use policy::Proof;
 use ports::Fault;
 use ports::agent::{Answerer, Company, Introduction, Line, Past};
 use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
-use super::{Record, Switchboard, announce, desk, host, presses, tapes};
+use super::trust::seen;
+use super::{Record, Switchboard, announce, desk, host, presses, proving, tapes};
 use crate::clips::Clip;
 use crate::config::Plan;
 use crate::flight::Flight;
@@ -23,7 +25,7 @@ use crate::line::Wire;
 use crate::meeting::{Chair, FORMAT, InnerLine};
 use crate::presses::Presses;
 use crate::pulse::Pulse;
-use crate::runner::{Control, Order, Parts, Talk, Tape, run};
+use crate::runner::{Control, Order, Parts, PinPad, Talk, Tape, run};
 
 /// What a call is given when it begins.
 pub(super) struct Given {
@@ -51,6 +53,14 @@ pub(super) struct Part {
     pub(super) chair: Option<Chair>,
     /// Whether another process is to take it up.
     pub(super) kept: Kept,
+}
+
+/// What leads out of a call's task.
+struct Doors {
+    orders: mpsc::Sender<Order>,
+    presses: Presses,
+    pulse: Arc<Pulse>,
+    pad: Option<PinPad>,
 }
 
 /// How a call hears and speaks.
@@ -113,7 +123,13 @@ impl Switchboard {
         let pulse = Arc::new(Pulse::default());
         let call = (record.clone(), pulse.clone());
         let desk = desk::serve(self.clone(), call, (plan, detect), ordered);
-        self.start_with(record, given, (orders, presses, pulse), desk);
+        let doors = Doors {
+            orders,
+            presses,
+            pulse,
+            pad: proving::of(self, record, &given.plan),
+        };
+        self.start_with(record, given, doors, desk);
     }
 
     /// The same for a call whose line ends in this house, and which ends with it.
@@ -126,14 +142,20 @@ impl Switchboard {
         let (orders, ordered) = mpsc::channel(ORDERS);
         let desk = host::attend(record.clone(), line, ordered);
         let pulse = Arc::new(Pulse::default());
-        self.start_with(record, given, (orders, Presses::InSound, pulse), desk);
+        let doors = Doors {
+            orders,
+            presses: Presses::InSound,
+            pulse,
+            pad: None,
+        };
+        self.start_with(record, given, doors, desk);
     }
 
     fn start_with(
         self: &Arc<Self>,
         record: &Arc<Record>,
         given: Given,
-        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
+        doors: Doors,
         desk: impl Future<Output = ()> + Send + 'static,
     ) {
         let (board, record) = (self.clone(), record.clone());
@@ -143,7 +165,8 @@ impl Switchboard {
         tokio::spawn(async move { heeding.heed(&heeded).await });
         tokio::spawn(async move {
             let desk = tokio::spawn(desk);
-            let life = board.live(&record, given, (orders.clone(), presses, pulse));
+            let orders = doors.orders.clone();
+            let life = board.live(&record, given, doors);
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 tracing::error!(call = %record.id, "a call broke");
                 let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
@@ -163,12 +186,7 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(
-        &self,
-        record: &Record,
-        given: Given,
-        (orders, presses, pulse): (mpsc::Sender<Order>, Presses, Arc<Pulse>),
-    ) {
+    async fn live(&self, record: &Record, given: Given, doors: Doors) {
         let Given {
             plan: began_with,
             control,
@@ -176,13 +194,13 @@ impl Switchboard {
             part,
         } = given;
         // Before anything that takes time: every moment of it is one of silence.
-        ask_for_sound(&part.begin, &orders).await;
+        ask_for_sound(&part.begin, &doors.orders).await;
         let voice = match voice {
             Voiced::Ready(voice) => voice,
             Voiced::Loading => match self.voices.get().await {
                 Ok(voice) => Some(voice),
                 Err(fault) => {
-                    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
+                    hang_up(&doors.orders).await;
                     return refuse(record, &fault);
                 }
             },
@@ -199,7 +217,7 @@ impl Switchboard {
             Ok(given) => given,
             Err(fault) => {
                 // An offered call was already told where its sound goes.
-                let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
+                hang_up(&doors.orders).await;
                 return refuse(record, &fault);
             }
         };
@@ -224,14 +242,15 @@ impl Switchboard {
         let parts = Parts {
             talk,
             control,
-            orders,
-            presses,
+            orders: doors.orders,
+            presses: doors.presses,
+            pad: doors.pad,
             log: record.log.clone(),
             recording: tape,
             clip,
             mode: remembered,
             chair,
-            pulse,
+            pulse: doors.pulse,
         };
         run(flight, (now, first), parts).await;
     }
@@ -305,6 +324,11 @@ impl Switchboard {
             }
         }
     }
+}
+
+async fn hang_up(orders: &mpsc::Sender<Order>) {
+    // A desk that is gone has hung up.
+    let _ = orders.send(Order::Carrier(output::Carrier::HangUp)).await;
 }
 
 /// A call that another process lost has none.
@@ -381,6 +405,7 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         rate,
         agent,
         language: plan.agents[&record.agent].language.clone(),
+        transfers: plan.agents[&record.agent].transfer_to.clone(),
         prepare,
         voice,
     })
@@ -467,10 +492,20 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         }
     };
     let agent = plan.agents.get(&record.agent);
+    let caller = record.caller.as_ref();
+    let contact = caller.and_then(|it| plan.rules.contact(it));
+    // It talks with nobody before they picked up, and with no machine.
+    let proof = match (record.proved_before(), record.direction) {
+        (Proof::Pin, _) => Proof::Pin,
+        (Proof::Nothing | Proof::PickedUp, Direction::Outbound) => Proof::PickedUp,
+        (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
+    };
     Introduction {
         company: company(record),
         past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),
+        contact: contact.map(str::to_owned),
+        trust: plan.rules.trust(&seen(record, proof)),
         call: record.id.to_string(),
         direction,
         caller: record.caller.clone(),

@@ -349,27 +349,18 @@ impl Switchboard {
 
     /// The same for an agent: what cannot be done is said to the caller.
     pub(super) async fn refer_or_say(self: &Arc<Self>, caller: &Arc<Record>, referral: Referral) {
-        let plan = self.plan_of(caller.id);
-        let agent = plan.agents.get(&caller.agent);
-        let allowed = agent.is_some_and(|it| it.transfer_to.contains(&referral.to));
-        let referred = if allowed {
-            self.refer(caller, referral).await.map(drop)
-        } else {
-            let message = format!(
-                "the agent {:?} may not put callers through there",
-                caller.agent
-            );
-            let fault = Fault::new(Blame::Agent, code::POLICY_NOT_ALLOWED, message)
-                .by_rule(format!("`transfer_to` in [agents.{}]", caller.agent))
-                .hint("add the name to `transfer_to` in its table");
-            self.refused_on(caller, What::Tool, &fault);
-            Err(fault)
+        let name = referral.to.clone();
+        let referred = match self.may_refer(caller, &name) {
+            Ok(()) => self.refer(caller, referral).await.map(drop),
+            Err(fault) => {
+                self.refused_on(caller, What::Tool, &fault);
+                Err(fault)
+            }
         };
         if let Err(fault) = referred {
             let (code, hint) = (fault.code, fault.hint.as_deref());
             tracing::warn!(call = %caller.id, code, hint, "a caller could not be put through: {fault}");
-            let sorry = "I am sorry, I cannot put you through.".to_owned();
-            let _ = caller.say(sorry.into()).await;
+            self.refuse(caller, &name, &fault);
         }
     }
 

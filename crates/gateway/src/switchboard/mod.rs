@@ -13,8 +13,10 @@ mod host;
 mod life;
 mod liveness;
 mod meetings;
+mod pairing;
 mod planned;
 mod presses;
+mod proving;
 mod record;
 mod recover;
 mod renewed;
@@ -24,6 +26,7 @@ mod spending;
 mod stopping;
 mod tapes;
 mod tokens;
+mod trust;
 mod unconnected;
 mod voices;
 mod wanted;
@@ -36,7 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
 use call::event::What;
-use call::{Direction, Machine, Mode, Number, input};
+use call::{Attestation, Direction, Machine, Mode, Number, input};
 use jiff::Timestamp;
 use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, Webhook};
@@ -47,15 +50,16 @@ use tokio::sync::mpsc;
 use crate::approvals::Approvals;
 use crate::claims::{Claims, Once};
 use crate::clips::Clips;
-use crate::config::Plan;
+use crate::config::{OurNumber, Plan};
+use crate::guesses::Guesses;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::pairings::Pairings;
 use crate::receipts::Receipts;
-use crate::rules;
 use crate::runner::Control;
 use crate::sound::Attached;
 pub use adopt::Tightened;
@@ -67,6 +71,8 @@ pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Referred, Target};
+pub(crate) use pairing::nobody as nobody_waits;
+use pairing::{Entrance, Welcome};
 use planned::Plans;
 pub use planned::Proposal;
 use record::{Born, Talks};
@@ -90,6 +96,8 @@ pub struct Switchboard {
     jobs: Jobs,
     ledger: Ledger,
     receipts: Receipts,
+    guesses: Guesses,
+    pairings: Pairings,
     plans: Plans,
     voices: Voices,
     clips: Clips,
@@ -120,6 +128,8 @@ struct Desk {
     landed: VecDeque<CallId>,
     /// Dials of which nobody knows what became of them.
     astray: Vec<Astray>,
+    /// When strangers were last answered, who may ask to be paired.
+    knocks: VecDeque<Instant>,
     /// Those that are not over.
     meetings: HashMap<MeetingId, Arc<Room>>,
 }
@@ -142,6 +152,8 @@ impl Switchboard {
         let clips = Clips::new(&state);
         let stopped = ledger.stopped()?.is_some();
         let approvals = Approvals::open(&state, now, plan.keys.clone())?;
+        let guesses = Guesses::open(&state, now)?;
+        let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
             clips,
             plan: RwLock::new(Arc::new(plan)),
@@ -151,6 +163,8 @@ impl Switchboard {
             jobs,
             ledger,
             receipts,
+            guesses,
+            pairings,
             plans: Plans::default(),
             voices: Voices::new(load_voice),
             desk: Mutex::default(),
@@ -237,8 +251,17 @@ impl Switchboard {
         let said = (leave, Purposeful::of(purpose.as_ref()));
         let (permit, seat) = self.reserve(id.to_string(), to, &agent, said).await?;
         self.write_purpose(id, &permit.number, purpose);
+        let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {
-            direction: Direction::Outbound,
+            direction,
+            attestation,
+            entrance: Entrance::Listed,
+            trust: trust::at_first(
+                &plan.rules,
+                (direction, Entrance::Listed),
+                Some(&permit.number),
+                attestation,
+            ),
             caller: Some(permit.number),
             number,
             carrier: ours.carrier.clone(),
@@ -275,9 +298,17 @@ impl Switchboard {
         webhook: &Webhook,
     ) -> Verdict {
         match &webhook.news {
-            News::Offered { from, to } => {
-                let (from, to) = (from.reveal().as_str(), to.reveal().as_str());
-                self.offered(carrier, &webhook.leg, from, to).await
+            News::Offered {
+                from,
+                to,
+                attestation,
+            } => {
+                let call = Offer {
+                    from: from.reveal(),
+                    to: to.reveal(),
+                    attestation: *attestation,
+                };
+                self.offered(carrier, &webhook.leg, call).await
             }
             News::Answered => match self.told(carrier, hint, webhook).await {
                 Some(record) if !record.is_leaving() => Verdict::Connect(self.stream(&record)),
@@ -511,19 +542,19 @@ impl Switchboard {
         Ok(())
     }
 
-    async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, from: &str, to: &str) -> Verdict {
+    async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, call: Offer<'_>) -> Verdict {
         if let Some(record) = self.find(carrier, None, (leg, leg)) {
             // The carrier asks again, or someone replays its question: the same answer, no more.
             return Verdict::Connect(self.stream(&record));
         }
-        match self.take(carrier, leg, from, to).await {
+        match self.take(carrier, leg, call).await {
             Ok(record) => Verdict::Connect(self.stream(&record)),
             Err(fault) => {
                 let about = About {
                     what: What::Answer,
                     direction: Direction::Inbound,
-                    ours: to,
-                    theirs: from,
+                    ours: call.to,
+                    theirs: call.from,
                     carrier,
                     agent: "",
                 };
@@ -538,45 +569,53 @@ impl Switchboard {
         self: &Arc<Self>,
         carrier: &str,
         leg: &Leg,
-        from: &str,
-        to: &str,
+        Offer {
+            from,
+            to,
+            attestation,
+        }: Offer<'_>,
     ) -> Result<Arc<Record>, Fault> {
-        let plan = self.plan();
-        let ours = Number::parse(to)
-            .ok()
-            .and_then(|number| plan.numbers.get_key_value(&number));
-        let Some((number, ours)) = ours.filter(|(_, it)| it.carrier == carrier) else {
-            let fault = Fault::new(
-                Blame::Config,
-                code::POLICY_NUMBER,
-                "a call came for a number that is not in the configuration",
-            );
-            return Err(fault.hint("add the number called as [numbers.\"+…\"]"));
-        };
+        let in_force = self.plan();
+        let (number, ours) = number_called(&in_force, carrier, to)?;
         self.is_open()?;
-        self.may_answer(&self.desk(), from)?;
-        let answerer = answerer(&plan, &ours.agent)?;
-        let mode = mode(&plan, &ours.agent, &answerer, Purpose::Converse)?;
+        let entrance = self.entrance(&in_force.rules, from).await?;
+        self.may_enter(&self.desk(), from, entrance)?;
+        let Welcome {
+            mode,
+            answerer,
+            plan,
+            kept,
+            allowed_by,
+        } = Self::welcome_in(&in_force, &ours.agent, entrance)?;
         let voice = self.voice_for(&mode).await?;
         let known = Number::parse(from).ok();
         self.announcement(&plan, (Direction::Inbound, known.as_ref()), &mode)
             .await?;
 
         let mut desk = self.desk();
-        let caller = self.may_answer(&desk, from)?;
+        let caller = self.may_enter(&desk, from, entrance)?;
         let key = (carrier.to_owned(), leg.clone());
         if let Some(record) = desk.legs.get(&key).and_then(|id| desk.calls.get(id)) {
             // The same question came twice at once.
             return Ok(record.clone());
         }
+        let direction = Direction::Inbound;
         let born = Born {
-            direction: Direction::Inbound,
+            direction,
+            attestation,
+            entrance,
+            trust: trust::at_first(
+                &plan.rules,
+                (direction, entrance),
+                caller.as_ref(),
+                attestation,
+            ),
             caller,
             number: number.clone(),
             carrier: carrier.to_owned(),
             agent: ours.agent.clone(),
-            talk: Talks::of(&mode),
-            allowed_by: plan.rules.lets_in(),
+            talk: Talks::of_caller(entrance, &mode),
+            allowed_by,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(
@@ -586,11 +625,14 @@ impl Switchboard {
             self.journal.pen(),
         ));
         desk.legs.insert(key, record.id);
+        if entrance == Entrance::Stranger {
+            desk.knock();
+        }
         drop(desk);
         record.bind(leg);
         self.stream(&record);
         let given = Given {
-            plan: plan.clone(),
+            plan,
             control: heard,
             voice: Voiced::Ready(voice),
             part: Part {
@@ -599,7 +641,7 @@ impl Switchboard {
                 answerer,
                 begin: Begin::Now,
                 chair: None,
-                kept: Kept::AcrossProcesses,
+                kept,
             },
         };
         self.start(&record, given);
@@ -658,11 +700,6 @@ impl Switchboard {
         self.bind(&record, leg).then_some(record)
     }
 
-    fn may_answer(&self, desk: &Desk, from: &str) -> Result<Option<Number>, Fault> {
-        let allowed = self.plan().rules.may_answer(from, desk.up);
-        allowed.map_err(rules::told)
-    }
-
     async fn voice_for(&self, mode: &Mode) -> Result<Option<Voice>, Fault> {
         match mode {
             Mode::Loopback => Ok(None),
@@ -677,6 +714,30 @@ impl Switchboard {
             .lock()
             .expect("no one panics while holding the desk")
     }
+}
+
+/// Which of our numbers a carrier says was called.
+fn number_called<'p>(
+    plan: &'p Plan,
+    carrier: &str,
+    to: &str,
+) -> Result<(&'p Number, &'p OurNumber), Fault> {
+    let ours = Number::parse(to)
+        .ok()
+        .and_then(|number| plan.numbers.get_key_value(&number));
+    ours.filter(|(_, it)| it.carrier == carrier).ok_or_else(|| {
+        let message = "a call came for a number that is not in the configuration";
+        Fault::new(Blame::Config, code::POLICY_NUMBER, message)
+            .hint("add the number called as [numbers.\"+…\"]")
+    })
+}
+
+/// A call that a carrier offers, as it says.
+#[derive(Clone, Copy)]
+struct Offer<'o> {
+    from: &'o str,
+    to: &'o str,
+    attestation: Attestation,
 }
 
 /// The owner's rules at work are no more than worth knowing; what we cannot do is worth waking

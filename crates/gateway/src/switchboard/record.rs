@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use super::Handover;
+use super::pairing::Entrance;
 use call::event::End;
 use call::input::{self, Command, Input};
-use call::{Dialling, Direction, Heard, Keys, Mode, Number, Place, Private};
+use call::{Attestation, Dialling, Direction, Heard, Keys, Mode, Number, Place, Private, Trust};
+use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
@@ -63,6 +65,10 @@ pub struct Record {
     pub carrier: String,
     /// A key of [`crate::config::Plan::agents`].
     pub agent: String,
+    /// Who vouches for the number that the person shows.
+    pub(super) attestation: Attestation,
+    /// By which right they are on it.
+    pub(super) entrance: Entrance,
     talk: Talks,
     /// What happened.
     pub log: CallLog,
@@ -84,6 +90,8 @@ pub struct Record {
     before: OnceLock<Vec<Line>>,
     /// Where its dial stands; one that we did not make is as good as placed.
     dialling: watch::Sender<Dialling>,
+    /// What the person proved before another process lost it.
+    earlier: OnceLock<Proof>,
 }
 
 /// Where a call's sound has gone so far. Each time it gets another socket, with a number of its own.
@@ -134,6 +142,9 @@ pub(super) struct Born {
     pub(super) agent: String,
     pub(super) talk: Talks,
     pub(super) allowed_by: String,
+    pub(super) attestation: Attestation,
+    pub(super) trust: Trust,
+    pub(super) entrance: Entrance,
 }
 
 /// What is talked about on a call.
@@ -180,6 +191,16 @@ const SEEN_OFF: Duration = Duration::from_secs(20);
 /// A carrier that says a call is over when it is asked is about to say so by itself.
 const ITS_OWN_WORD: Duration = Duration::from_secs(2);
 
+impl Talks {
+    /// With somebody who calls us. Strangers do not get to any agent.
+    pub(super) fn of_caller(entrance: Entrance, mode: &Mode) -> Self {
+        match entrance {
+            Entrance::Listed | Entrance::Paired => Self::of(mode),
+            Entrance::Stranger => Self::Otherwise,
+        }
+    }
+}
+
 /// A carrier sends a handful of notices about a call; more than this and it is not one we know.
 const NOTICES: usize = 256;
 
@@ -221,6 +242,7 @@ impl Record {
             carrier: born.carrier.clone(),
             agent: born.agent.clone(),
             allowed_by: born.allowed_by,
+            trust: born.trust,
         };
         Self {
             id,
@@ -229,6 +251,8 @@ impl Record {
             number: born.number,
             carrier: born.carrier,
             agent: born.agent,
+            attestation: born.attestation,
+            entrance: born.entrance,
             talk: born.talk,
             log: CallLog::since(Began::now(), past, id.to_string(), parties, pen),
             landing: Landing::default(),
@@ -246,6 +270,7 @@ impl Record {
                 Direction::Inbound => Dialling::Placed,
                 Direction::Outbound => Dialling::Queued,
             }),
+            earlier: OnceLock::new(),
         }
     }
 
@@ -283,6 +308,16 @@ impl Record {
     /// What was said on it in other processes.
     pub(super) fn said_before(&self) -> Vec<Line> {
         self.before.get().cloned().unwrap_or_default()
+    }
+
+    /// Learns what the person proved of who they are in another process.
+    pub(super) fn remind_of_proof(&self, proof: Proof) {
+        let _ = self.earlier.set(proof);
+    }
+
+    /// What they proved in other processes.
+    pub(super) fn proved_before(&self) -> Proof {
+        self.earlier.get().copied().unwrap_or_default()
     }
 
     /// The name of the file it is recorded in. Each process that has had the call records one.

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Direction, Machine, Memory, Mode, Number, Place};
+use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust};
 use jiff::Timestamp;
+use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Orders, Status};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::life::{Begin, Broken, Given, Kept, Part, Voiced, open_turn};
+use super::pairing::Entrance;
 use super::record::{Born, Talks};
 use super::renewed::Renewed;
 use super::said::Said;
@@ -108,12 +110,7 @@ impl Switchboard {
         alive: Option<SystemTime>,
     ) -> Result<(), Fault> {
         let (plan, (id, mut born)) = (self.plan(), self.born(call)?);
-        if !plan
-            .rules
-            .still_allows(born.direction, born.caller.as_ref())
-        {
-            return Err(lost("the rules no longer allow it"));
-        }
+        born.entrance = self.still_in(&born).await?;
         let (at, remembered) = reader
             .memory(call.id.clone())
             .await?
@@ -131,7 +128,7 @@ impl Switchboard {
         let asked_after = leg.is_some() || old <= plan.patience.ring;
         grow_older(&mut memory, old, most, asked_after)?;
         let answerer = answerer(&plan, &born.agent)?;
-        let broken = self.broken(reader, call, (memory, gone)).await?;
+        let (broken, proof) = self.broken(reader, call, (memory, gone)).await?;
         let voice = match mode {
             Mode::Loopback => Voiced::Ready(None),
             Mode::Conversation { .. } | Mode::Notify { .. } | Mode::Seat(_) => Voiced::Loading,
@@ -150,6 +147,7 @@ impl Switchboard {
         let numbers = u64::try_from(now).unwrap_or_default();
         let record = Record::resume(id, born, control, self.journal.pen(), (past, numbers));
         record.remind(broken.past.clone());
+        record.remind_of_proof(proof);
         let record = self.desk().add(record);
         if let Some(leg) = leg {
             self.bind(&record, &leg);
@@ -245,29 +243,43 @@ impl Switchboard {
         }
     }
 
-    /// A call that stood like this so long ago.
+    /// A call that stood like this so long ago, and what was proved on it.
     async fn broken(
         &self,
         reader: &Reader,
         call: &Summary,
         (memory, gone): (Memory, Duration),
-    ) -> Result<Broken, Fault> {
-        let (past, recorded) = self.said(reader, call, &memory).await?;
-        Ok(Broken {
+    ) -> Result<(Broken, Proof), Fault> {
+        let (past, recorded, proof) = self.said(reader, call, &memory).await?;
+        let broken = Broken {
             since: began_before(gone),
             past,
             recorded,
             memory,
-        })
+        };
+        Ok((broken, proof))
     }
 
-    /// What was said on a call, by its events, and whether it was recorded.
+    /// By which right whoever is on a call is still on it.
+    async fn still_in(&self, born: &Born) -> Result<Entrance, Fault> {
+        let (plan, caller) = (self.plan(), born.caller.as_ref());
+        if plan.rules.still_allows(born.direction, caller) {
+            return Ok(Entrance::Listed);
+        }
+        let asked = born.direction == Direction::Inbound && plan.rules.pairing;
+        match caller.filter(|_| asked) {
+            Some(caller) if self.pairings.is_paired(caller).await? => Ok(Entrance::Paired),
+            Some(_) | None => Err(lost("the rules no longer allow it")),
+        }
+    }
+
+    /// What was said on a call, by its events, whether it was recorded, and what that proved.
     async fn said(
         &self,
         reader: &Reader,
         call: &Summary,
         memory: &Memory,
-    ) -> Result<(Vec<Line>, bool), Fault> {
+    ) -> Result<(Vec<Line>, bool, Proof), Fault> {
         let mut said = Said::nothing(&self.plan().phrases);
         let mut wanted = Wanted {
             call: Some(call.id.clone()),
@@ -285,6 +297,8 @@ impl Switchboard {
             }
         }
         let recorded = said.recorded();
+        let connected = matches!(memory, Memory::Up { .. } | Memory::Elsewhere { .. });
+        let proof = said.proof(connected);
         let mut lines = said.lines();
         if open_turn(memory).is_none() {
             // What the caller said last has no answer yet, and is asked again.
@@ -292,7 +306,7 @@ impl Switchboard {
                 lines.pop();
             }
         }
-        Ok((lines, recorded))
+        Ok((lines, recorded, proof))
     }
 
     /// Who talks to whom, by the call's first event and the configuration of today.
@@ -305,6 +319,7 @@ impl Switchboard {
             "inbound" => Direction::Inbound,
             _ => Direction::Outbound,
         };
+        let trust = Trust::parse(&text("trust")).unwrap_or(Trust::Unknown);
         let born = Born {
             direction,
             caller: Number::parse(&text("caller")).ok(),
@@ -313,6 +328,13 @@ impl Switchboard {
             agent: text("agent"),
             talk: Talks::Otherwise,
             allowed_by: text("allowed_by"),
+            // What a phone company said once is not said again.
+            attestation: match trust {
+                Trust::Attested => Attestation::Full,
+                Trust::Unknown | Trust::CallerId | Trust::Proven => Attestation::Nothing,
+            },
+            trust,
+            entrance: Entrance::Listed,
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

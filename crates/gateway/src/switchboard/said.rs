@@ -1,6 +1,7 @@
 //! What was said on a call so far, as an agent is reminded of it.
 
 use call::{Event, Phrases, Private};
+use policy::Proof;
 use ports::agent::Line;
 use serde_json::Value;
 
@@ -11,6 +12,10 @@ pub(super) struct Said {
     lines: Vec<Line>,
     ours: Vec<Private<String>>,
     recorded: bool,
+    /// They keyed the right PIN.
+    proved: bool,
+    /// It was not a person, as far as anybody can tell, that picked up.
+    doubtful: bool,
 }
 
 impl Said {
@@ -32,6 +37,8 @@ impl Said {
             lines,
             ours,
             recorded: false,
+            proved: false,
+            doubtful: false,
         }
     }
 
@@ -53,6 +60,8 @@ impl Said {
             "agent.turn_started" => self.asked(text("text")),
             "agent.said" => self.answered(text("text")),
             "recording.started" => self.recorded = true,
+            "caller.proved" => self.proved = true,
+            "call.answered_by" => self.doubtful |= event["who"] != "human",
             "agent.interrupted" => self.lines.push(Line::Agent(text("heard"))),
             _ => {}
         }
@@ -61,6 +70,17 @@ impl Said {
     /// Whether it was recorded.
     pub(super) fn recorded(&self) -> bool {
         self.recorded
+    }
+
+    /// What whoever is on it proved of who they are, if that was read too.
+    pub(super) fn proof(&self, connected: bool) -> Proof {
+        if self.proved {
+            Proof::Pin
+        } else if connected && !self.doubtful {
+            Proof::PickedUp
+        } else {
+            Proof::Nothing
+        }
     }
 
     /// All of it, in order.

@@ -188,6 +188,7 @@ impl World {
             agent,
             language: "en".into(),
             prepare: Vec::new(),
+            transfers: Vec::new(),
         });
         let (to_call, incoming) = mpsc::unbounded_channel();
         let (outgoing, from_call) = mpsc::unbounded_channel();
@@ -210,6 +211,7 @@ impl World {
             control: controlled,
             orders: ordered,
             presses,
+            pad: None,
             log: log.clone(),
             recording: None,
             clip: None,
@@ -396,6 +398,7 @@ fn parties() -> Parties {
         carrier: "fake".into(),
         agent: "fake".into(),
         allowed_by: "a rule".into(),
+        trust: call::Trust::CallerId,
     }
 }
 

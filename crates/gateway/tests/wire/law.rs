@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use call::Event;
-use call::event::{Consent, End, Party, Refused, Why};
+use call::event::{Consent, End, Party, Unrecorded, Why};
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
 use exchange::{EndedBy, Outcome};
@@ -381,7 +381,10 @@ async fn nothing_is_on_the_disk_before_they_were_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_no_or_nothing_leaves_no_sound_on_the_disk_and_the_call_goes_on() {
-    for (key, why) in [(Some('2'), Refused::Declined), (None, Refused::NoAnswer)] {
+    for (key, why) in [
+        (Some('2'), Unrecorded::Declined),
+        (None, Unrecorded::NoAnswer),
+    ] {
         let (told, house, record) = told_and_recorded("consent = \"ask\"", key).await;
         assert!(told.contains(&Event::RecordingRefused { why }), "{told:?}");
         assert!(said(&told), "{told:?}");

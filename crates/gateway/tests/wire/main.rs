@@ -24,6 +24,7 @@ mod restart;
 mod setup;
 mod surface;
 mod traces;
+mod trust;
 mod wide;
 
 use std::time::Duration;

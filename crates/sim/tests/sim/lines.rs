@@ -70,6 +70,10 @@ fn story(network: Network) -> Vec<Event> {
             | Event::CallerSaid { .. }
             | Event::CallerPressed { .. }
             | Event::CallerOptedOut
+            | Event::CallerProved
+            | Event::CallerFailedProof
+            | Event::CallerInEmergency
+            | Event::AgentRefused(_)
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentTookMessage { .. }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod callers;
+mod dialling;
 mod disclosures;
 mod ears;
 mod interruptions;
@@ -19,4 +20,5 @@ mod rules;
 mod script;
 mod strange;
 mod transfers;
+mod trust;
 mod zombies;

@@ -300,7 +300,7 @@ fn strange_meetings_keep_their_promises() {
                 6 => Input::Command(Command::Mute(party)),
                 7 => Input::Command(Command::Remove(party)),
                 8 => Input::Back(party),
-                9 => Input::Speaking((party.0 % 2 == 0).then_some(party)),
+                9 => Input::Speaking(party.0.is_multiple_of(2).then_some(party)),
                 10 => Input::Command(Command::End),
                 _ => Input::Timeout,
             };

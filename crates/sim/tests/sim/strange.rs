@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use call::event::{End, Event, Judge, Party, Who, Why};
+use call::event::{End, Event, Judge, Party, Refused, Who, Why};
 use call::input::{Agent, Carrier, Command, Input, Media, Speech};
 use call::{
     ANNOUNCEMENT, Announcement, Digit, Direction, Keys, Machine, Mode, Opening, Output, Phrases,
-    Plan, Policy, Recording, TurnId, output,
+    Plan, Policy, Recording, Trust, TurnId, output,
 };
 use media::machine::{Answerer, Ending, Evidence, Finding};
 use media::{Cut, Edge, Progress, UtteranceId};
@@ -34,6 +34,12 @@ fn promises_are_kept_in_a_hundred_thousand_strange_calls() {
 }
 
 const CALLS: u64 = 100_000;
+
+const REFUSED: Refused = Refused {
+    code: "policy.trust",
+    needs: Trust::Proven,
+    trust: Trust::Unknown,
+};
 
 /// One strange call.
 struct Strange {
@@ -430,7 +436,12 @@ impl Strange {
                     });
                 }
                 Output::Speech(output::Speech::Cancel(_))
-                | Output::Agent(output::Agent::Opened { .. } | output::Agent::Pressed(_))
+                | Output::Agent(
+                    output::Agent::Opened { .. }
+                    | output::Agent::Pressed(_)
+                    | output::Agent::Proved
+                    | output::Agent::Refused(_),
+                )
                 | Output::Carrier(_)
                 | Output::Event(_) => {}
             }
@@ -763,6 +774,13 @@ impl Dice {
             13 if self.percent(10) => Input::Command(Command::Forbid),
             13 if self.percent(10) => Input::Command(Command::OptOut),
             13 if self.percent(5) => Input::Command(Command::Dismiss),
+            13 if self.percent(20) => {
+                Input::Command(Command::Help(format!("help {}", self.unique()).into()))
+            }
+            13 if self.percent(20) => Input::Command(Command::Refuse(
+                REFUSED,
+                format!("sorry {}", self.unique()).into(),
+            )),
             13 if self.percent(20) => Input::Command(Command::Sit(place())),
             13 if self.percent(30) => {
                 Input::Command(Command::Stand(format!("back {}", self.unique()).into()))

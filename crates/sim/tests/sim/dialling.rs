@@ -1,0 +1,48 @@
+//! When a carrier is asked after a dial without an answer, and what its answer comes to.
+
+use std::time::{Duration, Instant};
+
+use call::{Inquiry, Pace, Remedy, Sighting};
+
+#[test]
+fn a_carrier_is_asked_twice_before_it_is_believed_that_there_is_no_call() {
+    let (now, pace) = (Instant::now(), Pace::default());
+    let mut inquiry = Inquiry::new(now, pace, Duration::from_secs(600));
+    assert_eq!(inquiry.due(), now + pace.first);
+    let then = inquiry.due() + pace.answer;
+    assert_eq!(inquiry.answer(then, Sighting::Missing), Remedy::Ask);
+    assert_eq!(inquiry.due(), then + pace.second);
+    let then = inquiry.due() + pace.answer;
+    assert_eq!(inquiry.answer(then, Sighting::Missing), Remedy::NotPlaced);
+    assert_eq!(then, now + pace.longest());
+}
+
+#[test]
+fn what_may_be_it_is_ended_unless_it_says_so_by_itself() {
+    let now = Instant::now();
+    let mut inquiry = Inquiry::new(now, Pace::default(), Duration::ZERO);
+    assert_eq!(inquiry.answer(now, Sighting::Several), Remedy::Ask);
+    assert_eq!(inquiry.answer(now, Sighting::Several), Remedy::EndAll);
+    let mut inquiry = Inquiry::new(now, Pace::default(), Duration::ZERO);
+    assert_eq!(inquiry.answer(now, Sighting::One), Remedy::Adopt);
+}
+
+#[test]
+fn a_carrier_that_does_not_say_is_asked_for_as_long_as_the_call_could_be_up() {
+    let (now, limit) = (Instant::now(), Duration::from_secs(600));
+    let mut inquiry = Inquiry::new(now, Pace::default(), limit);
+    let mut asked = 0;
+    loop {
+        let then = inquiry.due();
+        asked += 1;
+        match inquiry.answer(then, Sighting::Unsaid) {
+            Remedy::Ask => assert!(inquiry.due() > then),
+            Remedy::GiveUp => break assert!(then >= now + limit),
+            other @ (Remedy::Adopt | Remedy::EndAll | Remedy::NotPlaced) => {
+                panic!("{other:?}: it said nothing")
+            }
+        }
+    }
+    assert!(asked > 100, "{asked}");
+    assert_eq!(inquiry.answer(now + limit, Sighting::One), Remedy::Adopt);
+}
