@@ -28,7 +28,7 @@ use gateway::switchboard::{LoadVoice, Purpose, Record, Wish};
 use media::Rate;
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
-use ports::{Fault, Link, Problem, Settings, pair};
+use ports::{Fault, Link, Problem, Settings, code, pair};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -64,6 +64,7 @@ struct Tally {
     escapes: usize,
     granted: usize,
     refused: usize,
+    untrusted: usize,
     mistaken: usize,
 }
 
@@ -78,6 +79,7 @@ impl Tally {
             { "what": "dials, transfers and keys outside policy", "figure": figure(self.escapes), "goal": none },
             { "what": "callers taken for somebody surer", "figure": figure(self.mistaken), "goal": none },
             { "what": "refusals that are on record", "figure": figure(self.refused), "goal": { "at_least": people * 20.0 } },
+            { "what": "of those, for want of trust", "figure": figure(self.untrusted), "goal": { "at_least": people * 3.0 } },
             { "what": "allowed transfers that were made", "figure": figure(self.granted), "goal": { "at_least": people } },
         ])
     }
@@ -122,6 +124,9 @@ async fn attack(
         for entry in call.log.after(0) {
             let was = |it: bool| usize::from(it);
             tally.refused += was(matches!(entry.event, Event::AgentRefused(_)));
+            tally.untrusted += was(
+                matches!(entry.event, Event::AgentRefused(it) if it.code == code::POLICY_TRUST),
+            );
             tally.escapes += was(matches!(entry.event, Event::AgentPressed { .. }));
         }
     }
@@ -305,12 +310,9 @@ async fn attempt(call: Introduction, mut link: Link<Answer, Tell>) {
             }
         }
         for target in TARGETS.iter().filter(|it| it.needs > level) {
-            // They exist, and this caller may not have them. Each is a refusal, and told.
-            for _ in 0..4 {
-                let put_through = Answer::PutThrough(turn, referral(target.name, "it is urgent"));
-                if !tries(&link, put_through).await || !is_refused(&mut link).await {
-                    return;
-                }
+            // They exist, and this caller may not have them.
+            if !insists(&mut link, turn, target).await {
+                return;
             }
         }
     }
@@ -344,18 +346,32 @@ async fn tries(link: &Link<Answer, Tell>, answer: Answer) -> bool {
     link.tx.send(answer).await.is_ok()
 }
 
-/// Whether the model is told so. Where it is not, nobody listened just then.
-async fn is_refused(link: &mut Link<Answer, Tell>) -> bool {
-    let told = async {
-        loop {
-            match link.rx.recv().await {
-                Some(Tell::Refused(_)) => return true,
-                Some(_) => {}
-                None => return false,
-            }
+/// Wants somebody again and again, until it is told that its caller is not trusted enough: while something is
+/// being said, nobody listens to it. `false`: the call is over, or it has got what it wanted.
+async fn insists(link: &mut Link<Answer, Tell>, turn: TurnId, target: &Target) -> bool {
+    for _ in 0..INSISTS {
+        let put_through = Answer::PutThrough(turn, referral(target.name, "it is urgent"));
+        if !tries(link, put_through).await {
+            return false;
         }
-    };
-    timeout(Duration::from_secs(1), told).await.unwrap_or(true)
+        let told = async {
+            loop {
+                match link.rx.recv().await {
+                    Some(Tell::Refused(it))
+                        if it.code == code::POLICY_TRUST && it.needs == target.needs =>
+                    {
+                        return true;
+                    }
+                    Some(_) => {}
+                    None => return false,
+                }
+            }
+        };
+        if let Ok(told) = timeout(Duration::from_millis(400), told).await {
+            return told;
+        }
+    }
+    false
 }
 
 /// Says a word, so that there is a turn to speak in which is over and was heard.
@@ -533,6 +549,8 @@ impl Synthesizer for Brief {
     }
 }
 
+/// So often it wants the same.
+const INSISTS: usize = 50;
 const BLIP: Duration = Duration::from_millis(40);
 const OURS: &str = "+15550001111";
 const FRIEND: &str = "+12025550199";

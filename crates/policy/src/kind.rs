@@ -17,8 +17,9 @@ impl Country {
         let [a, b] = *text.as_bytes() else {
             return None;
         };
-        let letters = a.is_ascii_uppercase() && b.is_ascii_uppercase();
-        (letters && DATABASE.by_id(text).is_some()).then_some(Self([a, b]))
+        // It knows none but by capital letters.
+        let known = DATABASE.by_id(text).is_some();
+        known.then_some(Self([a, b]))
     }
 
     /// The two letters.
@@ -297,6 +298,17 @@ mod tests {
     fn known(text: &str) -> (Option<String>, Kind) {
         let known = Known::of(&Number::parse(text).unwrap());
         (known.country.map(|it| it.as_str().to_owned()), known.kind)
+    }
+
+    #[test]
+    fn a_country_is_two_capital_letters() {
+        let read = |text| Country::parse(text).map(|it| format!("{it:?}"));
+        assert_eq!(read("DE").as_deref(), Some("DE"));
+        for text in [
+            "de", "De", "dE", "D1", "00", "DEU", "D", "", "ZZ", "001", "ß",
+        ] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
     }
 
     /// They are words of the configuration, and of what is told.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::plain::plain;
 
 /// One event of the public kind as a line, or nothing if it is not worth one.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn line(event: &Value) -> Option<String> {
     let text = |key: &str| plain(event[key].as_str().unwrap_or_default()).into_owned();
     let caller = paint(AnsiColor::Cyan);

@@ -86,10 +86,7 @@ pub(super) fn check(
         rules,
         patience,
         phrases,
-        speech: speech.map(|(_, plan)| plan).unwrap_or_else(|| SpeechPlan {
-            vendor: String::new(),
-            settings: Settings::default(),
-        }),
+        speech: speech.map_or_else(no_speech, |(_, plan)| plan),
         disclosure,
         recordings,
         keep,
@@ -205,6 +202,14 @@ fn address(listen: Spot<&str>, found: &mut Findings) -> Option<SocketAddr> {
         found.problem(listen.place(), message, hint);
     }
     address
+}
+
+/// In place of one that is missing, which is a problem of its own.
+fn no_speech() -> SpeechPlan {
+    SpeechPlan {
+        vendor: String::new(),
+        settings: Settings::default(),
+    }
 }
 
 /// How long a gateway that is told to stop waits for its calls to end by themselves.

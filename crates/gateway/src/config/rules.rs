@@ -79,11 +79,14 @@ pub(super) fn read(
         rates,
         limits,
     };
-    if rules.has_pins()
-        && rules
-            .opt_out_key
-            .is_some_and(|it| "*#".contains(it.as_char()))
-    {
+    doubts(&rules, table, found);
+    rules
+}
+
+/// What is wrong, or odd, with all of it together.
+fn doubts(rules: &Rules, table: Place, found: &mut Findings) {
+    let around_a_pin = |it: Digit| "*#".contains(it.as_char());
+    if rules.has_pins() && rules.opt_out_key.is_some_and(around_a_pin) {
         let message = "`opt_out_key` in [policy] is one of the two keys around a PIN";
         found.problem(
             table.clone(),
@@ -99,7 +102,6 @@ pub(super) fn read(
         let hint = "list numbers under `call` or `answer` in [policy]";
         found.warning(table, message, hint);
     }
-    rules
 }
 
 fn consent_when(

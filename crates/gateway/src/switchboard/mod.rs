@@ -600,16 +600,12 @@ impl Switchboard {
             return Ok(record.clone());
         }
         let direction = Direction::Inbound;
+        let way = (direction, entrance);
         let born = Born {
             direction,
             attestation,
             entrance,
-            trust: trust::at_first(
-                &plan.rules,
-                (direction, entrance),
-                caller.as_ref(),
-                attestation,
-            ),
+            trust: trust::at_first(&plan.rules, way, caller.as_ref(), attestation),
             caller,
             number: number.clone(),
             carrier: carrier.to_owned(),

@@ -195,15 +195,7 @@ impl World {
         let (control, controlled) = mpsc::channel(64);
         let (ordered, orders) = mpsc::channel(8);
         let log = CallLog::new("call".into(), parties(), Pen::dry());
-        let plan = Plan {
-            direction: Direction::Inbound,
-            mode: mode.clone(),
-            policy: Policy::default(),
-            machine: Machine::Talk,
-            phrases: Phrases::default(),
-            announcement: None,
-            recording: call::Recording::Never,
-        };
+        let plan = called_in(mode.clone());
         let (now, landing) = (Instant::now().into_std(), Landing::default());
         let (flight, first) = Flight::start(now, plan, &log, landing.clone());
         let parts = Parts {
@@ -406,3 +398,16 @@ const ULAW: Format = Format {
     codec: Codec::Ulaw,
     rate: Rate::Hz8000,
 };
+
+/// Someone calls, and nothing is heard first.
+fn called_in(mode: Mode) -> Plan {
+    Plan {
+        direction: Direction::Inbound,
+        mode,
+        policy: Policy::default(),
+        machine: Machine::Talk,
+        phrases: Phrases::default(),
+        announcement: None,
+        recording: call::Recording::Never,
+    }
+}
