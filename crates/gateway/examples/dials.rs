@@ -97,9 +97,8 @@ impl Tally {
     fn rows(&self) -> serde_json::Value {
         let none = json!({ "at_most": 0.0 });
         let share = self.unknown as f64 / self.jobs.max(1) as f64;
-        // The wait of the drill is shorter than that of a gateway: what is not waiting is the same.
-        let beyond = self.longest.saturating_sub(HURRIED.longest());
-        let bound = REQUEST + Pace::default().longest() + beyond;
+        // Not measured: as long as a request may take, and then as long as it is asked for.
+        let bound = REQUEST + Pace::default().longest();
         json!([
             { "what": "dial jobs", "figure": self.jobs as f64, "goal": "none" },
             { "what": "that a carrier took", "figure": self.taken as f64, "goal": { "at_least": self.jobs as f64 / 4.0 } },
@@ -108,8 +107,8 @@ impl Tally {
             { "what": "dialled twice", "figure": self.twice as f64, "goal": none },
             { "what": "taken for what they are not", "figure": self.mistaken as f64, "goal": none },
             { "what": "unknown at the end, of all", "figure": share, "goal": { "at_most": 0.001 } },
-            { "what": "longest unknown, hurried, s", "figure": self.longest.as_secs_f64(), "goal": "none" },
-            { "what": "the same at a gateway's own pace, s", "figure": bound.as_secs_f64(), "goal": { "at_most": 60.0 } },
+            { "what": "longest unknown here, where it is hurried, s", "figure": self.longest.as_secs_f64(), "goal": { "at_most": 60.0 } },
+            { "what": "longest at a gateway's own pace, computed, s", "figure": bound.as_secs_f64(), "goal": { "at_most": 60.0 } },
         ])
     }
 }
