@@ -245,8 +245,8 @@ pub enum Event {
         /// What for, as whoever wanted the call put it.
         #[serde(skip_serializing_if = "Option::is_none")]
         purpose: Option<Private<String>>,
-        /// What the owner wrote down of their consent.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        /// What the owner wrote down of their consent: private, where that to a recording is not.
+        #[serde(rename = "agreed_to", skip_serializing_if = "Option::is_none")]
         consent: Option<Private<String>>,
     },
     /// Something waits for the owner's yes.

@@ -55,7 +55,7 @@ fn every_event_is_written_like_this() {
         {"type":"policy.allowed","what":"transfer","rule":"`call` in [policy], offhook.toml:9"}
         {"type":"policy.refused","what":"dial","code":"policy.not_allowed","rule":"`call` in [policy], offhook.toml:9"}
         {"type":"policy.refused","what":"answer","code":"policy.caller","rule":"`answer` in [policy], offhook.toml:9","more":17}
-        {"type":"policy.purpose","purpose":"words","consent":"words"}
+        {"type":"policy.purpose","purpose":"words","agreed_to":"words"}
         {"type":"policy.held","what":"dial","rule":"`approve` in [policy], offhook.toml:9"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}

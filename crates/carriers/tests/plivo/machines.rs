@@ -36,7 +36,7 @@ async fn it_is_asked_only_where_it_is_wanted_and_the_call_does_not_wait_for_it()
         let told = |value: Json| if asked { value } else { Json::Null };
         // "hangup" would leave it to Plivo.
         assert_eq!(body["machine_detection"], told(json!("true")));
-        let url = "https://e.com/plivo/status?call=1";
+        let url = "https://e.com/plivo/status?call=1#rc=5&rp=5xx,ct,rt";
         assert_eq!(body["machine_detection_url"], told(json!(url)));
         assert_eq!(body["machine_detection_method"], told(json!("POST")));
     }

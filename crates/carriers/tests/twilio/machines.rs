@@ -42,7 +42,7 @@ async fn it_is_asked_only_where_it_is_wanted_and_the_call_does_not_wait_for_it()
         assert_eq!(value("AsyncAmd"), asked.then_some("true"));
         assert_eq!(
             value("AsyncAmdStatusCallback"),
-            asked.then_some("https://e.com/s")
+            asked.then_some("https://e.com/s#rc=5&rp=5xx,ct,rt")
         );
         assert_eq!(
             value("MachineDetectionTimeout"),

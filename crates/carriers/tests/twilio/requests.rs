@@ -97,6 +97,10 @@ async fn requests_are_those_of_twilios_own_library() {
             let known = |it: &&(String, String)| ours.form.iter().any(|(name, _)| *name == it.0);
             let mut shared: Vec<_> = theirs.iter().filter(known).cloned().collect();
             shared.push(("StatusCallbackMethod".to_owned(), "POST".to_owned()));
+            // Ours have a fragment, by which Twilio tries again.
+            for (_, url) in shared.iter_mut().filter(|it| it.1.starts_with("https")) {
+                url.push_str("#rc=5&rp=5xx,ct,rt");
+            }
             assert_eq!(sorted(&ours.form), sorted(&shared));
         } else {
             assert_eq!(ours.form, theirs, "{action}");

@@ -73,7 +73,7 @@ pub fn line(event: &Value) -> Option<String> {
             aside(&format!(
                 "for: {}; consent: {}",
                 said("purpose"),
-                said("consent")
+                said("agreed_to")
             ))
         }
         "policy.held" => format!(
