@@ -304,7 +304,9 @@ mod tests {
     fn a_country_is_two_capital_letters() {
         let read = |text| Country::parse(text).map(|it| format!("{it:?}"));
         assert_eq!(read("DE").as_deref(), Some("DE"));
-        for text in ["de", "De", "dE", "D1", "00", "DEU", "D", "", "ZZ", "001", "ß"] {
+        for text in [
+            "de", "De", "dE", "D1", "00", "DEU", "D", "", "ZZ", "001", "ß",
+        ] {
             assert_eq!(read(text), None, "{text:?}");
         }
     }
