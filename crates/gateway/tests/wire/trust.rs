@@ -459,15 +459,15 @@ async fn a_stranger_with_a_code_may_call_once_the_owner_says_so() {
     // Whoever holds the switchboard or a call of it holds its journal.
     drop((board, record));
     let house = house.with_another_gateway().await;
-    let script = [Step::Wait(ms(7_000)), Step::HangUp];
-    let call = house
-        .exchange
-        .call_in(STRANGER, OURS, script)
-        .expect("ours");
-    soon(house.exchange.call(&call)).await;
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(18_000),
+    }];
+    house.exchange.call_in(STRANGER, OURS, stays).expect("ours");
     let record = soon(first(&house)).await;
-    assert!(asked_who(&record), "{:?}", events(&record));
+    until(&record, is_question).await;
     assert_eq!(house.gateway.board.trust(&record), Trust::CallerId);
+    record.hang_up().await;
+    soon(record.log.ended()).await;
 
     let number = call::Number::parse(STRANGER).expect("it is a number");
     let removed = house.gateway.board.pairings().remove(&number).await;
@@ -480,10 +480,12 @@ async fn a_stranger_with_a_code_may_call_once_the_owner_says_so() {
 
 /// Whether the answering service spoke.
 fn asked_who(record: &Record) -> bool {
+    events(record).iter().any(is_question)
+}
+
+fn is_question(event: &Event) -> bool {
     let asks = |text: &str| text.contains("name") || text.contains("message");
-    events(record)
-        .iter()
-        .any(|it| matches!(it, Event::AgentSaid { text } if asks(text.reveal())))
+    matches!(event, Event::AgentSaid { text } if asks(text.reveal()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
