@@ -112,8 +112,12 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).mode(0o700).create(folder)
 }
 
-/// Opens a file that only its owner can read, for reading and writing, and begins it if need be.
+/// Opens a file that only its owner can read, for reading and writing, and begins it if need be, and its
+/// folder.
 pub(crate) fn open_file(path: &Path) -> io::Result<fs::File> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.mode(0o600).open(path)
@@ -187,6 +191,14 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_begun_where_there_is_no_folder_yet() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("new").join("it");
+        open_file(&path).expect("it is made, and its folder");
+        assert!(path.is_file());
+    }
 
     #[test]
     fn a_file_that_another_holds_is_not_waited_for_for_ever() {
