@@ -14,11 +14,18 @@ use serde_json::Value;
 
 use crate::bench::echo::{TOKEN, configuration, free_port};
 use crate::bench::process::{On, Server};
-use crate::bench::release;
 use crate::bench::table::{Goal, Row, quantile};
+use crate::bench::{BUILD, cargo, release};
 
-/// Kills so often, and counts what was lost.
-pub(super) fn measure(root: &Path, kills: u32) -> Result<Vec<Row>, String> {
+use super::Length;
+
+/// Kills often, and counts what was lost.
+pub(super) fn measure(root: &Path, length: Length) -> Result<Vec<Row>, String> {
+    cargo(root, BUILD)?;
+    let kills = match length {
+        Length::Whole => 200,
+        Length::Short => 10,
+    };
     let drill = Drill::prepare(&release(root))?;
     let mut tally = Tally::default();
     for kill in 0..kills {

@@ -4,6 +4,7 @@
 //! or it is here, where it takes several processes. [`DRILLS`] lists them. A short one is for every
 //! change, the whole one for a night.
 
+mod canaries;
 mod journal;
 
 use std::path::Path;
@@ -14,7 +15,6 @@ use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use crate::bench::table::{self, Row};
-use crate::bench::{BUILD, cargo};
 
 /// Which, and how long.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,8 +43,15 @@ struct Drill {
 enum How {
     /// An example of this package prints the figures; with `--short`, those of a part.
     Example(&'static str),
-    /// Measured here, so often or, for short, so often.
-    Here(fn(&Path, u32) -> Result<Vec<Row>, String>, [u32; 2]),
+    /// Measured here.
+    Here(fn(&Path, Length) -> Result<Vec<Row>, String>),
+}
+
+/// How much of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    Whole,
+    Short,
 }
 
 const DRILLS: &[Drill] = &[
@@ -76,7 +83,12 @@ const DRILLS: &[Drill] = &[
     Drill {
         name: "journal",
         promise: "what the journal acknowledged outlives kill -9",
-        how: How::Here(journal::measure, [200, 10]),
+        how: How::Here(journal::measure),
+    },
+    Drill {
+        name: "canaries",
+        promise: "no secret and no PIN is written, logged or answered anywhere",
+        how: How::Here(canaries::measure),
     },
     Drill {
         name: "webhooks",
@@ -99,13 +111,15 @@ const DRILLS: &[Drill] = &[
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     let chosen = |it: &&Drill| arguments.all || arguments.names.iter().any(|name| name == it.name);
     let chosen: Vec<_> = DRILLS.iter().filter(chosen).collect();
-    if chosen.iter().any(|it| matches!(it.how, How::Here(..))) {
-        cargo(root, BUILD)?;
-    }
+    let length = if arguments.short {
+        Length::Short
+    } else {
+        Length::Whole
+    };
     let (mut all, mut missed) = (serde_json::Map::new(), Vec::new());
     for drill in chosen {
         let began = Instant::now();
-        let rows = drill.measure(root, arguments.short)?;
+        let rows = drill.measure(root, length)?;
         println!(
             "\n{}: {} ({:.0?})",
             drill.name,
@@ -127,14 +141,15 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
 }
 
 impl Drill {
-    fn measure(&self, root: &Path, short: bool) -> Result<Vec<Row>, String> {
+    fn measure(&self, root: &Path, length: Length) -> Result<Vec<Row>, String> {
         match self.how {
-            How::Example(package) => self.example(root, package, short),
-            How::Here(measure, [whole, part]) => measure(root, if short { part } else { whole }),
+            How::Example(package) => self.example(root, package, length),
+            How::Here(measure) => measure(root, length),
         }
     }
 
-    fn example(&self, root: &Path, package: &str, short: bool) -> Result<Vec<Row>, String> {
+    fn example(&self, root: &Path, package: &str, length: Length) -> Result<Vec<Row>, String> {
+        let short = length == Length::Short;
         let mut command = Command::new("cargo");
         command.args(["run", "--quiet", "--locked"]);
         // A part takes no longer than building it otherwise would.

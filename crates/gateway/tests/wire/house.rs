@@ -17,8 +17,9 @@ use gateway::switchboard::{LoadVoice, OnMachine, Purpose, Record, Wish};
 use media::{Rate, UtteranceId};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
 use ports::{Fault, Link, code, pair};
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::canaries::Watched;
 
 pub(crate) const OURS: &str = "+15550001111";
 pub(crate) const THEIRS: &str = "+15551234567";
@@ -26,12 +27,13 @@ pub(crate) const STRANGER: &str = "+15559876543";
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) struct House {
+    /// Looked through while the gateway is still there.
+    files: Watched,
     pub(crate) exchange: Exchange,
     pub(crate) gateway: Gateway,
     pub(crate) public: String,
     /// The configuration, as it was at first.
     pub(crate) text: String,
-    files: TempDir,
     apart: Option<Runtime>,
 }
 
@@ -83,7 +85,7 @@ impl House {
             &format!("{public}/{carrier}/voice"),
             &format!("{public}/{carrier}/status"),
         );
-        let files = TempDir::new().expect("there is a temporary folder");
+        let mut files = Watched::new();
         let path = files.path().join("offhook.toml");
         let text = format!(
             r#"
@@ -111,6 +113,7 @@ linger_ms = 300
         let gateway = start(files.path(), voice())
             .await
             .expect("the gateway starts");
+        files.asks(&gateway);
         Self {
             exchange,
             gateway,
@@ -129,12 +132,15 @@ linger_ms = 300
         other: impl FnOnce(&Path, String) -> String,
     ) -> Self {
         let house = Self::beside(exchange, phone, Mischief::default(), other).await;
-        let Self { gateway, files, .. } = house;
+        let Self {
+            gateway, mut files, ..
+        } = house;
         gateway.close(Duration::from_secs(1)).await;
         let apart = Runtime::new().expect("there are threads");
         let folder = files.path().to_owned();
         let started = apart.spawn(async move { start_again(&folder, voice()).await });
         let gateway = started.await.expect("it does not break");
+        files.asks(&gateway);
         Self {
             gateway,
             files,
@@ -149,13 +155,15 @@ linger_ms = 300
         apart.shutdown_background();
         drop(self.gateway);
         let gateway = start_again(self.files.path(), voice()).await;
+        self.files.asks(&gateway);
         Self { gateway, ..self }
     }
 
     /// The same with another gateway, which knows what the one before has written down.
-    pub(crate) async fn with_another_gateway(self) -> Self {
+    pub(crate) async fn with_another_gateway(mut self) -> Self {
         self.gateway.close(Duration::from_secs(1)).await;
         let gateway = start_again(self.files.path(), voice()).await;
+        self.files.asks(&gateway);
         Self { gateway, ..self }
     }
 

@@ -1,5 +1,6 @@
 //! Calls over the real wire: a carrier's API, its webhooks, its sockets, on loopback.
 
+mod canaries;
 mod conferences;
 mod contract;
 mod disk;

@@ -12,6 +12,7 @@ use exchange::standing::Vouched;
 use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
+use crate::canaries::files;
 use crate::contract::is_dial;
 use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
 use crate::owners::client;
@@ -231,7 +232,7 @@ async fn a_thousand_callers_who_ring_once_are_not_called_back() {
     assert!(house.gateway.board.calls().is_empty());
 }
 
-const PIN: &str = "918273";
+const PIN: &str = "918273645546";
 
 /// The same desk, with a PIN, and with recordings. Ben is for those who know it.
 async fn desk_with_pin() -> House {
@@ -318,14 +319,6 @@ async fn a_pin_proves_who_somebody_is_and_nobody_learns_it() {
         let found = bytes.windows(PIN.len()).any(|it| it == PIN.as_bytes());
         assert!(!found, "{}", file.display());
     }
-}
-
-fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("it is there");
-    let paths = entries.map(|it| it.expect("it can be read").path());
-    paths
-        .flat_map(|it| if it.is_dir() { files(&it) } else { vec![it] })
-        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

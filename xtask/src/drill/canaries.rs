@@ -1,0 +1,80 @@
+//! The stories of the wire, every secret and PIN in them a canary: whatever their gateways wrote, answered and logged at
+//! the finest level is looked through by `crates/gateway/tests/wire/canaries.rs`, and added up here.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::bench::release;
+use crate::bench::table::{Goal, Row};
+
+use super::Length;
+
+/// Tells every story, or for short those with secrets in the middle of them.
+pub(super) fn measure(root: &Path, length: Length) -> Result<Vec<Row>, String> {
+    let folder = release(root).join("bench/canaries");
+    let _ = fs::remove_dir_all(&folder);
+    let failed = |what: String| format!("the drill canaries failed: {what}");
+    fs::create_dir_all(&folder).map_err(|fault| failed(fault.to_string()))?;
+    let mut command = Command::new("cargo");
+    command.args([
+        "test",
+        "--quiet",
+        "--locked",
+        "--package",
+        "gateway",
+        "--test",
+        "wire",
+        "--",
+    ]);
+    match length {
+        Length::Whole => {}
+        Length::Short => drop(command.args(FEW)),
+    }
+    command.current_dir(root).env("OFFHOOK_CANARIES", &folder);
+    // What it prints belongs to people: the figures go to the output.
+    command.stdout(std::io::stderr());
+    let done = command
+        .status()
+        .map_err(|fault| failed(fault.to_string()))?;
+    let tally = fs::read_to_string(folder.join("tally.jsonl"));
+    let tally = tally.map_err(|fault| failed(format!("no story was looked through: {fault}")))?;
+    let stories: Vec<Value> = tally
+        .lines()
+        .filter_map(|it| serde_json::from_str(it).ok())
+        .collect();
+    let hits = stories.iter().filter_map(|it| it["hits"].as_array());
+    let hits: Vec<_> = hits.flatten().collect();
+    for hit in &hits {
+        eprintln!("canaries: {hit}");
+    }
+    let sum = |what: &str| {
+        stories
+            .iter()
+            .filter_map(|it| it[what].as_f64())
+            .sum::<f64>()
+    };
+    let counted = |what, figure| Row::new(what, figure, Goal::None);
+    Ok(vec![
+        counted("stories", stories.len() as f64),
+        counted("files looked through", sum("files")),
+        counted("megabytes in them", sum("bytes") / 1e6),
+        counted("answers looked through", sum("answers")),
+        counted("log lines looked through", sum("lines")),
+        Row::new(
+            "secrets and PINs found",
+            hits.len() as f64,
+            Goal::AtMost(0.0),
+        ),
+        Row::new(
+            "runs of stories that failed",
+            f64::from(u8::from(!done.success())),
+            Goal::AtMost(0.0),
+        ),
+    ])
+}
+
+/// Where PINs are keyed, secrets rotate, doors are knocked at, and configurations are wrong.
+const FEW: &[&str] = &["trust::", "law::", "rails::", "reload::", "disk::"];
