@@ -13,7 +13,7 @@ from plivo.utils import signature_v3, validate_signature, validate_v3_signature
 
 from carrier import ALL_TOKENS, CALLEE, ELSEWHERE, FORM, Carrier, opening, socket_paths
 from mutations import REFUSED, Mutation, of_form, of_method, of_signature, of_way, pairs_of, same
-from wire import HOST, PUBLIC, Request
+from wire import HOST, PUBLIC, Request, requested
 
 
 class Account(Carrier):
@@ -193,7 +193,7 @@ def story(trial):
     page = trial.webhook("a call comes in", carrier.webhook(f"/{name}/voice", carrier.from_caller(call, caller)), begins=1)
     ours = trial.inbound(caller)
     trial.socket("its media socket", xml(page).find("Stream").text)
-    back = xml(page).find("Redirect").text.split("#")[0].removeprefix(PUBLIC)
+    back = requested(xml(page).find("Redirect").text)
     up = carrier.from_caller(call, caller, "Redirect", "in-progress")
     page = trial.webhook("its stream is gone", carrier.webhook(back, up))
     trial.check(xml(page).find("Stream") is not None, f"no other stream: {page}")
@@ -211,7 +211,7 @@ def story(trial):
 
     ours, asked = trial.dial(on_machine="hang_up")
     body, request = json.loads(asked[3]), json.loads(asked[4])["request_uuid"]
-    voice, status = (body[it].removeprefix(PUBLIC) for it in ("answer_url", "hangup_url"))
+    voice, status = (requested(body[it]) for it in ("answer_url", "hangup_url"))
     call = str(uuid.uuid4())
     fields = carrier.to_callee(call, request, "Ring", "ringing")
     trial.webhook("a call of ours: it rings", carrier.webhook(status, fields))
@@ -238,7 +238,7 @@ def story(trial):
         body, request = json.loads(asked[3]), json.loads(asked[4])["request_uuid"]
         end = carrier.end(code, cause, state, "Callee", 0)
         fields = carrier.to_callee(str(uuid.uuid4()), request, "Hangup", state) | end
-        trial.webhook(f"nobody talks: {state}", carrier.webhook(body["hangup_url"].removeprefix(PUBLIC), fields))
+        trial.webhook(f"nobody talks: {state}", carrier.webhook(requested(body["hangup_url"]), fields))
         trial.ended(ours, "caller", why)
 
 

@@ -11,7 +11,7 @@ from telnyx import Telnyx as Client
 
 from carrier import CALLEE, FORM, Carrier
 from mutations import SAME, STRICTER, Mutation, of_json, of_method, of_signature, of_way, same
-from wire import PUBLIC, Request
+from wire import PUBLIC, Request, requested
 
 
 class Account(Carrier):
@@ -167,7 +167,7 @@ def story(trial):
     since = len(trial.far_end.requests)
     ours, asked = trial.dial(on_machine="hang_up")
     body, call = json.loads(asked[3]), json.loads(asked[4])["data"]["call_control_id"]
-    door, known = body["webhook_url"].removeprefix(PUBLIC), {"client_state": body["client_state"]}
+    door, known = requested(body["webhook_url"]), {"client_state": body["client_state"]}
     begun = carrier.payload(call, **known, direction="outgoing", state="bridging")
     event("a call of ours: initiated", "call.initiated", begun, door)
     trial.told(ours, "call.ringing")
@@ -195,7 +195,7 @@ def story(trial):
         body, call = json.loads(asked[3]), json.loads(asked[4])["data"]["call_control_id"]
         end = {"hangup_cause": cause, "hangup_source": "callee", "sip_hangup_cause": code}
         payload = carrier.payload(call, client_state=body["client_state"], **end)
-        event(f"nobody talks: {cause}", "call.hangup", payload, body["webhook_url"].removeprefix(PUBLIC))
+        event(f"nobody talks: {cause}", "call.hangup", payload, requested(body["webhook_url"]))
         trial.ended(ours, "caller", why)
 
 

@@ -12,7 +12,7 @@ from twilio.request_validator import HMAC_SHA1, RequestValidator, get_signature_
 
 from carrier import ALL_TOKENS, CALLEE, ELSEWHERE, FORM, Carrier, opening, socket_paths
 from mutations import REFUSED, SAME, STRICTER, Mutation, of_form, of_method, of_signature, of_way, pairs_of, same
-from wire import HOST, PUBLIC, Request
+from wire import HOST, PUBLIC, Request, requested
 
 # Telling it that an algorithm is unknown is what some mutations are for.
 logging.getLogger("twilio.request_validator").setLevel(logging.ERROR)
@@ -192,7 +192,7 @@ def story(trial):
     page = trial.webhook("a call comes in", carrier.webhook(f"/{name}/voice", carrier.from_caller(call, caller)), begins=1)
     ours = trial.inbound(caller)
     trial.socket("its media socket", xml(page).find("Connect/Stream").get("url"))
-    back = xml(page).find("Redirect").text.split("#")[0].removeprefix(PUBLIC)
+    back = requested(xml(page).find("Redirect").text)
     up = carrier.from_caller(call, caller, "in-progress")
     page = trial.webhook("its stream is gone", carrier.webhook(back, up))
     trial.check(xml(page).find("Connect/Stream") is not None, f"no other stream: {page}")
@@ -211,7 +211,7 @@ def story(trial):
 
     ours, asked = trial.dial(on_machine="hang_up")
     form = dict(pairs_of(asked[3].encode()))
-    voice, status = (form[it].removeprefix(PUBLIC) for it in ("Url", "StatusCallback"))
+    voice, status = (requested(form[it]) for it in ("Url", "StatusCallback"))
     call = json.loads(asked[4])["sid"]
     for number, state in enumerate(("initiated", "ringing")):
         fields = carrier.to_callee(call, state) | carrier.progress(number)
@@ -243,7 +243,7 @@ def story(trial):
 
     for state, code, why in (("busy", "486", "busy"), ("no-answer", "480", "no_answer")):
         ours, asked = trial.dial()
-        status = dict(pairs_of(asked[3].encode()))["StatusCallback"].removeprefix(PUBLIC)
+        status = requested(dict(pairs_of(asked[3].encode()))["StatusCallback"])
         fields = carrier.to_callee(json.loads(asked[4])["sid"], state) | carrier.progress(2, SipResponseCode=code)
         trial.webhook(f"nobody talks: {state}", carrier.webhook(status, fields))
         trial.ended(ours, "caller", why)

@@ -11,6 +11,11 @@ PUBLIC = "https://voice.example.com"
 HOST = "voice.example.com"
 
 
+def requested(url):
+    """What is asked for of an address of ours: what stands behind a # stays with whoever asks."""
+    return url.split("#")[0].removeprefix(PUBLIC)
+
+
 @dataclass(frozen=True)
 class Request:
     """A request to the gateway, as it goes over the wire."""

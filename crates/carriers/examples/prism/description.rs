@@ -73,7 +73,7 @@ impl Description {
         };
         let queried = |name: &str| {
             let mut all = operation.parameters.iter();
-            all.any(|it| it["in"] == "query" && it["name"] == name)
+            all.any(|it| it["in"] == "query" && self.is_called(it, name))
         };
         let query = asked.query().into_iter().filter(|(name, _)| !queried(name));
         let mut strangers: Vec<_> = query.map(|(name, _)| format!("query {name}")).collect();
@@ -86,6 +86,19 @@ impl Description {
             strangers.extend(form.map(|(name, _)| format!("body {name}")));
         }
         strangers
+    }
+
+    /// Whether a parameter may be written under this name: `page[size]` is the `size` of an object `page`, where the
+    /// description says that its parts are written like that.
+    fn is_called(&self, parameter: &Value, name: &str) -> bool {
+        let parts = name.strip_suffix(']').and_then(|it| it.split_once('['));
+        match parts.filter(|_| parameter["style"] == "deepObject") {
+            Some((whole, part)) => {
+                let schema = self.resolve(&parameter["schema"]);
+                parameter["name"] == whole && schema["properties"].get(part).is_some()
+            }
+            None => parameter["name"] == name,
+        }
     }
 
     /// What a reference refers to.

@@ -32,6 +32,8 @@ pub(crate) struct Sample {
     pub(crate) absent: &'static [Absent],
     /// Fields of a form that are cleared by saying nothing, though the description has no word for it.
     pub(crate) cleared: &'static [&'static str],
+    /// Makes a second page of a list the last: the mock's own always has another one behind it.
+    pub(crate) last_page: Scene,
     /// Different things that the account may say of that number.
     pub(crate) scenes: &'static [(&'static str, Scene)],
 }
@@ -221,7 +223,7 @@ impl Teller<'_> {
 
     async fn finds(&self, finds: &dyn Finds) -> Result<(), String> {
         let (to, from) = (number(THEIRS)?, number(OURS)?);
-        self.begin("find what came of a dial");
+        self.begin_in("find what came of a dial", self.sample.last_page);
         let sought = Sought {
             name: "0192",
             from: &from,

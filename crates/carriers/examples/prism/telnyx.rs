@@ -29,6 +29,11 @@ pub(crate) fn sample() -> Sample {
         number: NUMBER,
         absent: ABSENT,
         cleared: &[],
+        last_page: |asked, answer| {
+            if asked.query.contains("after") {
+                answer["meta"]["cursors"]["after"] = Value::Null;
+            }
+        },
         scenes: &[
             ("at our application", |_, _| ()),
             ("at another connection", |asked, answer| {

@@ -29,6 +29,7 @@ pub(crate) fn sample() -> Sample {
         // The description has no word for "none". In its own examples of answers it is an empty text,
         // as in `"sms_application_sid": ""`, though the answers' schema has no word for it either.
         cleared: &["VoiceApplicationSid", "TrunkSid"],
+        last_page: |_, _| (),
         scenes: &[
             ("routed to addresses", |_, _| ()),
             ("an application has it", |asked, answer| {
