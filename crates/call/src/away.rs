@@ -212,6 +212,10 @@ impl Away {
             | Input::Media(_)
             | Input::Speech(Speech::EarsFailed(_))
             | Input::Command(Command::Help(_) | Command::Press(_) | Command::Transfer(_)) => None,
+            Input::Carrier(Carrier::AnsweredBy(who)) => {
+                self.live.answered_without_line(who);
+                None
+            }
             Input::Command(Command::Sit(_)) if self.is_elsewhere() => None,
             Input::Agent(_)
             | Input::Carrier(_)

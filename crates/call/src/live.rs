@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::Conversation;
 use crate::disclosing::{After, Disclosed, Disclosing, Then, record};
-use crate::event::{Consent, End, Party, Why};
+use crate::event::{Consent, End, Party, Who, Why};
 use crate::input::{Carrier, Command, Input};
 use crate::last_words::LastWords;
 use crate::memory::{self, Memory};
@@ -150,14 +150,26 @@ impl Live {
                 None
             }
             Talk::Screening(screening) => {
-                screening.go_on(at);
-                None
+                let next = screening.go_on(at);
+                self.screen(next, at)
             }
             Talk::Disclosing(disclosing) => {
                 disclosing.go_on(at);
                 None
             }
             Talk::Loopback => None,
+        }
+    }
+
+    /// The carrier says who picked up, while there is no line.
+    pub(crate) fn answered_without_line(&mut self, who: Who) {
+        match &mut self.talk {
+            Talk::Screening(screening) => screening.told_without_line(who),
+            Talk::Conversation(_)
+            | Talk::Notice(_)
+            | Talk::Seat(_)
+            | Talk::Disclosing(_)
+            | Talk::Loopback => {}
         }
     }
 
@@ -259,12 +271,10 @@ impl Live {
                 let next = seat.handle(input, at);
                 self.rise(next)
             }
-            Talk::Screening(screening) => match screening.handle(input, at) {
-                Screened::Wait => None,
-                Screened::End(end) => Some(end),
-                Screened::Person => self.screened(Then::AsPlanned, at),
-                Screened::Leave(text) => self.screened(Then::Leave(text), at),
-            },
+            Talk::Screening(screening) => {
+                let next = screening.handle(input, at);
+                self.screen(next, at)
+            }
             Talk::Disclosing(disclosing) => match disclosing.handle(input, at) {
                 Disclosed::Wait => None,
                 Disclosed::End(end) => Some(end),
@@ -420,6 +430,15 @@ impl Live {
     }
 
     /// It is known who picked up: what follows begins.
+    fn screen(&mut self, next: Screened, at: &mut Moment<'_>) -> Option<End> {
+        match next {
+            Screened::Wait => None,
+            Screened::End(end) => Some(end),
+            Screened::Person => self.screened(Then::AsPlanned, at),
+            Screened::Leave(text) => self.screened(Then::Leave(text), at),
+        }
+    }
+
     fn screened(&mut self, then: Then, at: &mut Moment<'_>) -> Option<End> {
         if let Talk::Screening(screening) = std::mem::replace(&mut self.talk, Talk::Loopback) {
             self.talk = Talk::next(then, screening.into_heard(), at);

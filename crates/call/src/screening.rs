@@ -24,6 +24,8 @@ pub(crate) struct Screening {
     ended: Option<Ending>,
     /// What they said.
     heard: Heard,
+    /// The carrier's word, where it came while there was no line.
+    told: Option<Who>,
 }
 
 /// What was heard, and what the owner wants said, before we said anything.
@@ -66,6 +68,7 @@ impl Screening {
             },
             ended: None,
             heard: Heard::default(),
+            told: None,
         }
     }
 
@@ -137,8 +140,13 @@ impl Screening {
         }
     }
 
+    /// The carrier says who picked up, and there is no line to do anything about it.
+    pub(crate) fn told_without_line(&mut self, who: Who) {
+        self.told = Some(who);
+    }
+
     /// There is a line again, after it was gone.
-    pub(crate) fn go_on(&mut self, at: &mut Moment<'_>) {
+    pub(crate) fn go_on(&mut self, at: &mut Moment<'_>) -> Screened {
         self.heard.hearing.give_up(at);
         self.heard.hearing.speech_lost();
         self.ended = None;
@@ -147,6 +155,8 @@ impl Screening {
             Stage::Judging { until, .. } => *until = at.now + DECIDED,
             Stage::Greeting { until } => *until = at.now + ENDLESS,
         }
+        let told = self.told.take();
+        told.map_or(Screened::Wait, |who| self.told(who, at))
     }
 
     /// Ends it: something else follows.
