@@ -24,7 +24,7 @@ use crate::last_words::LastWords;
 use crate::moment::Moment;
 use crate::screening::Heard;
 use crate::stages::Stages;
-use crate::turn::{More, Speaker, Turn};
+use crate::turn::{Filled, Filler, More, Speaker, Turn};
 use crate::voice::{Stopped, Voice, Whose};
 use crate::{Digit, Event, Opening, Plan, Private, Referral, TurnId, output};
 
@@ -193,10 +193,10 @@ impl Conversation {
             Floor::Contested { until, .. } => Some((*until, "barge-in")),
             Floor::Closing { until, .. } => Some((*until, "goodbye")),
             Floor::Thinking { turn } => {
-                let think = (turn.idle + policy.think, "the agent's answer");
-                let filler = (turn.quiet + policy.filler, "filler");
-                let filler = (!turn.stalled && self.voice.is_silent()).then_some(filler);
-                filler.into_iter().chain([think]).min()
+                let think = (turn.patience(policy), "the agent's answer");
+                let gap = turn.gap(policy).filter(|_| self.voice.is_silent());
+                let gap = gap.map(|(at, _)| (at, "filler"));
+                gap.into_iter().chain([think]).min()
             }
             Floor::Caller | Floor::Agent { .. } => None,
         };
@@ -287,15 +287,10 @@ impl Conversation {
                 }
             }
             Floor::Thinking { turn } => {
-                let policy = &at.plan.policy;
-                if turn.idle + policy.think <= now {
+                if turn.patience(&at.plan.policy) <= now {
                     return self.agent_failed(AGENT_TIMEOUT, at);
                 }
-                if !turn.stalled && self.voice.is_silent() && turn.quiet + policy.filler <= now {
-                    turn.stalled = true;
-                    at.event(Event::AgentStalled);
-                    let filler = at.plan.phrases.filler.reveal();
-                    self.voice.say_all(Whose::Ours, filler, at);
+                if self.fill(at) {
                     return None;
                 }
             }
@@ -314,6 +309,31 @@ impl Conversation {
         }
         self.speak_overdue(at);
         None
+    }
+
+    /// Lets the caller hear that the agent has not gone away, if it is time for that.
+    fn fill(&mut self, at: &mut Moment<'_>) -> bool {
+        let Floor::Thinking { turn } = &mut self.floor else {
+            return false;
+        };
+        let gap = turn.gap(&at.plan.policy).filter(|_| self.voice.is_silent());
+        let Some((_, filler)) = gap.filter(|(when, _)| *when <= at.now) else {
+            return false;
+        };
+        let words = match filler {
+            Filler::Words => {
+                at.event(Event::AgentStalled);
+                &at.plan.phrases.filler
+            }
+            Filler::More => &at.plan.phrases.still,
+            Filler::Pulse => {
+                self.voice.pulse(at);
+                return true;
+            }
+        };
+        turn.filled = Filled::At(at.now);
+        self.voice.say_all(Whose::Ours, words.reveal(), at);
+        true
     }
 
     /// What the owner wants said does not wait for the floor for ever.

@@ -123,6 +123,9 @@ pub enum Agent {
         /// What they said.
         text: Private<String>,
     },
+    /// It is at work on something in this turn, which may take this long at most: a tool, a question to someone
+    /// else. It thinks no longer than usual once it is done.
+    Working(TurnId, Duration),
     /// A few more words of this turn. Clauses are cut here, not by the agent.
     Say(TurnId, Private<String>),
     /// It has said all it wants to say, and wants the caller put through once that was heard. A caller

@@ -80,6 +80,8 @@ pub enum Speech {
     /// The caller's turn is over: give the last words now. Answered with
     /// [`crate::input::Speech::Final`].
     Finalize,
+    /// Let the far end hear that somebody is at work: [`media::pulse`], as this.
+    Pulse(UtteranceId),
     /// Make these words into sound: one clause, one utterance.
     Synthesize(UtteranceId, Private<String>),
 }

@@ -217,6 +217,11 @@ pub struct Policy {
     pub barge_in: Duration,
     /// How long the agent may think before something is said to fill the gap.
     pub filler: Duration,
+    /// How long it may be silent again while the agent thinks, or is at work, before a sound says that it is;
+    /// zero: none does.
+    pub pulse: Duration,
+    /// How long after words of ours the agent may be at work before there are more.
+    pub still: Duration,
     /// How long the agent may think before we apologise for it.
     pub think: Duration,
     /// How long the synthesizer may take to make its first sound of an utterance.
@@ -242,6 +247,8 @@ impl Default for Policy {
             finalize: Duration::from_millis(1_500),
             barge_in: Duration::from_millis(280),
             filler: Duration::from_millis(1_500),
+            pulse: Duration::from_millis(1_500),
+            still: Duration::from_secs(10),
             think: Duration::from_secs(10),
             synthesize: Duration::from_secs(5),
             linger: Duration::from_millis(1_500),
@@ -255,6 +262,8 @@ impl Default for Policy {
 pub struct Phrases {
     /// Said when the agent is slow.
     pub filler: Private<String>,
+    /// Said when it is at work for long, again and again.
+    pub still: Private<String>,
     /// Said when the agent failed once.
     pub apology: Private<String>,
     /// Said when the line is back after it was gone for a while.
@@ -267,6 +276,7 @@ impl Default for Phrases {
     fn default() -> Self {
         Self {
             filler: "One moment, please.".into(),
+            still: "I am still on it.".into(),
             apology: "Sorry, I did not get that. Could you say it again?".into(),
             back: "Sorry, the line was gone for a moment.".into(),
             goodbye: "I am sorry, I have to end this call now. Goodbye.".into(),

@@ -4,7 +4,7 @@ use crate::clause::Clauses;
 use crate::stages::Stages;
 use crate::voice::Whose;
 use crate::words::join;
-use crate::{Referral, TurnId};
+use crate::{Policy, Referral, TurnId};
 
 /// A turn of ours: what is said in one go, in someone's name.
 #[derive(Debug)]
@@ -18,8 +18,10 @@ pub(crate) struct Turn {
     pub(crate) begun: bool,
     /// Whether it gave us anything to say.
     pub(crate) spoke: bool,
-    /// Whether a filler was said.
-    pub(crate) stalled: bool,
+    /// Whether a filler was said, and when words of ours last filled the gap.
+    pub(crate) filled: Filled,
+    /// Until when it is at work on something that it has told us of.
+    pub(crate) busy: Busy,
     /// Since when there is nothing to hear.
     pub(crate) quiet: Instant,
     /// Since when it could have given us more words, and has not.
@@ -28,6 +30,24 @@ pub(crate) struct Turn {
     pub(crate) chars: usize,
     /// How long it takes, if it answers the caller.
     pub(crate) stages: Option<Stages>,
+}
+
+/// Whether a gap in a turn was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// There was none, or it was not.
+    Not,
+    /// Last then, with words.
+    At(Instant),
+}
+
+/// Whether the agent is at work on something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// It thinks.
+    Not,
+    /// That may take until then.
+    Until(Instant),
 }
 
 /// In whose name a turn is said.
@@ -39,6 +59,17 @@ pub(crate) enum Speaker {
     Opening,
     /// The owner's or ours, while nobody has a turn.
     Ours,
+}
+
+/// What fills a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filler {
+    /// The first words of ours.
+    Words,
+    /// Later ones.
+    More,
+    /// A sound.
+    Pulse,
 }
 
 /// What is still to come in a turn.
@@ -83,7 +114,8 @@ impl Turn {
             heard: String::new(),
             begun: false,
             spoke: false,
-            stalled: false,
+            filled: Filled::Not,
+            busy: Busy::Not,
             quiet: now,
             idle: now,
             chars: 0,
@@ -106,6 +138,34 @@ impl Turn {
         }
     }
 
+    /// The agent is at work until then at most.
+    pub(crate) fn work(&mut self, until: Instant) {
+        self.busy = match self.busy {
+            Busy::Until(before) => Busy::Until(before.max(until)),
+            Busy::Not => Busy::Until(until),
+        };
+    }
+
+    /// Until when its next words are waited for.
+    pub(crate) fn patience(&self, policy: &Policy) -> Instant {
+        let idle = match self.busy {
+            Busy::Until(until) => self.idle.max(until),
+            Busy::Not => self.idle,
+        };
+        idle + policy.think
+    }
+
+    /// When the gap is to be filled, and with what, if nothing is to be heard.
+    pub(crate) fn gap(&self, policy: &Policy) -> Option<(Instant, Filler)> {
+        let Filled::At(filled) = self.filled else {
+            return Some((self.quiet + policy.filler, Filler::Words));
+        };
+        let again = (filled + policy.still, Filler::More);
+        let pulse = (!policy.pulse.is_zero()).then(|| (self.quiet + policy.pulse, Filler::Pulse));
+        let again = matches!(self.busy, Busy::Until(_)).then_some(again);
+        again.into_iter().chain(pulse).min_by_key(|(at, _)| *at)
+    }
+
     /// Takes note of words that were heard to the end.
     pub(crate) fn hear(&mut self, text: &str) {
         self.heard = join(std::mem::take(&mut self.heard), text);
@@ -116,6 +176,7 @@ impl Turn {
     /// Nobody listens for [`MOST_CHARS`]: an agent that does not stop is stopped there.
     pub(crate) fn feed(&mut self, text: &str, now: Instant) -> Vec<String> {
         self.idle = now;
+        self.busy = Busy::Not;
         self.chars += text.len();
         let mut clauses = self.clauses.push(text);
         if self.chars > MOST_CHARS {

@@ -85,6 +85,8 @@ pub(crate) enum Whose {
     Owner,
     /// Ours: a filler, an apology, a goodbye.
     Ours,
+    /// Nobody's: a sound without words, which says that somebody is at work.
+    Pulse,
     /// The agent's.
     Turn,
 }
@@ -212,7 +214,8 @@ impl Voice {
             at.media(Media::Cut(last));
             at.speech(Speech::Cancel(last));
         }
-        self.queue.retain(|it| !it.failed);
+        self.queue
+            .retain(|it| !it.failed && it.whose != Whose::Pulse);
         let (mut broken, mut of_turn) = (None, String::new());
         if let Some(front) = self.queue.front_mut().filter(|it| !it.played.is_zero()) {
             let (heard, unheard) = front.split(&self.pace);
@@ -320,7 +323,12 @@ impl Voice {
             self.last = UtteranceId(self.last.0 + 1);
             utterance.asked = Some(self.last);
             utterance.moved = at.now;
-            at.speech(Speech::Synthesize(self.last, utterance.text.clone().into()));
+            at.speech(match utterance.whose {
+                Whose::Pulse => Speech::Pulse(self.last),
+                Whose::Owner | Whose::Ours | Whose::Turn => {
+                    Speech::Synthesize(self.last, utterance.text.clone().into())
+                }
+            });
         }
     }
 
@@ -357,6 +365,13 @@ impl Voice {
         self.queue.push_back(Utterance::new(whose, text, at.now));
         self.ask(at);
         self.queue.back().and_then(|it| it.asked)
+    }
+
+    /// Lets it be heard that somebody is at work.
+    pub(crate) fn pulse(&mut self, at: &mut Moment<'_>) {
+        let sound = Utterance::new(Whose::Pulse, String::new(), at.now);
+        self.queue.push_back(sound);
+        self.ask(at);
     }
 
     /// Says a whole text of any length.
@@ -432,8 +447,10 @@ impl Voice {
         };
         if utterance.length.is_none() {
             utterance.length = Some(length);
-            self.failures = 0;
-            self.pace.learn(&utterance.text, length);
+            if utterance.whose != Whose::Pulse {
+                self.failures = 0;
+                self.pace.learn(&utterance.text, length);
+            }
         }
     }
 
@@ -464,8 +481,10 @@ impl Voice {
         // Sound comes in order: what was made before what is heard now was heard.
         let ended = if progress.done { index + 1 } else { index };
         for utterance in self.queue.drain(..ended).filter(|it| !it.failed) {
-            if utterance.whose == Whose::Turn {
-                heard = join(heard, &utterance.text);
+            match utterance.whose {
+                Whose::Pulse => continue,
+                Whose::Turn => heard = join(heard, &utterance.text),
+                Whose::Owner | Whose::Ours => {}
             }
             at.event(Event::AgentSaid {
                 text: utterance.text.into(),
@@ -488,14 +507,16 @@ impl Voice {
         let found = |it: &&mut Utterance| it.is(id) && !it.failed;
         let utterance = self.queue.iter_mut().find(found)?;
         utterance.failed = true;
-        self.failures += 1;
+        if utterance.whose != Whose::Pulse {
+            self.failures += 1;
+        }
         let (heard, unheard) = utterance.split(&self.pace);
         let unsaid = Unsaid {
             whose: utterance.whose,
             text: utterance.text.clone(),
             heard: heard.to_owned(),
         };
-        if !utterance.played.is_zero() {
+        if !utterance.played.is_zero() && utterance.whose != Whose::Pulse {
             at.event(Event::AgentInterrupted {
                 heard: heard.into(),
                 unheard: unheard.into(),
@@ -555,7 +576,7 @@ impl Voice {
             return Vec::new();
         };
         let utterances = &mut silenced.utterances;
-        utterances.retain(|it| !it.failed);
+        utterances.retain(|it| !it.failed && it.whose != Whose::Pulse);
         let playing = cut.and_then(|cut| {
             let index = utterances.iter().position(|it| it.is(cut.utterance))?;
             let utterance = &mut utterances[index];
@@ -577,7 +598,7 @@ impl Voice {
             match utterance.whose {
                 Whose::Turn => of_turn = join(of_turn, before),
                 Whose::Owner if before.is_empty() => unsaid.push(utterance.text.clone()),
-                Whose::Owner | Whose::Ours => {}
+                Whose::Owner | Whose::Ours | Whose::Pulse => {}
             }
             heard = join(heard, before);
             unheard = join(unheard, after);

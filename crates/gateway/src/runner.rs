@@ -515,6 +515,7 @@ impl<L: Line> Runner<L> {
                 let failed = input::Speech::MouthFailed(id, code::SPEECH_OVERLOADED);
                 (!sent).then_some(Input::Speech(failed))
             }
+            output::Speech::Pulse(id) => Some(Input::Speech(self.pulse(id))),
             output::Speech::Cancel(id) => {
                 // A mouth that does not hear this makes sound that is thrown away on arrival.
                 let _ = mouth.map(|it| it.try_send(Speak::Cancel(id)));

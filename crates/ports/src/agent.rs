@@ -1,6 +1,7 @@
 //! What an agent must offer: answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use call::event::Refused;
@@ -31,6 +32,9 @@ pub enum Answerer {
         /// Who says the first word, where the configuration does not say.
         opens: Opens,
     },
+    /// Whoever asks for it over the gateway's own doors: what the caller says waits there, and is answered from
+    /// there. The caller has the first word, unless the configuration has one.
+    ByHand,
     /// Nobody: the caller's own sound comes back.
     Loopback,
 }
@@ -176,4 +180,6 @@ pub enum Answer {
     PutThrough(TurnId, Referral),
     /// A few tokens. The call gathers them into clauses.
     Text(TurnId, Private<String>),
+    /// It is at work on something in this turn that may take this long at most.
+    Working(TurnId, Duration),
 }

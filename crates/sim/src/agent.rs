@@ -15,6 +15,7 @@ pub struct Reply {
 enum Step {
     Say(&'static str),
     Wait(Duration),
+    Work(Duration),
     Finish,
     HangUp,
     Fail(&'static str),
@@ -60,6 +61,14 @@ impl Reply {
             think: Duration::from_millis(ms),
             ..self
         }
+    }
+
+    /// Is at work for so long first, and says how long that may take.
+    #[must_use]
+    pub fn working(mut self, ms: u64, most: Duration) -> Self {
+        self.steps.insert(0, Step::Work(most));
+        self.steps.insert(1, Step::Wait(Duration::from_millis(ms)));
+        self
     }
 
     /// Says this first, and then waits for so long.
@@ -110,6 +119,7 @@ impl Agents {
                     at += time;
                     continue;
                 }
+                Step::Work(most) => Agent::Working(turn, most),
                 Step::Finish => Agent::Finish(turn),
                 Step::HangUp => Agent::HangUp(turn),
                 Step::Fail(code) => Agent::Failed(turn, code),

@@ -8,6 +8,8 @@ pub(crate) struct Far {
     buffer: VecDeque<Sent>,
     /// How many frames it has played.
     pub(crate) played: u64,
+    /// In each step so far, whether it played one.
+    pub(crate) steps: Vec<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,9 @@ impl Far {
     /// Plays for 20 ms, and returns the marks it comes by.
     pub(crate) fn play(&mut self) -> Vec<Mark> {
         let mut marks = self.marks();
-        if self.buffer.pop_front().is_some() {
+        let frame = self.buffer.pop_front();
+        self.steps.push(frame.is_some());
+        if frame.is_some() {
             self.played += 1;
             marks.extend(self.marks());
         }

@@ -49,7 +49,7 @@ impl Life {
         let talks = matches!(
             output,
             Output::Agent(output::Agent::Turn { .. } | output::Agent::Open { .. })
-                | Output::Speech(output::Speech::Synthesize(..))
+                | Output::Speech(output::Speech::Synthesize(..) | output::Speech::Pulse(_))
                 | Output::Meeting(output::Meeting::Sit(_))
                 | Output::Event(Event::AgentTurnStarted { .. } | Event::AgentSaid { .. })
         );

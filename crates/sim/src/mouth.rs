@@ -73,6 +73,16 @@ impl Speaking {
         });
     }
 
+    /// A sound that is there already.
+    pub(crate) fn pulse(&mut self, now: Instant, id: UtteranceId) {
+        self.jobs.push_back(Job {
+            id,
+            from: now,
+            length: Duration::from_millis(220),
+            made: Duration::ZERO,
+        });
+    }
+
     /// What it makes in one step of `time`.
     pub(crate) fn speak(&mut self, now: Instant, time: Duration) -> Vec<Spoken> {
         let mut spoken = Vec::new();

@@ -34,6 +34,16 @@ impl Saying {
         assert!(id > self.last, "utterances only grow");
         assert!(id > self.barred, "spoke in a cut utterance");
         assert!(!text.trim().is_empty(), "said nothing");
+        self.push(id, text);
+    }
+
+    /// A sound without words.
+    pub(crate) fn pulse(&mut self, id: UtteranceId) {
+        assert!(id > self.last, "utterances only grow");
+        self.push(id, "");
+    }
+
+    fn push(&mut self, id: UtteranceId, text: &str) {
         self.last = id;
         self.pending.push_back(Utterance {
             id,
@@ -47,7 +57,11 @@ impl Saying {
     }
 
     pub(crate) fn said(&mut self, text: &str) {
-        while self.pending.pop_front_if(|it| it.failed).is_some() {}
+        while self
+            .pending
+            .pop_front_if(|it| it.failed || it.is_pulse())
+            .is_some()
+        {}
         let first = self
             .pending
             .pop_front()
@@ -67,7 +81,7 @@ impl Saying {
             self.cut.clear();
             return;
         }
-        let first = self.pending.iter().find(|it| !it.failed);
+        let first = self.pending.iter().find(|it| !it.failed && !it.is_pulse());
         let one = first.map(|it| it.text.as_str());
         assert_eq!(Some(told), one, "the halves do not add up: {:?}", self.cut);
     }
@@ -80,7 +94,7 @@ impl Saying {
         self.cut.clear();
         self.cut_short = self.pending.len() >= ASKED_AHEAD;
         while let Some(utterance) = self.pending.pop_front_if(|it| it.id <= last) {
-            if !utterance.failed {
+            if !utterance.failed && !utterance.is_pulse() {
                 self.cut.push(utterance);
             }
         }
@@ -99,11 +113,14 @@ impl Saying {
     pub(crate) fn failed(&mut self, before: &Before) -> Option<String> {
         let utterance = match &before.kind {
             Kind::Failed(id) => self.pending.iter_mut().find(|it| it.id == *id),
-            Kind::Timeout => self.pending.iter_mut().find(|it| !it.failed),
+            Kind::Timeout => self
+                .pending
+                .iter_mut()
+                .find(|it| !it.failed && !it.is_pulse()),
             Kind::Progress => self
                 .pending
                 .iter_mut()
-                .find(|it| !it.failed && !it.complete),
+                .find(|it| !it.failed && !it.complete && !it.is_pulse()),
             // The ears.
             Kind::Ended(_) | Kind::Final(_) | Kind::Say(..) | Kind::Message | Kind::Other => {
                 return None;
@@ -139,6 +156,12 @@ impl Saying {
         if let Some(utterance) = self.cut.iter_mut().find(|it| it.id == id) {
             utterance.sounded = true;
         }
+    }
+}
+
+impl Utterance {
+    fn is_pulse(&self) -> bool {
+        self.text.is_empty()
     }
 }
 

@@ -381,6 +381,11 @@ impl Watched {
                     open.clauses.push(text.clone());
                 }
             }
+            Output::Speech(output::Speech::Pulse(id)) => {
+                assert!(!self.life.hung_up, "sounds after hanging up");
+                assert_eq!(self.life.handed, Handed::No, "sounds to nobody");
+                self.saying.pulse(*id);
+            }
             Output::Speech(output::Speech::Cancel(last)) => {
                 assert_eq!(*last, self.saying.barred, "cancelled what was not cut");
             }
@@ -657,11 +662,12 @@ fn words(text: &Private<String>) -> Vec<String> {
 fn spoken_phrases(mode: &Mode, phrases: &Phrases) -> Vec<String> {
     let Phrases {
         filler,
+        still,
         apology,
         back,
         goodbye,
     } = phrases;
-    let all = [filler, apology, back, goodbye];
+    let all = [filler, still, apology, back, goodbye];
     let mut all: Vec<String> = all.iter().map(|it| it.reveal().clone()).collect();
     match mode {
         Mode::Conversation { opening } => match opening {

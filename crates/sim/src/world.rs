@@ -199,6 +199,14 @@ impl World {
         FRAME * self.far.played as u32
     }
 
+    /// The longest that the far end played nothing, between these two times.
+    pub fn longest_silence(&self, from: Duration, to: Duration) -> Duration {
+        let step = |at: Duration| (at.as_millis() / FRAME.as_millis()) as usize;
+        let steps = &self.far.steps[step(from)..step(to).min(self.far.steps.len())];
+        let longest = steps.split(|it| *it).map(<[bool]>::len).max();
+        FRAME * longest.unwrap_or_default() as u32
+    }
+
     fn happen(&mut self) {
         let elapsed = self.now - self.start;
         let (due, later) = self.script.drain(..).partition(|(at, _)| *at <= elapsed);
@@ -373,6 +381,7 @@ impl World {
                 Output::Speech(output::Speech::Synthesize(id, text)) => {
                     self.speaking.synthesize(self.now, id, text.reveal());
                 }
+                Output::Speech(output::Speech::Pulse(id)) => self.speaking.pulse(self.now, id),
                 Output::Speech(output::Speech::Finalize) => self.listening.finalize(self.now),
                 // This mouth never cancels: cut audio arrives anyway and must be dropped.
                 Output::Speech(output::Speech::Cancel(_)) => {}

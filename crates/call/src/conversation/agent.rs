@@ -1,5 +1,7 @@
 //! What the agent does in a conversation.
 
+use std::time::Duration;
+
 use super::{Conversation, HUNG_UP, MOST_FAILURES, gateway, put_through, timed};
 use crate::event::{End, Why};
 use crate::floor::Floor;
@@ -8,6 +10,9 @@ use crate::moment::Moment;
 use crate::turn::{More, Speaker, Turn};
 use crate::voice::{Stopped, Whose};
 use crate::{Event, Referral, TurnId, output};
+
+/// Nobody waits longer on the phone, whatever an agent does.
+const MOST_WORK: Duration = Duration::from_secs(300);
 
 impl Conversation {
     pub(super) fn agent(&mut self, input: Agent, at: &mut Moment<'_>) -> Option<End> {
@@ -21,6 +26,11 @@ impl Conversation {
             Agent::PutThrough(turn, referral) => self.refer(turn, referral, at),
             // Taken down by the call itself, whatever the floor.
             Agent::Message { .. } => None,
+            Agent::Working(turn, most) => {
+                let until = at.now + most.min(MOST_WORK);
+                self.current(turn)?.work(until);
+                None
+            }
             Agent::Say(turn, text) => {
                 // An agent that speaks to a turn we took back, or that it has finished, is
                 // talking to itself.

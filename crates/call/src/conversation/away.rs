@@ -229,7 +229,8 @@ impl Conversation {
 fn unheard(rest: Rest) -> Unheard {
     let name = match rest.whose {
         Whose::Owner => Name::Owner,
-        Whose::Ours => Name::Ours,
+        // Without words, it is never left to be said.
+        Whose::Ours | Whose::Pulse => Name::Ours,
         Whose::Turn => Name::Agent,
     };
     Unheard {

@@ -42,7 +42,9 @@ impl Conversation {
         at: &mut Moment<'_>,
     ) -> Option<End> {
         let unsaid = self.voice.fail(id, at)?;
-        at.event(Event::SpeechFailed { code });
+        if unsaid.whose != Whose::Pulse {
+            at.event(Event::SpeechFailed { code });
+        }
         if self.voice.failures() >= MOST_FAILURES {
             // There is nothing left to say it with.
             return Some(match self.floor {
@@ -63,7 +65,7 @@ impl Conversation {
                 }
             }
             Whose::Owner => self.waiting.push_back((at.now, unsaid.text)),
-            Whose::Ours => {}
+            Whose::Ours | Whose::Pulse => {}
         }
         self.settle(at)
     }

@@ -245,6 +245,8 @@ const PHRASES: &str = r#"# What is said when an agent cannot speak for itself.
 #[phrases]
 # When it is slow.
 #filler = "One moment, please."
+# When it is at work for long.
+#still = "I am still on it."
 # When it failed once.
 #apology = "Sorry, I did not get that. Could you say it again?"
 #back = "Sorry, the line was gone for a moment."

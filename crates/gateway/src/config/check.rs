@@ -353,7 +353,26 @@ fn agents(
         });
         agents.insert(name.to_owned(), agent.map_or(Built::Badly, Built::Well));
     }
+    let by_hand = known.lists.agents.iter().any(|it| it.kind == BY_HAND);
+    if by_hand && !agents.contains_key(BY_HAND) {
+        agents.insert(BY_HAND.to_owned(), Built::Well(AgentPlan::by_hand()));
+    }
     agents
+}
+
+/// The agent that is there without a word: it is answered for over the API or MCP.
+pub const BY_HAND: &str = "by-hand";
+
+impl AgentPlan {
+    fn by_hand() -> Self {
+        Self {
+            answerer: Answerer::ByHand,
+            opening: None,
+            on_machine: OnMachine::Talk,
+            language: DEFAULT_LANGUAGE.to_owned(),
+            transfer_to: Vec::new(),
+        }
+    }
 }
 
 /// What an agent does with a machine that picks up: it talks, unless it is written otherwise.
@@ -425,7 +444,7 @@ fn check_opening(answerer: &Answerer, opening: Option<Spot<&str>>, found: &mut F
             let message = "this kind of agent gives back the caller's sound and cannot speak";
             found.problem(opening.place(), message, "remove `opening`");
         }
-        (Answerer::Words { .. }, _) | (Answerer::Loopback, None) => {}
+        (Answerer::Words { .. } | Answerer::ByHand, _) | (Answerer::Loopback, None) => {}
     }
 }
 
@@ -495,6 +514,7 @@ fn phrases(mut section: Section<'_>, found: &mut Findings) -> Phrases {
         }
     };
     set("filler", &mut phrases.filler);
+    set("still", &mut phrases.still);
     set("apology", &mut phrases.apology);
     set("back", &mut phrases.back);
     set("goodbye", &mut phrases.goodbye);

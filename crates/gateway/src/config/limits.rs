@@ -147,7 +147,7 @@ const fn s(
     }
 }
 
-static PACES: [Pace; 13] = [
+static PACES: [Pace; 15] = [
     ms(
         "endpoint_ms",
         100,
@@ -189,6 +189,20 @@ static PACES: [Pace; 13] = [
         60_000,
         |p| &mut p.filler,
         "an agent silent this long has a filler said for it",
+    ),
+    ms(
+        "pulse_ms",
+        0,
+        60_000,
+        |p| &mut p.pulse,
+        "while an agent thinks or works, a soft sound after silences this long says so; 0: none does",
+    ),
+    s(
+        "still_s",
+        2,
+        600,
+        |p| &mut p.still,
+        "an agent at work this long has it said again that it is",
     ),
     s(
         "think_s",

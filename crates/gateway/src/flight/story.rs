@@ -244,6 +244,8 @@ fn spell_policy(policy: &Policy) -> String {
             finalize,
             barge_in,
             filler,
+            pulse,
+            still,
             think,
             synthesize,
             linger,
@@ -262,6 +264,8 @@ fn spell_policy(policy: &Policy) -> String {
             ("finalize", finalize),
             ("barge_in", barge_in),
             ("filler", filler),
+            ("pulse", pulse),
+            ("still", still),
             ("think", think),
             ("synthesize", synthesize),
             ("linger", linger),
@@ -316,14 +320,16 @@ fn spell_phrases(phrases: &Phrases) -> String {
     }
     let Phrases {
         filler,
+        still,
         apology,
         back,
         goodbye,
     } = phrases;
     format!(
-        "Phrases {{\n            filler: {},\n            apology: {},\n            back: {},\n            \
-         goodbye: {},\n        }}",
+        "Phrases {{\n            filler: {},\n            still: {},\n            apology: {},\n            \
+         back: {},\n            goodbye: {},\n        }}",
         words(filler),
+        words(still),
         words(apology),
         words(back),
         words(goodbye)
@@ -432,6 +438,7 @@ fn spell_agent(agent: &Agent) -> String {
         Agent::Message { name, text } => {
             format!("Message {{ name: {}, text: {} }}", words(name), words(text))
         }
+        Agent::Working(turn, most) => format!("Working({turn:?}, {})", time(*most)),
         Agent::Say(turn, text) => format!("Say({turn:?}, {})", words(text)),
     }
 }

@@ -505,13 +505,14 @@ impl Dice {
                 name: words(),
                 text: words(),
             }),
-            _ => match self.roll(22) {
+            _ => match self.roll(23) {
                 0 => Input::Carrier(Carrier::Ended(self.end())),
                 1 => Input::Carrier(Carrier::Disconnected),
                 2 => Input::Command(Command::HangUp),
                 3 => Input::Speech(Speech::EarsFailed(code::SPEECH_FAILED)),
                 4 => Input::Agent(Agent::HangUp(turn)),
                 5 => Input::Agent(Agent::Failed(turn, code::AGENT_TIMEOUT)),
+                20 => Input::Agent(Agent::Working(turn, self.time(30_000))),
                 6 => Input::Carrier(Carrier::Answered),
                 7 => Input::Carrier(Carrier::Ringing),
                 8 => Input::Media(Media::Cut(None)),

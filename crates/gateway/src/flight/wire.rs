@@ -275,6 +275,7 @@ enum AgentDef {
         #[serde(with = "words")]
         text: Private<String>,
     },
+    Working(#[serde(with = "TurnIdDef")] TurnId, Duration),
     Say(
         #[serde(with = "TurnIdDef")] TurnId,
         #[serde(with = "words")] Private<String>,
@@ -594,6 +595,8 @@ struct PolicyDef {
     finalize: Duration,
     barge_in: Duration,
     filler: Duration,
+    pulse: Duration,
+    still: Duration,
     think: Duration,
     synthesize: Duration,
     linger: Duration,
@@ -614,6 +617,8 @@ struct RoundsDef {
 struct PhrasesDef {
     #[serde(with = "words")]
     filler: Private<String>,
+    #[serde(with = "words")]
+    still: Private<String>,
     #[serde(with = "words")]
     apology: Private<String>,
     #[serde(with = "words")]

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use call::{ANNOUNCEMENT, Input};
-use media::Rate;
+use call::ANNOUNCEMENT;
+use call::input::{self, Input};
+use media::{Rate, UtteranceId};
+use ports::code;
 use tokio::time::Instant;
 
 use super::Runner;
@@ -49,6 +51,18 @@ impl<L: Line> Runner<L> {
             sound.complete(now, ANNOUNCEMENT, &mut self.found);
         }
         None
+    }
+
+    /// Lets the far end hear that somebody is at work.
+    pub(super) fn pulse(&mut self, id: UtteranceId) -> input::Speech {
+        let now = Instant::now().into_std();
+        let Some(sound) = &mut self.sound else {
+            return input::Speech::MouthFailed(id, code::SPEECH_FAILED);
+        };
+        let (rate, samples) = (sound.rate(), media::pulse(sound.rate()));
+        sound.play(now, id, &samples, &mut self.found);
+        sound.complete(now, id, &mut self.found);
+        input::Speech::Length(id, rate.duration_of(samples.len()))
     }
 
     /// Records the call from now on. The same.

@@ -66,6 +66,7 @@ impl Wishes {
                 };
                 input::Agent::Say(turn, text)
             }
+            Answer::Working(turn, most) => input::Agent::Working(turn, most),
             Answer::Finish(turn) => input::Agent::Finish(turn),
             Answer::HangUp(turn) => input::Agent::HangUp(turn),
             Answer::PutThrough(turn, referral) => {

@@ -21,6 +21,7 @@ use super::{Record, Switchboard, announce, desk, host, presses, proving, tapes};
 use crate::clips::Clip;
 use crate::config::Plan;
 use crate::flight::Flight;
+use crate::hands::Hands;
 use crate::line::Wire;
 use crate::meeting::{Chair, FORMAT, InnerLine};
 use crate::presses::Presses;
@@ -208,7 +209,7 @@ impl Switchboard {
         let given = async {
             let clip = self.heard_first(record, &began_with, &part).await?;
             let talk = match voice {
-                Some(voice) => Some(talk(record, &began_with, &part, voice).await?),
+                Some(voice) => Some(talk(&self.hands, (record, &began_with), &part, voice).await?),
                 None => None,
             };
             Ok::<_, Fault>((clip, talk))
@@ -347,7 +348,12 @@ async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<Order>) {
 }
 
 /// Opens mouth and agent, while the phone rings.
-async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result<Talk, Fault> {
+async fn talk(
+    hands: &Hands,
+    (record, plan): (&Record, &Plan),
+    part: &Part,
+    voice: Voice,
+) -> Result<Talk, Fault> {
     let Part {
         mode,
         machine,
@@ -356,28 +362,33 @@ async fn talk(record: &Record, plan: &Plan, part: &Part, voice: Voice) -> Result
         ..
     } = part;
     let phrases = &plan.phrases;
-    let (first, agent) = match (mode, answerer) {
-        (
-            Mode::Conversation {
-                opening: Opening::Say(text),
-            },
-            Answerer::Words { agent, .. },
-        ) => (Some(text), Some(agent)),
-        (Mode::Conversation { .. }, Answerer::Words { agent, .. }) => (None, Some(agent)),
-        (Mode::Notify { text }, _) => (Some(text), None),
-        (Mode::Conversation { .. } | Mode::Loopback | Mode::Seat(_), _) => (None, None),
+    let (first, talks) = match mode {
+        Mode::Conversation {
+            opening: Opening::Say(text),
+        } => (Some(text), true),
+        Mode::Conversation {
+            opening: Opening::Ask | Opening::Wait,
+        } => (None, true),
+        Mode::Notify { text } => (Some(text), false),
+        Mode::Loopback | Mode::Seat(_) => (None, false),
     };
-    let agent = match agent {
-        Some(agent) => agent.open(introduction(plan, record, begin)).await?,
-        None => nobody(),
+    let agent = match answerer {
+        Answerer::Words { agent, .. } if talks => {
+            agent.open(introduction(plan, record, begin)).await?
+        }
+        Answerer::ByHand if talks => hands.open(&introduction(plan, record, begin)),
+        Answerer::Words { .. } | Answerer::ByHand | Answerer::Loopback => nobody(),
     };
     let Phrases {
         filler,
+        still,
         apology,
         back,
         goodbye,
     } = phrases;
-    let others = [filler, apology, goodbye].into_iter().flat_map(spoken);
+    let others = [filler, still, apology, goodbye]
+        .into_iter()
+        .flat_map(spoken);
     let back = spoken(back);
     let prepare: Vec<_> = match begin {
         Begin::Now | Begin::Beside { .. } => {
@@ -477,6 +488,7 @@ fn phrases(plan: &Plan, company: Company) -> Phrases {
         Company::Caller => phrases,
         Company::Meeting => Phrases {
             filler: String::new().into(),
+            still: String::new().into(),
             ..phrases
         },
     }

@@ -28,6 +28,7 @@ impl Said {
     pub(super) fn after(lines: Vec<Line>, phrases: &Phrases) -> Self {
         let ours = [
             &phrases.filler,
+            &phrases.still,
             &phrases.apology,
             &phrases.back,
             &phrases.goodbye,

@@ -613,3 +613,91 @@ fn an_agent_that_has_nothing_to_say_gives_the_floor_back() {
     "#]],
     );
 }
+
+#[test]
+fn an_agent_at_work_is_heard_to_be_for_as_long_as_it_is() {
+    let most = ms(30_000);
+    let world = replying(vec![
+        Reply::say("You are free on Friday.").working(20_000, most),
+    ])
+    .at(1_000, speak(800, "am I free on Friday"))
+    .at(30_000, hang_up())
+    .run(32_000);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "am I free on Friday"
+        002580  agent.turn_started "am I free on Friday"
+        002580    agent: 1 turn "am I free on Friday"
+        004080  agent.stalled
+        005440  agent.said "One moment, please."
+        015480  agent.said "I am still on it."
+        024280  agent.said "You are free on Friday."
+        024280    agent: 1 heard "You are free on Friday."
+        030000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+    let silence = world.longest_silence(ms(2_580), ms(24_000));
+    assert!(silence <= ms(2_000), "{silence:?}");
+}
+
+#[test]
+fn an_agent_that_works_longer_than_it_said_is_apologised_for() {
+    let world = replying(vec![Reply::silence().working(0, ms(5_000))])
+        .at(1_000, speak(800, "am I free on Friday"))
+        .at(25_000, hang_up())
+        .run(27_000);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "am I free on Friday"
+        002580  agent.turn_started "am I free on Friday"
+        002580    agent: 1 turn "am I free on Friday"
+        004080  agent.stalled
+        005440  agent.said "One moment, please."
+        015480  agent.said "I am still on it."
+        017680  agent.failed code="agent.timeout"
+        017680    agent: 1 abandon
+        019160  agent.said "Sorry, what was that?"
+        025000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+}
+
+#[test]
+fn a_caller_who_changes_their_mind_takes_the_work_back() {
+    let replies = vec![
+        Reply::say("You are free on Friday.").working(20_000, ms(30_000)),
+        Reply::say("All right."),
+    ];
+    let world = replying(replies)
+        .at(1_000, speak(800, "am I free on Friday"))
+        .at(9_000, speak(800, "never mind"))
+        .at(30_000, hang_up())
+        .run(32_000);
+    check(
+        &world,
+        expect![[r#"
+        001040  caller.speech_started
+        001980  caller.speech_ended
+        002580  caller.said "am I free on Friday"
+        002580  agent.turn_started "am I free on Friday"
+        002580    agent: 1 turn "am I free on Friday"
+        004080  agent.stalled
+        005440  agent.said "One moment, please."
+        009040  caller.speech_started
+        009040    agent: 1 abandon
+        009980  caller.speech_ended
+        010580  caller.said "never mind"
+        010580  agent.turn_started "am I free on Friday never mind"
+        010580    agent: 2 turn "am I free on Friday never mind"
+        011500  agent.said "All right."
+        011500    agent: 2 heard "All right."
+        030000  call.ended by="caller" why="hung_up"
+    "#]],
+    );
+}

@@ -195,11 +195,12 @@ impl Line {
                     self.answer(side, turn, said.reveal());
                 }
                 Output::Agent(output::Agent::Open { turn }) => self.answer(side, turn, ""),
-                Output::Agent(_)
+                // These two never think for so long.
+                Output::Speech(output::Speech::Pulse(_) | output::Speech::Cancel(_))
+                | Output::Agent(_)
                 | Output::Carrier(_)
                 | Output::Meeting(_)
-                | Output::Media(_)
-                | Output::Speech(output::Speech::Cancel(_)) => {}
+                | Output::Media(_) => {}
             }
         }
     }

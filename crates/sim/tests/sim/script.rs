@@ -17,6 +17,7 @@ pub(crate) fn plan(direction: Direction, opening: Opening) -> Plan {
         policy: Policy::default(),
         phrases: Phrases {
             filler: "One moment, please.".into(),
+            still: "I am still on it.".into(),
             apology: "Sorry, what was that?".into(),
             back: "Sorry, the line was gone.".into(),
             goodbye: "I have to go. Goodbye.".into(),

@@ -301,6 +301,7 @@ impl Strange {
             0..=10 => Agent::Say(turn, self.dice.answer().into()),
             11..=15 => Agent::Finish(turn),
             16..=17 => Agent::HangUp(turn),
+            18 if self.dice.percent(50) => Agent::Working(turn, ms(self.dice.roll(30_000))),
             18 => Agent::Failed(turn, "agent.refused"),
             _ => Agent::Message {
                 name: "Ann".into(),
@@ -435,6 +436,12 @@ impl Strange {
                         played: Duration::ZERO,
                     });
                 }
+                Output::Speech(output::Speech::Pulse(id)) => self.utterances.push(Utterance {
+                    id: *id,
+                    length: ms(220),
+                    told: Told::No,
+                    played: Duration::ZERO,
+                }),
                 Output::Speech(output::Speech::Cancel(_))
                 | Output::Agent(
                     output::Agent::Opened { .. }
