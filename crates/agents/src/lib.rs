@@ -5,6 +5,7 @@
 
 mod answering;
 pub mod asking;
+mod by_hand;
 pub mod doorkeeper;
 mod echo;
 pub mod openai;
@@ -13,4 +14,5 @@ pub mod sse;
 mod words;
 
 /// Every kind of agent there is.
-pub const LIST: &[ports::agent::Entry] = &[answering::ENTRY, echo::ENTRY, openai::ENTRY];
+pub const LIST: &[ports::agent::Entry] =
+    &[answering::ENTRY, by_hand::ENTRY, echo::ENTRY, openai::ENTRY];

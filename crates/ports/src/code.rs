@@ -139,6 +139,8 @@ pub const CALL_NO_DISCLOSURE: &str = "call.no_disclosure";
 pub const CALL_UNKNOWN: &str = "call.unknown";
 /// There is no sound on the call, not yet or not any more.
 pub const CALL_NOT_UP: &str = "call.not_up";
+/// Another agent talks on the call than whoever asks.
+pub const CALL_NOT_BY_HAND: &str = "call.not_by_hand";
 /// An `Idempotency-Key` makes no sense, or was used for something else.
 pub const CALL_KEY: &str = "call.key";
 /// A request was begun before, and what became of it is not known.

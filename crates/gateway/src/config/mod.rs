@@ -26,6 +26,7 @@ mod section;
 mod tests;
 mod transfers;
 
+pub use check::BY_HAND;
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};

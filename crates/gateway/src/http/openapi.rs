@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, meetings, pairing};
+use super::{Desk, api, approvals, config, events, hand, meetings, pairing};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -27,6 +27,9 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(events::recording))
         .routes(routes!(events::all_events))
         .routes(routes!(api::say))
+        .routes(routes!(hand::listen))
+        .routes(routes!(hand::answer))
+        .routes(routes!(hand::transcript))
         .routes(routes!(api::digits))
         .routes(routes!(api::transfer))
         .routes(routes!(api::end))

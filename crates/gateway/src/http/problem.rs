@@ -61,7 +61,9 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_PLANS | code::MEETING_FULL => return StatusCode::CONFLICT,
         code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
         code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
-        code::CALL_UNSURE | code::CALL_NOT_UP => return StatusCode::CONFLICT,
+        code::CALL_UNSURE | code::CALL_NOT_UP | code::CALL_NOT_BY_HAND => {
+            return StatusCode::CONFLICT;
+        }
         code::API_INVALID => return StatusCode::BAD_REQUEST,
         code::GATEWAY_TOKEN => return StatusCode::UNAUTHORIZED,
         code::POLICY_SPEND

@@ -572,7 +572,7 @@ fn transfer(after: After) -> Transfer {
 
 fn talks(answerer: &Answerer, agent: &str) -> Result<(), Fault> {
     match answerer {
-        Answerer::Words { .. } => Ok(()),
+        Answerer::Words { .. } | Answerer::ByHand => Ok(()),
         Answerer::Loopback => {
             let message = format!("the agent {agent:?} only says back what it hears");
             Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)

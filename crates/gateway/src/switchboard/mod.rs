@@ -52,6 +52,7 @@ use crate::claims::{Claims, Once};
 use crate::clips::Clips;
 use crate::config::{OurNumber, Plan};
 use crate::guesses::Guesses;
+use crate::hands::Hands;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -108,6 +109,7 @@ pub struct Switchboard {
     /// Calls that wait for the owner.
     approvals: Approvals,
     flood: Flood,
+    hands: Hands,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -172,6 +174,7 @@ impl Switchboard {
             stopped: AtomicBool::new(stopped),
             approvals,
             flood: Flood::default(),
+            hands: Hands::default(),
         }))
     }
 
@@ -183,6 +186,11 @@ impl Switchboard {
     /// What webhooks were answered.
     pub(crate) fn receipts(&self) -> &Receipts {
         &self.receipts
+    }
+
+    /// The calls that are held by hand.
+    pub(crate) fn hands(&self) -> &Hands {
+        &self.hands
     }
 
     /// The dials whose requests were sent.
@@ -529,8 +537,13 @@ impl Switchboard {
 
     fn needs_voice(&self) -> bool {
         let plan = self.plan();
-        let mut answerers = plan.agents.values().map(|it| &it.answerer);
-        answerers.any(|it| matches!(it, Answerer::Words { .. }))
+        let mut agents = plan.agents.iter();
+        agents.any(|(name, agent)| match agent.answerer {
+            Answerer::Words { .. } => true,
+            // It is always there, and not always used.
+            Answerer::ByHand => plan.numbers.values().any(|it| it.agent == *name),
+            Answerer::Loopback => false,
+        })
     }
 
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.

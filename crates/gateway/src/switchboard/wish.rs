@@ -245,9 +245,11 @@ pub(super) fn mode(
             return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
                 .hint("leave out --converse, or choose another with --agent"));
         }
-        (Purpose::ConverseFrom(text), Answerer::Words { .. }) => Mode::Conversation {
-            opening: Opening::Say(text),
-        },
+        (Purpose::ConverseFrom(text), Answerer::Words { .. } | Answerer::ByHand) => {
+            Mode::Conversation {
+                opening: Opening::Say(text),
+            }
+        }
         (Purpose::Converse, Answerer::Words { opens, .. }) => {
             let opening = match (fixed, opens) {
                 (Some(text), _) => Opening::Say(text),
@@ -257,6 +259,9 @@ pub(super) fn mode(
             };
             Mode::Conversation { opening }
         }
+        (Purpose::Converse, Answerer::ByHand) => Mode::Conversation {
+            opening: fixed.map_or(Opening::Wait, Opening::Say),
+        },
     })
 }
 
