@@ -13,6 +13,7 @@ mod journal;
 mod latency;
 mod logs;
 mod manual;
+mod mcp;
 mod meeting;
 pub mod models;
 pub mod out;
@@ -92,6 +93,8 @@ enum Command {
     Logs(logs::Args),
     /// Write the pages of the manual into a folder.
     Man(manual::ManArgs),
+    /// The phone as a tool of any MCP host that starts this: Claude Code, Codex, OpenClaw.
+    Mcp,
     /// Several people on one line, whichever carriers they are with.
     Meeting(meeting::Args),
     /// Look at the configuration.
@@ -146,6 +149,7 @@ impl Command {
             | Self::Latency(_)
             | Self::Logs(_)
             | Self::Man(_)
+            | Self::Mcp
             | Self::Meeting(_)
             | Self::Demo(_)
             | Self::Digits(_)
@@ -236,6 +240,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Logs(args) => logs::run(args, out).await,
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::man(args, out),
+        Command::Mcp => mcp::run().await,
         Command::Meeting(args) => meeting::run(args, out).await,
         Command::Show(args) => calls::show(args, path, out).await,
         Command::Pairing(args) => pairing::run(args, out).await,

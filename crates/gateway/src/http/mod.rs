@@ -6,6 +6,7 @@ mod ask;
 mod config;
 mod events;
 mod guard;
+mod hand;
 pub(crate) mod hooks;
 mod lobby;
 mod meetings;
@@ -33,6 +34,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::mcp;
 use crate::rulebook::Rulebook;
 use crate::switchboard::Switchboard;
 pub use api::{CallView, FlightView, OnMachineOrder, Order, Words};
@@ -163,8 +165,18 @@ fn router(desk: Desk) -> Router {
     let owners = Router::method_not_allowed_fallback(owners, ask::otherwise).route_layer(
         axum::middleware::from_fn_with_state(desk.clone(), guard::authorize),
     );
+    let phone = Router::new()
+        .route_service(
+            "/mcp",
+            mcp::service(owners.clone().with_state(desk.clone())),
+        )
+        .route_layer(axum::middleware::from_fn_with_state(
+            desk.clone(),
+            guard::authorize,
+        ));
     Router::method_not_allowed_fallback(anyone, ask::otherwise)
         .merge(owners)
+        .merge(phone)
         .route("/{carrier}/voice", post(hooks::voice))
         .route("/{carrier}/again", post(hooks::again))
         .route("/{carrier}/status", post(hooks::status))

@@ -19,6 +19,7 @@ mod matrix;
 mod meetings;
 mod numbers;
 mod owners;
+mod phone;
 mod rails;
 mod reload;
 mod restart;
