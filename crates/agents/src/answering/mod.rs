@@ -333,6 +333,7 @@ mod tests {
                     said.push(format!("puts through to {}", referral.to));
                     return said;
                 }
+                Answer::Working(..) => panic!("it never takes long"),
                 Answer::Failed(_, fault) => panic!("{fault}"),
             }
         }

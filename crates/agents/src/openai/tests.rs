@@ -722,6 +722,7 @@ async fn next(link: &mut Link<Tell, Answer>) -> String {
         Answer::HangUp(_) => "(hang up)".to_owned(),
         Answer::PutThrough(_, referral) => format!("(to {})", referral.to),
         Answer::Failed(_, fault) => format!("({})", fault.code),
+        Answer::Working(..) => "(working)".to_owned(),
         Answer::Message { .. } => panic!("it takes no messages"),
     }
 }

@@ -221,10 +221,9 @@ async fn heard(record: &Record, last: &str) {
     let mut seen = record.log.after(0).len();
     loop {
         let entries = record.log.wait(seen).await;
-        let is_heard = |it: &Event| match it {
-            Event::AgentSaid { text } => text.reveal() == last,
-            Event::AgentInterrupted { .. } => true,
-            _ => false,
+        let is_heard = |it: &Event| {
+            let whole = matches!(it, Event::AgentSaid { text } if text.reveal() == last);
+            whole || matches!(it, Event::AgentInterrupted { .. })
         };
         if entries.is_empty() || entries.iter().any(|it| is_heard(&it.event)) {
             return;
@@ -253,9 +252,11 @@ async fn in_hand(desk: &Desk, id: &str) -> Result<Arc<Record>, Fault> {
 
 fn how(record: &Record) -> Option<String> {
     let entries = record.log.after(0);
-    let end = entries.into_iter().rev().find_map(|it| match it.event {
-        Event::Ended(End { why, .. }) => serde_json::to_value(why).ok(),
-        _ => None,
+    let end = entries.into_iter().rev().find_map(|it| {
+        if let Event::Ended(End { why, .. }) = it.event {
+            return serde_json::to_value(why).ok();
+        }
+        None
     });
     end.and_then(|it| it.as_str().map(str::to_owned))
 }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, header};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use ports::{Blame, Fault, code};
 use serde_json::Value;
 
 use crate::http::Problem;
@@ -24,13 +25,8 @@ pub(super) struct Refusal(Problem);
 impl Refusal {
     /// Something that nobody could ask.
     pub(super) fn senseless(title: impl Into<String>, hint: &str) -> Self {
-        Self(Problem {
-            kind: "urn:offhook:api.invalid".to_owned(),
-            title: title.into(),
-            status: 422,
-            code: "api.invalid".to_owned(),
-            hint: Some(hint.to_owned()),
-        })
+        let fault = Fault::new(Blame::Caller, code::API_INVALID, title);
+        Self(Problem::from(&fault.hint(hint)))
     }
 }
 
