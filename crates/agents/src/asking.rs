@@ -88,7 +88,7 @@ impl Asked {
                 Tell::Heard { turn, .. } | Tell::Interrupted { turn, .. } => {
                     (self.answering == Answering::Thanks(turn)).then_some(Consent::Yes)
                 }
-                Tell::Abandon(_) | Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) => None,
+                Tell::Abandon(_) | Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) | Tell::Used { .. } => None,
             };
             if let Some(consent) = consent
                 && self.told.send(consent).await.is_err()
@@ -273,6 +273,8 @@ mod tests {
             contact: None,
             trust: call::Trust::Unknown,
             number: call::Number::parse("+15551234567").expect("a number"),
+            tools: Vec::new(),
+            objective: None,
             company: ports::agent::Company::Caller,
             past: ports::agent::Past::default(),
         };

@@ -41,7 +41,8 @@ async fn attend(request: Private<String>, mut link: Link<Answer, Tell>) {
             | Tell::Opened { .. }
             | Tell::Pressed(_)
             | Tell::Proved
-            | Tell::Refused(_) => continue,
+            | Tell::Refused(_)
+            | Tell::Used { .. } => continue,
         };
         if !says(&link.tx, turn, &request).await {
             return;
@@ -73,6 +74,8 @@ mod tests {
             trust: Trust::Unknown,
             number: Number::parse("+15550001111").expect("a number"),
             transfers: vec!["ben".to_owned()],
+            tools: Vec::new(),
+            objective: None,
             company: Company::Caller,
             past: Past::default(),
         };

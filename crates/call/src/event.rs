@@ -194,6 +194,12 @@ pub enum Event {
         /// Which; `w` is a pause.
         digits: Private<String>,
     },
+    /// The agent has something done for it.
+    #[serde(rename = "agent.called_tool")]
+    AgentCalledTool {
+        /// What, by the name that the owner gave it.
+        name: String,
+    },
     /// The agent took down a message for its owner.
     #[serde(rename = "agent.took_message")]
     AgentTookMessage {

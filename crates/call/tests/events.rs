@@ -207,6 +207,9 @@ fn every_event() -> Vec<Event> {
         Event::AgentPressed {
             digits: "12#".into(),
         },
+        Event::AgentCalledTool {
+            name: "weather".into(),
+        },
         Event::AgentTookMessage {
             name: "a name".into(),
             text: text(),
@@ -306,6 +309,7 @@ fn every_event() -> Vec<Event> {
             | Event::AgentSaid { .. }
             | Event::AgentInterrupted { .. }
             | Event::AgentPressed { .. }
+            | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
             | Event::Transferring { .. }

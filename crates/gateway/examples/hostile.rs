@@ -392,6 +392,7 @@ async fn first_turn(link: &mut Link<Answer, Tell>) -> Option<TurnId> {
             | Tell::Pressed(_)
             | Tell::Proved
             | Tell::Refused(_)
+            | Tell::Used { .. }
             | Tell::Turn { .. } => {}
         }
     }

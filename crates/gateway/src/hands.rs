@@ -190,7 +190,7 @@ impl Hand {
             Tell::Pressed(digit) => self.hear(Heard::Pressed(digit)),
             // Whoever holds it speaks first by themselves, if at all.
             Tell::Open { turn } => self.say(Answer::Finish(turn)).await,
-            Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) => {}
+            Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) | Tell::Used { .. } => {}
         }
     }
 
@@ -307,6 +307,8 @@ mod tests {
             trust: Trust::Unknown,
             number: Number::parse("+15550001111").expect("it is one"),
             transfers: Vec::new(),
+            tools: Vec::new(),
+            objective: None,
             company: Company::Caller,
             past: Past::default(),
         }

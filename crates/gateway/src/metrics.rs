@@ -224,6 +224,7 @@ impl Metrics {
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
             | Event::AgentPressed { .. }
+            | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled => {}
         }

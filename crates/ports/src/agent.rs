@@ -79,11 +79,58 @@ pub struct Introduction {
     pub number: Number,
     /// Whom the caller may be put through to, by the names that the owner gave them.
     pub transfers: Vec<String>,
+    /// What it may have done for it besides.
+    pub tools: Vec<Tool>,
+    /// What the call is to achieve, if somebody said.
+    pub objective: Option<Private<String>>,
     /// Whom it talks with.
     pub company: Company,
     /// What was said before, if the call has been going on for a while: another process had it, or
     /// the agent sits down with a caller it has talked to.
     pub past: Past,
+}
+
+/// Something that an agent may have done in the middle of a call. Whether it is done for this caller is decided when it
+/// wants it, elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// By which name it is asked for.
+    pub name: String,
+    /// What it does, told to whoever may want it.
+    pub about: String,
+    /// What it takes: a JSON schema of an object.
+    pub takes: serde_json::Value,
+    /// What becomes of the turn.
+    pub then: Then,
+}
+
+/// What becomes of the turn in which a tool is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It goes on, with what came of it.
+    GoesOn,
+    /// It is over: nothing comes of it in this turn that the agent could speak of.
+    Ends,
+}
+
+/// A use of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// By what its result is known, among those of a turn.
+    pub id: String,
+    /// Which tool.
+    pub tool: String,
+    /// What for: JSON, as the agent wrote it.
+    pub takes: Private<String>,
+}
+
+/// What came of a use. It is data: whoever wrote it has no say in what the agent does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Used {
+    /// It was done, and gave this.
+    Done(Private<String>),
+    /// It was not, for this reason, which is for the agent.
+    Failed(Private<String>),
 }
 
 /// Whom an agent talks with.
@@ -158,6 +205,15 @@ pub enum Tell {
         /// What the caller said.
         said: Private<String>,
     },
+    /// This came of a tool it used. Never of one in a turn that was taken back, or interrupted.
+    Used {
+        /// In which turn.
+        turn: TurnId,
+        /// Of which use.
+        id: String,
+        /// What came of it.
+        used: Used,
+    },
 }
 
 /// What an agent answers. See [`call::input::Agent`] for each.
@@ -180,6 +236,8 @@ pub enum Answer {
     PutThrough(TurnId, Referral),
     /// A few tokens. The call gathers them into clauses.
     Text(TurnId, Private<String>),
+    /// It wants something done, and goes on when it knows what came of it.
+    Use(TurnId, Use),
     /// It is at work on something in this turn that may take this long at most.
     Working(TurnId, Duration),
 }

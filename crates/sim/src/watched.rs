@@ -468,6 +468,7 @@ impl Watched {
             | Event::CallerInEmergency
             | Event::AgentRefused(_)
             | Event::AgentPressed { .. }
+            | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}

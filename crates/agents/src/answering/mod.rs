@@ -141,7 +141,7 @@ async fn answer(
                 continue;
             }
             // The caller was told what is to be told.
-            Tell::Proved | Tell::Refused(_) => continue,
+            Tell::Proved | Tell::Refused(_) | Tell::Used { .. } => continue,
             Tell::Pressed(_) => {
                 machine.pressed();
                 continue;
@@ -211,6 +211,8 @@ mod tests {
             contact: None,
             trust: call::Trust::Unknown,
             number,
+            tools: Vec::new(),
+            objective: None,
             company: Company::Caller,
             past: Past::default(),
         };
@@ -274,6 +276,8 @@ mod tests {
             contact: None,
             trust: call::Trust::Unknown,
             number: Number::parse("+15550001111").expect("it is a number"),
+            tools: Vec::new(),
+            objective: None,
             company: Company::Caller,
             past: Past {
                 lines: lines.into(),
@@ -333,7 +337,7 @@ mod tests {
                     said.push(format!("puts through to {}", referral.to));
                     return said;
                 }
-                Answer::Working(..) => panic!("it never takes long"),
+                Answer::Use(..) | Answer::Working(..) => panic!("it never takes long"),
                 Answer::Failed(_, fault) => panic!("{fault}"),
             }
         }

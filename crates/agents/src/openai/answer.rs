@@ -41,12 +41,32 @@ impl Streamed {
     }
 
     /// As of an [`Answer`].
-    pub(super) fn finished(&mut self) -> Result<Option<(String, Wish)>, Fault> {
+    pub(super) fn finished(&mut self) -> Result<Option<Finished>, Fault> {
         self.answer.finished()
     }
 }
 
 const ENDLESS: &str = "sent an event without end";
+
+/// How an answer ends.
+#[derive(Debug, Default)]
+pub(super) struct Finished {
+    /// What is left to say.
+    pub(super) rest: String,
+    /// What the model wants besides.
+    pub(super) wish: Wish,
+    /// What it wants done before it goes on.
+    pub(super) calls: Vec<Call>,
+}
+
+/// Something the model wants done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// JSON, as the model wrote it.
+    pub(super) arguments: String,
+}
 
 /// An answer that comes in pieces.
 #[derive(Default)]
@@ -54,6 +74,7 @@ pub(super) struct Answer {
     marker: Marker,
     spoken: Spoken,
     end: End,
+    calls: Vec<Call>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,10 +135,11 @@ impl Answer {
         if choice.finish_reason.is_some() {
             self.end = End::Said;
         }
-        let content = choice
-            .delta
-            .or(choice.message)
-            .and_then(|delta| delta.content);
+        let delta = choice.delta.or(choice.message).unwrap_or_default();
+        for piece in delta.tool_calls.into_iter().flatten() {
+            self.call(piece)?;
+        }
+        let content = delta.content;
         let content = content
             .as_ref()
             .and_then(|it| it.as_str())
@@ -128,12 +150,48 @@ impl Answer {
         Ok(self.marker.push(content))
     }
 
+    /// A piece of something the model wants done: the first of it has its name, the others more of what it is for.
+    fn call(&mut self, piece: CallPiece) -> Result<(), Fault> {
+        let at = piece.index.unwrap_or(self.calls.len());
+        if at >= MOST_CALLS {
+            return Err(nonsense("wants more done at once than anybody could"));
+        }
+        if at >= self.calls.len() {
+            self.calls.resize(at + 1, Call::default());
+        }
+        let call = &mut self.calls[at];
+        if let Some(id) = piece.id.filter(|it| !it.is_empty()) {
+            call.id = id;
+        }
+        let function = piece.function.unwrap_or_default();
+        call.name.push_str(&function.name.unwrap_or_default());
+        call.arguments
+            .push_str(&function.arguments.unwrap_or_default());
+        if call.arguments.len() > LONGEST_ARGUMENTS || call.name.len() > LONGEST_ARGUMENTS {
+            return Err(nonsense("wants something done without end"));
+        }
+        Ok(())
+    }
+
     /// If the answer is over: what is left to say, and what the model wants.
-    pub(super) fn finished(&mut self) -> Result<Option<(String, Wish)>, Fault> {
+    pub(super) fn finished(&mut self) -> Result<Option<Finished>, Fault> {
         match (self.end, self.spoken) {
             (End::NotYet, _) => Ok(None),
-            (End::Said, Spoken::Something) => Ok(Some(std::mem::take(&mut self.marker).finish())),
-            (End::Said, Spoken::Nothing) => Err(nonsense("answered without a word")),
+            (End::Said, Spoken::Nothing) if self.calls.is_empty() => {
+                Err(nonsense("answered without a word"))
+            }
+            (End::Said, Spoken::Something | Spoken::Nothing) => {
+                let (rest, wish) = std::mem::take(&mut self.marker).finish();
+                let mut calls = std::mem::take(&mut self.calls);
+                calls.retain(|it| !it.name.is_empty());
+                // Some endpoints leave the names out where there is only one.
+                for (at, call) in calls.iter_mut().enumerate() {
+                    if call.id.is_empty() {
+                        call.id = format!("call_{at}");
+                    }
+                }
+                Ok(Some(Finished { rest, wish, calls }))
+            }
             (End::CutOff, _) => {
                 let message = "the agent's answer broke off";
                 Err(Fault::new(Blame::Agent, code::AGENT_UNREACHABLE, message).retry(Retry::Now))
@@ -184,7 +242,25 @@ struct Choice {
     finish_reason: Option<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Delta {
     content: Option<serde_json::Value>,
+    tool_calls: Option<Vec<CallPiece>>,
 }
+
+#[derive(Deserialize)]
+struct CallPiece {
+    index: Option<usize>,
+    id: Option<String>,
+    function: Option<Function>,
+}
+
+#[derive(Default, Deserialize)]
+struct Function {
+    name: Option<String>,
+    arguments: Option<String>,
+}
+
+/// So many things may be wanted at once.
+const MOST_CALLS: usize = 16;
+const LONGEST_ARGUMENTS: usize = 64 * 1024;

@@ -8,9 +8,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Answer, Streamed, error_name, nonsense};
+use super::answer::{Answer, Call, Finished, Streamed, error_name, nonsense};
 use super::hangup::Wish;
 use super::history::Message;
 
@@ -48,10 +49,30 @@ impl Patience {
     };
 }
 
+/// What is asked: the conversation, and what may be done for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) messages: Vec<Value>,
+    pub(super) tools: Vec<Value>,
+}
+
+impl Asked {
+    /// Just this.
+    pub(super) fn of(messages: &[Message]) -> Self {
+        let written = messages.iter().map(|it| json!(it));
+        Self {
+            messages: written.collect(),
+            tools: Vec::new(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Question<'q> {
     model: &'q str,
-    messages: &'q [Message],
+    messages: &'q [Value],
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    tools: &'q [Value],
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
@@ -95,13 +116,13 @@ impl Endpoint {
     /// Asks, and hands the answer to `say` piece by piece. Dropping this ends the request.
     pub(super) async fn answer<F>(
         &self,
-        messages: &[Message],
+        asked: &Asked,
         say: impl Fn(String) -> F,
-    ) -> Result<Wish, Fault>
+    ) -> Result<(Wish, Vec<Call>), Fault>
     where
         F: Future<Output = ()>,
     {
-        let whole = self.read(messages, say);
+        let whole = self.read(asked, say);
         match timeout(self.patience.turn, whole).await {
             Ok(result) => result,
             Err(_) => Err(late("did not come to an end of its answer")),
@@ -116,14 +137,18 @@ impl Endpoint {
         }
     }
 
-    async fn read<F>(&self, messages: &[Message], say: impl Fn(String) -> F) -> Result<Wish, Fault>
+    async fn read<F>(
+        &self,
+        asked: &Asked,
+        say: impl Fn(String) -> F,
+    ) -> Result<(Wish, Vec<Call>), Fault>
     where
         F: Future<Output = ()>,
     {
         let first = Instant::now() + self.patience.first_token;
         let slow = || late("did not say a first word in time");
-        let asked = timeout_at(first, self.ask_twice(messages)).await;
-        let mut response = asked.map_err(|_| slow())??;
+        let response = timeout_at(first, self.ask_twice(asked)).await;
+        let mut response = response.map_err(|_| slow())??;
         if !is_stream(&response) {
             let text = timeout_at(first, whole(response))
                 .await
@@ -154,19 +179,19 @@ impl Endpoint {
                     say(text).await;
                 }
             }
-            if let Some((rest, wish)) = answer.finished()? {
+            if let Some(Finished { rest, wish, calls }) = answer.finished()? {
                 if !rest.is_empty() {
                     say(rest).await;
                 }
                 tokio::spawn(leave_open(response));
-                return Ok(wish);
+                return Ok((wish, calls));
             }
         }
     }
 
     /// Asks, and once more where that may help and nothing was said yet.
-    async fn ask_twice(&self, messages: &[Message]) -> Result<Response, Fault> {
-        let fault = match self.ask(messages, None).await {
+    async fn ask_twice(&self, asked: &Asked) -> Result<Response, Fault> {
+        let fault = match self.ask(asked, None).await {
             Ok(response) => return Ok(response),
             Err(Refused::Once { fault, wait }) => {
                 tokio::time::sleep(wait.unwrap_or(self.patience.again).min(LONGEST_WAIT)).await;
@@ -175,7 +200,7 @@ impl Endpoint {
             Err(Refused::Finally(fault)) => return Err(fault),
         };
         tracing::debug!(code = fault.code, "asking the agent's endpoint once more");
-        match self.ask(messages, None).await {
+        match self.ask(asked, None).await {
             Ok(response) => Ok(response),
             Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
         }
@@ -183,13 +208,14 @@ impl Endpoint {
 
     async fn ask(
         &self,
-        messages: &[Message],
+        asked: &Asked,
         max_tokens: Option<u32>,
     ) -> Result<Response, Refused> {
         let (model, stream) = (self.model.as_str(), max_tokens.is_none());
         let question = Question {
             model,
-            messages,
+            messages: &asked.messages,
+            tools: &asked.tools,
             stream,
             max_tokens,
         };
@@ -254,7 +280,7 @@ impl Endpoint {
 
     async fn try_a_word(&self) -> Result<String, Fault> {
         let hello = super::History::new("Say hello.".to_owned(), "Hello.", 100).messages();
-        match self.ask(&hello, Some(1)).await {
+        match self.ask(&Asked::of(&hello), Some(1)).await {
             Ok(_) => Ok(format!("the model {} answers", self.model)),
             Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
         }
@@ -262,7 +288,10 @@ impl Endpoint {
 }
 
 /// An endpoint that does not stream sends its whole answer at once.
-async fn said_at_once<F>(body: &[u8], say: impl Fn(String) -> F) -> Result<Wish, Fault>
+async fn said_at_once<F>(
+    body: &[u8],
+    say: impl Fn(String) -> F,
+) -> Result<(Wish, Vec<Call>), Fault>
 where
     F: Future<Output = ()>,
 {
@@ -273,11 +302,11 @@ where
         say(text).await;
     }
     answer.whole();
-    let (rest, wish) = answer.finished()?.unwrap_or_default();
+    let Finished { rest, wish, calls } = answer.finished()?.unwrap_or_default();
     if !rest.is_empty() {
         say(rest).await;
     }
-    Ok(wish)
+    Ok((wish, calls))
 }
 
 #[derive(Deserialize)]

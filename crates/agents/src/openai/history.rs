@@ -18,6 +18,8 @@ pub(super) struct History {
     keys: String,
     /// What else happened since then.
     notes: Vec<&'static str>,
+    /// What was done for it in the turn that is open, or in one that was taken back.
+    done: Vec<String>,
     /// How many bytes of past are kept.
     room: usize,
 }
@@ -63,6 +65,7 @@ impl History {
             open: None,
             keys: String::new(),
             notes: Vec::new(),
+            done: Vec::new(),
             room,
         }
     }
@@ -109,16 +112,34 @@ impl History {
             .into_iter()
             .map(|it| format!("({it}) "))
             .collect();
-        let said = format!("{notes}{pressed}{said}");
+        let done = self.take_done();
+        let said = format!("{done}{notes}{pressed}{said}");
         self.open = Some((turn, said.trim().into()));
     }
 
     /// The turn is over, and this was heard of its answer.
     pub(super) fn heard(&mut self, turn: TurnId, text: Private<String>) {
         if let Some((_, said)) = self.open.take_if(|(open, _)| *open == turn) {
-            self.add(Role::User, said);
+            let done = self.take_done();
+            self.add(
+                Role::User,
+                format!("{}\n{done}", said.reveal()).trim().into(),
+            );
             self.add(Role::Assistant, text);
         }
+    }
+
+    /// Something was done for it, and this came of that: it remembers so when it is next asked.
+    pub(super) fn done(&mut self, what: String) {
+        if self.done.len() < MOST_DONE {
+            self.done.push(what);
+        }
+    }
+
+    fn take_done(&mut self) -> String {
+        let done = std::mem::take(&mut self.done).into_iter();
+        done.map(|it| format!("(You had this done: {it}) "))
+            .collect()
     }
 
     /// The turn is taken back: the caller's words come again in another.
@@ -187,6 +208,7 @@ impl History {
 }
 
 const MOST_KEYS: usize = 32;
+const MOST_DONE: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -676,6 +676,8 @@ async fn call_among(
         contact: None,
         trust: call::Trust::Unknown,
         number,
+        tools: Vec::new(),
+        objective: None,
         company,
         past: Past { lines, open: None },
     };
@@ -722,6 +724,7 @@ async fn next(link: &mut Link<Tell, Answer>) -> String {
         Answer::HangUp(_) => "(hang up)".to_owned(),
         Answer::PutThrough(_, referral) => format!("(to {})", referral.to),
         Answer::Failed(_, fault) => format!("({})", fault.code),
+        Answer::Use(_, used) => format!("(uses {} for {})", used.tool, used.takes.reveal()),
         Answer::Working(..) => "(working)".to_owned(),
         Answer::Message { .. } => panic!("it takes no messages"),
     }

@@ -26,6 +26,12 @@ impl Conversation {
             Agent::PutThrough(turn, referral) => self.refer(turn, referral, at),
             // Taken down by the call itself, whatever the floor.
             Agent::Message { .. } => None,
+            Agent::CallsTool(turn, name, most) => {
+                let until = at.now + most.min(MOST_WORK);
+                self.current(turn)?.work(until);
+                at.event(Event::AgentCalledTool { name });
+                None
+            }
             Agent::Working(turn, most) => {
                 let until = at.now + most.min(MOST_WORK);
                 self.current(turn)?.work(until);

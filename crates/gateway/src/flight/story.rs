@@ -438,6 +438,9 @@ fn spell_agent(agent: &Agent) -> String {
         Agent::Message { name, text } => {
             format!("Message {{ name: {}, text: {} }}", words(name), words(text))
         }
+        Agent::CallsTool(turn, name, most) => {
+            format!("CallsTool({turn:?}, {name:?}.to_owned(), {})", time(*most))
+        }
         Agent::Working(turn, most) => format!("Working({turn:?}, {})", time(*most)),
         Agent::Say(turn, text) => format!("Say({turn:?}, {})", words(text)),
     }

@@ -276,6 +276,7 @@ enum AgentDef {
         text: Private<String>,
     },
     Working(#[serde(with = "TurnIdDef")] TurnId, Duration),
+    CallsTool(#[serde(with = "TurnIdDef")] TurnId, String, Duration),
     Say(
         #[serde(with = "TurnIdDef")] TurnId,
         #[serde(with = "words")] Private<String>,

@@ -513,6 +513,7 @@ mod tests {
                 | Event::RecordingStarted { consent: _ }
                 | Event::RecordingRefused { why: _ }
                 | Event::AgentPressed { digits: _ }
+                | Event::AgentCalledTool { name: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
                 | Event::AgentTurnTimed(_)
                 | Event::Transferring { to: _ }

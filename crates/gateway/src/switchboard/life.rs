@@ -513,6 +513,8 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
     };
     Introduction {
+        tools: Vec::new(),
+        objective: None,
         company: company(record),
         past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),

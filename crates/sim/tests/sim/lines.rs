@@ -76,6 +76,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentRefused(_)
             | Event::AgentTurnStarted { .. }
             | Event::AgentSaid { .. }
+            | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
             | Event::AgentTurnTimed(_)
             | Event::AgentPressed { .. }
