@@ -191,6 +191,9 @@ impl Desk {
             return;
         };
         let first = self.calls.hang_up(&leg).await;
+        if !self.record.is_to_be_insisted() {
+            return;
+        }
         let hung_up = HungUp {
             plan: self.plan.clone(),
             record: self.record.clone(),

@@ -82,11 +82,8 @@ impl Switchboard {
 
     /// Writes down what was heard of a call's dial.
     pub(super) async fn dial_heard(&self, record: &Record, heard: Heard) {
-        let state = record.dial_heard(heard);
+        record.dial_heard(heard);
         noted(self.jobs.hear(record.id.to_string(), heard).await);
-        if state.is_settled() && record.log.has_end() {
-            self.settle_cost(record).await;
-        }
     }
 
     /// The carrier speaks of a call: if its dial was in doubt, it is not any more. A call that nobody
@@ -327,8 +324,11 @@ impl Switchboard {
         }
     }
 
-    /// Hangs up on a call of ours until its carrier says that it is over.
-    fn end_at_carrier(self: &Arc<Self>, record: &Arc<Record>, leg: &Leg) {
+    /// Hangs up on a call of ours until its carrier says that it is over, unless somebody does already.
+    pub(super) fn end_at_carrier(self: &Arc<Self>, record: &Arc<Record>, leg: &Leg) {
+        if !record.is_to_be_insisted() {
+            return;
+        }
         let plan = self.plan();
         let calls = Renewed {
             plan: plan.clone(),
@@ -344,6 +344,7 @@ impl Switchboard {
         let board = Arc::downgrade(self);
         tokio::spawn(async move {
             let first = calls.hang_up(&hung_up.leg).await;
+            drop(calls);
             hung_up.insist(board, first).await;
         });
     }

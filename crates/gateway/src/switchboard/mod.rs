@@ -4,8 +4,11 @@ mod adopt;
 mod announce;
 mod asking;
 mod audit;
+mod closing;
 mod desk;
 mod dialled;
+#[cfg(test)]
+mod fixture;
 mod flights;
 mod handover;
 mod heed;

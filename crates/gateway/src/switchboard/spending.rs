@@ -1,14 +1,15 @@
 //! What calls that we make may cost: asked before, set aside while they are up, settled after.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use call::Event;
 use call::Private;
 use call::event::What;
 use jiff::Timestamp;
 use policy::{Now, Permit, Standing};
 use ports::Fault;
 
+use super::record::Bill;
 use super::{CallId, Record, Switchboard};
 use crate::ledger::Entry;
 use crate::rules;
@@ -105,17 +106,15 @@ impl Switchboard {
         Ok(())
     }
 
-    /// Writes down what a call did cost that is over.
+    /// Writes down what a call did cost that costs nothing more.
     pub(super) async fn settle_cost(&self, record: &Record) {
-        let picked_up = |it: &Event| matches!(it, Event::Answered | Event::Connected);
-        let entries = record.log.after(0);
-        let cost = record.log.before().connected || entries.iter().any(|it| picked_up(&it.event));
-        let connected = if cost {
-            record.log.age()
-        } else {
-            std::time::Duration::ZERO
-        };
-        unwritten(self.ledger.settle(record.id.to_string(), connected).await);
+        let (name, picked_up) = (record.id.to_string(), record.is_picked_up());
+        unwritten(match record.bill() {
+            Bill::Runs => return,
+            Bill::Stopped(age) if picked_up => self.ledger.settle(name, age).await,
+            Bill::Stopped(_) => self.ledger.settle(name, Duration::ZERO).await,
+            Bill::Unknown => self.ledger.close(name, picked_up).await,
+        });
     }
 
     /// Counts as spent what was set aside for calls that no gateway has any more.
@@ -139,7 +138,7 @@ impl Switchboard {
         self.plan().rules.may_dial(to, now).map_err(rules::told)
     }
 
-    fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {
+    pub(super) fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {
         let plan = self.plan();
         let known = plan.rules.known(to).map_err(rules::told)?;
         let stranger = match plan.rules.entry(&known) {
