@@ -95,13 +95,15 @@ mod tests {
         record
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_call_keeps_its_money_and_its_place_until_its_carrier_says_that_it_is_over() {
         let house = House::new("");
         let record = hung_up(&house).await;
         assert_eq!(house.stands().await, (house.ceiling(), 1));
+        tokio::time::advance(Duration::from_secs(61)).await;
         record.tell(input::Carrier::Ended(HUNG_UP)).await;
-        house.until((house.minute(), 0)).await;
+        let minutes = house.minute().plus(house.minute());
+        house.until((minutes, 0)).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use ports::{Blame, Fault, code};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::liveness::HungUp;
+use super::record::Bill;
 use super::renewed::Renewed;
 use super::{CallId, Record, Switchboard, desk};
 use crate::jobs::Job;
@@ -194,6 +195,9 @@ impl Switchboard {
                         let ended = self.end_and_see(&astray.carrier, leg).await;
                         ended_or_not(astray.call, ended);
                     }
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
                     self.was_not_made(&astray, Heard::Found).await;
                 }
                 Remedy::NotPlaced => {
@@ -202,6 +206,9 @@ impl Switchboard {
                 }
                 Remedy::GiveUp => {
                     tracing::error!(call = %astray.call, "whether a call was made was not to be learned: look at the carrier's list of calls");
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
                 }
             }
             break;
@@ -414,3 +421,28 @@ const FLUSHED: Duration = Duration::from_secs(5);
 /// So often a call that nobody knows is hung up, until it is over.
 const ENDINGS: u32 = 60;
 const BETWEEN: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{House, THEIRS};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_of_which_nothing_is_ever_learned_cost_all_that_was_set_aside() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        record.dial_heard(Heard::Sends);
+        house.board.dial_heard(&record, Heard::Lost).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 1));
+        let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
+        house.board.clone().ask_after_dial(astray).await;
+        house.until((house.ceiling(), 0)).await;
+        // It stays spent.
+        let name = record.id.to_string();
+        let settled = house.board.ledger.settle(name, Duration::ZERO).await;
+        settled.expect("nothing changes");
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+}

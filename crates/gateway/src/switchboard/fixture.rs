@@ -1,6 +1,7 @@
 //! A switchboard without a gateway around it, and calls on it whose carrier is in the test's hands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use call::{Attestation, Direction, Number, Trust};
 use policy::{Money, Standing};
@@ -11,9 +12,11 @@ use tokio::sync::mpsc;
 use super::pairing::Entrance;
 use super::record::{Born, Talks};
 use super::spending::{Leave, Purposeful};
-use super::{CallId, Record, Switchboard};
+use super::{CallId, LoadVoice, Record, Switchboard};
 use crate::config::fakes::LISTS;
 use crate::config::{Plan, load};
+use crate::gateway::Gateway;
+use crate::rulebook::Source;
 
 pub(super) const OURS: &str = "+15550002222";
 pub(super) const THEIRS: &str = "+15557654321";
@@ -29,21 +32,30 @@ impl House {
         let files = tempfile::tempdir().expect("a folder can be made");
         let plan = plan(&files, policy);
         let state = files.path().join("state");
-        let mute = || {
-            let message = "nobody speaks here";
-            Err(Fault::new(
-                Blame::Config,
-                code::SPEECH_MODEL_MISSING,
-                message,
-            ))
-        };
-        let board = Switchboard::new(plan, Arc::new(mute), state).expect("the folder is ours");
+        let board = Switchboard::new(plan, mute(), state).expect("the folder is ours");
         Self { board, files }
     }
 
     /// The owner writes something else.
     pub(super) fn rewrite(&self, policy: &str) {
         self.board.adopt(plan(&self.files, policy));
+    }
+
+    /// The same switchboard's files, with a gateway that was started on them.
+    pub(super) async fn with_a_gateway(self) -> (Gateway, Self) {
+        let Self { board, files } = self;
+        drop(board);
+        let source = Source {
+            path: files.path().join("offhook.toml"),
+            lists: LISTS,
+            voice: Arc::new(|_| mute()),
+        };
+        let loaded = load(&source.path, &LISTS).unwrap_or_else(|it| panic!("{it:#?}"));
+        let state = files.path().join("state");
+        let started = Gateway::start_from(source, loaded, state).await;
+        let (gateway, _) = started.expect("the gateway starts");
+        let board = gateway.board.clone();
+        (gateway, Self { board, files })
     }
 
     /// A call that is allowed, and not dialled yet.
@@ -81,11 +93,17 @@ impl House {
         standing.await.expect("it can be read")
     }
 
-    /// Waits until things stand like that.
+    /// Waits until things stand like that, where time is wound by hand.
     pub(super) async fn until(&self, wanted: (Money, usize)) {
-        while self.stands().await != wanted {
-            tokio::task::yield_now().await;
+        let mut stands = self.stands().await;
+        for _ in 0..1_000 {
+            if stands == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            stands = self.stands().await;
         }
+        assert_eq!(stands, wanted);
     }
 
     /// What a minute costs.
@@ -103,6 +121,14 @@ impl House {
 
 pub(super) fn number(text: &str) -> Number {
     Number::parse(text).expect("it is a number")
+}
+
+fn mute() -> LoadVoice {
+    let message = "nobody speaks here";
+    Arc::new(move || {
+        let fault = Fault::new(Blame::Config, code::SPEECH_MODEL_MISSING, message);
+        Err(fault)
+    })
 }
 
 fn plan(files: &TempDir, policy: &str) -> Plan {

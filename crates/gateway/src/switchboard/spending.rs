@@ -117,10 +117,11 @@ impl Switchboard {
         });
     }
 
-    /// Counts as spent what was set aside for calls that no gateway has any more.
-    pub(super) async fn close_lost_costs(&self) {
-        let up = self.up().iter().map(|it| it.id.to_string()).collect();
-        match self.ledger.close_but(up).await {
+    /// Counts as spent what was set aside for calls that no gateway has any more. To be done before any
+    /// others are made here: those that are known by then settle themselves.
+    pub(crate) async fn close_lost_costs(&self) {
+        let ours = self.calls().iter().map(|it| it.id.to_string()).collect();
+        match self.ledger.close_but(ours).await {
             Ok(0) => {}
             Ok(calls) => tracing::warn!(calls, "what lost calls had set aside counts as spent"),
             Err(fault) => unwritten(Err(fault)),
@@ -159,5 +160,24 @@ fn unwritten(written: Result<(), Fault>) {
     if let Err(fault) = written {
         let (code, hint) = (fault.code, fault.hint.as_deref());
         tracing::error!(code, hint, "what a call cost is not written down: {fault}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{House, THEIRS};
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_lost_call_had_set_aside_is_spent_before_another_is_made() {
+        let house = House::new("");
+        let name = CallId::random().to_string();
+        let said = (Leave::Given, Purposeful::Yes);
+        let reserved = house.board.reserve(name.clone(), THEIRS, "cave", said);
+        reserved.await.expect("there is money");
+        let (gateway, house) = house.with_a_gateway().await;
+        let settled = gateway.board.ledger.settle(name, Duration::ZERO).await;
+        settled.expect("nothing changes");
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
     }
 }
