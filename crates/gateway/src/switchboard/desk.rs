@@ -110,6 +110,7 @@ impl Desk {
             return;
         };
         if let Err(fault) = self.board.about_to_dial(record).await {
+            self.board.refused_on(record, What::Dial, &fault);
             tracing::warn!(call = %record.id, code = fault.code, "nobody is dialled: {fault}");
             return self.broke(&fault).await;
         }

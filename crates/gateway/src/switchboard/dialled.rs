@@ -19,6 +19,7 @@ use super::renewed::Renewed;
 use super::{CallId, Record, Switchboard, desk};
 use crate::jobs::Job;
 use crate::journal::Reader;
+use crate::rules::told;
 
 /// A dial of which nobody knows what became of it.
 #[derive(Clone)]
@@ -57,16 +58,7 @@ impl Switchboard {
     /// Writes down that a call's dial is about to be sent. What must be known of it after a crash is
     /// durable then: whom it is to, and that it may have been made.
     pub(super) async fn about_to_dial(&self, record: &Record) -> Result<(), Fault> {
-        // The moment that counts: whatever was decided before, nothing is dialled that may not be now.
         self.goes_on()?;
-        if !self
-            .plan()
-            .rules
-            .still_allows(record.direction, record.caller.as_ref())
-        {
-            let message = "the rules do not allow the call any more";
-            return Err(Fault::new(Blame::Config, code::POLICY_NOT_ALLOWED, message));
-        }
         let pen = record.log.pen();
         if timeout(FLUSHED, pen.flush()).await.is_err() {
             let message = "what happens on calls is not written down in time, so nobody is dialled";
@@ -74,11 +66,26 @@ impl Switchboard {
             return Err(fault.hint("is the disk slow, or full?"));
         }
         pen.check()?;
+        self.may_still_dial(record).await?;
         let now = jiff::Timestamp::now().as_millisecond();
         let (call, carrier) = (record.id.to_string(), record.carrier.clone());
         self.jobs.send(call, carrier, now).await?;
         record.dial_heard(Heard::Sends);
         Ok(())
+    }
+
+    /// The moment that counts: whatever was decided before, nobody is dialled who may not be now. What other
+    /// processes have written down counts too.
+    async fn may_still_dial(&self, record: &Record) -> Result<(), Fault> {
+        let Some(to) = &record.caller else {
+            return Ok(());
+        };
+        let entry = self.entry(String::new(), to.as_str(), &record.agent)?;
+        let (standing, now) = (self.ledger.standing(entry).await?, jiff::Timestamp::now());
+        let rules = &self.plan().rules;
+        rules.may_still_dial(to, now, &standing).map_err(told)?;
+        // It may have been stopped while that was read.
+        self.goes_on()
     }
 
     /// Writes down what was heard of a call's dial.
@@ -424,8 +431,34 @@ const BETWEEN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{House, THEIRS};
+    use super::super::fixture::{House, THEIRS, number};
     use super::*;
+
+    #[tokio::test]
+    async fn who_may_not_be_dialled_any_more_is_not_when_it_comes_to_that() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        let later = jiff::Timestamp::now() + Duration::from_secs(2 * 60 * 60);
+        let later = later.to_zoned(jiff::tz::TimeZone::UTC).hour();
+        house.rewrite(&format!(
+            "[contacts.ann]\nnumber = \"{THEIRS}\"\nzone = \"UTC\"\nhours = \"{later:02}:00-{:02}:00\"",
+            later + 1
+        ));
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("they are asleep");
+        assert_eq!(fault.code, code::POLICY_HOURS);
+        house.rewrite("");
+        let listed = house.board.ledger.do_not_call(&number(THEIRS), 1).await;
+        listed.expect("it is written");
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("they do not want it any more");
+        assert_eq!(fault.code, code::POLICY_DO_NOT_CALL);
+        // By a command, while this gateway has not heard of it.
+        house.board.ledger.stop(1).await.expect("it is written");
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("everything is stopped");
+        assert_eq!(fault.code, code::POLICY_STOPPED);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_dial_of_which_nothing_is_ever_learned_cost_all_that_was_set_aside() {
