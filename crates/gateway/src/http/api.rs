@@ -179,6 +179,7 @@ impl Order {
             agent: self.agent,
             purpose,
             reason: self.purpose.map(Private::from),
+            ceiling: None,
         }
     }
 }

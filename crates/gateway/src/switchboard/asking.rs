@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::What;
-use call::{Event, Private};
+use call::{Event, Number, Private};
 use jiff::Timestamp;
+use policy::Money;
 use ports::{Blame, Fault, code};
 
 use super::audit::About;
@@ -20,6 +21,8 @@ pub struct Approval {
     pub id: String,
     /// What is wanted.
     pub wish: Wish,
+    /// What the owner calls whom it is to, if they gave the number a name.
+    pub contact: Option<String>,
     /// Which rule has it wait.
     pub rule: String,
     /// The most that it can cost, in millionths of the currency of `[rates]`.
@@ -37,6 +40,7 @@ impl Approval {
         let moment = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             wish: Wish::read(&waiting.wish),
+            contact: None,
             rule: waiting.rule,
             ceiling: waiting.ceiling,
             since: moment(waiting.at),
@@ -70,6 +74,8 @@ impl Switchboard {
     ) -> Result<Approval, Fault> {
         // Whatever else is in the way is said now, and again when it is made.
         let permit = self.may_wish(wish, Leave::Given).await?;
+        // What the owner says yes to is what they were shown.
+        let wish = wish.pinned(&self.plan(), &permit)?;
         self.forget_late().await;
         let now = Timestamp::now().as_millisecond();
         let rule = fault.rule.clone().unwrap_or_default();
@@ -105,7 +111,17 @@ impl Switchboard {
                 board.forget_late().await;
             }
         });
-        Ok(Approval::of(waiting))
+        Ok(self.shown(waiting))
+    }
+
+    /// As it is shown to the owner.
+    fn shown(&self, waiting: Waiting) -> Approval {
+        let mut approval = Approval::of(waiting);
+        if let Ok(number) = Number::parse(&approval.wish.to) {
+            let contact = self.plan().rules.contact(&number).map(str::to_owned);
+            approval.contact = contact;
+        }
+        approval
     }
 
     /// The calls that wait for the owner, the oldest first.
@@ -115,7 +131,7 @@ impl Switchboard {
     pub async fn approvals(&self) -> Result<Vec<Approval>, Fault> {
         self.forget_late().await;
         let waiting = self.approvals.waiting().await?.into_iter();
-        Ok(waiting.map(Approval::of).collect())
+        Ok(waiting.map(|it| self.shown(it)).collect())
     }
 
     /// A call that waits, or waited.
@@ -124,7 +140,7 @@ impl Switchboard {
     /// It cannot be read.
     pub async fn approval(&self, id: &str) -> Result<Option<Approval>, Fault> {
         let found = self.approvals.of(id.to_owned()).await?;
-        Ok(found.map(Approval::of))
+        Ok(found.map(|it| self.shown(it)))
     }
 
     /// The owner says yes: the call is made now, if all other rules allow it still.
@@ -139,7 +155,10 @@ impl Switchboard {
             rule: YES.to_owned(),
         };
         self.judged(&waiting.call, None, event);
-        let wish = Wish::read(&waiting.wish);
+        let wish = Wish {
+            ceiling: Some(Money::micros(waiting.ceiling)),
+            ..Wish::read(&waiting.wish)
+        };
         let about = Private::new((wish.to.clone(), wish.from.clone(), wish.agent.clone()));
         // Whoever said yes may go away; what they said yes to is done all the same.
         let board = self.clone();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::pairing::Entrance;
 use super::record::{Born, Talks};
-use super::spending::{Leave, Purposeful};
+use super::spending::Terms;
 use super::{CallId, LoadVoice, Record, Switchboard};
 use crate::config::fakes::LISTS;
 use crate::config::{Plan, load};
@@ -60,8 +60,10 @@ impl House {
 
     /// A call that is allowed, and not dialled yet.
     pub(super) async fn dialled(&self, to: &str) -> Arc<Record> {
-        let (id, said) = (CallId::random(), (Leave::Given, Purposeful::Yes));
-        let reserved = self.board.reserve(id.to_string(), to, "cave", said);
+        let id = CallId::random();
+        let reserved = self
+            .board
+            .reserve(id.to_string(), to, "cave", Terms::OWNERS);
         let (permit, seat) = reserved.await.expect("they may be called");
         let born = Born {
             direction: Direction::Outbound,

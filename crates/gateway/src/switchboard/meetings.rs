@@ -10,13 +10,14 @@ use call::meeting::{After, Announcing, Command, Consent, PartyId, Phrases, Trans
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
 };
+use policy::Money;
 use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::audit::About;
 use super::life::Kept;
-use super::spending::{Leave, Purposeful};
+use super::spending::{Leave, Terms};
 use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
@@ -82,6 +83,8 @@ pub(super) struct Cast {
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
     pub(super) leave: Leave,
+    /// The most that it may cost, if somebody was told so.
+    pub(super) ceiling: Option<Money>,
     /// What the call is for, if that was said.
     pub(super) purpose: Option<Private<String>>,
 }
@@ -101,9 +104,11 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
-            let permit = self
-                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
-                .await;
+            let terms = Terms {
+                leave: Leave::NotAsked,
+                ..Terms::OWNERS
+            };
+            let permit = self.would_dial(&guest.to, agent, (more, terms)).await;
             self.invited(guest, permit)?;
         }
         let (now, phrases) = (Instant::now(), phrases("The other person"));
@@ -149,6 +154,7 @@ impl Switchboard {
             chair: Some(near),
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
+            ceiling: None,
             purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
@@ -226,12 +232,8 @@ impl Switchboard {
     ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let departure = caller.depart()?;
-        self.would_dial(
-            &target.guest.to,
-            &caller.agent,
-            (0, Leave::Given, Purposeful::Yes),
-        )
-        .await?;
+        self.would_dial(&target.guest.to, &caller.agent, (0, Terms::OWNERS))
+            .await?;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let plan = self.plan();
@@ -548,6 +550,7 @@ fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast
         kept: Kept::Here,
         // The owner named them in the configuration.
         leave: Leave::Given,
+        ceiling: None,
         purpose: Some("to put a caller through".to_owned().into()),
     }
 }

@@ -81,7 +81,7 @@ pub use planned::Proposal;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
-use spending::{Leave, Purposeful};
+use spending::{Leave, Purposeful, Terms};
 use tokens::Tokens;
 use voices::Voices;
 pub use wanted::Placed;
@@ -219,6 +219,7 @@ impl Switchboard {
             chair: None,
             kept: Kept::AcrossProcesses,
             leave,
+            ceiling: wish.ceiling,
             purpose: wish.reason,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
@@ -243,6 +244,7 @@ impl Switchboard {
             chair,
             kept,
             leave,
+            ceiling,
             purpose,
         } = cast;
         let voice = self.voice_for(&mode).await?;
@@ -251,8 +253,12 @@ impl Switchboard {
             self.announcement(&plan, whose, &mode).await?;
         }
 
-        let said = (leave, Purposeful::of(purpose.as_ref()));
-        let (permit, seat) = self.reserve(id.to_string(), to, &agent, said).await?;
+        let terms = Terms {
+            leave,
+            purposeful: Purposeful::of(purpose.as_ref()),
+            ceiling,
+        };
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent, terms).await?;
         self.write_purpose(id, &permit.number, purpose);
         let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use call::Private;
 use call::event::What;
 use jiff::Timestamp;
-use policy::{Now, Permit, Standing};
-use ports::Fault;
+use policy::{Money, Now, Permit, Standing};
+use ports::{Blame, Fault, code};
 
 use super::record::Bill;
 use super::{CallId, Record, Switchboard};
@@ -41,6 +41,36 @@ impl Purposeful {
     }
 }
 
+/// On which terms a call is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) leave: Leave,
+    pub(super) purposeful: Purposeful,
+    /// The most that it may cost, where somebody was told so before; `None`: whatever the rules allow.
+    pub(super) ceiling: Option<Money>,
+}
+
+impl Terms {
+    /// Those of a call that the owner wrote down in the configuration.
+    pub(super) const OWNERS: Self = Self {
+        leave: Leave::Given,
+        purposeful: Purposeful::Yes,
+        ceiling: None,
+    };
+
+    fn hold(self, permit: Permit) -> Result<Permit, Fault> {
+        let Some(most) = self.ceiling.filter(|it| permit.ceiling > *it) else {
+            return Ok(permit);
+        };
+        let message = format!(
+            "that call was to cost {most} at most, and may cost {} by now",
+            permit.ceiling
+        );
+        let fault = Fault::new(Blame::Config, code::POLICY_SPEND, message);
+        Err(fault.hint("plan it, or ask for it, again"))
+    }
+}
+
 /// The place of a call that may be made and is not there yet. It is given back when dropped.
 pub(super) struct Seat(Arc<Switchboard>);
 
@@ -57,15 +87,15 @@ impl Switchboard {
         &self,
         to: &str,
         agent: &str,
-        (others, leave, purpose): (usize, Leave, Purposeful),
+        (others, terms): (usize, Terms),
     ) -> Result<Permit, Fault> {
         let entry = self.entry(String::new(), to, agent)?;
         let mut standing = self.ledger.standing(entry).await?;
         standing.dialled += others;
         let up = self.desk().up + others;
-        standing.approved = leave == Leave::Given;
-        standing.purposeful = purpose == Purposeful::Yes;
-        self.may_dial(to, up, standing)
+        standing.approved = terms.leave == Leave::Given;
+        standing.purposeful = terms.purposeful == Purposeful::Yes;
+        terms.hold(self.may_dial(to, up, standing)?)
     }
 
     /// Sets aside what a call of this name may cost, if it may be made.
@@ -74,16 +104,16 @@ impl Switchboard {
         name: String,
         to: &str,
         agent: &str,
-        (leave, purpose): (Leave, Purposeful),
+        terms: Terms,
     ) -> Result<(Permit, Seat), Fault> {
         let entry = self.entry(name, to, agent)?;
         let (board, to) = (self.clone(), to.to_owned());
         let decide = move |mut standing: Standing| {
-            standing.approved = leave == Leave::Given;
-            standing.purposeful = purpose == Purposeful::Yes;
+            standing.approved = terms.leave == Leave::Given;
+            standing.purposeful = terms.purposeful == Purposeful::Yes;
             board.goes_on()?;
             let mut desk = board.desk();
-            let permit = board.may_dial(&to, desk.up, standing)?;
+            let permit = terms.hold(board.may_dial(&to, desk.up, standing)?)?;
             desk.up += 1;
             drop(desk);
             Ok((permit, Seat(board)))
@@ -100,7 +130,7 @@ impl Switchboard {
         let name = format!("{}+{}", record.id, CallId::random());
         // The owner named them in the configuration.
         let (permit, _) = self
-            .reserve(name, to, &record.agent, (Leave::Given, Purposeful::Yes))
+            .reserve(name, to, &record.agent, Terms::OWNERS)
             .await?;
         self.allowed_on(record, What::Transfer, permit.rule);
         Ok(())
@@ -172,8 +202,8 @@ mod tests {
     async fn what_a_lost_call_had_set_aside_is_spent_before_another_is_made() {
         let house = House::new("");
         let name = CallId::random().to_string();
-        let said = (Leave::Given, Purposeful::Yes);
-        let reserved = house.board.reserve(name.clone(), THEIRS, "cave", said);
+        let board = &house.board;
+        let reserved = board.reserve(name.clone(), THEIRS, "cave", Terms::OWNERS);
         reserved.await.expect("there is money");
         let (gateway, house) = house.with_a_gateway().await;
         let settled = gateway.board.ledger.settle(name, Duration::ZERO).await;

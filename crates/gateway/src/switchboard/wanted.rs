@@ -8,7 +8,7 @@ use policy::Permit;
 use ports::{Blame, Fault, code};
 
 use super::audit::About;
-use super::spending::{Leave, Purposeful};
+use super::spending::{Leave, Purposeful, Terms};
 use super::wish::our_number;
 use super::{Approval, CallId, Once, Record, Switchboard, Wish, asks_first};
 use crate::claims::Claim;
@@ -101,13 +101,12 @@ impl Switchboard {
         let plan = self.plan();
         let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        let permit = self
-            .would_dial(
-                &wish.to,
-                agent,
-                (0, leave, Purposeful::of(wish.reason.as_ref())),
-            )
-            .await?;
+        let terms = Terms {
+            leave,
+            purposeful: Purposeful::of(wish.reason.as_ref()),
+            ceiling: wish.ceiling,
+        };
+        let permit = self.would_dial(&wish.to, agent, (0, terms)).await?;
         wish.purpose.check()?;
         wish.on_machine.check()?;
         Ok(permit)
