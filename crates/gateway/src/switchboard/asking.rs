@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::What;
-use call::{Event, Number, Private};
+use call::{Event, Number};
 use jiff::Timestamp;
 use policy::Money;
 use ports::{Blame, Fault, code};
 
 use super::audit::About;
 use super::spending::Leave;
+use super::whole::whole;
 use super::{CallId, Record, Switchboard, Wish};
 use crate::approvals::{Answer, MOST, Waiting};
 
@@ -148,6 +149,11 @@ impl Switchboard {
     /// # Errors
     /// It does not wait, or not any more; or what keeps it from being made.
     pub async fn approve(self: &Arc<Self>, id: &str) -> Result<Arc<Record>, Fault> {
+        let (board, id) = (self.clone(), id.to_owned());
+        whole(async move { board.approve_now(&id).await }).await
+    }
+
+    async fn approve_now(self: &Arc<Self>, id: &str) -> Result<Arc<Record>, Fault> {
         let waiting = self.answered(id, Answer::Yes).await?;
         let call = CallId::parse(&waiting.call).ok_or_else(none)?;
         let event = Event::PolicyAllowed {
@@ -159,20 +165,8 @@ impl Switchboard {
             ceiling: Some(Money::micros(waiting.ceiling)),
             ..Wish::read(&waiting.wish)
         };
-        let about = Private::new((wish.to.clone(), wish.from.clone(), wish.agent.clone()));
-        // Whoever said yes may go away; what they said yes to is done all the same.
-        let board = self.clone();
-        let placing = tokio::spawn(async move { board.place(call, wish, Leave::Given).await });
-        let placed = placing.await.unwrap_or_else(|broken| {
-            let message = "placing a call broke";
-            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(broken))
-        });
-        if let Err(fault) = &placed {
-            let (to, from, agent) = about.reveal();
-            let about = About::dial(What::Dial, (to, from.as_deref()), agent.as_deref());
-            self.refused(&about, fault);
-        }
-        placed
+        let placed = self.place(call, wish.clone(), Leave::Given).await;
+        self.wished(&wish, placed)
     }
 
     /// The owner says no.

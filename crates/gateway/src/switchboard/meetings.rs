@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::audit::About;
 use super::life::Kept;
 use super::spending::{Leave, Terms};
+use super::whole::whole;
 use super::wish::{answerer, judge, our_number};
 use super::{CallId, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
@@ -96,6 +97,11 @@ impl Switchboard {
     /// # Errors
     /// The first of them who may not be called: nobody is, then, and whoever was already is hung up on.
     pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
+        let board = self.clone();
+        whole(async move { board.meet_now(meet).await }).await
+    }
+
+    async fn meet_now(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let plan = self.plan();
         if let Some(agent) = &meet.agent {
@@ -120,7 +126,7 @@ impl Switchboard {
         };
         let room = self.open_room(MeetingId::random(), seats, meeting).await?;
         for guest in meet.guests {
-            if let Err(fault) = self.invite(&room, guest).await {
+            if let Err(fault) = self.invite_now(&room, guest).await {
                 // Whoever was called before is not left there with a phone that rings for nothing.
                 room.command(Command::End).await;
                 return Err(fault);
@@ -131,6 +137,15 @@ impl Switchboard {
 
     /// Calls one more to a meeting, if the owner allows it.
     pub async fn invite(
+        self: &Arc<Self>,
+        room: &Arc<Room>,
+        guest: Guest,
+    ) -> Result<Arc<Record>, Fault> {
+        let (board, room) = (self.clone(), room.clone());
+        whole(async move { board.invite_now(&room, guest).await }).await
+    }
+
+    async fn invite_now(
         self: &Arc<Self>,
         room: &Arc<Room>,
         guest: Guest,
@@ -230,6 +245,15 @@ impl Switchboard {
         caller: &Arc<Record>,
         target: Target,
     ) -> Result<Arc<Room>, Fault> {
+        let (board, caller) = (self.clone(), caller.clone());
+        whole(async move { board.put_through_now(&caller, target).await }).await
+    }
+
+    async fn put_through_now(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        target: Target,
+    ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let departure = caller.depart()?;
         self.would_dial(&target.guest.to, &caller.agent, (0, Terms::OWNERS))
@@ -295,6 +319,15 @@ impl Switchboard {
         caller: &Arc<Record>,
         referral: Referral,
     ) -> Result<Referred, Fault> {
+        let (board, caller) = (self.clone(), caller.clone());
+        whole(async move { board.refer_now(&caller, referral).await }).await
+    }
+
+    async fn refer_now(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
         let referred = self.refer_to(caller, referral).await;
         if let Err(fault) = &referred {
             self.refused_on(caller, What::Transfer, fault);
@@ -346,7 +379,8 @@ impl Switchboard {
             agent,
             patience: named.patience,
         };
-        self.put_through(caller, target).await.map(Referred::Here)
+        let room = self.put_through_now(caller, target).await;
+        room.map(Referred::Here)
     }
 
     /// The same for an agent: what cannot be done is said to the caller.

@@ -33,6 +33,7 @@ mod trust;
 mod unconnected;
 mod voices;
 mod wanted;
+mod whole;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};

@@ -10,7 +10,9 @@ use super::Handover;
 use super::pairing::Entrance;
 use call::event::End;
 use call::input::{self, Command, Input};
-use call::{Attestation, Dialling, Direction, Event, Heard, Keys, Mode, Number, Place, Private, Trust};
+use call::{
+    Attestation, Dialling, Direction, Event, Heard, Keys, Mode, Number, Place, Private, Trust,
+};
 use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};

@@ -129,9 +129,7 @@ impl Switchboard {
     ) -> Result<(), Fault> {
         let name = format!("{}+{}", record.id, CallId::random());
         // The owner named them in the configuration.
-        let (permit, _) = self
-            .reserve(name, to, &record.agent, Terms::OWNERS)
-            .await?;
+        let (permit, _) = self.reserve(name, to, &record.agent, Terms::OWNERS).await?;
         self.allowed_on(record, What::Transfer, permit.rule);
         Ok(())
     }

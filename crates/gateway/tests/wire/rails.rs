@@ -6,7 +6,7 @@ use call::Event;
 use call::event::{End, Party, Why};
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
-use gateway::switchboard::{Purpose, Record, Wish};
+use gateway::switchboard::{Guest, Meet, Purpose, Record, Wish};
 use jiff::{Timestamp, ToSpan as _};
 use ports::code;
 use serde_json::json;
@@ -267,4 +267,26 @@ async fn a_call_that_was_planned_is_made_exactly_once() {
         dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_was_asked_for_is_held_also_when_whoever_asked_has_gone() {
+    let house = house("", "").await;
+    let guest = Guest {
+        to: THEIRS.into(),
+        ..Guest::default()
+    };
+    let meet = Meet {
+        guests: vec![guest],
+        ..Meet::default()
+    };
+    let mut asked = Box::pin(house.gateway.board.meet(meet));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    drop(asked);
+    let called = async {
+        while house.exchange.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(called).await;
 }
