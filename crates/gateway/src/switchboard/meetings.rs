@@ -18,9 +18,9 @@ use tokio::sync::mpsc;
 use super::audit::About;
 use super::life::Kept;
 use super::spending::{Leave, Terms};
-use super::whole::whole;
+use super::whole::{Carried, whole};
 use super::wish::{answerer, judge, our_number};
-use super::{CallId, Record, Switchboard};
+use super::{CallId, Once, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
     self, Attention, CALLER, Chair, MOUTH, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted,
@@ -97,11 +97,22 @@ impl Switchboard {
     /// # Errors
     /// The first of them who may not be called: nobody is, then, and whoever was already is hung up on.
     pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
-        let board = self.clone();
-        whole(async move { board.meet_now(meet).await }).await
+        let (board, id) = (self.clone(), MeetingId::random());
+        whole(async move { board.meet_now(id, meet).await }).await
     }
 
-    async fn meet_now(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
+    /// The same, but for a request that may come again.
+    pub async fn meet_once(
+        self: &Arc<Self>,
+        once: Option<Once>,
+        meet: Meet,
+    ) -> Result<Carried<Arc<Room>>, Fault> {
+        let (board, id) = (self.clone(), MeetingId::random());
+        let meeting = async move { board.meet_now(id, meet).await };
+        self.once(once, id.to_string(), meeting).await
+    }
+
+    async fn meet_now(self: &Arc<Self>, id: MeetingId, meet: Meet) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let plan = self.plan();
         if let Some(agent) = &meet.agent {
@@ -124,9 +135,9 @@ impl Switchboard {
             announcing: meet.announcing,
             through: None,
         };
-        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
+        let room = self.open_room(id, seats, meeting).await?;
         for guest in meet.guests {
-            if let Err(fault) = self.invite_now(&room, guest).await {
+            if let Err(fault) = self.invite_now(&room, guest, CallId::random()).await {
                 // Whoever was called before is not left there with a phone that rings for nothing.
                 room.command(Command::End).await;
                 return Err(fault);
@@ -135,20 +146,23 @@ impl Switchboard {
         Ok(room)
     }
 
-    /// Calls one more to a meeting, if the owner allows it.
-    pub async fn invite(
+    /// Calls one more to a meeting, if the owner allows it, for a request that may come again.
+    pub async fn invite_once(
         self: &Arc<Self>,
+        once: Option<Once>,
         room: &Arc<Room>,
         guest: Guest,
-    ) -> Result<Arc<Record>, Fault> {
-        let (board, room) = (self.clone(), room.clone());
-        whole(async move { board.invite_now(&room, guest).await }).await
+    ) -> Result<Carried<Arc<Record>>, Fault> {
+        let (board, room, call) = (self.clone(), room.clone(), CallId::random());
+        let invited = async move { board.invite_now(&room, guest, call).await };
+        self.once(once, call.to_string(), invited).await
     }
 
     async fn invite_now(
         self: &Arc<Self>,
         room: &Arc<Room>,
         guest: Guest,
+        call: CallId,
     ) -> Result<Arc<Record>, Fault> {
         self.is_open()?;
         let plan = self.plan();
@@ -173,9 +187,7 @@ impl Switchboard {
             purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
-        let record = self
-            .dial_as(CallId::random(), (&guest.to, from), cast)
-            .await;
+        let record = self.dial_as(call, (&guest.to, from), cast).await;
         let record = self.invited(&guest, record)?;
         let newcomer = Newcomer {
             party,
@@ -321,6 +333,21 @@ impl Switchboard {
     ) -> Result<Referred, Fault> {
         let (board, caller) = (self.clone(), caller.clone());
         whole(async move { board.refer_now(&caller, referral).await }).await
+    }
+
+    /// The same, but for a request that may come again.
+    ///
+    /// # Errors
+    /// The same, or the key is that of another request.
+    pub async fn refer_once(
+        self: &Arc<Self>,
+        once: Option<Once>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Carried<Referred>, Fault> {
+        let (board, caller, name) = (self.clone(), caller.clone(), caller.id.to_string());
+        let referred = async move { board.refer_now(&caller, referral).await };
+        self.once(once, name, referred).await
     }
 
     async fn refer_now(

@@ -87,6 +87,7 @@ use tokens::Tokens;
 use voices::Voices;
 pub use wanted::Placed;
 use wanted::placed;
+pub use whole::Carried;
 pub use wish::{OnMachine, Purpose, Verdict, Wish};
 use wish::{answerer, machine, mode, our_number};
 

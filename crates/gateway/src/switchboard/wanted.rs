@@ -127,9 +127,14 @@ pub enum Placed {
 }
 
 pub(super) fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
+    Ok(before(claim)?.map(Placed::Before))
+}
+
+/// What came of the same request before, by our name for it.
+pub(super) fn before(claim: Claim) -> Result<Option<String>, Fault> {
     match claim {
         Claim::Fresh => Ok(None),
-        Claim::Before(call) => Ok(Some(Placed::Before(call))),
+        Claim::Before(name) => Ok(Some(name)),
         Claim::Another => {
             let message = "something else was asked with that Idempotency-Key before";
             let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
