@@ -126,6 +126,18 @@ impl Ledger {
             .map(drop)
     }
 
+    /// A call was made after all that was settled as one that was not: all that was set aside for it counts as
+    /// spent.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub async fn charge(&self, name: String) -> Result<(), Fault> {
+        self.with(move |file| file.execute(CHARGE, params![name]))
+            .await?
+            .map_err(cannot)
+            .map(drop)
+    }
+
     /// Settles every call but these, by all that was set aside for it: nobody knows their end. Returns how
     /// many those were.
     ///
@@ -326,6 +338,9 @@ const SETTLE: &str = "UPDATE dials SET spent = ?2, reached = ?3 WHERE name = ?1"
 
 const CLOSE: &str = "UPDATE dials SET spent = reserved, reached = ?2
     WHERE spent IS NULL AND (name = ?1 OR name LIKE ?1 || '+%')";
+
+const CHARGE: &str = "UPDATE dials SET spent = reserved
+    WHERE name = ?1 AND (spent IS NULL OR spent < reserved)";
 
 const HOUR: i64 = 60 * 60 * 1_000;
 const DAY: i64 = 24 * HOUR;

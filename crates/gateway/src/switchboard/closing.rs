@@ -20,8 +20,9 @@ impl Switchboard {
         if let Some(bill) = unbilled(record) {
             record.stop_bill(bill);
         }
-        if record.bill() != Bill::Runs {
-            return self.pay(record).await;
+        match record.bill() {
+            Bill::Runs => {}
+            bill @ (Bill::Stopped(_) | Bill::Unknown) => return self.pay(record, bill).await,
         }
         if let Some(leg) = record.leg() {
             self.end_at_carrier(record, &leg);
@@ -29,16 +30,16 @@ impl Switchboard {
         // A switchboard that is gone is not kept for it: what is set aside stays so.
         let (board, record) = (Arc::downgrade(self), record.clone());
         tokio::spawn(async move {
-            record.is_said_to_be_over().await;
+            let bill = record.is_said_to_be_over().await;
             if let Some(board) = board.upgrade() {
-                board.pay(&record).await;
+                board.pay(&record, bill).await;
             }
         });
     }
 
     /// Its cost is settled before its place is free.
-    async fn pay(&self, record: &Record) {
-        self.settle_cost(record).await;
+    async fn pay(&self, record: &Record, bill: Bill) {
+        self.settle_cost(record, bill).await;
         self.vacate(record);
     }
 

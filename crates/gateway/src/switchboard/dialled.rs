@@ -99,11 +99,14 @@ impl Switchboard {
     pub(super) async fn named(self: &Arc<Self>, record: &Arc<Record>, webhook: &Webhook) {
         match record.dialling() {
             Dialling::Queued | Dialling::Placed => return,
-            Dialling::Sending | Dialling::Unknown | Dialling::Refused => {}
+            Dialling::Sending | Dialling::Unknown => {}
+            Dialling::Refused => self.pay_after_all(record.id).await,
         }
         self.dial_heard(record, Heard::Named).await;
         let is_over = matches!(webhook.news, News::Ended(_));
         if record.is_leaving() && !is_over {
+            // Whatever was concluded before: it is ended until its carrier says so.
+            record.run_bill();
             tracing::warn!(call = %record.id, "a carrier has a call after all that is over here: it is ended");
             self.end_at_carrier(record, &webhook.leg);
         }
@@ -113,8 +116,10 @@ impl Switchboard {
     pub(super) async fn named_by_nobody(&self, carrier: &str, call: CallId, webhook: &Webhook) {
         let job = self.jobs.of(call.to_string()).await;
         let job = job.ok().flatten().filter(|it| it.carrier == carrier);
-        if job.is_none_or(|it| it.state == Dialling::Placed) {
-            return;
+        match job.map(|it| it.state) {
+            None | Some(Dialling::Placed) => return,
+            Some(Dialling::Queued | Dialling::Sending | Dialling::Unknown) => {}
+            Some(Dialling::Refused) => self.pay_after_all(call).await,
         }
         noted(self.jobs.hear(call.to_string(), Heard::Named).await);
         if !matches!(webhook.news, News::Ended(_)) {
@@ -122,6 +127,11 @@ impl Switchboard {
             let ended = self.end_and_see(carrier, &webhook.leg).await;
             ended_or_not(call, ended);
         }
+    }
+
+    /// A call was made of which it was concluded that it was not: how long it was up, nobody here has seen.
+    async fn pay_after_all(&self, call: CallId) {
+        noted(self.ledger.charge(call.to_string()).await);
     }
 
     /// Settles every dial that another process left in doubt: those of calls that were taken up again
@@ -211,6 +221,13 @@ impl Switchboard {
                     tracing::warn!(call = %astray.call, "a call was not made, by its carrier's word");
                     self.was_not_made(&astray, Heard::Missing).await;
                 }
+                Remedy::NotUp => {
+                    tracing::error!(call = %astray.call, "a call was not made, or is over, by its carrier's word, which knows no better: look at its list of calls");
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
+                    self.was_not_made(&astray, Heard::Missing).await;
+                }
                 Remedy::GiveUp => {
                     tracing::error!(call = %astray.call, "whether a call was made was not to be learned: look at the carrier's list of calls");
                     if let Some(record) = &astray.record {
@@ -262,8 +279,8 @@ impl Switchboard {
             }
         };
         let mut legs = match found {
-            Traces::Exactly(None) => return (Sighting::Missing, Vec::new()),
-            Traces::Exactly(Some(leg)) => return (Sighting::One, vec![leg]),
+            Traces::Up(None) => return (Sighting::NotUp, Vec::new()),
+            Traces::Up(Some(leg)) => return (Sighting::One, vec![leg]),
             Traces::Among(legs) => legs,
         };
         let mut unknown = Vec::new();
@@ -477,5 +494,61 @@ mod tests {
         let settled = house.board.ledger.settle(name, Duration::ZERO).await;
         settled.expect("nothing changes");
         assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_may_have_come_and_gone_cost_all_that_was_set_aside() {
+        let house = House::of("forgetful", "");
+        let record = house.dialled(THEIRS).await;
+        record.dial_heard(Heard::Sends);
+        house.board.dial_heard(&record, Heard::Lost).await;
+        let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
+        house.board.clone().ask_after_dial(astray).await;
+        assert_eq!(record.dialling(), Dialling::Refused);
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_its_carrier_has_after_all_is_paid_for_after_all() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        for heard in [Heard::Sends, Heard::Lost, Heard::Missing] {
+            record.dial_heard(heard);
+        }
+        record.tell(input::Carrier::Ended(NOT_MADE)).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (policy::Money::ZERO, 0));
+        let leg = Leg("late".into());
+        let webhook = Webhook {
+            dialled: leg.clone(),
+            leg,
+            notice: "1".into(),
+            news: News::Ended(NOT_MADE),
+        };
+        house.board.told("pigeon", Some(record.id), &webhook).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_its_carrier_has_after_all_is_ended_until_it_says_so() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        for heard in [Heard::Sends, Heard::Lost, Heard::Missing] {
+            record.dial_heard(heard);
+        }
+        record.tell(input::Carrier::Ended(NOT_MADE)).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        let leg = Leg("late".into());
+        let webhook = Webhook {
+            dialled: leg.clone(),
+            leg,
+            notice: "1".into(),
+            news: News::Ringing,
+        };
+        house.board.told("pigeon", Some(record.id), &webhook).await;
+        assert_eq!(record.bill(), Bill::Runs);
+        assert!(!record.is_to_be_insisted(), "somebody does");
     }
 }

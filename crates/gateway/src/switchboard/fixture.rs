@@ -29,8 +29,13 @@ pub(super) struct House {
 impl House {
     /// One whose owner wrote this in `[policy]`, and these tables.
     pub(super) fn new(policy: &str) -> Self {
+        Self::of("north", policy)
+    }
+
+    /// The same with this carrier.
+    pub(super) fn of(coop: &str, policy: &str) -> Self {
         let files = tempfile::tempdir().expect("a folder can be made");
-        let plan = plan(&files, policy);
+        let plan = plan(&files, coop, policy);
         let state = files.path().join("state");
         let board = Switchboard::new(plan, mute(), state).expect("the folder is ours");
         Self { board, files }
@@ -38,7 +43,7 @@ impl House {
 
     /// The owner writes something else.
     pub(super) fn rewrite(&self, policy: &str) {
-        self.board.adopt(plan(&self.files, policy));
+        self.board.adopt(plan(&self.files, "north", policy));
     }
 
     /// The same switchboard's files, with a gateway that was started on them.
@@ -133,14 +138,14 @@ fn mute() -> LoadVoice {
     })
 }
 
-fn plan(files: &TempDir, policy: &str) -> Plan {
+fn plan(files: &TempDir, coop: &str, policy: &str) -> Plan {
     let text = format!(
         r#"
 [server]
 listen = "127.0.0.1:0"
 public_url = "https://voice.example.com"
 [carriers.pigeon]
-coop = "north"
+coop = "{coop}"
 whistle = "file:whistle"
 [numbers."{OURS}"]
 carrier = "pigeon"

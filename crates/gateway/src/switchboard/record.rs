@@ -460,6 +460,11 @@ impl Record {
         });
     }
 
+    /// It costs money after all, whatever was known of that.
+    pub(super) fn run_bill(&self) {
+        self.bill.send_replace(Bill::Runs);
+    }
+
     /// Waits until its carrier says that it is over, however long that is after we said so, or cannot have
     /// it any more.
     pub(super) async fn is_said_to_be_over(&self) -> Bill {

@@ -135,9 +135,9 @@ impl Switchboard {
     }
 
     /// Writes down what a call did cost that costs nothing more.
-    pub(super) async fn settle_cost(&self, record: &Record) {
+    pub(super) async fn settle_cost(&self, record: &Record, bill: Bill) {
         let (name, picked_up) = (record.id.to_string(), record.is_picked_up());
-        unwritten(match record.bill() {
+        unwritten(match bill {
             Bill::Runs => return,
             Bill::Stopped(age) if picked_up => self.ledger.settle(name, age).await,
             Bill::Stopped(_) => self.ledger.settle(name, Duration::ZERO).await,

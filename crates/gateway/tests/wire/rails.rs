@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use call::Event;
 use call::event::{End, Party, Why};
+use exchange::Trouble;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
 use gateway::switchboard::{Guest, Meet, Purpose, Record, Wish};
@@ -67,6 +68,32 @@ async fn money_is_set_aside_before_anyone_is_dialled() {
         dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
         2
     );
+}
+
+/// The carrier takes no hang-up for a while, so that the call goes on there when it is long over here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_cannot_be_hung_up_keeps_its_place() {
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(60_000),
+    }];
+    let house = house_with(PhonePlan::answers(ms(100), stays), "", "").await;
+    let text = "This is said for long enough that somebody hangs up meanwhile.";
+    let calls = [
+        house.notify(THEIRS, text).await,
+        house.notify(THEIRS, text).await,
+    ];
+    let [first, second] = calls.map(|it| it.expect("there is room for two"));
+    for record in [&first, &second] {
+        soon(record.log.connected()).await;
+    }
+    for _ in 0..16 {
+        house.exchange.trouble(Trouble::Unavailable);
+    }
+    first.hang_up().await;
+    soon(first.log.ended()).await;
+    let fault = house.notify(THEIRS, "Hi!").await;
+    let fault = fault.expect_err("it is up at its carrier");
+    assert_eq!(fault.code, code::POLICY_TOO_MANY_CALLS, "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
