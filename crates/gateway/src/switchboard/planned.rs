@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(made.caller.as_ref().map(|it| it.as_str()), Some(THEIRS));
         house.rewrite(&always("+15551234567", "0.2"));
         let fault = house.board.approve(&held[1].id).await;
-        let fault = fault.err().expect("it is dearer");
+        let fault = fault.expect_err("it is dearer");
         assert_eq!(fault.code, code::POLICY_SPEND, "{fault}");
     }
 
