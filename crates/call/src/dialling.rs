@@ -132,6 +132,8 @@ impl Default for Pace {
 pub enum Sighting {
     /// No such call.
     Missing,
+    /// No such call that is up: one that is over would not be seen.
+    NotUp,
     /// That call.
     One,
     /// Several that may be it.
@@ -151,6 +153,8 @@ pub enum Remedy {
     EndAll,
     /// There is no call.
     NotPlaced,
+    /// There is no call, or none any more: one that there was may have cost something.
+    NotUp,
     /// The carrier cannot be asked, and would have ended the call by itself by now.
     GiveUp,
 }
@@ -188,8 +192,9 @@ impl Inquiry {
         match sighting {
             Sighting::One => return Remedy::Adopt,
             Sighting::Missing if last => return Remedy::NotPlaced,
+            Sighting::NotUp if last => return Remedy::NotUp,
             Sighting::Several if last => return Remedy::EndAll,
-            Sighting::Missing | Sighting::Several => {
+            Sighting::Missing | Sighting::NotUp | Sighting::Several => {
                 self.answered += 1;
                 self.due = now + self.pace.second;
             }

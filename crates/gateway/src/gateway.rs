@@ -60,6 +60,8 @@ impl Gateway {
         let (listener, board) = open(loaded.plan, load_voice, state).await?;
         // Carriers wait in the listener's queue, and are answered once the calls are known.
         let lost = board.resume(alive.last()).await;
+        // Nobody can ask for a call yet, which would be among the lost.
+        board.close_lost_costs().await;
         let rulebook = Rulebook::new(source, loaded.marks, board.clone());
         let mut gateway = Self::serve(listener, board, Some(rulebook))?;
         gateway.living = Some(tokio::spawn(alive.renew()));

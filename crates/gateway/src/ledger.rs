@@ -114,6 +114,30 @@ impl Ledger {
         .map_err(cannot)
     }
 
+    /// What became of a call, and of whoever its caller was put through to, is not known: all that was set
+    /// aside for it counts as spent. What was settled before stays as it is.
+    ///
+    /// # Errors
+    /// It cannot be written down: what was set aside counts as spent all the same.
+    pub async fn close(&self, name: String, reached: bool) -> Result<(), Fault> {
+        self.with(move |file| file.execute(CLOSE, params![name, reached]))
+            .await?
+            .map_err(cannot)
+            .map(drop)
+    }
+
+    /// A call was made after all that was settled as one that was not: all that was set aside for it counts as
+    /// spent.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub async fn charge(&self, name: String) -> Result<(), Fault> {
+        self.with(move |file| file.execute(CHARGE, params![name]))
+            .await?
+            .map_err(cannot)
+            .map(drop)
+    }
+
     /// Settles every call but these, by all that was set aside for it: nobody knows their end. Returns how
     /// many those were.
     ///
@@ -311,6 +335,12 @@ const STANDING: &str = "WITH recent AS (
     (SELECT COUNT(*) FROM firsts), (SELECT COALESCE(SUM(cost), 0) FROM firsts) FROM recent";
 
 const SETTLE: &str = "UPDATE dials SET spent = ?2, reached = ?3 WHERE name = ?1";
+
+const CLOSE: &str = "UPDATE dials SET spent = reserved, reached = ?2
+    WHERE spent IS NULL AND (name = ?1 OR name LIKE ?1 || '+%')";
+
+const CHARGE: &str = "UPDATE dials SET spent = reserved
+    WHERE name = ?1 AND (spent IS NULL OR spent < reserved)";
 
 const HOUR: i64 = 60 * 60 * 1_000;
 const DAY: i64 = 24 * HOUR;

@@ -252,14 +252,7 @@ impl Rules {
     /// The first rule that refuses it: what the number is, whom the owner lets be called, the hour,
     /// how many calls there are.
     pub fn may_dial(&self, to: &str, now: Now) -> Result<Permit, Refusal> {
-        if now.standing.stopped {
-            return Err(Refusal::Stopped);
-        }
-        let known = self.known(to)?;
-        let entry = self.entry(&known)?;
-        if now.standing.unwanted {
-            return Err(Refusal::Unwanted { to: known.number });
-        }
+        let (known, entry) = self.wanted(to, &now.standing)?;
         self.agreed(&known.number, entry, &now.standing)?;
         self.awake(&known.number, entry, now.at)?;
         self.room(now.up)?;
@@ -275,6 +268,34 @@ impl Rules {
             rate: self.rates.per_minute(&known),
             number: known.number,
         })
+    }
+
+    /// Whether somebody whose call was allowed may be dialled still, now that they are: as who they are, as they
+    /// want it themselves, and at this hour. What was set aside and counted for the call stands.
+    ///
+    /// # Errors
+    /// The first rule that refuses it.
+    pub fn may_still_dial(
+        &self,
+        to: &Number,
+        at: Timestamp,
+        standing: &Standing,
+    ) -> Result<(), Refusal> {
+        let (known, entry) = self.wanted(to.as_str(), standing)?;
+        self.awake(&known.number, entry, at)
+    }
+
+    /// Who is meant, and the line that lets them be called, if neither the owner nor they have stopped that.
+    fn wanted(&self, to: &str, standing: &Standing) -> Result<(Known, Entry<'_>), Refusal> {
+        if standing.stopped {
+            return Err(Refusal::Stopped);
+        }
+        let known = self.known(to)?;
+        let entry = self.entry(&known)?;
+        if standing.unwanted {
+            return Err(Refusal::Unwanted { to: known.number });
+        }
+        Ok((known, entry))
     }
 
     /// What is known of the number that someone means, if it is of a kind that may be dialled.
@@ -634,6 +655,41 @@ pub(crate) mod tests {
         }
         let stranger = rules.may_dial("Mom", at("2026-01-15T01:30:00Z"));
         assert!(matches!(stranger, Err(Refusal::NotANumber(_))));
+    }
+
+    #[test]
+    fn what_was_allowed_is_looked_at_again_when_it_is_dialled() {
+        let mut rules = rules(&FRIENDS, Callers::Any);
+        let hours = Hours::parse("09:00-17:00").unwrap();
+        rules.hours = Some(Listed::new(hours, "offhook.toml:15"));
+        let to = number("+4930123456");
+        let (day, night) = ("2026-01-15T10:00:00Z", "2026-01-15T02:00:00Z");
+        let dialled = |at: &str, standing: Standing| {
+            rules.may_still_dial(&to, at.parse().unwrap(), &standing)
+        };
+        // However much was dialled and spent since.
+        let much = Standing {
+            dialled: 1_000,
+            day: Money::micros(u64::MAX),
+            ..Standing::default()
+        };
+        assert_eq!(dialled(day, much), Ok(()));
+        let refused = dialled(night, much);
+        assert!(matches!(refused, Err(Refusal::WrongTime { .. })));
+        let unwanted = Standing {
+            unwanted: true,
+            ..much
+        };
+        let refused = dialled(day, unwanted);
+        assert!(matches!(refused, Err(Refusal::Unwanted { .. })));
+        let stopped = Standing {
+            stopped: true,
+            ..much
+        };
+        assert_eq!(dialled(day, stopped), Err(Refusal::Stopped));
+        rules.call.value = Whom::default();
+        let refused = rules.may_still_dial(&to, day.parse().unwrap(), &much);
+        assert!(matches!(refused, Err(Refusal::MayNotDial { .. })));
     }
 
     #[test]

@@ -124,8 +124,9 @@ pub trait Finds: Send + Sync {
 /// What a carrier has of a dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Traces {
-    /// The call that came of it, or none: the carrier keeps what we gave it with the dial.
-    Exactly(Option<Leg>),
+    /// The call that came of it, if it is up: the carrier keeps what we gave it with the dial, and says
+    /// nothing of calls that are over.
+    Up(Option<Leg>),
     /// All calls from that number to that one since then, among which may be others of ours.
     Among(Vec<Leg>),
 }

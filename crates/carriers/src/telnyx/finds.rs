@@ -28,11 +28,11 @@ impl Finds for Api {
             let page: Page = self.rest.read(&answer)?;
             let found = page.data.into_iter().find(|it| it.client_state == state);
             if let Some(call) = found.filter(|it| is_call(&it.call_control_id)) {
-                return Ok(Traces::Exactly(Some(Leg(call.call_control_id))));
+                return Ok(Traces::Up(Some(Leg(call.call_control_id))));
             }
             after = page.meta.and_then(|it| it.cursors).and_then(|it| it.after);
             if after.is_none() {
-                return Ok(Traces::Exactly(None));
+                return Ok(Traces::Up(None));
             }
         }
         let message = "Telnyx lists more calls that are up than are looked through";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ports::{Blame, Fault, code};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::feed::Feed;
 use super::tail::{clock_of, short};
@@ -153,7 +154,7 @@ async fn follow(record: &Record, out: &mut Out) -> Done {
 
 /// Asks the gateway that is already running.
 async fn through(running: &Running, order: &Order, out: &mut Out) -> Result<Done, Fault> {
-    let asked = running.post("/v1/calls").json(order).send().await;
+    let asked = keyed(running.post("/v1/calls")).json(order).send().await;
     let answer = accepted(asked.map_err(unreachable)?).await?;
     let waits = answer.status() == reqwest::StatusCode::ACCEPTED;
     let body = answer.bytes().await.map_err(unreachable)?;
@@ -259,6 +260,11 @@ fn blame(code: &str, message: &str, hint: Option<&str>, out: &mut Out) {
     }
 }
 
+/// Gives a request a key of its own: however often it is sent again on the way, it dials once.
+pub(super) fn keyed(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    request.header("Idempotency-Key", Uuid::new_v4().to_string())
+}
+
 pub(super) fn unreachable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
     let message = "the gateway does not answer any more";
     Fault::new(Blame::Gateway, code::GATEWAY_UNREACHABLE, message)
@@ -294,3 +300,19 @@ pub(super) fn garbled(error: serde_json::Error) -> Fault {
 
 /// How long the carrier has to confirm the end.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_has_a_key_of_its_own() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::new();
+        let key = || {
+            let request = keyed(client.post("http://127.0.0.1:9/v1/calls")).build();
+            request.expect("it is one").headers()["idempotency-key"].clone()
+        };
+        assert_ne!(key(), key());
+    }
+}

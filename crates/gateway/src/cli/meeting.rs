@@ -3,7 +3,7 @@
 use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
 
-use super::call::{accepted, garbled, unreachable};
+use super::call::{accepted, garbled, keyed, unreachable};
 use super::steer::running;
 use super::{Done, Out};
 use crate::state::Running;
@@ -139,7 +139,7 @@ async fn start(running: &Running, args: StartArgs, out: &mut Out) -> Result<Done
     if args.no_announcements {
         order["announce"] = false.into();
     }
-    let asked = running.post("/v1/meetings").json(&order);
+    let asked = keyed(running.post("/v1/meetings")).json(&order);
     let answer = accepted(asked.send().await.map_err(unreachable)?).await?;
     let body = answer.bytes().await.map_err(unreachable)?;
     let view: Value = serde_json::from_slice(&body).map_err(garbled)?;
@@ -200,9 +200,7 @@ async fn steer(
     out: &mut Out,
 ) -> Result<Done, Fault> {
     let id = find(running, meeting).await?;
-    let asked = running
-        .post(&format!("/v1/meetings/{id}/{path}"))
-        .json(body);
+    let asked = keyed(running.post(&format!("/v1/meetings/{id}/{path}"))).json(body);
     accepted(asked.send().await.map_err(unreachable)?).await?;
     out.json(&json!({ "meeting": id, "accepted": true }));
     out.line("it is being done");

@@ -35,18 +35,44 @@ pub(super) async fn list(out: &mut Out) -> Result<Done, Fault> {
     for call in &waiting {
         out.json(call);
         let text = |key: &str| call[key].as_str().unwrap_or("—").to_owned();
+        let whom = match call["contact"].as_str() {
+            Some(contact) => format!("{contact}, {}", text("to")),
+            None => text("to"),
+        };
         out.line(format_args!(
-            "{}  {}  to {}  at most {:.2}  until {}  {}",
+            "{}  {}  to {whom}  at most {:.2}  until {}  {}",
             short(&text("id")),
             clock_of(&text("since")),
-            text("to"),
             call["price_ceiling"].as_f64().unwrap_or_default(),
             clock_of(&text("until")),
             call["say"].as_str().unwrap_or("an agent talks"),
         ));
+        for line in details(call) {
+            out.line(format_args!("        {line}"));
+        }
         out.line(format_args!("        waits because of {}", text("rule")));
     }
     Ok(Done::Well)
+}
+
+/// What else the owner says yes to.
+fn details(call: &Value) -> Vec<String> {
+    let text = |key: &str| call[key].as_str();
+    let machine = match (text("on_machine"), text("machine_message")) {
+        (_, Some(message)) => Some(format!("a machine is left: {message}")),
+        (Some("hang_up"), None) => Some("a machine is hung up on".to_owned()),
+        (Some("leave"), None) => Some("a machine is left a message".to_owned()),
+        (Some("talk"), None) => Some("a machine is treated as a person".to_owned()),
+        (Some(_) | None, None) => None,
+    };
+    let by = match (text("agent"), text("from")) {
+        (Some(agent), Some(from)) => Some(format!("by {agent}, from {from}")),
+        (Some(agent), None) => Some(format!("by {agent}")),
+        (None, Some(from)) => Some(format!("from {from}")),
+        (None, None) => None,
+    };
+    let purpose = text("purpose").map(|it| format!("for: {it}"));
+    by.into_iter().chain(machine).chain(purpose).collect()
 }
 
 /// Says yes: the call is made.
@@ -132,5 +158,27 @@ async fn find(running: &Running, end: &str) -> Result<String, Fault> {
         (Some(call), None) => Ok(call.to_owned()),
         (Some(_), Some(_)) => Err(wrong(format!("several calls that wait end in {end:?}"))),
         (None, _) => Err(wrong(format!("no call that waits ends in {end:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_shown_all_that_they_say_yes_to() {
+        let call = json!({
+            "to": "+15551234567", "from": "+15550001111", "agent": "reception",
+            "on_machine": "leave", "machine_message": "Buy now!", "purpose": "a reminder",
+        });
+        assert_eq!(
+            details(&call),
+            [
+                "by reception, from +15550001111",
+                "a machine is left: Buy now!",
+                "for: a reminder"
+            ]
+        );
+        assert!(details(&json!({ "to": "+15551234567" })).is_empty());
     }
 }

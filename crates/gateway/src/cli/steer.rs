@@ -3,7 +3,7 @@
 use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
 
-use super::call::{accepted, garbled, unreachable};
+use super::call::{accepted, garbled, keyed, unreachable};
 use super::{Done, Out, reload};
 use crate::state::Running;
 
@@ -49,9 +49,7 @@ pub(super) async fn transfer(args: TransferArgs, out: &mut Out) -> Result<Done, 
     let running = running().await?;
     let call = find(&running, &args.call).await?;
     let wanted = json!({ "to": args.to, "about": args.about });
-    let asked = running
-        .post(&format!("/v1/calls/{call}/transfer"))
-        .json(&wanted);
+    let asked = keyed(running.post(&format!("/v1/calls/{call}/transfer"))).json(&wanted);
     accepted(asked.send().await.map_err(unreachable)?).await?;
     out.json(&json!({ "call": call, "accepted": true }));
     out.line(format_args!("{} is being called", args.to));

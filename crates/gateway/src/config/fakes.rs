@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Introduction, Tell};
 use ports::carrier::{
-    Calls, Carrier, Dial, Dialect, Door, Genuine, Imprint, Leg, Machines, Orders, Reply, Request,
-    Response, Sound, Status, Stream, StreamCommand, StreamEvent, StreamProtocol, Webhook, Webhooks,
+    Calls, Carrier, Dial, Dialect, Door, Finds, Genuine, Imprint, Leg, Machines, Orders, Reply,
+    Request, Response, Sought, Sound, Status, Stream, StreamCommand, StreamEvent, StreamProtocol,
+    Traces, Webhook, Webhooks,
 };
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
@@ -84,6 +85,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
             hint: "build another".to_owned(),
         }]);
     }
+    let forgetful = settings.text("coop") == Some("forgetful");
     let whistle = settings.secret("whistle").is_some_and(|it| it.is("tweet"));
     Ok(Carrier {
         machines: Machines::Heard,
@@ -92,7 +94,7 @@ fn carrier(settings: &Settings) -> Result<Carrier, Vec<Problem>> {
         limits: None,
         transfers: None,
         conferences: None,
-        finds: None,
+        finds: forgetful.then(|| Arc::new(Forgetful) as Arc<dyn Finds>),
         presses: None,
         recordings: None,
         orders: Orders::Replied,
@@ -148,6 +150,16 @@ impl Calls for Pigeon {
         } else {
             Err(refused())
         }
+    }
+}
+
+/// One that knows only the calls that are up, of which there are none.
+struct Forgetful;
+
+#[async_trait]
+impl Finds for Forgetful {
+    async fn find(&self, _sought: &Sought<'_>) -> Result<Traces, Fault> {
+        Ok(Traces::Up(None))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::{Dialling, Keys, Private, Referral};
@@ -12,15 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::approvals::held;
-use super::ask::{Asked, Given, Named, senseless};
+use super::ask::{Asked, Given, Keyed, Named, replayed, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::access::Scope;
-use crate::claims::Once;
 use crate::journal::Summary;
 use crate::metrics::metrics;
 use crate::switchboard::{
-    Approval, CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
+    Approval, CallId, Carried, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
 };
 
 /// A call to make.
@@ -179,6 +178,7 @@ impl Order {
             agent: self.agent,
             purpose,
             reason: self.purpose.map(Private::from),
+            ceiling: None,
         }
     }
 }
@@ -333,8 +333,7 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
 /// `Idempotency-Key`, the same request is carried out once, also across restarts. With `?plan` nobody is
 /// dialled: the answer says whether somebody could be, and has a token that makes exactly that call, once.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls",
-    params(Whether, ("Idempotency-Key" = Option<String>, Header, nullable = false, min_length = 1, max_length = 255,
-        pattern = "^[!-~]+$", description = "Names this request: a UUID, say. The same one dials once.")),
+    params(Whether, Keyed),
     request_body = Order,
     responses(
         (status = 201, description = "The call was made.", body = CallView),
@@ -354,14 +353,14 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
 pub(super) async fn dial(
     State(desk): State<Desk>,
     _: Extension<Owner>,
-    headers: HeaderMap,
+    keyed: Keyed,
     Asked(whether): Asked<Whether>,
     Given(order): Given<Order>,
 ) -> Response {
     if let Err(what) = order.check() {
         return senseless(StatusCode::UNPROCESSABLE_ENTITY, what);
     }
-    let placed = match (headers.get("idempotency-key"), &order.token, whether.plan) {
+    let placed = match (keyed.once(&order), &order.token, whether.plan) {
         (_, Some(_), Some(_)) => {
             return senseless(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -372,10 +371,7 @@ pub(super) async fn dial(
         // It is a key of its own.
         (_, Some(token), None) => desk.board.carry_out(token).await,
         (None, None, None) => desk.board.ask_or_dial(order.into_wish()).await,
-        (Some(key), None, None) => match once(key, &order) {
-            Ok(once) => desk.board.dial_once(once, order.into_wish()).await,
-            Err(fault) => return Problem::answer_with(StatusCode::BAD_REQUEST, &fault),
-        },
+        (Some(once), None, None) => desk.board.dial_once(once, order.into_wish()).await,
     };
     match placed {
         Ok(Placed::Now(record)) => {
@@ -399,31 +395,10 @@ async fn plan(desk: &Desk, order: Order) -> Response {
     Json(view).into_response()
 }
 
-fn once(key: &HeaderValue, order: &Order) -> Result<Once, Fault> {
-    let order = serde_json::to_vec(order).expect("an order is plain data");
-    let key = key
-        .to_str()
-        .ok()
-        .filter(|it| (1..=LONGEST_KEY).contains(&it.len()))
-        .filter(|it| it.bytes().all(|it| it.is_ascii_graphic()));
-    key.map(|it| Once::new(it, &order)).ok_or_else(|| {
-        let message = "that Idempotency-Key makes no sense";
-        let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
-        fault.hint(format!(
-            "send 1 to {LONGEST_KEY} visible characters of ASCII, such as a UUID"
-        ))
-    })
-}
-
 /// The call that the same request led to before.
 async fn before(desk: &Desk, call: String) -> Response {
     match view(desk, call.clone()).await {
-        Ok(Some(view)) => (
-            StatusCode::OK,
-            [("idempotent-replayed", "true")],
-            Json(view),
-        )
-            .into_response(),
+        Ok(Some(view)) => replayed(Json(view)),
         Ok(None) => match desk.board.approval(&call).await {
             Ok(Some(approval)) => waits(approval),
             Ok(None) => Problem::answer(&unsure()),
@@ -445,7 +420,7 @@ fn waits(approval: Approval) -> Response {
     Problem::answer(&fault.hint("ask again with a new key"))
 }
 
-fn unsure() -> Fault {
+pub(super) fn unsure() -> Fault {
     let message = "that request was begun before, and what became of it is not known";
     Fault::new(Blame::Gateway, code::CALL_UNSURE, message)
         .hint("look at the carrier's list of calls before you ask again with a new key")
@@ -528,7 +503,7 @@ pub(super) async fn show(
 }
 
 /// A call that is up, or that the journal knows.
-async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
+pub(super) async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
     if let Ok(record) = find(desk, &id) {
         return Ok(Some(CallView::of_record(&record)));
     }
@@ -677,16 +652,17 @@ pub(super) struct PutThrough {
 /// agent has the caller back and says why. Where the table says `by = "carrier"` the phone company does
 /// it by itself, and asks nobody.
 #[utoipa::path(post, path = "/v1/calls/{id}/transfer", tag = "calls",
-    params(("id" = String, Path, description = "The call.")), request_body = PutThrough,
+    params(("id" = String, Path, description = "The call."), Keyed), request_body = PutThrough,
     responses(
-        (status = 202, description = "They are being called."),
-        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "They are being called, or were by the same request before.",
+            headers(("idempotent-replayed" = String, description = "`true`"))),
+        (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Nobody talks to an agent on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It names nobody.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It names nobody, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
@@ -695,18 +671,21 @@ pub(super) async fn transfer(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     Named(id): Named,
+    keyed: Keyed,
     Given(given): Given<PutThrough>,
 ) -> Response {
+    let once = keyed.once(&("transfer", &id, &given));
     let referred = async {
         let record = connected(&desk, &id)?;
         let referral = Referral {
             to: given.to,
             about: given.about.into(),
         };
-        desk.board.refer(&record, referral).await
+        desk.board.refer_once(once, &record, referral).await
     };
     match referred.await {
-        Ok(_) => StatusCode::ACCEPTED.into_response(),
+        Ok(Carried::Now(_)) => StatusCode::ACCEPTED.into_response(),
+        Ok(Carried::Before(_)) => replayed(StatusCode::ACCEPTED),
         Err(fault) => Problem::answer(&fault),
     }
 }
@@ -770,9 +749,6 @@ pub(super) fn no_such_call() -> Fault {
     let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, "there is no such call");
     fault.hint("`offhook calls` lists those there are")
 }
-
-/// In characters.
-const LONGEST_KEY: usize = 255;
 
 /// More calls are not listed at once.
 const MOST_CALLS: usize = 1_000;

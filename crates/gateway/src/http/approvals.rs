@@ -9,12 +9,12 @@ use ports::{Blame, Fault, code};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::CallView;
+use super::api::{CallView, OnMachineOrder};
 use super::ask::Named;
 use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::access::Scope;
-use crate::switchboard::{Approval, Purpose};
+use crate::switchboard::{Approval, OnMachine, Purpose};
 
 /// A call that waits for its owner's yes, or waited.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -23,9 +23,13 @@ pub(super) struct ApprovalView {
     id: String,
     /// `waiting`, `approved`, `refused`, or `too_late`.
     state: String,
-    /// Whom it is to, as it was written.
+    /// Whom it is to: their number.
     #[schema(value_type = String)]
     to: Private<String>,
+    /// What the owner calls them, if they are a contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    contact: Option<String>,
     /// From which of our numbers; absent: the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -38,6 +42,18 @@ pub(super) struct ApprovalView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, nullable = false)]
     say: Option<Private<String>>,
+    /// What to do when a machine picks up; absent: as the agent's table says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    on_machine: Option<OnMachineOrder>,
+    /// What a machine is left, if not the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, nullable = false)]
+    machine_message: Option<Private<String>>,
+    /// What the call is for, if whoever asked for it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, nullable = false)]
+    purpose: Option<Private<String>>,
     /// Which rule has it wait, and where that stands.
     rule: String,
     /// The most that it can cost, in the currency of `[rates]`.
@@ -51,10 +67,21 @@ pub(super) struct ApprovalView {
 impl From<Approval> for ApprovalView {
     fn from(approval: Approval) -> Self {
         let wish = approval.wish;
+        let (on_machine, machine_message) = match wish.on_machine {
+            OnMachine::AsUsual => (None, None),
+            OnMachine::HangUp => (Some(OnMachineOrder::HangUp), None),
+            OnMachine::Leave => (Some(OnMachineOrder::Leave), None),
+            OnMachine::LeaveThis(text) => (Some(OnMachineOrder::Leave), Some(text)),
+            OnMachine::Talk => (Some(OnMachineOrder::Talk), None),
+        };
         Self {
+            on_machine,
+            machine_message,
+            purpose: wish.reason,
             id: approval.id,
             state: approval.state.to_owned(),
             to: wish.to.into(),
+            contact: approval.contact,
             from: wish.from,
             agent: wish.agent,
             say: match wish.purpose {

@@ -7,10 +7,13 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use ports::{Blame, Fault, code};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::Problem;
 use super::api::no_such_call;
+use crate::claims::Once;
 
 /// A refusal on its way to whoever asked. Boxed: it is rare, and larger than what is let in.
 pub(super) struct Refusal(Box<Response>);
@@ -40,6 +43,66 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             .map(|Path(id)| Self(id))
             .map_err(|_| Problem::answer(&no_such_call()).into())
     }
+}
+
+/// The `Idempotency-Key` of a request, if it has one: what it asks for is done once then.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(super) struct Keyed {
+    /// Names this request: a UUID, say. The same one dials once.
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    key: Option<String>,
+}
+
+impl Keyed {
+    /// The key, together with all that is asked.
+    pub(super) fn once(&self, order: &impl Serialize) -> Option<Once> {
+        let order = serde_json::to_vec(order).expect("an order is plain data");
+        self.key.as_ref().map(|key| Once::new(key, &order))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Keyed {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let Some(key) = parts.headers.get("idempotency-key") else {
+            return Ok(Self { key: None });
+        };
+        let key = key
+            .to_str()
+            .ok()
+            .filter(|it| (1..=LONGEST_KEY).contains(&it.len()))
+            .filter(|it| it.bytes().all(|it| it.is_ascii_graphic()));
+        match key {
+            Some(key) => Ok(Self {
+                key: Some(key.to_owned()),
+            }),
+            None => Err(Problem::answer_with(StatusCode::BAD_REQUEST, &nonsense()).into()),
+        }
+    }
+}
+
+fn nonsense() -> Fault {
+    let message = "that Idempotency-Key makes no sense";
+    let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
+    fault.hint(format!(
+        "send 1 to {LONGEST_KEY} visible characters of ASCII, such as a UUID"
+    ))
+}
+
+/// In characters.
+const LONGEST_KEY: usize = 255;
+
+/// Says of an answer that the same request was carried out before.
+pub(super) fn replayed(response: impl IntoResponse) -> Response {
+    ([("idempotent-replayed", "true")], response).into_response()
 }
 
 /// What the query asks for.

@@ -12,13 +12,13 @@ use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::api::{Words, find};
-use super::ask::{Given, Named};
+use super::api::{Words, find, unsure, view};
+use super::ask::{Given, Keyed, Named, replayed};
 use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::meeting::{Attention, MeetingId, Room, View};
 use crate::metrics::metrics;
-use crate::switchboard::{Guest, Meet};
+use crate::switchboard::{Carried, Guest, Meet};
 
 /// A meeting to open.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -113,15 +113,17 @@ impl MeetingView {
 ///
 /// Everybody is called at once, over the lines of whichever carriers their numbers have; answered as
 /// soon as it exists. Nobody is called if one of them may not be.
-#[utoipa::path(post, path = "/v1/meetings", tag = "meetings", request_body = MeetingOrder,
+#[utoipa::path(post, path = "/v1/meetings", tag = "meetings", params(Keyed), request_body = MeetingOrder,
     responses(
         (status = 201, description = "It is open.", body = MeetingView),
-        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The meeting that the same request opened before.", body = MeetingView,
+            headers(("idempotent-replayed" = String, description = "`true`"))),
+        (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "There are more people than a meeting has places for.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There are more people than a meeting has places for, or the meeting of the same request is not there any more.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It is not what a meeting is made of.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is not what a meeting is made of, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "The agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
@@ -129,8 +131,10 @@ impl MeetingView {
 pub(super) async fn open(
     State(desk): State<Desk>,
     _: Extension<Owner>,
+    keyed: Keyed,
     Given(order): Given<MeetingOrder>,
 ) -> Response {
+    let once = keyed.once(&("meeting", &order));
     if order.people.is_empty() || order.people.len() > MOST {
         let message = format!("a meeting is of 1 to {MOST} people");
         return super::ask::senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
@@ -144,8 +148,14 @@ pub(super) async fn open(
             Announcing::Off
         },
     };
-    match desk.board.meet(meet).await {
-        Ok(room) => (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response(),
+    match desk.board.meet_once(once, meet).await {
+        Ok(Carried::Now(room)) => {
+            (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response()
+        }
+        Ok(Carried::Before(id)) => match room(&desk, &id) {
+            Ok(room) => replayed(Json(MeetingView::of(&room))),
+            Err(_) => Problem::answer(&gone()),
+        },
         Err(fault) => {
             metrics().refused("outbound", &fault);
             Problem::answer(&fault)
@@ -187,17 +197,18 @@ pub(super) async fn show(
 }
 
 /// Call one more to a meeting
-#[utoipa::path(post, path = "/v1/meetings/{id}/people", tag = "meetings", params(("id" = String, Path, description = "The meeting.")),
+#[utoipa::path(post, path = "/v1/meetings/{id}/people", tag = "meetings", params(("id" = String, Path, description = "The meeting."), Keyed),
     request_body = Invitation,
     responses(
-        (status = 202, description = "They are being called."),
-        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 202, description = "They are being called, or were by the same request before.",
+            headers(("idempotent-replayed" = String, description = "`true`"))),
+        (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such meeting, or it is over.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It has had as many people as it can.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has had as many people as it can, or what became of the same request is not known.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It names nobody to call.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It names nobody to call, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
         (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
@@ -206,13 +217,27 @@ pub(super) async fn invite(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     Named(id): Named,
+    keyed: Keyed,
     Given(invitation): Given<Invitation>,
 ) -> Response {
+    let once = keyed.once(&("invitation", &id, &invitation));
     let invited = async {
         let room = room(&desk, &id)?;
-        desk.board.invite(&room, guest(invitation)).await
+        match desk
+            .board
+            .invite_once(once, &room, guest(invitation))
+            .await?
+        {
+            Carried::Now(_) => Ok(StatusCode::ACCEPTED.into_response()),
+            Carried::Before(call) => match view(&desk, call).await? {
+                Some(_) => Ok(replayed(StatusCode::ACCEPTED)),
+                None => Err(unsure()),
+            },
+        }
     };
-    accepted(invited.await.map(drop))
+    invited
+        .await
+        .unwrap_or_else(|fault| Problem::answer(&fault))
 }
 
 /// Bring someone to a meeting who talks to an agent
@@ -357,6 +382,13 @@ fn no_such_meeting() -> Fault {
     let message = "there is no such meeting, or it is over";
     Fault::new(Blame::Config, code::MEETING_UNKNOWN, message)
         .hint("`offhook meeting list` lists those there are")
+}
+
+/// The meeting of a request that comes again.
+fn gone() -> Fault {
+    let message = "that request was begun before, and its meeting is over, or not there yet";
+    Fault::new(Blame::Caller, code::CALL_UNSURE, message)
+        .hint("`offhook meeting list` lists those there are; open another with a new key")
 }
 
 fn nobody() -> Fault {

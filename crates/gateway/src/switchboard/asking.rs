@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use call::event::What;
-use call::{Event, Private};
+use call::{Event, Number};
 use jiff::Timestamp;
+use policy::Money;
 use ports::{Blame, Fault, code};
 
 use super::audit::About;
 use super::spending::Leave;
+use super::whole::whole;
 use super::{CallId, Record, Switchboard, Wish};
 use crate::approvals::{Answer, MOST, Waiting};
 
@@ -20,6 +22,8 @@ pub struct Approval {
     pub id: String,
     /// What is wanted.
     pub wish: Wish,
+    /// What the owner calls whom it is to, if they gave the number a name.
+    pub contact: Option<String>,
     /// Which rule has it wait.
     pub rule: String,
     /// The most that it can cost, in millionths of the currency of `[rates]`.
@@ -37,6 +41,7 @@ impl Approval {
         let moment = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             wish: Wish::read(&waiting.wish),
+            contact: None,
             rule: waiting.rule,
             ceiling: waiting.ceiling,
             since: moment(waiting.at),
@@ -70,6 +75,8 @@ impl Switchboard {
     ) -> Result<Approval, Fault> {
         // Whatever else is in the way is said now, and again when it is made.
         let permit = self.may_wish(wish, Leave::Given).await?;
+        // What the owner says yes to is what they were shown.
+        let wish = wish.pinned(&self.plan(), &permit)?;
         self.forget_late().await;
         let now = Timestamp::now().as_millisecond();
         let rule = fault.rule.clone().unwrap_or_default();
@@ -105,7 +112,17 @@ impl Switchboard {
                 board.forget_late().await;
             }
         });
-        Ok(Approval::of(waiting))
+        Ok(self.shown(waiting))
+    }
+
+    /// As it is shown to the owner.
+    fn shown(&self, waiting: Waiting) -> Approval {
+        let mut approval = Approval::of(waiting);
+        if let Ok(number) = Number::parse(&approval.wish.to) {
+            let contact = self.plan().rules.contact(&number).map(str::to_owned);
+            approval.contact = contact;
+        }
+        approval
     }
 
     /// The calls that wait for the owner, the oldest first.
@@ -115,7 +132,7 @@ impl Switchboard {
     pub async fn approvals(&self) -> Result<Vec<Approval>, Fault> {
         self.forget_late().await;
         let waiting = self.approvals.waiting().await?.into_iter();
-        Ok(waiting.map(Approval::of).collect())
+        Ok(waiting.map(|it| self.shown(it)).collect())
     }
 
     /// A call that waits, or waited.
@@ -124,7 +141,7 @@ impl Switchboard {
     /// It cannot be read.
     pub async fn approval(&self, id: &str) -> Result<Option<Approval>, Fault> {
         let found = self.approvals.of(id.to_owned()).await?;
-        Ok(found.map(Approval::of))
+        Ok(found.map(|it| self.shown(it)))
     }
 
     /// The owner says yes: the call is made now, if all other rules allow it still.
@@ -132,6 +149,11 @@ impl Switchboard {
     /// # Errors
     /// It does not wait, or not any more; or what keeps it from being made.
     pub async fn approve(self: &Arc<Self>, id: &str) -> Result<Arc<Record>, Fault> {
+        let (board, id) = (self.clone(), id.to_owned());
+        whole(async move { board.approve_now(&id).await }).await
+    }
+
+    async fn approve_now(self: &Arc<Self>, id: &str) -> Result<Arc<Record>, Fault> {
         let waiting = self.answered(id, Answer::Yes).await?;
         let call = CallId::parse(&waiting.call).ok_or_else(none)?;
         let event = Event::PolicyAllowed {
@@ -139,21 +161,12 @@ impl Switchboard {
             rule: YES.to_owned(),
         };
         self.judged(&waiting.call, None, event);
-        let wish = Wish::read(&waiting.wish);
-        let about = Private::new((wish.to.clone(), wish.from.clone(), wish.agent.clone()));
-        // Whoever said yes may go away; what they said yes to is done all the same.
-        let board = self.clone();
-        let placing = tokio::spawn(async move { board.place(call, wish, Leave::Given).await });
-        let placed = placing.await.unwrap_or_else(|broken| {
-            let message = "placing a call broke";
-            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(broken))
-        });
-        if let Err(fault) = &placed {
-            let (to, from, agent) = about.reveal();
-            let about = About::dial(What::Dial, (to, from.as_deref()), agent.as_deref());
-            self.refused(&about, fault);
-        }
-        placed
+        let wish = Wish {
+            ceiling: Some(Money::micros(waiting.ceiling)),
+            ..Wish::read(&waiting.wish)
+        };
+        let placed = self.place(call, wish.clone(), Leave::Given).await;
+        self.wished(&wish, placed)
     }
 
     /// The owner says no.

@@ -110,6 +110,7 @@ impl Desk {
             return;
         };
         if let Err(fault) = self.board.about_to_dial(record).await {
+            self.board.refused_on(record, What::Dial, &fault);
             tracing::warn!(call = %record.id, code = fault.code, "nobody is dialled: {fault}");
             return self.broke(&fault).await;
         }
@@ -191,6 +192,9 @@ impl Desk {
             return;
         };
         let first = self.calls.hang_up(&leg).await;
+        if !self.record.is_to_be_insisted() {
+            return;
+        }
         let hung_up = HungUp {
             plan: self.plan.clone(),
             record: self.record.clone(),

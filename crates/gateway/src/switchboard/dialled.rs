@@ -14,10 +14,12 @@ use ports::{Blame, Fault, code};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::liveness::HungUp;
+use super::record::Bill;
 use super::renewed::Renewed;
 use super::{CallId, Record, Switchboard, desk};
 use crate::jobs::Job;
 use crate::journal::Reader;
+use crate::rules::told;
 
 /// A dial of which nobody knows what became of it.
 #[derive(Clone)]
@@ -56,16 +58,7 @@ impl Switchboard {
     /// Writes down that a call's dial is about to be sent. What must be known of it after a crash is
     /// durable then: whom it is to, and that it may have been made.
     pub(super) async fn about_to_dial(&self, record: &Record) -> Result<(), Fault> {
-        // The moment that counts: whatever was decided before, nothing is dialled that may not be now.
         self.goes_on()?;
-        if !self
-            .plan()
-            .rules
-            .still_allows(record.direction, record.caller.as_ref())
-        {
-            let message = "the rules do not allow the call any more";
-            return Err(Fault::new(Blame::Config, code::POLICY_NOT_ALLOWED, message));
-        }
         let pen = record.log.pen();
         if timeout(FLUSHED, pen.flush()).await.is_err() {
             let message = "what happens on calls is not written down in time, so nobody is dialled";
@@ -73,6 +66,7 @@ impl Switchboard {
             return Err(fault.hint("is the disk slow, or full?"));
         }
         pen.check()?;
+        self.may_still_dial(record).await?;
         let now = jiff::Timestamp::now().as_millisecond();
         let (call, carrier) = (record.id.to_string(), record.carrier.clone());
         self.jobs.send(call, carrier, now).await?;
@@ -80,13 +74,24 @@ impl Switchboard {
         Ok(())
     }
 
+    /// The moment that counts: whatever was decided before, nobody is dialled who may not be now. What other
+    /// processes have written down counts too.
+    async fn may_still_dial(&self, record: &Record) -> Result<(), Fault> {
+        let Some(to) = &record.caller else {
+            return Ok(());
+        };
+        let entry = self.entry(String::new(), to.as_str(), &record.agent)?;
+        let (standing, now) = (self.ledger.standing(entry).await?, jiff::Timestamp::now());
+        let rules = &self.plan().rules;
+        rules.may_still_dial(to, now, &standing).map_err(told)?;
+        // It may have been stopped while that was read.
+        self.goes_on()
+    }
+
     /// Writes down what was heard of a call's dial.
     pub(super) async fn dial_heard(&self, record: &Record, heard: Heard) {
-        let state = record.dial_heard(heard);
+        record.dial_heard(heard);
         noted(self.jobs.hear(record.id.to_string(), heard).await);
-        if state.is_settled() && record.log.has_end() {
-            self.settle_cost(record).await;
-        }
     }
 
     /// The carrier speaks of a call: if its dial was in doubt, it is not any more. A call that nobody
@@ -94,11 +99,14 @@ impl Switchboard {
     pub(super) async fn named(self: &Arc<Self>, record: &Arc<Record>, webhook: &Webhook) {
         match record.dialling() {
             Dialling::Queued | Dialling::Placed => return,
-            Dialling::Sending | Dialling::Unknown | Dialling::Refused => {}
+            Dialling::Sending | Dialling::Unknown => {}
+            Dialling::Refused => self.pay_after_all(record.id).await,
         }
         self.dial_heard(record, Heard::Named).await;
         let is_over = matches!(webhook.news, News::Ended(_));
         if record.is_leaving() && !is_over {
+            // Whatever was concluded before: it is ended until its carrier says so.
+            record.run_bill();
             tracing::warn!(call = %record.id, "a carrier has a call after all that is over here: it is ended");
             self.end_at_carrier(record, &webhook.leg);
         }
@@ -108,8 +116,10 @@ impl Switchboard {
     pub(super) async fn named_by_nobody(&self, carrier: &str, call: CallId, webhook: &Webhook) {
         let job = self.jobs.of(call.to_string()).await;
         let job = job.ok().flatten().filter(|it| it.carrier == carrier);
-        if job.is_none_or(|it| it.state == Dialling::Placed) {
-            return;
+        match job.map(|it| it.state) {
+            None | Some(Dialling::Placed) => return,
+            Some(Dialling::Queued | Dialling::Sending | Dialling::Unknown) => {}
+            Some(Dialling::Refused) => self.pay_after_all(call).await,
         }
         noted(self.jobs.hear(call.to_string(), Heard::Named).await);
         if !matches!(webhook.news, News::Ended(_)) {
@@ -117,6 +127,11 @@ impl Switchboard {
             let ended = self.end_and_see(carrier, &webhook.leg).await;
             ended_or_not(call, ended);
         }
+    }
+
+    /// A call was made of which it was concluded that it was not: how long it was up, nobody here has seen.
+    async fn pay_after_all(&self, call: CallId) {
+        noted(self.ledger.charge(call.to_string()).await);
     }
 
     /// Settles every dial that another process left in doubt: those of calls that were taken up again
@@ -197,14 +212,27 @@ impl Switchboard {
                         let ended = self.end_and_see(&astray.carrier, leg).await;
                         ended_or_not(astray.call, ended);
                     }
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
                     self.was_not_made(&astray, Heard::Found).await;
                 }
                 Remedy::NotPlaced => {
                     tracing::warn!(call = %astray.call, "a call was not made, by its carrier's word");
                     self.was_not_made(&astray, Heard::Missing).await;
                 }
+                Remedy::NotUp => {
+                    tracing::error!(call = %astray.call, "a call was not made, or is over, by its carrier's word, which knows no better: look at its list of calls");
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
+                    self.was_not_made(&astray, Heard::Missing).await;
+                }
                 Remedy::GiveUp => {
                     tracing::error!(call = %astray.call, "whether a call was made was not to be learned: look at the carrier's list of calls");
+                    if let Some(record) = &astray.record {
+                        record.stop_bill(Bill::Unknown);
+                    }
                 }
             }
             break;
@@ -251,8 +279,8 @@ impl Switchboard {
             }
         };
         let mut legs = match found {
-            Traces::Exactly(None) => return (Sighting::Missing, Vec::new()),
-            Traces::Exactly(Some(leg)) => return (Sighting::One, vec![leg]),
+            Traces::Up(None) => return (Sighting::NotUp, Vec::new()),
+            Traces::Up(Some(leg)) => return (Sighting::One, vec![leg]),
             Traces::Among(legs) => legs,
         };
         let mut unknown = Vec::new();
@@ -327,8 +355,11 @@ impl Switchboard {
         }
     }
 
-    /// Hangs up on a call of ours until its carrier says that it is over.
-    fn end_at_carrier(self: &Arc<Self>, record: &Arc<Record>, leg: &Leg) {
+    /// Hangs up on a call of ours until its carrier says that it is over, unless somebody does already.
+    pub(super) fn end_at_carrier(self: &Arc<Self>, record: &Arc<Record>, leg: &Leg) {
+        if !record.is_to_be_insisted() {
+            return;
+        }
         let plan = self.plan();
         let calls = Renewed {
             plan: plan.clone(),
@@ -344,6 +375,7 @@ impl Switchboard {
         let board = Arc::downgrade(self);
         tokio::spawn(async move {
             let first = calls.hang_up(&hung_up.leg).await;
+            drop(calls);
             hung_up.insist(board, first).await;
         });
     }
@@ -413,3 +445,110 @@ const FLUSHED: Duration = Duration::from_secs(5);
 /// So often a call that nobody knows is hung up, until it is over.
 const ENDINGS: u32 = 60;
 const BETWEEN: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{House, THEIRS, number};
+    use super::*;
+
+    #[tokio::test]
+    async fn who_may_not_be_dialled_any_more_is_not_when_it_comes_to_that() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        let later = jiff::Timestamp::now() + Duration::from_secs(2 * 60 * 60);
+        let later = later.to_zoned(jiff::tz::TimeZone::UTC).hour();
+        house.rewrite(&format!(
+            "[contacts.ann]\nnumber = \"{THEIRS}\"\nzone = \"UTC\"\nhours = \"{later:02}:00-{:02}:00\"",
+            later + 1
+        ));
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("they are asleep");
+        assert_eq!(fault.code, code::POLICY_HOURS);
+        house.rewrite("");
+        let listed = house.board.ledger.do_not_call(&number(THEIRS), 1).await;
+        listed.expect("it is written");
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("they do not want it any more");
+        assert_eq!(fault.code, code::POLICY_DO_NOT_CALL);
+        // By a command, while this gateway has not heard of it.
+        house.board.ledger.stop(1).await.expect("it is written");
+        let fault = house.board.about_to_dial(&record).await;
+        let fault = fault.expect_err("everything is stopped");
+        assert_eq!(fault.code, code::POLICY_STOPPED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_of_which_nothing_is_ever_learned_cost_all_that_was_set_aside() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        record.dial_heard(Heard::Sends);
+        house.board.dial_heard(&record, Heard::Lost).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 1));
+        let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
+        house.board.clone().ask_after_dial(astray).await;
+        house.until((house.ceiling(), 0)).await;
+        // It stays spent.
+        let name = record.id.to_string();
+        let settled = house.board.ledger.settle(name, Duration::ZERO).await;
+        settled.expect("nothing changes");
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_may_have_come_and_gone_cost_all_that_was_set_aside() {
+        let house = House::of("forgetful", "");
+        let record = house.dialled(THEIRS).await;
+        record.dial_heard(Heard::Sends);
+        house.board.dial_heard(&record, Heard::Lost).await;
+        let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
+        house.board.clone().ask_after_dial(astray).await;
+        assert_eq!(record.dialling(), Dialling::Refused);
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_its_carrier_has_after_all_is_paid_for_after_all() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        for heard in [Heard::Sends, Heard::Lost, Heard::Missing] {
+            record.dial_heard(heard);
+        }
+        record.tell(input::Carrier::Ended(NOT_MADE)).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        house.board.close(&record).await;
+        assert_eq!(house.stands().await, (policy::Money::ZERO, 0));
+        let leg = Leg("late".into());
+        let webhook = Webhook {
+            dialled: leg.clone(),
+            leg,
+            notice: "1".into(),
+            news: News::Ended(NOT_MADE),
+        };
+        house.board.told("pigeon", Some(record.id), &webhook).await;
+        assert_eq!(house.stands().await, (house.ceiling(), 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_its_carrier_has_after_all_is_ended_until_it_says_so() {
+        let house = House::new("");
+        let record = house.dialled(THEIRS).await;
+        for heard in [Heard::Sends, Heard::Lost, Heard::Missing] {
+            record.dial_heard(heard);
+        }
+        record.tell(input::Carrier::Ended(NOT_MADE)).await;
+        record.log.push(now(), call::Event::Ended(NOT_MADE));
+        let leg = Leg("late".into());
+        let webhook = Webhook {
+            dialled: leg.clone(),
+            leg,
+            notice: "1".into(),
+            news: News::Ringing,
+        };
+        house.board.told("pigeon", Some(record.id), &webhook).await;
+        assert_eq!(record.bill(), Bill::Runs);
+        assert!(!record.is_to_be_insisted(), "somebody does");
+    }
+}

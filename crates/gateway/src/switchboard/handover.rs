@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::meetings::regrets;
 use super::renewed::Renewed;
-use super::spending::{Leave, Purposeful};
+use super::spending::Terms;
 use super::{Record, Switchboard};
 use crate::config::{Destination, PhonePlan, Plan, TransferPlan};
 use crate::runner::Control;
@@ -148,7 +148,7 @@ impl Switchboard {
                     return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
                 }
                 let to = phone.number.as_str();
-                self.would_dial(to, &caller.agent, (0, Leave::Given, Purposeful::Yes))
+                self.would_dial(to, &caller.agent, (0, Terms::OWNERS))
                     .await?;
             }
         }

@@ -182,7 +182,11 @@ impl Switchboard {
             record.landing.close();
             drop(orders);
             board.over(&record).await;
-            let _ = desk.await;
+            tokio::select! {
+                _ = desk => {}
+                _ = record.is_said_to_be_over() => {}
+            }
+            board.close(&record).await;
         });
     }
 
@@ -282,14 +286,8 @@ impl Switchboard {
     }
 
     async fn over(&self, record: &Record) {
-        // One that may yet be found at its carrier is settled when that is known.
-        if record.log.has_end() && !record.is_dial_open() {
-            self.settle_cost(record).await;
-        }
         {
             let mut desk = self.desk();
-            desk.up = desk.up.saturating_sub(1);
-            desk.plans.remove(&record.id);
             desk.tokens.forget(record.id);
             desk.land(record.id);
         }

@@ -13,6 +13,7 @@ use ports::Fault;
 use ports::carrier::{Calls, Leg, Status};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::record::Bill;
 use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
@@ -81,7 +82,7 @@ impl HungUp {
                 tracing::warn!(call = %record.id, code = fault.code, hint = fault.hint, "a call could not be hung up, which is tried again: {fault}");
             }
             tokio::select! {
-                () = record.is_said_to_be_over() => return,
+                _ = record.is_said_to_be_over() => return,
                 () = sleep(Release::PAUSE) => {}
             }
             let Some(board) = board.upgrade() else {
@@ -93,6 +94,9 @@ impl HungUp {
                 board,
             };
             let word = ask(&calls, (record, &self.leg), Release::ANSWER).await;
+            if word == Word::Up {
+                record.was_picked_up();
+            }
             match release.answer(now(), word) {
                 Hold::Released => {
                     if let Word::Over(end) = word {
@@ -108,6 +112,7 @@ impl HungUp {
 
     fn give_up(&self, outcome: Result<(), Fault>) {
         let call = self.record.id;
+        self.record.stop_bill(Bill::Unknown);
         match outcome {
             Ok(()) => {
                 tracing::error!(%call, "a carrier was told to end a call and never said that it did: look whether it is up there");

@@ -10,15 +10,17 @@ use call::meeting::{After, Announcing, Command, Consent, PartyId, Phrases, Trans
 use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
 };
+use policy::Money;
 use ports::agent::{Agent, Answerer};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
 use super::audit::About;
 use super::life::Kept;
-use super::spending::{Leave, Purposeful};
+use super::spending::{Leave, Terms};
+use super::whole::{Carried, whole};
 use super::wish::{answerer, judge, our_number};
-use super::{CallId, Record, Switchboard};
+use super::{CallId, Once, Record, Switchboard};
 use crate::config::{AgentThen, By, Destination};
 use crate::meeting::{
     self, Attention, CALLER, Chair, MOUTH, MeetingId, Newcomer, Room, Sits, TARGET, Table, Wanted,
@@ -82,6 +84,8 @@ pub(super) struct Cast {
     pub(super) chair: Option<Chair>,
     pub(super) kept: Kept,
     pub(super) leave: Leave,
+    /// The most that it may cost, if somebody was told so.
+    pub(super) ceiling: Option<Money>,
     /// What the call is for, if that was said.
     pub(super) purpose: Option<Private<String>>,
 }
@@ -93,6 +97,22 @@ impl Switchboard {
     /// # Errors
     /// The first of them who may not be called: nobody is, then, and whoever was already is hung up on.
     pub async fn meet(self: &Arc<Self>, meet: Meet) -> Result<Arc<Room>, Fault> {
+        let (board, id) = (self.clone(), MeetingId::random());
+        whole(async move { board.meet_now(id, meet).await }).await
+    }
+
+    /// The same, but for a request that may come again.
+    pub async fn meet_once(
+        self: &Arc<Self>,
+        once: Option<Once>,
+        meet: Meet,
+    ) -> Result<Carried<Arc<Room>>, Fault> {
+        let (board, id) = (self.clone(), MeetingId::random());
+        let meeting = async move { board.meet_now(id, meet).await };
+        self.once(once, id.to_string(), meeting).await
+    }
+
+    async fn meet_now(self: &Arc<Self>, id: MeetingId, meet: Meet) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let plan = self.plan();
         if let Some(agent) = &meet.agent {
@@ -101,9 +121,11 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
-            let permit = self
-                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
-                .await;
+            let terms = Terms {
+                leave: Leave::NotAsked,
+                ..Terms::OWNERS
+            };
+            let permit = self.would_dial(&guest.to, agent, (more, terms)).await;
             self.invited(guest, permit)?;
         }
         let (now, phrases) = (Instant::now(), phrases("The other person"));
@@ -113,9 +135,9 @@ impl Switchboard {
             announcing: meet.announcing,
             through: None,
         };
-        let room = self.open_room(MeetingId::random(), seats, meeting).await?;
+        let room = self.open_room(id, seats, meeting).await?;
         for guest in meet.guests {
-            if let Err(fault) = self.invite(&room, guest).await {
+            if let Err(fault) = self.invite_now(&room, guest, CallId::random()).await {
                 // Whoever was called before is not left there with a phone that rings for nothing.
                 room.command(Command::End).await;
                 return Err(fault);
@@ -124,11 +146,23 @@ impl Switchboard {
         Ok(room)
     }
 
-    /// Calls one more to a meeting, if the owner allows it.
-    pub async fn invite(
+    /// Calls one more to a meeting, if the owner allows it, for a request that may come again.
+    pub async fn invite_once(
+        self: &Arc<Self>,
+        once: Option<Once>,
+        room: &Arc<Room>,
+        guest: Guest,
+    ) -> Result<Carried<Arc<Record>>, Fault> {
+        let (board, room, call) = (self.clone(), room.clone(), CallId::random());
+        let invited = async move { board.invite_now(&room, guest, call).await };
+        self.once(once, call.to_string(), invited).await
+    }
+
+    async fn invite_now(
         self: &Arc<Self>,
         room: &Arc<Room>,
         guest: Guest,
+        call: CallId,
     ) -> Result<Arc<Record>, Fault> {
         self.is_open()?;
         let plan = self.plan();
@@ -149,12 +183,11 @@ impl Switchboard {
             chair: Some(near),
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
+            ceiling: None,
             purpose: Some("a meeting".to_owned().into()),
         };
         let from = guest.from.as_deref();
-        let record = self
-            .dial_as(CallId::random(), (&guest.to, from), cast)
-            .await;
+        let record = self.dial_as(call, (&guest.to, from), cast).await;
         let record = self.invited(&guest, record)?;
         let newcomer = Newcomer {
             party,
@@ -224,14 +257,19 @@ impl Switchboard {
         caller: &Arc<Record>,
         target: Target,
     ) -> Result<Arc<Room>, Fault> {
+        let (board, caller) = (self.clone(), caller.clone());
+        whole(async move { board.put_through_now(&caller, target).await }).await
+    }
+
+    async fn put_through_now(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        target: Target,
+    ) -> Result<Arc<Room>, Fault> {
         self.is_open()?;
         let departure = caller.depart()?;
-        self.would_dial(
-            &target.guest.to,
-            &caller.agent,
-            (0, Leave::Given, Purposeful::Yes),
-        )
-        .await?;
+        self.would_dial(&target.guest.to, &caller.agent, (0, Terms::OWNERS))
+            .await?;
         let number = target.guest.from.clone();
         let number = number.unwrap_or_else(|| caller.number.as_str().to_owned());
         let plan = self.plan();
@@ -293,6 +331,30 @@ impl Switchboard {
         caller: &Arc<Record>,
         referral: Referral,
     ) -> Result<Referred, Fault> {
+        let (board, caller) = (self.clone(), caller.clone());
+        whole(async move { board.refer_now(&caller, referral).await }).await
+    }
+
+    /// The same, but for a request that may come again.
+    ///
+    /// # Errors
+    /// The same, or the key is that of another request.
+    pub async fn refer_once(
+        self: &Arc<Self>,
+        once: Option<Once>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Carried<Referred>, Fault> {
+        let (board, caller, name) = (self.clone(), caller.clone(), caller.id.to_string());
+        let referred = async move { board.refer_now(&caller, referral).await };
+        self.once(once, name, referred).await
+    }
+
+    async fn refer_now(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
         let referred = self.refer_to(caller, referral).await;
         if let Err(fault) = &referred {
             self.refused_on(caller, What::Transfer, fault);
@@ -344,7 +406,8 @@ impl Switchboard {
             agent,
             patience: named.patience,
         };
-        self.put_through(caller, target).await.map(Referred::Here)
+        let room = self.put_through_now(caller, target).await;
+        room.map(Referred::Here)
     }
 
     /// The same for an agent: what cannot be done is said to the caller.
@@ -548,6 +611,7 @@ fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast
         kept: Kept::Here,
         // The owner named them in the configuration.
         leave: Leave::Given,
+        ceiling: None,
         purpose: Some("to put a caller through".to_owned().into()),
     }
 }

@@ -4,8 +4,11 @@ mod adopt;
 mod announce;
 mod asking;
 mod audit;
+mod closing;
 mod desk;
 mod dialled;
+#[cfg(test)]
+mod fixture;
 mod flights;
 mod handover;
 mod heed;
@@ -30,6 +33,7 @@ mod trust;
 mod unconnected;
 mod voices;
 mod wanted;
+mod whole;
 mod wish;
 
 use std::collections::{HashMap, VecDeque};
@@ -79,11 +83,12 @@ pub use planned::Proposal;
 use record::{Born, Talks};
 pub use record::{CallId, Record, Report};
 pub use recover::Lost;
-use spending::{Leave, Purposeful};
+use spending::{Leave, Purposeful, Terms};
 use tokens::Tokens;
 use voices::Voices;
 pub use wanted::Placed;
 use wanted::placed;
+pub use whole::Carried;
 pub use wish::{OnMachine, Purpose, Verdict, Wish};
 use wish::{answerer, machine, mode, our_number};
 
@@ -224,6 +229,7 @@ impl Switchboard {
             chair: None,
             kept: Kept::AcrossProcesses,
             leave,
+            ceiling: wish.ceiling,
             purpose: wish.reason,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
@@ -248,6 +254,7 @@ impl Switchboard {
             chair,
             kept,
             leave,
+            ceiling,
             purpose,
         } = cast;
         let voice = self.voice_for(&mode).await?;
@@ -256,8 +263,12 @@ impl Switchboard {
             self.announcement(&plan, whose, &mode).await?;
         }
 
-        let said = (leave, Purposeful::of(purpose.as_ref()));
-        let (permit, seat) = self.reserve(id.to_string(), to, &agent, said).await?;
+        let terms = Terms {
+            leave,
+            purposeful: Purposeful::of(purpose.as_ref()),
+            ceiling,
+        };
+        let (permit, seat) = self.reserve(id.to_string(), to, &agent, terms).await?;
         self.write_purpose(id, &permit.number, purpose);
         let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {

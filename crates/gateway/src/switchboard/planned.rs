@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use policy::{Money, Permit};
+use policy::Permit;
 use ports::{Blame, Fault, code};
 
 use super::spending::Leave;
@@ -18,7 +18,6 @@ pub(super) struct Plans(Mutex<HashMap<String, Planned>>);
 #[derive(Clone, Debug)]
 struct Planned {
     wish: Wish,
-    ceiling: Money,
     until: Instant,
 }
 
@@ -63,8 +62,7 @@ impl Switchboard {
         let (permit, asks) = self.may_wish_once_asked(&wish).await?;
         let now = Instant::now();
         let planned = Planned {
-            wish,
-            ceiling: permit.ceiling,
+            wish: wish.pinned(&self.plan(), &permit)?,
             until: now + GOOD,
         };
         let token = self.plans.keep(now, planned).ok_or_else(|| {
@@ -103,22 +101,11 @@ impl Switchboard {
             return Ok(before);
         }
         let planned = self.plans.find(Instant::now(), token);
-        let Planned { wish, ceiling, .. } = planned.ok_or_else(|| {
+        let planned = planned.ok_or_else(|| {
             let message = "no call is planned with that token, or not any more";
             Fault::new(Blame::Caller, code::CALL_PLANS, message).hint("plan it again")
         })?;
-        let permit = self.may_wish_once_asked(&wish).await;
-        let (permit, _) = self.wished(&wish, permit)?;
-        if permit.ceiling > ceiling {
-            let message = format!(
-                "that call was planned to cost {ceiling} at most, and may cost {} by now",
-                permit.ceiling
-            );
-            return Err(
-                Fault::new(Blame::Config, code::POLICY_SPEND, message).hint("plan it again")
-            );
-        }
-        self.dial_once(once, wish).await
+        self.dial_once(once, planned.wish).await
     }
 }
 
@@ -129,14 +116,67 @@ const MOST: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture::{House, THEIRS};
     use super::*;
+
+    /// The owner's contacts, and what a minute costs.
+    fn mom(number: &str, rate: &str) -> String {
+        format!("[contacts.mom]\nnumber = \"{number}\"\n[rates]\n\"+1\" = {rate}\n")
+    }
+
+    fn wish() -> Wish {
+        Wish {
+            to: "mom".into(),
+            ..Wish::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_call_that_was_planned_is_made_and_no_other() {
+        let house = House::new(&mom(THEIRS, "0.1"));
+        let plan = house.board.propose(wish()).await.expect("it may be made");
+        let other = house.board.propose(wish()).await.expect("it may be made");
+        // By now she has another number.
+        house.rewrite(&mom("+15551234567", "0.1"));
+        let placed = house.board.carry_out(&plan.token).await;
+        let Ok(Placed::Now(record)) = placed else {
+            panic!("it is made")
+        };
+        assert_eq!(record.caller.as_ref().map(|it| it.as_str()), Some(THEIRS));
+        house.rewrite(&mom("+15551234567", "0.2"));
+        let placed = house.board.carry_out(&other.token).await;
+        let fault = placed.err().expect("it is dearer");
+        assert_eq!(fault.code, code::POLICY_SPEND, "{fault}");
+        assert!(fault.message.contains("by now"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn the_call_that_the_owner_said_yes_to_is_made_and_no_other() {
+        let always = |number, rate| format!("approve = \"always\"\n{}", mom(number, rate));
+        let house = House::new(&always(THEIRS, "0.1"));
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            match house.board.ask_or_dial(wish()).await {
+                Ok(Placed::Held(approval)) => held.push(approval),
+                Ok(Placed::Now(_) | Placed::Before(_)) | Err(_) => panic!("it waits"),
+            }
+        }
+        assert_eq!(held[0].wish.to, THEIRS);
+        assert_eq!(held[0].contact.as_deref(), Some("mom"));
+        house.rewrite(&always("+15551234567", "0.1"));
+        let made = house.board.approve(&held[0].id).await.expect("it is made");
+        assert_eq!(made.caller.as_ref().map(|it| it.as_str()), Some(THEIRS));
+        house.rewrite(&always("+15551234567", "0.2"));
+        let fault = house.board.approve(&held[1].id).await;
+        let fault = fault.expect_err("it is dearer");
+        assert_eq!(fault.code, code::POLICY_SPEND, "{fault}");
+    }
 
     #[test]
     fn a_plan_is_good_for_a_while_and_there_are_not_too_many() {
         let (plans, now) = (Plans::default(), Instant::now());
         let planned = |from: Instant| Planned {
             wish: Wish::default(),
-            ceiling: Money::ZERO,
             until: from + GOOD,
         };
         let token = plans.keep(now, planned(now)).expect("there is room");

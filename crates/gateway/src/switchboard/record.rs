@@ -10,7 +10,9 @@ use super::Handover;
 use super::pairing::Entrance;
 use call::event::End;
 use call::input::{self, Command, Input};
-use call::{Attestation, Dialling, Direction, Heard, Keys, Mode, Number, Place, Private, Trust};
+use call::{
+    Attestation, Dialling, Direction, Event, Heard, Keys, Mode, Number, Place, Private, Trust,
+};
 use policy::Proof;
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
@@ -78,8 +80,12 @@ pub struct Record {
     streams: Mutex<Streams>,
     /// We are hanging up: whoever asks what to do with the call is told so.
     leaving: AtomicBool,
-    /// Its carrier said that it is over.
-    over: watch::Sender<bool>,
+    /// Whether it costs money at its carrier.
+    bill: watch::Sender<Bill>,
+    /// Somebody was heard to have picked up, also when nobody here wanted them any more.
+    picked_up: AtomicBool,
+    /// Somebody sees to it that it is over at its carrier.
+    insisted: AtomicBool,
     fault: OnceLock<Report>,
     notices: Mutex<HashSet<String>>,
     /// How its carrier is to put it through; `None`: it is not.
@@ -130,6 +136,17 @@ impl From<&Fault> for Report {
             hint: fault.hint.clone(),
         }
     }
+}
+
+/// How a call stands with whoever is to be paid for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bill {
+    /// It may be up at its carrier, and cost money there, also when it is over here.
+    Runs,
+    /// Its carrier said that it is over, when it was this old; or it was never made.
+    Stopped(Duration),
+    /// Nobody knows what it came to. By now its carrier has ended it by itself.
+    Unknown,
 }
 
 /// What a call is made of before anything happens on it.
@@ -260,7 +277,9 @@ impl Record {
             leg: Mutex::default(),
             streams: Mutex::new(Streams { last, stream: None }),
             leaving: AtomicBool::new(false),
-            over: watch::Sender::new(false),
+            bill: watch::Sender::new(Bill::Runs),
+            picked_up: AtomicBool::new(false),
+            insisted: AtomicBool::new(false),
             fault: OnceLock::new(),
             notices: Mutex::default(),
             handover: Mutex::default(),
@@ -425,10 +444,52 @@ impl Record {
         self.leaving.load(Ordering::Relaxed) || self.log.is_closed()
     }
 
-    /// Waits until its carrier says that it is over, however long that is after we said so.
-    pub(super) async fn is_said_to_be_over(&self) {
+    /// Whether it costs money at its carrier, as far as anybody knows.
+    pub(super) fn bill(&self) -> Bill {
+        *self.bill.borrow()
+    }
+
+    /// It costs nothing more. What was known of that before stays so.
+    pub(super) fn stop_bill(&self, stopped: Bill) {
+        self.bill.send_if_modified(|bill| {
+            let runs = *bill == Bill::Runs;
+            if runs {
+                *bill = stopped;
+            }
+            runs
+        });
+    }
+
+    /// It costs money after all, whatever was known of that.
+    pub(super) fn run_bill(&self) {
+        self.bill.send_replace(Bill::Runs);
+    }
+
+    /// Waits until its carrier says that it is over, however long that is after we said so, or cannot have
+    /// it any more.
+    pub(super) async fn is_said_to_be_over(&self) -> Bill {
+        let mut bill = self.bill.subscribe();
+        let stopped = bill.wait_for(|it| *it != Bill::Runs).await;
         // Its other end is here.
-        let _ = self.over.subscribe().wait_for(|over| *over).await;
+        stopped.map_or(Bill::Unknown, |it| *it)
+    }
+
+    /// Somebody picked up, or the carrier has it as one that is up.
+    pub(super) fn was_picked_up(&self) {
+        self.picked_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody picked up, as far as anybody knows.
+    pub(super) fn is_picked_up(&self) -> bool {
+        let picked_up = |it: &Event| matches!(it, Event::Answered | Event::Connected);
+        self.picked_up.load(Ordering::Relaxed)
+            || self.log.before().connected
+            || self.log.after(0).iter().any(|it| picked_up(&it.event))
+    }
+
+    /// Has its end at its carrier be seen to by whoever asks first. `false`: somebody does.
+    pub(super) fn is_to_be_insisted(&self) -> bool {
+        !self.insisted.swap(true, Ordering::AcqRel)
     }
 
     /// What went wrong, if something did before there was a call to tell.
@@ -470,8 +531,18 @@ impl Record {
 
     /// Tells the call what its carrier said. A call that is over does not listen.
     pub(super) async fn tell(&self, news: input::Carrier) {
-        if let input::Carrier::Ended(_) = news {
-            self.over.send_replace(true);
+        match news {
+            input::Carrier::Ended(_) => self.stop_bill(Bill::Stopped(self.log.age())),
+            input::Carrier::Answered => self.was_picked_up(),
+            input::Carrier::AnsweredBy(_)
+            | input::Carrier::Connected
+            | input::Carrier::Disconnected
+            | input::Carrier::Dropped
+            | input::Carrier::Joined
+            | input::Carrier::Parted
+            | input::Carrier::Pressed(_)
+            | input::Carrier::PutBack(_)
+            | input::Carrier::Ringing => {}
         }
         let _ = self.control.send(Control::News(news)).await;
     }
@@ -479,11 +550,13 @@ impl Record {
     /// Tells the call that it is over, as its carrier said when it was asked: unless it says so by itself
     /// in a moment, and then better, since not every carrier answers why.
     pub(super) async fn tell_over(&self, asked: End) {
+        let age = self.log.age();
         tokio::select! {
-            () = self.is_said_to_be_over() => {}
+            _ = self.is_said_to_be_over() => {}
             () = self.log.ended() => {}
             () = sleep(ITS_OWN_WORD) => self.tell(input::Carrier::Ended(asked)).await,
         }
+        self.stop_bill(Bill::Stopped(age));
     }
 
     /// Gives the call a place at a meeting, which it takes if it talks to an agent.

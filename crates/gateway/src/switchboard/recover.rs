@@ -74,7 +74,6 @@ impl Switchboard {
     /// lost, and they must not go on costing money. What cannot be settled now is left to the next
     /// start.
     pub async fn settle(&self, lost: Lost) {
-        self.close_lost_costs().await;
         let reader = match self.journal.reader() {
             Ok(reader) => reader,
             Err(fault) => {

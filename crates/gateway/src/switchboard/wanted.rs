@@ -8,7 +8,8 @@ use policy::Permit;
 use ports::{Blame, Fault, code};
 
 use super::audit::About;
-use super::spending::{Leave, Purposeful};
+use super::spending::{Leave, Purposeful, Terms};
+use super::whole::whole;
 use super::wish::our_number;
 use super::{Approval, CallId, Once, Record, Switchboard, Wish, asks_first};
 use crate::claims::Claim;
@@ -26,6 +27,11 @@ impl Switchboard {
 
     /// The same, but a call that its owner is to be asked about waits for that.
     pub async fn ask_or_dial(self: &Arc<Self>, wish: Wish) -> Result<Placed, Fault> {
+        let board = self.clone();
+        whole(async move { board.ask_or_dial_now(wish).await }).await
+    }
+
+    async fn ask_or_dial_now(self: &Arc<Self>, wish: Wish) -> Result<Placed, Fault> {
         let id = CallId::random();
         let placed = match self.may_wish(&wish, Leave::NotAsked).await {
             Ok(_) => self.place_or_hold(id, wish.clone()).await,
@@ -68,6 +74,11 @@ impl Switchboard {
 
     /// The same, but for a request that may come again: it is carried out once, also across restarts.
     pub async fn dial_once(self: &Arc<Self>, once: Once, wish: Wish) -> Result<Placed, Fault> {
+        let board = self.clone();
+        whole(async move { board.dial_once_now(once, wish).await }).await
+    }
+
+    async fn dial_once_now(self: &Arc<Self>, once: Once, wish: Wish) -> Result<Placed, Fault> {
         if let Some(before) = placed(self.claims.look(once).await?)? {
             return Ok(before);
         }
@@ -80,19 +91,11 @@ impl Switchboard {
         if let Some(before) = placed(self.claims.claim(once, id.to_string(), now).await?)? {
             return Ok(before);
         }
-        // Whoever asked may go away; what was claimed is then done or given back all the same.
-        let board = self.clone();
-        let placing = tokio::spawn(async move {
-            let placed = board.place_or_hold(id, wish.clone()).await;
-            if placed.is_err() {
-                board.claims.release(once).await?;
-            }
-            board.wished(&wish, placed)
-        });
-        placing.await.unwrap_or_else(|broken| {
-            let message = "placing a call broke";
-            Err(Fault::new(Blame::Gateway, code::GATEWAY_BROKEN, message).because(broken))
-        })
+        let placed = self.place_or_hold(id, wish.clone()).await;
+        if placed.is_err() {
+            self.claims.release(once).await?;
+        }
+        self.wished(&wish, placed)
     }
 
     /// Whether a wish would be granted now, before anything is spent on it.
@@ -101,13 +104,12 @@ impl Switchboard {
         let plan = self.plan();
         let ours = &plan.numbers[&our_number(&plan, wish.from.as_deref())?];
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
-        let permit = self
-            .would_dial(
-                &wish.to,
-                agent,
-                (0, leave, Purposeful::of(wish.reason.as_ref())),
-            )
-            .await?;
+        let terms = Terms {
+            leave,
+            purposeful: Purposeful::of(wish.reason.as_ref()),
+            ceiling: wish.ceiling,
+        };
+        let permit = self.would_dial(&wish.to, agent, (0, terms)).await?;
         wish.purpose.check()?;
         wish.on_machine.check()?;
         Ok(permit)
@@ -125,13 +127,43 @@ pub enum Placed {
 }
 
 pub(super) fn placed(claim: Claim) -> Result<Option<Placed>, Fault> {
+    Ok(before(claim)?.map(Placed::Before))
+}
+
+/// What came of the same request before, by our name for it.
+pub(super) fn before(claim: Claim) -> Result<Option<String>, Fault> {
     match claim {
         Claim::Fresh => Ok(None),
-        Claim::Before(call) => Ok(Some(Placed::Before(call))),
+        Claim::Before(name) => Ok(Some(name)),
         Claim::Another => {
             let message = "something else was asked with that Idempotency-Key before";
             let fault = Fault::new(Blame::Caller, code::CALL_KEY, message);
             Err(fault.hint("choose a new key for each new request"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::super::fixture::{House, THEIRS};
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_was_asked_for_is_made_also_when_whoever_asked_has_gone() {
+        let house = House::new("");
+        let wish = Wish {
+            to: THEIRS.into(),
+            ..Wish::default()
+        };
+        let mut asked = Box::pin(house.board.ask_or_dial(wish));
+        assert!(poll!(&mut asked).is_pending());
+        drop(asked);
+        while house.board.calls().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // Its carrier refuses it, and nothing stays set aside.
+        house.until((policy::Money::ZERO, 0)).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use call::event::Judge;
 use call::{Machine, Mode, Number, Opening, Private};
+use policy::{Money, Permit};
 use ports::agent::{Answerer, Opens};
 use ports::carrier::{Machines, Reply, Response, Stream, Webhooks};
 use ports::{Blame, Fault, code};
@@ -26,6 +27,8 @@ pub struct Wish {
     pub on_machine: OnMachine,
     /// What the call is for; `None`: nobody said.
     pub reason: Option<Private<String>>,
+    /// The most that it may cost, where somebody was told so before; `None`: whatever the rules allow.
+    pub ceiling: Option<Money>,
 }
 
 /// What to do when they pick up.
@@ -57,6 +60,21 @@ pub enum OnMachine {
 }
 
 impl Wish {
+    /// The same of this very number, from this line of ours and by this agent, whatever the names in it come to
+    /// mean, and for no more than it may cost now: what somebody is shown, and says yes to.
+    pub(super) fn pinned(&self, plan: &Plan, permit: &Permit) -> Result<Self, Fault> {
+        let from = our_number(plan, self.from.as_deref())?;
+        let agent = self.agent.clone();
+        let agent = agent.unwrap_or_else(|| plan.numbers[&from].agent.clone());
+        Ok(Self {
+            to: permit.number.as_str().to_owned(),
+            from: Some(from.as_str().to_owned()),
+            agent: Some(agent),
+            ceiling: Some(permit.ceiling),
+            ..self.clone()
+        })
+    }
+
     /// As it is kept while it waits for the owner.
     pub(super) fn written(&self) -> Value {
         let (how, say) = match &self.purpose {
@@ -99,6 +117,8 @@ impl Wish {
                 Some(_) | None => OnMachine::HangUp,
             },
             reason: text("reason").map(Private::from),
+            // What the owner was shown stands beside it.
+            ceiling: None,
         }
     }
 }
@@ -293,6 +313,7 @@ mod tests {
                     purpose: purpose.clone(),
                     on_machine: on_machine.clone(),
                     reason: Some(text()),
+                    ceiling: None,
                 };
                 let again = Wish::read(&wish.written());
                 assert_eq!((again.to, again.from), (wish.to, wish.from));

@@ -11,6 +11,7 @@ use gateway::switchboard::{Record, Referred};
 use ports::{Fault, code};
 
 use crate::house::{House, OURS, THEIRS, events, exchange_of, soon};
+use crate::owners::post;
 use crate::{listener, ms};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,6 +87,29 @@ async fn asked_for_twice_at_once_we_call_once() {
     let outcome = soon(house.exchange.call(&call)).await;
     assert_eq!(outcome.ended_by, EndedBy::Caller);
     assert_eq!(dials(&house), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_is_asked_for_again_by_its_key_calls_once() {
+    let house = house("gateway", 20).await;
+    let (_, record) = caller(&house).await;
+    let path = format!("/v1/calls/{}/transfer", record.id);
+    let wanted = serde_json::json!({ "to": "ben" });
+    let (status, again, _) = post(&house, &path, "one", &wanted).await;
+    assert_eq!((status, again), (202, false));
+    let (status, again, _) = post(&house, &path, "one", &wanted).await;
+    assert_eq!((status, again), (202, true));
+    let other = serde_json::json!({ "to": "ben", "about": "the order" });
+    assert_eq!(post(&house, &path, "one", &other).await.0, 422);
+    let called = async {
+        while dials(&house) == 0 {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(called).await;
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+    assert_eq!(dials(&house), 1);
 }
 
 /// Whoever asks is told by the rules in force, and what is dialled is what they were asked about.

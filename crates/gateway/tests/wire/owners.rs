@@ -139,6 +139,74 @@ async fn a_request_that_comes_again_calls_nobody_twice() {
     assert_eq!(dials.count(), 1);
 }
 
+/// Asks for something by a key: the status, whether it was done before, and what is answered.
+pub(crate) async fn post(
+    house: &House,
+    path: &str,
+    key: &str,
+    order: &Value,
+) -> (u16, bool, Value) {
+    let request = client()
+        .post(format!("{}{path}", house.public))
+        .bearer_auth(house.gateway.token.reveal())
+        .header("Idempotency-Key", key)
+        .json(order);
+    let answer = soon(request.send()).await.expect("it answers");
+    let again = answer.headers().contains_key("idempotent-replayed");
+    let status = answer.status().as_u16();
+    let text = soon(answer.text()).await.expect("it is text");
+    (
+        status,
+        again,
+        serde_json::from_str(&text).unwrap_or_default(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_is_asked_for_again_by_its_key_calls_nobody_twice() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let meeting = |to: &str| serde_json::json!({ "people": [{ "to": to }] });
+    let open = async |order: Value| post(&house, "/v1/meetings", "one", &order).await;
+    // Refused by the rules: the key is not used up.
+    assert_eq!(open(meeting(STRANGER)).await.0, 403);
+    let (first, other) = tokio::join!(open(meeting(THEIRS)), open(meeting(THEIRS)));
+    let (made, other) = if first.0 == 201 {
+        (first, other)
+    } else {
+        (other, first)
+    };
+    assert_eq!(made.0, 201, "{made:?}");
+    assert!([200, 409].contains(&other.0), "{other:?}");
+    let (status, again, late) = open(meeting(THEIRS)).await;
+    assert_eq!((status, again), (200, true));
+    assert_eq!(late["id"], made.2["id"]);
+    assert_eq!(
+        open(serde_json::json!({ "people": [{ "to": THEIRS }], "announce": false }))
+            .await
+            .0,
+        422
+    );
+
+    let path = format!(
+        "/v1/meetings/{}/people",
+        late["id"].as_str().expect("a name")
+    );
+    let one_more = serde_json::json!({ "to": THEIRS });
+    let invite = async |key: &str| post(&house, &path, key, &one_more).await;
+    assert_eq!(invite("").await.0, 400);
+    assert_eq!(invite("one").await.0, 422, "that is the meeting's");
+    let (status, again, _) = invite("two").await;
+    assert_eq!((status, again), (202, false));
+    let (status, again, _) = invite("two").await;
+    assert_eq!((status, again), (202, true));
+    for _ in 0..2 {
+        soon(house.exchange.next_outcome()).await;
+    }
+    let dials = house.exchange.requests();
+    let dials = dials.iter().filter(|it| it.path.ends_with("/Calls.json"));
+    assert_eq!(dials.count(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_opens_what_it_is_for() {
     let house = House::new(listener(), Mischief::default()).await;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use call::Event;
 use call::event::{End, Party, Why};
+use exchange::Trouble;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
-use gateway::switchboard::{Purpose, Record, Wish};
+use gateway::switchboard::{Guest, Meet, Purpose, Record, Wish};
 use jiff::{Timestamp, ToSpan as _};
 use ports::code;
 use serde_json::json;
@@ -67,6 +68,32 @@ async fn money_is_set_aside_before_anyone_is_dialled() {
         dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
         2
     );
+}
+
+/// The carrier takes no hang-up for a while, so that the call goes on there when it is long over here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_cannot_be_hung_up_keeps_its_place() {
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(60_000),
+    }];
+    let house = house_with(PhonePlan::answers(ms(100), stays), "", "").await;
+    let text = "This is said for long enough that somebody hangs up meanwhile.";
+    let calls = [
+        house.notify(THEIRS, text).await,
+        house.notify(THEIRS, text).await,
+    ];
+    let [first, second] = calls.map(|it| it.expect("there is room for two"));
+    for record in [&first, &second] {
+        soon(record.log.connected()).await;
+    }
+    for _ in 0..16 {
+        house.exchange.trouble(Trouble::Unavailable);
+    }
+    first.hang_up().await;
+    soon(first.log.ended()).await;
+    let fault = house.notify(THEIRS, "Hi!").await;
+    let fault = fault.expect_err("it is up at its carrier");
+    assert_eq!(fault.code, code::POLICY_TOO_MANY_CALLS, "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,4 +294,26 @@ async fn a_call_that_was_planned_is_made_exactly_once() {
         dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_meeting_that_was_asked_for_is_held_also_when_whoever_asked_has_gone() {
+    let house = house("", "").await;
+    let guest = Guest {
+        to: THEIRS.into(),
+        ..Guest::default()
+    };
+    let meet = Meet {
+        guests: vec![guest],
+        ..Meet::default()
+    };
+    let mut asked = Box::pin(house.gateway.board.meet(meet));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    drop(asked);
+    let called = async {
+        while house.exchange.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(called).await;
 }

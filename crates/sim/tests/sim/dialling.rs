@@ -17,6 +17,15 @@ fn a_carrier_is_asked_twice_before_it_is_believed_that_there_is_no_call() {
     assert_eq!(then, now + pace.longest());
 }
 
+/// It may have been answered, and over, before anybody asked.
+#[test]
+fn a_carrier_that_knows_only_what_is_up_does_not_say_that_there_was_no_call() {
+    let now = Instant::now();
+    let mut inquiry = Inquiry::new(now, Pace::default(), Duration::ZERO);
+    assert_eq!(inquiry.answer(now, Sighting::NotUp), Remedy::Ask);
+    assert_eq!(inquiry.answer(now, Sighting::NotUp), Remedy::NotUp);
+}
+
 #[test]
 fn what_may_be_it_is_ended_unless_it_says_so_by_itself() {
     let now = Instant::now();
@@ -38,7 +47,7 @@ fn a_carrier_that_does_not_say_is_asked_for_as_long_as_the_call_could_be_up() {
         match inquiry.answer(then, Sighting::Unsaid) {
             Remedy::Ask => assert!(inquiry.due() > then),
             Remedy::GiveUp => break assert!(then >= now + limit),
-            other @ (Remedy::Adopt | Remedy::EndAll | Remedy::NotPlaced) => {
+            other @ (Remedy::Adopt | Remedy::EndAll | Remedy::NotPlaced | Remedy::NotUp) => {
                 panic!("{other:?}: it said nothing")
             }
         }

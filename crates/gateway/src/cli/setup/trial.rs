@@ -66,7 +66,7 @@ pub(super) async fn call(
         agent: Some(AGENT.to_owned()),
         purpose: Purpose::Converse,
         on_machine: OnMachine::Talk,
-        reason: None,
+        ..Wish::default()
     };
     let went = match gateway.board.dial(wish).await {
         Ok(record) => follow(&record, out).await,
