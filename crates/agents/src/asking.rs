@@ -88,7 +88,11 @@ impl Asked {
                 Tell::Heard { turn, .. } | Tell::Interrupted { turn, .. } => {
                     (self.answering == Answering::Thanks(turn)).then_some(Consent::Yes)
                 }
-                Tell::Abandon(_) | Tell::Opened { .. } | Tell::Proved | Tell::Refused(_) | Tell::Used { .. } => None,
+                Tell::Abandon(_)
+                | Tell::Opened { .. }
+                | Tell::Proved
+                | Tell::Refused(_)
+                | Tell::Used { .. } => None,
             };
             if let Some(consent) = consent
                 && self.told.send(consent).await.is_err()

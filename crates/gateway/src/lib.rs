@@ -37,5 +37,6 @@ pub mod runner;
 mod sound;
 pub mod state;
 pub mod switchboard;
+pub mod tools;
 pub mod traces;
 pub mod tunnel;

@@ -3,6 +3,7 @@
 //! One task owns the call, its sound and its links. Nothing is shared, so nothing is locked. Each
 //! turn of the loop takes one thing that happened, tells the call, and does what the call asks.
 
+mod errands;
 mod notebook;
 mod proving;
 mod seat;
@@ -25,6 +26,8 @@ use ports::{Fault, Link, code};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+pub use self::errands::Toolbox;
+use self::errands::{Came, Errands};
 use self::notebook::Notebook;
 pub use self::tape::{Begins, Others, Tape};
 use crate::clips::Clip;
@@ -79,6 +82,8 @@ pub struct Talk {
     pub agent: Link<Tell, Answer>,
     /// Whom it may put callers through to, by name.
     pub transfers: Vec<String>,
+    /// Who does things for it; `None`: nobody.
+    pub toolbox: Option<Arc<dyn Toolbox>>,
     /// What language is heard.
     pub language: String,
     /// What will surely or perhaps be said: made into sound while the phone rings.
@@ -162,6 +167,7 @@ struct Runner<L> {
     rate: Rate,
     agent: Option<Link<Tell, Answer>>,
     wishes: Wishes,
+    errands: Errands,
     /// What a speech model found; `None` in a call that has none.
     verdicts: Option<mpsc::Receiver<Verdict>>,
     control: mpsc::Receiver<Control<L>>,
@@ -202,6 +208,7 @@ enum Happened<L> {
     Hearing(Option<Hearing>),
     Spoken(Option<Spoken>),
     Answer(Option<Answer>),
+    Came(Came),
     Mixed(Option<Frame>),
 }
 
@@ -209,7 +216,7 @@ impl<L: Line> Runner<L> {
     fn new(flight: Flight, parts: Parts<L>) -> Self {
         let (mut voice, mut mouth, mut agent) = (None, None, None);
         let mut rate = ASSUMED;
-        let mut transfers = Vec::new();
+        let (mut transfers, mut toolbox) = (Vec::new(), None);
         if let Some(talk) = parts.talk {
             for text in talk.prepare {
                 // A mouth too busy to prepare makes the sound when it is needed.
@@ -220,6 +227,7 @@ impl<L: Line> Runner<L> {
             rate = talk.rate;
             agent = Some(talk.agent);
             transfers = talk.transfers;
+            toolbox = talk.toolbox;
         }
         Self {
             flight,
@@ -230,6 +238,7 @@ impl<L: Line> Runner<L> {
             rate,
             agent,
             wishes: Wishes::of(transfers),
+            errands: Errands::new(toolbox),
             verdicts: None,
             control: parts.control,
             orders: parts.orders,
@@ -283,6 +292,7 @@ impl<L: Line> Runner<L> {
             hearing = hear(&mut self.ears) => Happened::Hearing(hearing),
             spoken = hear(&mut self.mouth) => Happened::Spoken(spoken),
             answer = hear(&mut self.agent) => Happened::Answer(answer),
+            Some(came) = self.errands.came.recv() => Happened::Came(came),
             mixed = hear(&mut self.chair) => Happened::Mixed(mixed),
         }
     }
@@ -312,6 +322,7 @@ impl<L: Line> Runner<L> {
             Happened::Hearing(hearing) => self.heard(hearing),
             Happened::Spoken(spoken) => self.spoke(spoken),
             Happened::Answer(answer) => self.answered(answer),
+            Happened::Came((turn, id, used)) => self.used(turn, id, used),
             Happened::Mixed(mixed) => self.mixed(now, mixed),
         }
         self.report();
@@ -533,6 +544,7 @@ impl<L: Line> Runner<L> {
     }
 
     fn agent(&mut self, output: output::Agent) -> Option<Input> {
+        self.errands.note(&output);
         let turn = match &output {
             output::Agent::Open { turn } | output::Agent::Turn { turn, .. } => Some(*turn),
             output::Agent::Abandon(_)

@@ -206,11 +206,7 @@ impl Endpoint {
         }
     }
 
-    async fn ask(
-        &self,
-        asked: &Asked,
-        max_tokens: Option<u32>,
-    ) -> Result<Response, Refused> {
+    async fn ask(&self, asked: &Asked, max_tokens: Option<u32>) -> Result<Response, Refused> {
         let (model, stream) = (self.model.as_str(), max_tokens.is_none());
         let question = Question {
             model,
@@ -288,10 +284,7 @@ impl Endpoint {
 }
 
 /// An endpoint that does not stream sends its whole answer at once.
-async fn said_at_once<F>(
-    body: &[u8],
-    say: impl Fn(String) -> F,
-) -> Result<(Wish, Vec<Call>), Fault>
+async fn said_at_once<F>(body: &[u8], say: impl Fn(String) -> F) -> Result<(Wish, Vec<Call>), Fault>
 where
     F: Future<Output = ()>,
 {

@@ -7,9 +7,9 @@ mod answer;
 mod ask;
 mod hangup;
 mod history;
-mod tools;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,10 +178,7 @@ impl Agent for OpenAi {
             }
         }
         if let Some(objective) = &call.objective {
-            system = format!(
-                "{system}\n\nWhat this call is for: {}",
-                objective.reveal()
-            );
+            system = format!("{system}\n\nWhat this call is for: {}", objective.reveal());
         }
         if !call.tools.is_empty() {
             system = format!("{system}\n\n{WITH_TOOLS}");

@@ -20,6 +20,7 @@ pub mod out;
 mod owner;
 mod pairing;
 mod policy;
+mod questions;
 mod reload;
 mod replay;
 pub mod serve;
@@ -63,6 +64,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer what an agent asks you while its caller waits.
+    Answer(questions::AnswerArgs),
     /// The calls that wait for your yes.
     Approvals,
     /// Say yes to a call that waits: it is made.
@@ -107,6 +110,8 @@ enum Command {
     Pairing(pairing::Args),
     /// Whom the owner lets be called.
     Policy(policy::Args),
+    /// What agents ask you while their callers wait.
+    Questions,
     /// Say no to a call that waits.
     Refuse(owner::AnswerArgs),
     /// Read the configuration again, on the gateway that runs here. Saving the file does the same.
@@ -139,7 +144,9 @@ impl Command {
     fn log(&self) -> &'static str {
         match self {
             Self::Serve => "warn,gateway=info",
-            Self::Approvals
+            Self::Answer(_)
+            | Self::Questions
+            | Self::Approvals
             | Self::Approve(_)
             | Self::Refuse(_)
             | Self::StopAll(_)
@@ -229,6 +236,8 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, out: &mut Out) -> Done {
     let path = cli.config;
     let done = match cli.command {
+        Command::Answer(args) => questions::answer(args, out).await,
+        Command::Questions => questions::list(out).await,
         Command::Approvals => owner::list(out).await,
         Command::Approve(args) => owner::approve(args, out).await,
         Command::Refuse(args) => owner::refuse(args, out).await,

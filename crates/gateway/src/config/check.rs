@@ -17,7 +17,7 @@ use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
 use super::{
-    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, transfers,
+    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, tools, transfers,
 };
 use crate::tunnel::Tunnel;
 
@@ -46,10 +46,12 @@ pub(super) fn check(
     );
     let languages = speech.as_ref().map(|(entry, _)| entry.languages);
     let transfers = transfers::read(&mut root, &mut found);
+    let tools = tools::read(&mut root, &plugs, &mut found);
     let known = Known {
         lists,
         languages,
         transfers: &transfers,
+        tools: &tools,
     };
     let agents = agents(&mut root, &known, &plugs, &mut found);
     let numbers = numbers(&mut root, &carriers, &agents, &mut found);
@@ -82,6 +84,7 @@ pub(super) fn check(
         carriers: built(carriers),
         numbers,
         agents: built(agents),
+        tools: tools::built(tools),
         transfers,
         rules,
         patience,
@@ -290,6 +293,7 @@ struct Known<'k> {
     lists: &'k Lists,
     languages: Option<&'k [&'k str]>,
     transfers: &'k transfers::Written,
+    tools: &'k tools::Written,
 }
 
 fn agents(
@@ -332,16 +336,19 @@ fn agents(
         let on_machine = on_machine(&mut section, found);
         let language = section.text("language", found);
         let transfer_to = section.list("transfer_to", found);
+        let tools = section.list("tools", found);
         let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
         let place = section.place.clone();
         section.close(found);
         let answerer = plug::build(before, &place, &lines, found, || (entry.build)(&settings));
         let transfer_to =
             transfers::of_agent(answerer.as_ref(), transfer_to, known.transfers, found);
+        let tools = tools::of_agent(answerer.as_ref(), tools, known.tools, found);
         let agent = answerer.map(|answerer| {
             check_opening(&answerer, opening, found);
             check_language(known.languages, language, found);
             AgentPlan {
+                tools,
                 transfer_to,
                 answerer,
                 opening: opening.map(|opening| opening.value.into()),
@@ -371,6 +378,7 @@ impl AgentPlan {
             on_machine: OnMachine::Talk,
             language: DEFAULT_LANGUAGE.to_owned(),
             transfer_to: Vec::new(),
+            tools: Vec::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ mod secret;
 mod section;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod transfers;
 
 pub use check::BY_HAND;

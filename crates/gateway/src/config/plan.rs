@@ -13,6 +13,7 @@ use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
 use crate::journal::{Keep, Keys};
+use crate::tools::ToolPlan;
 use crate::tunnel::Tunnel;
 
 /// Everything the gateway was told.
@@ -34,6 +35,8 @@ pub struct Plan {
     pub numbers: BTreeMap<Number, OurNumber>,
     /// By the name of their table.
     pub agents: BTreeMap<String, AgentPlan>,
+    /// What agents may have done, by the name of its table.
+    pub tools: BTreeMap<String, ToolPlan>,
     /// Whom callers can be put through to, by the name of their table.
     pub transfers: BTreeMap<String, TransferPlan>,
     /// Who may be called, who may call, and how much.
@@ -196,6 +199,8 @@ pub struct AgentPlan {
     pub language: String,
     /// Whom it may put callers through to: keys of [`Plan::transfers`].
     pub transfer_to: Vec<String>,
+    /// What it may have done: keys of [`Plan::tools`], and names of [`Builtin`](crate::tools::Builtin)s.
+    pub tools: Vec<String>,
 }
 
 /// Someone a caller can be put through to.

@@ -229,7 +229,7 @@ pub(super) async fn stopped(State(desk): State<Desk>, _: Extension<Owner>) -> Re
 }
 
 /// An agent that may make calls does not say yes to its own.
-fn not_the_owner(scope: Scope) -> Option<Response> {
+pub(super) fn not_the_owner(scope: Scope) -> Option<Response> {
     if scope >= Scope::Admin {
         return None;
     }

@@ -14,6 +14,7 @@ mod openapi;
 mod pairing;
 pub(crate) mod probe;
 mod problem;
+mod questions;
 mod streams;
 
 use std::io;

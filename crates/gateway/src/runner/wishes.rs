@@ -16,6 +16,9 @@ impl<L: Line> Runner<L> {
             self.agent = None;
             return;
         };
+        if let Answer::Use(turn, used) = answer {
+            return self.wants(turn, used);
+        }
         match self.wishes.heed(answer) {
             Heeded::Told(input) => self.tell(input),
             Heeded::Stranger(referral) => {
@@ -66,6 +69,8 @@ impl Wishes {
                 };
                 input::Agent::Say(turn, text)
             }
+            // Something else is done about it.
+            Answer::Use(..) => return Heeded::Dropped,
             Answer::Working(turn, most) => input::Agent::Working(turn, most),
             Answer::Finish(turn) => input::Agent::Finish(turn),
             Answer::HangUp(turn) => input::Agent::HangUp(turn),

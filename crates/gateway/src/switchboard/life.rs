@@ -16,12 +16,12 @@ use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
 
+use super::tools::{self, Toolkit};
 use super::trust::seen;
 use super::{Record, Switchboard, announce, desk, host, presses, proving, tapes};
 use crate::clips::Clip;
 use crate::config::Plan;
 use crate::flight::Flight;
-use crate::hands::Hands;
 use crate::line::Wire;
 use crate::meeting::{Chair, FORMAT, InnerLine};
 use crate::presses::Presses;
@@ -191,7 +191,7 @@ impl Switchboard {
     }
 
     /// One call, from its first to its last moment.
-    async fn live(&self, record: &Record, given: Given, doors: Doors) {
+    async fn live(self: &Arc<Self>, record: &Arc<Record>, given: Given, doors: Doors) {
         let Given {
             plan: began_with,
             control,
@@ -213,7 +213,7 @@ impl Switchboard {
         let given = async {
             let clip = self.heard_first(record, &began_with, &part).await?;
             let talk = match voice {
-                Some(voice) => Some(talk(&self.hands, (record, &began_with), &part, voice).await?),
+                Some(voice) => Some(talk(self, (record, &began_with), &part, voice).await?),
                 None => None,
             };
             Ok::<_, Fault>((clip, talk))
@@ -347,8 +347,8 @@ async fn ask_for_sound(begin: &Begin, orders: &mpsc::Sender<Order>) {
 
 /// Opens mouth and agent, while the phone rings.
 async fn talk(
-    hands: &Hands,
-    (record, plan): (&Record, &Plan),
+    board: &Arc<Switchboard>,
+    (record, plan): (&Arc<Record>, &Arc<Plan>),
     part: &Part,
     voice: Voice,
 ) -> Result<Talk, Fault> {
@@ -374,7 +374,7 @@ async fn talk(
         Answerer::Words { agent, .. } if talks => {
             agent.open(introduction(plan, record, begin)).await?
         }
-        Answerer::ByHand if talks => hands.open(&introduction(plan, record, begin)),
+        Answerer::ByHand if talks => board.hands.open(&introduction(plan, record, begin)),
         Answerer::Words { .. } | Answerer::ByHand | Answerer::Loopback => nobody(),
     };
     let Phrases {
@@ -415,6 +415,11 @@ async fn talk(
         agent,
         language: plan.agents[&record.agent].language.clone(),
         transfers: plan.agents[&record.agent].transfer_to.clone(),
+        toolbox: Some(Arc::new(Toolkit::of(
+            board.clone(),
+            record.clone(),
+            plan.clone(),
+        ))),
         prepare,
         voice,
     })
@@ -511,7 +516,7 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
     };
     Introduction {
-        tools: Vec::new(),
+        tools: tools::told(plan, &record.agent),
         objective: None,
         company: company(record),
         past: Past { lines, open },

@@ -29,6 +29,7 @@ mod spending;
 mod stopping;
 mod tapes;
 mod tokens;
+mod tools;
 mod trust;
 mod unconnected;
 mod voices;
@@ -67,6 +68,7 @@ use crate::pairings::Pairings;
 use crate::receipts::Receipts;
 use crate::runner::Control;
 use crate::sound::Attached;
+use crate::tools::Questions;
 pub use adopt::Tightened;
 pub use asking::Approval;
 use asking::asks_first;
@@ -115,6 +117,7 @@ pub struct Switchboard {
     approvals: Approvals,
     flood: Flood,
     hands: Hands,
+    questions: Questions,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -180,6 +183,7 @@ impl Switchboard {
             approvals,
             flood: Flood::default(),
             hands: Hands::default(),
+            questions: Questions::default(),
         }))
     }
 
@@ -191,6 +195,11 @@ impl Switchboard {
     /// What webhooks were answered.
     pub(crate) fn receipts(&self) -> &Receipts {
         &self.receipts
+    }
+
+    /// What agents ask the owner while their callers wait.
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
     }
 
     /// The calls that are held by hand.

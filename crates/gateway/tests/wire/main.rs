@@ -25,6 +25,7 @@ mod reload;
 mod restart;
 mod setup;
 mod surface;
+mod tools;
 mod traces;
 mod trust;
 mod wide;

@@ -46,6 +46,7 @@ pub(super) async fn call(
             opening: None,
             language: "en".to_owned(),
             transfer_to: Vec::new(),
+            tools: Vec::new(),
             on_machine: config::OnMachine::Talk,
         },
     );

@@ -1,0 +1,156 @@
+//! `[tools.NAME]`: what an agent may have done in the middle of a call, besides what every agent may.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use call::Trust;
+use ports::agent::Answerer;
+use ports::{Key, Kind, Need};
+use serde_json::{Value, json};
+
+use super::plug;
+use super::problem::Findings;
+use super::section::{Section, Spot, nearest};
+use crate::tools::{Builtin, Http, ToolPlan};
+
+/// The tables as written: what is wrong with one is a problem, and its name is known all the same.
+pub(super) type Written = BTreeMap<String, Option<ToolPlan>>;
+
+/// Reads the tables.
+pub(super) fn read(
+    root: &mut Section<'_>,
+    plugs: &plug::Plugs<'_>,
+    found: &mut Findings,
+) -> Written {
+    let mut tools = Written::new();
+    let title = |name: &str| plug::title("tools", name);
+    for (name, mut section) in root.sections("tools", title, found) {
+        plug::check_name(name, &section, found);
+        if Builtin::of(name).is_some() {
+            let message = format!("every agent may have a tool called `{}`", plug::shown(name));
+            found.problem(section.place.clone(), message, "give yours another name");
+        }
+        let before = found.count();
+        let trust = trust(section.text("trust", found), found);
+        let patience = section.number("timeout_s", 1..=LONGEST, found);
+        let takes = section.section("takes", found).texts(found);
+        let (settings, _) = plugs.settings(&mut section, KEYS, found);
+        section.close(found);
+        let text = |key: &str| settings.text(key).unwrap_or_default().to_owned();
+        let plan = ToolPlan {
+            about: text("about"),
+            takes: schema(&takes),
+            trust,
+            patience: Duration::from_secs(patience.map_or(USUAL, |it| it.value)),
+            http: Http {
+                url: text("url"),
+                token: settings.secret("token").cloned(),
+            },
+        };
+        let well = found.count() == before;
+        tools.insert(name.to_owned(), well.then_some(plan));
+    }
+    tools
+}
+
+/// What an agent may have done.
+pub(super) fn of_agent(
+    answerer: Option<&Answerer>,
+    listed: Option<Spot<Vec<Spot<&str>>>>,
+    written: &Written,
+    found: &mut Findings,
+) -> Vec<String> {
+    let Some(listed) = listed else {
+        return Vec::new();
+    };
+    match answerer {
+        Some(Answerer::Loopback) => {
+            let message = "this kind of agent gives back the caller's sound and has nothing done";
+            found.problem(listed.place(), message, "remove `tools`");
+        }
+        Some(Answerer::ByHand) => {
+            let message = "whoever holds a call by hand has tools of their own";
+            found.problem(listed.place(), message, "remove `tools`");
+        }
+        Some(Answerer::Words { .. }) | None => {}
+    }
+    for name in &listed.value {
+        if Builtin::of(name.value).is_none() && !written.contains_key(name.value) {
+            let message = format!(
+                "`tools` names no [tools.…] table and none that every agent may have, `{}`",
+                plug::shown(name.value)
+            );
+            let known = written.keys().map(String::as_str);
+            let known = known.chain(Builtin::ALL.iter().map(|it| it.name()));
+            found.problem(name.place(), message, nearest(name.value, known));
+        }
+    }
+    listed.value.iter().map(|it| it.value.to_owned()).collect()
+}
+
+/// Each key of the table is a text that the agent has to give.
+fn schema(takes: &[(Spot<&str>, Spot<&str>)]) -> Value {
+    let properties = takes.iter().map(|(key, about)| {
+        let about = json!({ "type": "string", "description": about.value });
+        (key.value.to_owned(), about)
+    });
+    let properties: serde_json::Map<_, _> = properties.collect();
+    let required: Vec<_> = takes.iter().map(|(key, _)| key.value).collect();
+    json!({
+        "type": "object", "properties": properties, "required": required,
+        "additionalProperties": false,
+    })
+}
+
+/// Where nobody says, it is for those alone of whom we are sure.
+fn trust(written: Option<Spot<&str>>, found: &mut Findings) -> Trust {
+    let Some(written) = written else {
+        return Trust::Proven;
+    };
+    Trust::parse(written.value).unwrap_or_else(|| {
+        let message = format!("`trust` cannot be `{}`", plug::shown(written.value));
+        let hint = "\"unknown\" is for anyone, \"caller-id\" for whoever shows a number that you know, \"attested\" the same where a phone company vouches for it, \"proven\" for those who keyed a PIN or whom we called";
+        found.problem(written.place(), message, hint);
+        Trust::Proven
+    })
+}
+
+const fn key(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        need,
+        help,
+    }
+}
+
+const KEYS: &[Key] = &[
+    key(
+        "url",
+        Kind::Url,
+        Need::Required,
+        "write where it is asked for: `url = \"http://127.0.0.1:9000/weather\"`",
+    ),
+    key(
+        "about",
+        Kind::Text,
+        Need::Required,
+        "write what it does, for the agent: `about = \"The weather of a town\"`",
+    ),
+    key(
+        "token",
+        Kind::Secret,
+        Need::Optional,
+        "what is sent as `Authorization: Bearer …`",
+    ),
+];
+
+/// In seconds.
+const USUAL: u64 = 20;
+const LONGEST: u64 = 240;
+
+/// Where a tool stands that an agent names.
+pub(super) fn built(written: Written) -> BTreeMap<String, ToolPlan> {
+    let well = |(name, plan): (String, Option<ToolPlan>)| plan.map(|it| (name, it));
+    written.into_iter().filter_map(well).collect()
+}
