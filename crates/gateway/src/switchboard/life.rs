@@ -231,9 +231,14 @@ impl Switchboard {
         } = part;
         let remembered = (kept == Kept::AcrossProcesses).then_some(mode);
         let (now, log, landing) = (Instant::now(), &record.log, record.landing.clone());
+        let mut pad = doors.pad;
         let (flight, first) = match begin {
             Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
+                // A PIN may have been half keyed when the process was lost, and goes on without its star.
+                if let Some(pad) = &mut pad {
+                    pad.expect(log, now);
+                }
                 let Broken { memory, since, .. } = *broken;
                 let gone = now.saturating_duration_since(since);
                 Flight::resume(now, plan, (memory, gone), log, landing)
@@ -244,7 +249,7 @@ impl Switchboard {
             control,
             orders: doors.orders,
             presses: doors.presses,
-            pad: doors.pad,
+            pad,
             log: record.log.clone(),
             recording: tape,
             clip,

@@ -13,7 +13,7 @@ use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
 use crate::contract::is_dial;
-use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
+use crate::house::{House, OURS, STRANGER, THEIRS, events, exchange_of, hearing, soon};
 use crate::owners::client;
 use crate::{listener, ms};
 
@@ -235,16 +235,17 @@ const PIN: &str = "918273";
 
 /// The same desk, with a PIN, and with recordings. Ben is for those who know it.
 async fn desk_with_pin() -> House {
-    let text = |folder: &std::path::Path, text: String| {
-        let file = folder.join("pin");
-        std::fs::write(&file, PIN).expect("the folder can be written");
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, private).expect("it is ours");
-        let text = with_ben(text, "trust = \"proven\"");
-        let text = text.replace("max_calls", "pin = \"file:pin\"\nmax_calls");
-        text + "\n[recordings]\ndir = \"recordings\"\n"
-    };
-    House::of("twilio", listener(), Mischief::default(), text).await
+    House::of("twilio", listener(), Mischief::default(), with_pin).await
+}
+
+fn with_pin(folder: &std::path::Path, text: String) -> String {
+    let file = folder.join("pin");
+    std::fs::write(&file, PIN).expect("the folder can be written");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&file, private).expect("it is ours");
+    let text = with_ben(text, "trust = \"proven\"");
+    let text = text.replace("max_calls", "pin = \"file:pin\"\nmax_calls");
+    text + "\n[recordings]\ndir = \"recordings\"\n"
 }
 
 fn keys(text: &str) -> impl Iterator<Item = Step> {
@@ -318,6 +319,58 @@ async fn a_pin_proves_who_somebody_is_and_nobody_learns_it() {
         let found = bytes.windows(PIN.len()).any(|it| it == PIN.as_bytes());
         assert!(!found, "{}", file.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_was_asked_for_is_one_without_its_star() {
+    let house = desk_with_pin().await;
+    let board = house.gateway.board.clone();
+    board.want_voice(hearing("Please put me through to Ben."));
+    board.renew_voice().await.expect("it loads");
+    let script: Vec<_> = asking()
+        .into_iter()
+        .take(2)
+        .chain([listening()])
+        .chain(keys(&format!("{PIN}#")))
+        .chain([Step::WaitForHangUp {
+            timeout: ms(15_000),
+        }])
+        .collect();
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, |it| *it == Event::CallerProved).await;
+    let told = events(&record);
+    assert!(!told.iter().any(is_key), "{told:?}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_pin_is_nobodys_business_after_a_restart() {
+    let exchange = exchange_of("twilio");
+    let house = House::mortal(exchange, listener(), with_pin).await;
+    let script: Vec<_> = keys("*918")
+        .chain([Step::Wait(ms(5_000))])
+        .chain(keys("273#"))
+        .chain([Step::WaitForHangUp {
+            timeout: ms(15_000),
+        }])
+        .collect();
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, |it| *it == Event::Connected).await;
+    drop(record);
+    let house = house.with_its_gateway_killed().await;
+    let record = soon(first(&house)).await;
+    until(&record, |it| *it == Event::CallerFailedProof).await;
+    let told = events(&record);
+    assert!(!told.iter().any(is_key), "{told:?}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+fn is_key(event: &Event) -> bool {
+    matches!(event, Event::CallerPressed { .. })
 }
 
 fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
