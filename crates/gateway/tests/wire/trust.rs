@@ -349,18 +349,19 @@ async fn a_pin_that_was_asked_for_is_one_without_its_star() {
 async fn the_rest_of_a_pin_is_nobodys_business_after_a_restart() {
     let exchange = exchange_of("twilio");
     let house = House::mortal(exchange, listener(), with_pin).await;
-    let script: Vec<_> = keys("*918")
-        .chain([Step::Wait(ms(5_000))])
-        .chain(keys("273#"))
+    // The first of them long before the agent has said anything to its end.
+    let script: Vec<_> = keys("*111")
+        .chain([Step::Wait(ms(6_000))])
+        .chain(keys("222#"))
         .chain([Step::WaitForHangUp {
             timeout: ms(15_000),
         }])
         .collect();
     house.exchange.call_in(THEIRS, OURS, script).expect("ours");
     let record = soon(first(&house)).await;
-    until(&record, |it| *it == Event::Connected).await;
+    until(&record, |it| matches!(it, Event::AgentSaid { .. })).await;
     drop(record);
-    let house = house.with_its_gateway_killed().await;
+    let house = house.with_its_gateway_stopped().await;
     let record = soon(first(&house)).await;
     until(&record, |it| *it == Event::CallerFailedProof).await;
     let told = events(&record);
