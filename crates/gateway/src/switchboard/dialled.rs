@@ -58,6 +58,9 @@ impl Switchboard {
     pub(super) async fn about_to_dial(&self, record: &Record) -> Result<(), Fault> {
         // The moment that counts: whatever was decided before, nothing is dialled that may not be now.
         self.goes_on()?;
+        if let Some(number) = &record.caller {
+            self.unwanted.may_be_called(number)?;
+        }
         if !self
             .plan()
             .rules

@@ -28,6 +28,7 @@ mod tapes;
 mod tokens;
 mod trust;
 mod unconnected;
+mod unwanted;
 mod voices;
 mod wanted;
 mod wish;
@@ -80,6 +81,7 @@ pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use spending::{Leave, Purposeful};
 use tokens::Tokens;
+use unwanted::Unwanted;
 use voices::Voices;
 pub use wanted::Placed;
 use wanted::placed;
@@ -108,6 +110,8 @@ pub struct Switchboard {
     /// Calls that wait for the owner.
     approvals: Approvals,
     flood: Flood,
+    /// Those who said so on a call and are not on the list yet.
+    unwanted: Unwanted,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -172,6 +176,7 @@ impl Switchboard {
             stopped: AtomicBool::new(stopped),
             approvals,
             flood: Flood::default(),
+            unwanted: Unwanted::default(),
         }))
     }
 
