@@ -33,6 +33,8 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     /// Tells a collector of calls that are over.
     telling: Option<JoinHandle<()>>,
+    /// Learns what else was written down: who is not to be called, and that everything is stopped.
+    heeding: JoinHandle<()>,
     /// Says that it is alive, to the one after it.
     living: Option<JoinHandle<()>>,
 }
@@ -88,11 +90,15 @@ impl Gateway {
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
         Ok(Self {
+        let heeding = board.clone();
             address,
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
+            heeding: tokio::spawn(async move {
+                tokio::join!(heeding.recall_opt_outs(), heeding.clone().watch_for_stop());
+            }),
             rulebook,
             telling,
             living: None,
@@ -149,6 +155,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
         if let Some(watching) = &self.watching {
+        self.heeding.abort();
             watching.abort();
         }
         if let Some(telling) = &self.telling {

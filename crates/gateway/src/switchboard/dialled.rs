@@ -352,7 +352,7 @@ impl Switchboard {
     }
 
     /// The same for one that has no record here.
-    async fn end_and_see(&self, carrier: &str, leg: &Leg) -> Result<(), Fault> {
+    pub(super) async fn end_and_see(&self, carrier: &str, leg: &Leg) -> Result<(), Fault> {
         let mut outcome = Ok(());
         for _ in 0..ENDINGS {
             let plan = self.plan();

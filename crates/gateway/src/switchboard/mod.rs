@@ -598,6 +598,8 @@ impl Switchboard {
             .await?;
 
         let mut desk = self.desk();
+        // Whoever stops everything looks at the desk after saying so: one of the two sees the other.
+        self.goes_on()?;
         let caller = self.may_enter(&desk, from, entrance)?;
         let key = (carrier.to_owned(), leg.clone());
         if let Some(record) = desk.legs.get(&key).and_then(|id| desk.calls.get(id)) {
