@@ -282,7 +282,7 @@ const KEY: &str = r#"# Numbers and words are encrypted on the disk with a key fr
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
 #[recordings]
 #dir = "recordings"
-# Who records them: "gateway", or the phone company ("carrier").
+# Who records them: "gateway", or the phone company ("carrier"), which records everyone who can be heard.
 #by = "gateway"
 # What has to come first, on calls with others than the owner: "announce" tells them, "ask" asks them.
 # Before that nothing of a call is written anywhere.

@@ -62,7 +62,7 @@ pub(super) fn check(
     let recordings = recordings::recordings(
         root.section("recordings", &mut found),
         file,
-        (&numbers, &carriers),
+        (&numbers, &carriers, &transfers),
         &mut found,
     );
     recordings::keep_pins_off(recordings.as_ref(), &rules, &mut found);
