@@ -580,7 +580,8 @@ pub(super) struct Digits {
 
 /// Press keys on a call
 ///
-/// The far end hears their tones now, whoever speaks; what is being said goes on after them.
+/// The far end hears their tones now, whoever speaks; what is being said goes on after them. Keys that would have an
+/// exchange at the far end dial an emergency number, or another that is never dialled, are not pressed.
 #[utoipa::path(post, path = "/v1/calls/{id}/digits", tag = "calls",
     params(("id" = String, Path, description = "The call.")), request_body = Digits,
     responses(
@@ -596,16 +597,21 @@ pub(super) async fn digits(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     Named(id): Named,
+        (status = 403, description = "They would dial what is never dialled.", body = Problem, content_type = "application/problem+json"),
     Given(given): Given<Digits>,
 ) -> Response {
     let Some(keys) = Keys::parse(&given.digits) else {
         let message = format!("keys are 1 to {} of 0-9, *, #, A-D and w", Keys::MOST);
         return senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
+        (status = 429, description = "As many keys were pressed on the call as may be.", body = Problem, content_type = "application/problem+json"),
     };
     match connected(&desk, &id) {
         Ok(record) if !record.log.has_sound() => Problem::answer(&not_now()),
-        Ok(record) if record.press(keys).await => StatusCode::ACCEPTED.into_response(),
-        Ok(_) => Problem::answer(&over()),
+        Ok(record) => match desk.board.press(&record, keys).await {
+            Ok(true) => StatusCode::ACCEPTED.into_response(),
+            Ok(false) => Problem::answer(&over()),
+            Err(fault) => Problem::answer(&fault),
+        },
         Err(fault) => Problem::answer(&fault),
     }
 }

@@ -11,7 +11,7 @@ use super::pairing::Entrance;
 use call::event::End;
 use call::input::{self, Command, Input};
 use call::{Attestation, Dialling, Direction, Heard, Keys, Mode, Number, Place, Private, Trust};
-use policy::Proof;
+use policy::{Pressed, Proof};
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
@@ -86,6 +86,8 @@ pub struct Record {
     handover: Mutex<Option<Handover>>,
     /// Somebody takes its caller away from their agent just now.
     departing: AtomicBool,
+    /// The keys that were pressed on it.
+    pub(super) pressed: Mutex<Pressed>,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
     /// Where its dial stands; one that we did not make is as good as placed.
@@ -265,6 +267,7 @@ impl Record {
             notices: Mutex::default(),
             handover: Mutex::default(),
             departing: AtomicBool::new(false),
+            pressed: Mutex::default(),
             before: OnceLock::new(),
             dialling: watch::Sender::new(match born.direction {
                 Direction::Inbound => Dialling::Placed,
@@ -525,7 +528,7 @@ impl Record {
     }
 
     /// Presses keys. `false`: the call is over.
-    pub async fn press(&self, keys: Keys) -> bool {
+    pub(super) async fn press(&self, keys: Keys) -> bool {
         let command = Control::Command(Command::Press(keys));
         self.control.send(command).await.is_ok()
     }
