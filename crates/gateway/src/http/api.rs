@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Dialling, Keys, Private, Referral};
+use call::{Dialling, Keys, Private};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -617,7 +617,7 @@ pub(super) async fn digits(
 }
 
 /// A call on which something can be heard.
-fn connected(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
+pub(super) fn connected(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
     let record = find(desk, id)?;
     if record.log.is_closed() {
         return Err(over());
@@ -662,57 +662,6 @@ pub(super) async fn end(
             record.hang_up().await;
             StatusCode::ACCEPTED.into_response()
         }
-        Err(fault) => Problem::answer(&fault),
-    }
-}
-
-/// Whom to put a caller through to.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PutThrough {
-    /// The name of a `[transfers.…]` table: never digits.
-    to: String,
-    /// What the caller wants, in a few words.
-    #[serde(default)]
-    about: String,
-}
-
-/// Put a caller through to someone
-///
-/// The caller hears music while the other one is called and asked; if they will not or cannot, the
-/// agent has the caller back and says why. Where the table says `by = "carrier"` the phone company does
-/// it by itself, and asks nobody.
-#[utoipa::path(post, path = "/v1/calls/{id}/transfer", tag = "calls",
-    params(("id" = String, Path, description = "The call.")), request_body = PutThrough,
-    responses(
-        (status = 202, description = "They are being called."),
-        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such call, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Nobody talks to an agent on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It names nobody.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn transfer(
-    State(desk): State<Desk>,
-    _: Extension<Owner>,
-    Named(id): Named,
-    Given(given): Given<PutThrough>,
-) -> Response {
-    let referred = async {
-        let record = connected(&desk, &id)?;
-        let referral = Referral {
-            to: given.to,
-            about: given.about.into(),
-        };
-        desk.board.refer(&record, referral).await
-    };
-    match referred.await {
-        Ok(_) => StatusCode::ACCEPTED.into_response(),
         Err(fault) => Problem::answer(&fault),
     }
 }

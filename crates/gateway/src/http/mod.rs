@@ -15,6 +15,7 @@ pub(crate) mod probe;
 mod problem;
 mod streams;
 
+mod transfer;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

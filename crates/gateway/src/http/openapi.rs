@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, meetings, pairing};
+use super::{Desk, api, approvals, config, events, meetings, pairing, transfer};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -28,7 +28,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(events::all_events))
         .routes(routes!(api::say))
         .routes(routes!(api::digits))
-        .routes(routes!(api::transfer))
+        .routes(routes!(transfer::transfer))
         .routes(routes!(api::end))
         .routes(routes!(api::flight))
         .routes(routes!(approvals::list))

@@ -347,17 +347,26 @@ impl Switchboard {
         self.put_through(caller, target).await.map(Referred::Here)
     }
 
+    /// The same where the call's agent may, for this caller.
+    ///
+    /// # Errors
+    /// As [`Self::refer`]; or the agent may not, or nobody is sure enough of who the caller is.
+    pub async fn refer_if_trusted(
+        self: &Arc<Self>,
+        caller: &Arc<Record>,
+        referral: Referral,
+    ) -> Result<Referred, Fault> {
+        if let Err(fault) = self.may_refer(caller, &referral.to) {
+            self.refused_on(caller, What::Tool, &fault);
+            return Err(fault);
+        }
+        self.refer(caller, referral).await
+    }
+
     /// The same for an agent: what cannot be done is said to the caller.
     pub(super) async fn refer_or_say(self: &Arc<Self>, caller: &Arc<Record>, referral: Referral) {
         let name = referral.to.clone();
-        let referred = match self.may_refer(caller, &name) {
-            Ok(()) => self.refer(caller, referral).await.map(drop),
-            Err(fault) => {
-                self.refused_on(caller, What::Tool, &fault);
-                Err(fault)
-            }
-        };
-        if let Err(fault) = referred {
+        if let Err(fault) = self.refer_if_trusted(caller, referral).await {
             let (code, hint) = (fault.code, fault.hint.as_deref());
             tracing::warn!(call = %caller.id, code, hint, "a caller could not be put through: {fault}");
             self.refuse(caller, &name, &fault);

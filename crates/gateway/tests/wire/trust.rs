@@ -9,6 +9,7 @@ use exchange::EndedBy;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
 use exchange::standing::Vouched;
+use gateway::access::{Scope, Tokens};
 use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
@@ -229,6 +230,36 @@ async fn a_thousand_callers_who_ring_once_are_not_called_back() {
     }
     assert!(house.exchange.requests().is_empty(), "nobody was dialled");
     assert!(house.gateway.board.calls().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_puts_nobody_through_whom_an_agent_may_not() {
+    let house = desk("twilio", listener(), "").await;
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(15_000),
+    }];
+    house.exchange.call_in(STRANGER, OURS, stays).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, is_question).await;
+    let mut tokens = Tokens::open(house.gateway.board.state()).expect("the folder is ours");
+    let made = tokens.create(Scope::Call, jiff::Timestamp::now());
+    let token = made.expect("it can be written").1;
+    let put_through = async |token: &str| {
+        let asked = client().post(format!("{}/v1/calls/{}/transfer", house.public, record.id));
+        let to = serde_json::json!({ "to": "ben" });
+        let answer = soon(asked.bearer_auth(token).json(&to).send()).await;
+        let answer = answer.expect("it answers");
+        let status = answer.status().as_u16();
+        (status, soon(answer.text()).await.expect("it ends"))
+    };
+    let (status, problem) = put_through(&token).await;
+    assert_eq!(status, 403, "{problem}");
+    assert!(problem.contains(code::POLICY_TRUST), "{problem}");
+    assert_eq!(dials(&house), 0);
+    let (status, problem) = put_through(house.gateway.token.reveal()).await;
+    assert_eq!(status, 202, "the owner's own: {problem}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
 }
 
 const PIN: &str = "918273";
