@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::alive::Alive;
 use crate::config::{Loaded, Plan};
 use crate::hex;
-use crate::http::{self, Desk, STRANGERS};
+use crate::http::{self, Desk, Pace, STRANGERS};
 use crate::rulebook::{Rulebook, Source};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Lost, Switchboard};
@@ -87,18 +87,19 @@ impl Gateway {
             rulebook: rulebook.clone(),
             token: token.clone(),
             instance: hex::random(32),
+            pace: Pace::default(),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
-        Ok(Self {
         let heeding = board.clone();
+        Ok(Self {
             address,
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
-            watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             heeding: tokio::spawn(async move {
                 tokio::join!(heeding.recall_opt_outs(), heeding.clone().watch_for_stop());
             }),
+            watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
             telling,
             living: None,
@@ -154,8 +155,8 @@ async fn open(
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
-        if let Some(watching) = &self.watching {
         self.heeding.abort();
+        if let Some(watching) = &self.watching {
             watching.abort();
         }
         if let Some(telling) = &self.telling {

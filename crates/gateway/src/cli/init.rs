@@ -194,6 +194,8 @@ public_url = "https://voice.example.com"
 #   expose = "cloudflared"
 # How long calls may go on when the gateway is told to stop. The next one takes them up.
 #drain_seconds = 5
+# How many calls each token of the control API may make in a minute.
+#calls_per_minute = 60
 "#;
 
 const NUMBERS: &str = r#"# Someone callers can be put through to. An agent may whose `transfer_to` names them, where it is so sure of who the

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::approvals::held;
 use super::ask::{Asked, Given, Named, senseless};
 use super::guard::Owner;
+use super::pace::{Bearer, places};
 use super::{Desk, Problem};
 use crate::access::Scope;
 use crate::claims::Once;
@@ -347,13 +348,14 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It is not what a call is made of, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "The carrier, the agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is taken now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn dial(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     headers: HeaderMap,
     Asked(whether): Asked<Whether>,
     Given(order): Given<Order>,
@@ -361,6 +363,10 @@ pub(super) async fn dial(
     if let Err(what) = order.check() {
         return senseless(StatusCode::UNPROCESSABLE_ENTITY, what);
     }
+    let places = match places(&desk, bearer, usize::from(whether.plan.is_none())) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
     let placed = match (headers.get("idempotency-key"), &order.token, whether.plan) {
         (_, Some(_), Some(_)) => {
             return senseless(
@@ -379,9 +385,13 @@ pub(super) async fn dial(
     };
     match placed {
         Ok(Placed::Now(record)) => {
+            places.taken();
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
-        Ok(Placed::Held(approval)) => held(*approval),
+        Ok(Placed::Held(approval)) => {
+            places.taken();
+            held(*approval)
+        }
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => {
             metrics().refused("outbound", &fault);
@@ -587,23 +597,23 @@ pub(super) struct Digits {
     responses(
         (status = 202, description = "They are being pressed."),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "They would dial what is never dialled.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "There is no sound on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "They are no keys.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many keys were pressed on the call as may be.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn digits(
     State(desk): State<Desk>,
     _: Extension<Owner>,
     Named(id): Named,
-        (status = 403, description = "They would dial what is never dialled.", body = Problem, content_type = "application/problem+json"),
     Given(given): Given<Digits>,
 ) -> Response {
     let Some(keys) = Keys::parse(&given.digits) else {
         let message = format!("keys are 1 to {} of 0-9, *, #, A-D and w", Keys::MOST);
         return senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
-        (status = 429, description = "As many keys were pressed on the call as may be.", body = Problem, content_type = "application/problem+json"),
     };
     match connected(&desk, &id) {
         Ok(record) if !record.log.has_sound() => Problem::answer(&not_now()),

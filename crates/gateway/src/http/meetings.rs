@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::api::{Words, find};
 use super::ask::{Given, Named};
 use super::guard::Owner;
+use super::pace::{Bearer, places};
 use super::{Desk, Problem};
 use crate::meeting::{Attention, MeetingId, Room, View};
 use crate::metrics::metrics;
@@ -122,19 +123,24 @@ impl MeetingView {
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It is not what a meeting is made of.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "The agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn open(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     Given(order): Given<MeetingOrder>,
 ) -> Response {
     if order.people.is_empty() || order.people.len() > MOST {
         let message = format!("a meeting is of 1 to {MOST} people");
         return super::ask::senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
     }
+    let places = match places(&desk, bearer, order.people.len()) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
     let meet = Meet {
         guests: order.people.into_iter().map(guest).collect(),
         agent: order.agent,
@@ -145,7 +151,10 @@ pub(super) async fn open(
         },
     };
     match desk.board.meet(meet).await {
-        Ok(room) => (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response(),
+        Ok(room) => {
+            places.taken();
+            (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response()
+        }
         Err(fault) => {
             metrics().refused("outbound", &fault);
             Problem::answer(&fault)
@@ -198,21 +207,26 @@ pub(super) async fn show(
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names nobody to call.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn invite(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     Named(id): Named,
     Given(invitation): Given<Invitation>,
 ) -> Response {
+    let places = match places(&desk, bearer, 1) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
     let invited = async {
         let room = room(&desk, &id)?;
         desk.board.invite(&room, guest(invitation)).await
     };
-    accepted(invited.await.map(drop))
+    accepted(invited.await.map(|_| places.taken()))
 }
 
 /// Bring someone to a meeting who talks to an agent
