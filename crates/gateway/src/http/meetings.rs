@@ -35,6 +35,9 @@ pub struct MeetingOrder {
     #[serde(default = "announced")]
     #[schema(default = true)]
     pub announce: bool,
+    /// What it is for, where nothing else is said of one of them: written down with each call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 fn announced() -> bool {
@@ -54,6 +57,9 @@ pub struct Invitation {
     /// From which of our numbers; absent: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// What they are called for: written down with the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 /// Someone to bring to a meeting who talks to an agent.
@@ -141,8 +147,13 @@ pub(super) async fn open(
         Ok(places) => places,
         Err(too_often) => return *too_often,
     };
+    let purpose = order.purpose;
+    let invited = |it: Invitation| {
+        let purpose = it.purpose.or_else(|| purpose.clone());
+        guest(Invitation { purpose, ..it })
+    };
     let meet = Meet {
-        guests: order.people.into_iter().map(guest).collect(),
+        guests: order.people.into_iter().map(invited).collect(),
         agent: order.agent,
         announcing: if order.announce {
             Announcing::On
@@ -347,8 +358,18 @@ fn agent(room: &Room, party: PartyId) -> Result<&Room, Fault> {
 }
 
 fn guest(invitation: Invitation) -> Guest {
-    let Invitation { to, name, from } = invitation;
-    Guest { name, to, from }
+    let Invitation {
+        to,
+        name,
+        from,
+        purpose,
+    } = invitation;
+    Guest {
+        name,
+        to,
+        from,
+        purpose: purpose.map(Private::from),
+    }
 }
 
 fn room(desk: &Desk, id: &str) -> Result<Arc<Room>, Fault> {

@@ -45,6 +45,8 @@ pub struct Guest {
     pub to: String,
     /// From which of our numbers, as written; `None`: the first.
     pub from: Option<String>,
+    /// What they are called for, if that was said.
+    pub purpose: Option<Private<String>>,
 }
 
 /// Someone a caller is put through to.
@@ -101,8 +103,9 @@ impl Switchboard {
         for (more, guest) in meet.guests.iter().enumerate() {
             let ours = our_number(&plan, guest.from.as_deref())?;
             let agent = &plan.numbers[&ours].agent;
+            let purposeful = Purposeful::of(guest.purpose.as_ref());
             let permit = self
-                .would_dial(&guest.to, agent, (more, Leave::NotAsked, Purposeful::Yes))
+                .would_dial(&guest.to, agent, (more, Leave::NotAsked, purposeful))
                 .await;
             self.invited(guest, permit)?;
         }
@@ -149,7 +152,7 @@ impl Switchboard {
             chair: Some(near),
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
-            purpose: Some("a meeting".to_owned().into()),
+            purpose: guest.purpose.clone(),
         };
         let from = guest.from.as_deref();
         let record = self
@@ -338,6 +341,7 @@ impl Switchboard {
                 name: Some(named.spoken.clone()),
                 to: phone.number.as_str().to_owned(),
                 from: phone.from.as_ref().map(|it| it.as_str().to_owned()),
+                purpose: None,
             },
             about: referral.about,
             after,

@@ -324,3 +324,28 @@ async fn what_is_only_written_down_stops_a_gateway_too() {
     assert_eq!(outcome.ended_by, EndedBy::Api);
     assert!(house.gateway.board.is_stopped());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_called_to_a_meeting_without_a_purpose_where_one_is_required() {
+    let text = |_: &std::path::Path, text: String| {
+        let bo = format!("[contacts.bo]\nnumber = \"{STRANGER}\"\nconsent = \"in writing\"\n");
+        text.replace("[policy]", &format!("{bo}[policy]\nconsent = \"required\""))
+    };
+    let house = House::with(listener(), Mischief::default(), text).await;
+    let people = json!([{ "to": STRANGER }]);
+    let order = json!({ "people": people });
+    let (status, problem) = ask(&house, "POST", "/v1/meetings", order).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (403, &json!(code::POLICY_CONSENT))
+    );
+    assert_eq!(dials(&house), 0);
+    let order = json!({ "people": people, "purpose": "the roof" });
+    let (status, room) = ask(&house, "POST", "/v1/meetings", order).await;
+    assert_eq!(status, 201, "{room}");
+    let told = verdicts(&house).await;
+    assert!(
+        told.iter().any(|it| it["purpose"] == "the roof"),
+        "{told:?}"
+    );
+}
