@@ -31,6 +31,7 @@ mod tapes;
 mod tokens;
 mod trust;
 mod unconnected;
+mod unwanted;
 mod voices;
 mod wanted;
 mod whole;
@@ -85,6 +86,7 @@ pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use spending::{Leave, Purposeful, Terms};
 use tokens::Tokens;
+use unwanted::Unwanted;
 use voices::Voices;
 pub use wanted::Placed;
 use wanted::placed;
@@ -115,6 +117,8 @@ pub struct Switchboard {
     approvals: Approvals,
     flood: Flood,
     hands: Hands,
+    /// Those who said so on a call and are not on the list yet.
+    unwanted: Unwanted,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -180,6 +184,7 @@ impl Switchboard {
             approvals,
             flood: Flood::default(),
             hands: Hands::default(),
+            unwanted: Unwanted::default(),
         }))
     }
 
@@ -617,6 +622,8 @@ impl Switchboard {
             .await?;
 
         let mut desk = self.desk();
+        // Whoever stops everything looks at the desk after saying so: one of the two sees the other.
+        self.goes_on()?;
         let caller = self.may_enter(&desk, from, entrance)?;
         let key = (carrier.to_owned(), leg.clone());
         if let Some(record) = desk.legs.get(&key).and_then(|id| desk.calls.get(id)) {
