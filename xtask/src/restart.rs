@@ -593,7 +593,7 @@ fn configuration(port: u16, api_port: u16) -> String {
     let phones: Vec<String> = (0..50).map(|line| format!("{:?}", phone(line))).collect();
     let phones = phones.join(", ");
     format!(
-        "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+        "[server]\ncalls_per_minute = 10000\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
          [carriers.twilio]\naccount_sid = \"{ACCOUNT}\"\nauth_token = \"{TOKEN}\"\n\
          api_url = \"http://127.0.0.1:{api_port}\"\n\
          [numbers.\"{OURS}\"]\ncarrier = \"twilio\"\nagent = \"reader\"\n\

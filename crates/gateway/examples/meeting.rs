@@ -159,6 +159,7 @@ async fn conference(people: &People, dir: &Path) -> Result<(), Box<dyn std::erro
         name: Some(NAMES[index].to_owned()),
         to: THEIRS[index].to_owned(),
         from: Some(OURS[index].to_owned()),
+        purpose: None,
     };
     let meet = Meet {
         guests: (0..3).map(guest).collect(),

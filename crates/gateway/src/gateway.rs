@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::alive::Alive;
 use crate::config::{Loaded, Plan};
 use crate::hex;
-use crate::http::{self, Desk, STRANGERS};
+use crate::http::{self, Desk, Pace, STRANGERS};
 use crate::rulebook::{Rulebook, Source};
 use crate::state::make_folder;
 use crate::switchboard::{LoadVoice, Lost, Switchboard};
@@ -33,6 +33,8 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     /// Tells a collector of calls that are over.
     telling: Option<JoinHandle<()>>,
+    /// Learns what else was written down: who is not to be called, and that everything is stopped.
+    heeding: JoinHandle<()>,
     /// Says that it is alive, to the one after it.
     living: Option<JoinHandle<()>>,
 }
@@ -87,13 +89,18 @@ impl Gateway {
             rulebook: rulebook.clone(),
             token: token.clone(),
             instance: hex::random(32),
+            pace: Pace::default(),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
+        let heeding = board.clone();
         Ok(Self {
             address,
             token,
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
+            heeding: tokio::spawn(async move {
+                tokio::join!(heeding.recall_opt_outs(), heeding.clone().watch_for_stop());
+            }),
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
             telling,
@@ -150,6 +157,7 @@ async fn open(
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
+        self.heeding.abort();
         if let Some(watching) = &self.watching {
             watching.abort();
         }

@@ -5,7 +5,7 @@
 
 use call::{Number, NumberFault};
 use jiff::Timestamp;
-use policy::{Asks, Beyond, Danger, Hours, Lacking, Money, Refusal};
+use policy::{Asks, Beyond, Danger, Hours, Lacking, Money, Refusal, Unpressable};
 use ports::{Blame, Fault, Retry, code};
 
 /// A refusal, as it is told.
@@ -80,6 +80,31 @@ fn in_words(refusal: Refusal) -> Fault {
         Refusal::NoConsent { to, lacks, at } => no_consent(&to, lacks, &at),
         Refusal::AsksFirst { to, asks } => asks_first(&to, asks),
     }
+}
+
+/// Keys that are not pressed on a call.
+pub(crate) fn unpressable(why: Unpressable) -> Fault {
+    let exchange =
+        "whoever answered may be an exchange that dials them; use a telephone, if it must be";
+    let fault = match why {
+        Unpressable::Emergency => {
+            let message = "those keys would dial an emergency number, and those are never dialled";
+            Fault::new(Blame::Caller, code::POLICY_NUMBER, message).hint(exchange)
+        }
+        Unpressable::Dangerous(danger) => {
+            let message = format!(
+                "those keys would dial {} number, and those are never dialled",
+                a(danger)
+            );
+            Fault::new(Blame::Caller, code::POLICY_DANGEROUS, message).hint(exchange)
+        }
+        Unpressable::TooMany(most) => {
+            let message = format!("{most} keys were pressed on this call, and no more may be");
+            Fault::new(Blame::Caller, code::POLICY_TOO_OFTEN, message)
+                .hint("make another call, if there is more to be keyed")
+        }
+    };
+    fault.by_rule("keys on a call")
 }
 
 /// Everything is stopped.

@@ -351,7 +351,10 @@ impl<L: Line> Runner<L> {
                 self.pulse.word(now);
                 self.tell(Input::Carrier(news));
             }
-            Control::Command(command) => self.tell(Input::Command(command)),
+            Control::Command(command) => {
+                self.await_keys(&command);
+                self.tell(Input::Command(command));
+            }
             Control::LetGo => {
                 if self.sound.is_some() && self.handed == self.sockets {
                     self.lose(input::Carrier::Disconnected);

@@ -65,6 +65,11 @@ impl Running {
             .then_some(running)
     }
 
+    /// The gateway that says it runs here, whether it answers or not.
+    pub(crate) fn noted() -> Option<Self> {
+        Self::read()
+    }
+
     /// Whether it was started with this configuration; where none was named and none is, it was.
     pub(crate) fn serves(&self, config: &Path) -> bool {
         fs::canonicalize(config).map_or(config == Path::new(FILE_NAME), |it| it == self.config)

@@ -123,6 +123,27 @@ fn plan(digits: &str, length: usize) -> Option<(Option<Country>, Kind)> {
     Some(found.unwrap_or((None, Kind::Dangerous(Danger::Unknown))))
 }
 
+/// The code of the country, or of the countries, that a number is of.
+pub(crate) fn country_code(number: &Number) -> Option<&str> {
+    let digits = number.as_str().get(1..)?;
+    let codes = (1..=3).filter_map(|length| digits.get(..length));
+    codes
+        .into_iter()
+        .find(|it| it.parse().is_ok_and(|it: u16| PLANS.contains_key(&it)))
+}
+
+/// Whether it has as many digits as numbers of a country with its code have.
+pub(crate) fn is_as_long_as_its_countrys(text: &str) -> bool {
+    let fits = |length: usize| {
+        let (code, national) = text.get(1..)?.split_at_checked(length)?;
+        let plans = PLANS.get(&code.parse::<u16>().ok()?)?;
+        let lines = plans.iter().flat_map(|it| [&it.landline, &it.mobile]);
+        let mut lengths = lines.flatten().flat_map(|it| it.lengths);
+        Some(lengths.any(|it| usize::from(*it) == national.len()))
+    };
+    (1..=3).find_map(fits).unwrap_or(false)
+}
+
 /// +1 555 and seven digits.
 fn is_fictitious(text: &str) -> bool {
     text.len() == 12 && text.starts_with("+1555")

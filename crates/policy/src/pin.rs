@@ -88,6 +88,8 @@ impl fmt::Debug for Keyed {
 pub struct Keypad {
     starts: Starts,
     keying: Option<Keying>,
+    /// Until when it needs no star: somebody was told how to key a PIN, or was slow at it.
+    awaited: Option<Duration>,
 }
 
 /// When keys are those of a PIN.
@@ -123,37 +125,52 @@ impl Keypad {
         Self {
             starts,
             keying: None,
+            awaited: None,
         }
+    }
+
+    /// A PIN is about to be keyed, perhaps by somebody who forgets the star: until a pound, or for as long as that
+    /// may take, every key is one of it.
+    pub fn expect(&mut self, now: Duration) {
+        self.awaited = Some(now + AWAITED);
     }
 
     /// Takes a key.
     pub fn press(&mut self, now: Duration, digit: Digit) -> Key {
         self.give_up(now);
+        self.awaited.take_if(|it| *it <= now);
         let until = now + PATIENCE;
-        match (digit.as_char(), &mut self.keying, self.starts) {
-            ('*', keying, _) => {
+        let needs_star = self.starts == Starts::WithStar && self.awaited.is_none();
+        match (digit.as_char(), &mut self.keying) {
+            ('*', keying) => {
                 let keyed = Keyed::default();
                 *keying = Some(Keying { keyed, until });
+                // What comes after too long a pause is the rest of it, and still nobody's business.
+                self.expect(now);
                 Key::Kept
             }
-            ('#', keying @ Some(_), _) => {
+            ('#', keying @ Some(_)) => {
                 let keyed = keying.take().map(|it| it.keyed);
+                self.awaited = None;
                 keyed.map_or(Key::Kept, Key::Last)
             }
-            (digit, Some(keying), _) => {
+            (digit, Some(keying)) => {
                 // A letter is no digit of a PIN, so there is none with it.
                 keying.keyed.push(digit as u8);
                 keying.until = until;
                 Key::Kept
             }
-            ('#', None, Starts::AtOnce) => Key::Kept,
-            (digit, None, Starts::AtOnce) => {
+            (_, None) if needs_star => Key::Told(digit),
+            ('#', None) => {
+                self.awaited = None;
+                Key::Kept
+            }
+            (digit, None) => {
                 let mut keyed = Keyed::default();
                 keyed.push(digit as u8);
                 self.keying = Some(Keying { keyed, until });
                 Key::Kept
             }
-            (_, None, Starts::WithStar) => Key::Told(digit),
         }
     }
 
@@ -225,6 +242,10 @@ const LONGEST: usize = 32;
 
 /// Longer than this between two keys, and it is no PIN.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// So long after a star, or after somebody was told how to key a PIN, no star is needed. It is not counted anew with
+/// each key: whoever pressed a star by mistake must be heard again without knowing of the pound.
+const AWAITED: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -312,8 +333,41 @@ mod tests {
             assert_eq!(keypad.press(now, digit(key)), Key::Kept);
         }
         let late = keypad.deadline().unwrap();
-        assert_eq!(keypad.press(late, digit('4')), Key::Told(digit('4')));
+        keypad.give_up(late);
         assert!(!keypad.is_keying());
+        let rest = keypad.press(late, digit('4'));
+        assert_eq!(rest, Key::Kept, "the rest of it, after a long pause");
+        assert_eq!(keypad.press(AWAITED, digit('5')), Key::Told(digit('5')));
+    }
+
+    #[test]
+    fn a_pin_that_is_awaited_needs_no_star() {
+        let now = Duration::from_secs(100);
+        let mut keypad = Keypad::new(Starts::WithStar);
+        assert_eq!(keypad.press(now, digit('1')), Key::Told(digit('1')));
+        keypad.expect(now);
+        assert!(!keypad.is_keying(), "nothing is recorded as silence yet");
+        for key in "918273".chars() {
+            assert_eq!(keypad.press(now, digit(key)), Key::Kept);
+        }
+        assert_eq!(keypad.press(now, digit('#')), Key::Last(keyed("918273")));
+        assert_eq!(keypad.press(now, digit('2')), Key::Told(digit('2')));
+
+        keypad.expect(now);
+        for key in "12*918273".chars() {
+            assert_eq!(keypad.press(now, digit(key)), Key::Kept);
+        }
+        let last = keypad.press(now, digit('#'));
+        assert_eq!(last, Key::Last(keyed("918273")), "a star does no harm");
+
+        keypad.expect(now);
+        assert_eq!(keypad.press(now, digit('#')), Key::Kept);
+        let told = keypad.press(now, digit('3'));
+        assert_eq!(told, Key::Told(digit('3')), "a pound is the end of it");
+
+        keypad.expect(now);
+        let told = keypad.press(now + AWAITED, digit('4'));
+        assert_eq!(told, Key::Told(digit('4')), "nobody keyed one");
     }
 
     #[test]

@@ -129,10 +129,12 @@ impl<'p> Place<'p> {
         let carrier = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let carrier = carrier.map_err(|fault| format!("no free port: {fault}"))?;
         let api_port = carrier.local_addr().map_or(0, |it| it.port());
-        let text = configuration(port, api_port, 10_000).replace(
-            "[policy]",
-            "[policy]\ncall = [\"+15551234567\"]\ncalls_per_hour = 100000",
-        );
+        let text = configuration(port, api_port, 10_000)
+            .replace("[server]", "[server]\ncalls_per_minute = 100000")
+            .replace(
+                "[policy]",
+                "[policy]\ncall = [\"+15551234567\"]\ncalls_per_hour = 100000",
+            );
         let written = fs::create_dir_all(&scratch).and_then(|()| fs::write(&config, text));
         written.map_err(|fault| format!("cannot write {}: {fault}", config.display()))?;
         Ok(Self {

@@ -196,7 +196,7 @@ fn configuration(public: &str, carrier: &str, table: &str) -> String {
         let _ = write!(call, "\"+{THEIRS}{job:06}\", ");
     }
     format!(
-        "[server]\nlisten = \"{listen}\"\npublic_url = \"{public}\"\n{table}\n\
+        "[server]\ncalls_per_minute = 1000000\nlisten = \"{listen}\"\npublic_url = \"{public}\"\n{table}\n\
          [numbers.\"{OURS}\"]\ncarrier = \"{carrier}\"\nagent = \"echo\"\n\
          [agents.echo]\nkind = \"echo-test\"\n\
          [policy]\ncall = [{call}]\nmax_calls = 1000\nmax_minutes = 1\n\

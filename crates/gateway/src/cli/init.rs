@@ -194,6 +194,8 @@ public_url = "https://voice.example.com"
 #   expose = "cloudflared"
 # How long calls may go on when the gateway is told to stop. The next one takes them up.
 #drain_seconds = 5
+# How many calls each token of the control API may make in a minute.
+#calls_per_minute = 60
 "#;
 
 const NUMBERS: &str = r#"# Someone callers can be put through to. An agent may whose `transfer_to` names them, where it is so sure of who the
@@ -284,7 +286,7 @@ const KEY: &str = r#"# Numbers and words are encrypted on the disk with a key fr
 const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the agent right. Without this they are not recorded.
 #[recordings]
 #dir = "recordings"
-# Who records them: "gateway", or the phone company ("carrier").
+# Who records them: "gateway", or the phone company ("carrier"), which records everyone who can be heard.
 #by = "gateway"
 # What has to come first, on calls with others than the owner: "announce" tells them, "ask" asks them.
 # Before that nothing of a call is written anywhere.

@@ -54,6 +54,9 @@ struct StartArgs {
     /// Do not say to those who are there who comes and who goes.
     #[arg(long)]
     no_announcements: bool,
+    /// What the meeting is for: written down with each call.
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +71,9 @@ struct AddArgs {
     meeting: String,
     /// Whom to call: a number, or `name=number`, or `name=number@ours`.
     person: String,
+    /// What they are called for: written down with the call.
+    #[arg(long, value_name = "TEXT")]
+    purpose: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,7 +116,10 @@ pub(super) async fn run(args: Args, out: &mut Out) -> Result<Done, Fault> {
             Ok(Done::Well)
         }
         What::Add(args) => {
-            let body = person(&args.person);
+            let mut body = person(&args.person);
+            if let Some(purpose) = args.purpose {
+                body["purpose"] = purpose.into();
+            }
             steer(&running, (&args.meeting, "people"), &body, out).await
         }
         What::Bring(args) => {
@@ -138,6 +147,9 @@ async fn start(running: &Running, args: StartArgs, out: &mut Out) -> Result<Done
     }
     if args.no_announcements {
         order["announce"] = false.into();
+    }
+    if let Some(purpose) = args.purpose {
+        order["purpose"] = purpose.into();
     }
     let asked = keyed(running.post("/v1/meetings")).json(&order);
     let answer = accepted(asked.send().await.map_err(unreachable)?).await?;

@@ -1,5 +1,7 @@
 //! `offhook approvals`, `offhook approve`, `offhook refuse` and `offhook stop-all`: what the owner alone decides.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
@@ -100,41 +102,81 @@ pub(super) async fn refuse(args: AnswerArgs, out: &mut Out) -> Result<Done, Faul
     Ok(Done::Well)
 }
 
-/// Stops everything, also where no gateway runs: the next one finds it written down.
+/// Stops everything, or lets it go on, also where no gateway runs: the next one finds it written down.
 pub(super) async fn stop_all(args: StopArgs, out: &mut Out) -> Result<Done, Fault> {
-    let ended = match (Running::find().await, args.lift) {
-        (Some(running), false) => post(&running, "/v1/stop-all").await?["ended"].clone(),
-        (Some(running), true) => {
-            post(&running, "/v1/stop-all/lift").await?;
-            Value::Null
-        }
-        (None, lift) => {
-            let now = Timestamp::now().as_millisecond();
-            let ledger = Ledger::open(&state::folder(), now)?;
-            if lift {
-                ledger.lift().await?;
-            } else {
-                ledger.stop(now).await?;
-            }
-            Value::Null
-        }
-    };
-    out.json(&json!({ "stopped": !args.lift, "ended": ended }));
     if args.lift {
-        out.line("calls may begin again");
-        return Ok(Done::Well);
+        return lift(out).await;
     }
+    // First of all, whether or not a gateway can be told: one that cannot be finds it there.
+    let now = Timestamp::now().as_millisecond();
+    let written = match Ledger::open(&state::folder(), now) {
+        Ok(ledger) => ledger.stop(now).await,
+        Err(fault) => Err(fault),
+    };
+    let told = match Running::noted() {
+        Some(running) => told(&running, "/v1/stop-all").await,
+        None => Told::Nobody,
+    };
+    let ended = match &told {
+        Told::Done(answer) => answer["ended"].clone(),
+        Told::Nobody | Told::Silent(_) => Value::Null,
+    };
+    written?;
+    out.json(&json!({ "stopped": true, "ended": ended }));
     out.line(match ended.as_u64() {
         Some(calls) => format!("everything is stopped; calls that are being ended: {calls}"),
         None => "everything is stopped".to_owned(),
     });
+    if let Told::Silent(fault) = told {
+        out.line(format_args!(
+            "the gateway could not be told ({fault}): it ends its calls as soon as it reads that, within seconds if it is alive"
+        ));
+    }
     out.line("nobody is called, put through, invited or answered until `offhook stop-all --lift`");
     Ok(Done::Well)
 }
 
-async fn post(running: &Running, path: &str) -> Result<Value, Fault> {
-    let asked = running.post(path).send().await.map_err(unreachable)?;
-    let body = accepted(asked).await?.bytes().await.map_err(unreachable)?;
+/// A gateway that is stopped goes on only if it is told to.
+async fn lift(out: &mut Out) -> Result<Done, Fault> {
+    let told = match Running::noted() {
+        Some(running) => told(&running, "/v1/stop-all/lift").await,
+        None => Told::Nobody,
+    };
+    match told {
+        Told::Done(_) => {}
+        Told::Nobody => {
+            let now = Timestamp::now().as_millisecond();
+            Ledger::open(&state::folder(), now)?.lift().await?;
+        }
+        Told::Silent(fault) => return Err(fault),
+    }
+    out.json(&json!({ "stopped": false, "ended": null }));
+    out.line("calls may begin again");
+    Ok(Done::Well)
+}
+
+/// What came of telling a gateway something.
+enum Told {
+    /// It did so, and says this.
+    Done(Value),
+    /// There is none where one was.
+    Nobody,
+    /// There is one, and it did not, or does not say so.
+    Silent(Fault),
+}
+
+async fn told(running: &Running, path: &str) -> Told {
+    let asked = running.post(path).timeout(PATIENCE).send().await;
+    let answer = match asked {
+        Err(error) if error.is_connect() => return Told::Nobody,
+        Err(error) => Err(unreachable(error)),
+        Ok(answer) => read(answer).await,
+    };
+    answer.map_or_else(Told::Silent, Told::Done)
+}
+
+async fn read(answer: reqwest::Response) -> Result<Value, Fault> {
+    let body = accepted(answer).await?.bytes().await.map_err(unreachable)?;
     serde_json::from_slice(&body).map_err(garbled)
 }
 
@@ -161,6 +203,8 @@ async fn find(running: &Running, end: &str) -> Result<String, Fault> {
     }
 }
 
+/// A gateway with all its calls to end says so sooner.
+const PATIENCE: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;

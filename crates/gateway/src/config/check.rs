@@ -64,7 +64,7 @@ pub(super) fn check(
     let recordings = recordings::recordings(
         root.section("recordings", &mut found),
         file,
-        (&numbers, &carriers),
+        (&numbers, &carriers, &transfers),
         &mut found,
     );
     recordings::keep_pins_off(recordings.as_ref(), &rules, &mut found);
@@ -81,6 +81,7 @@ pub(super) fn check(
         public_url: server.public_url,
         expose: server.expose,
         drain: server.drain,
+        calls_per_minute: server.calls_per_minute,
         carriers: built(carriers),
         numbers,
         agents: built(agents),
@@ -112,6 +113,7 @@ impl Server {
             public_url: String::new(),
             expose: None,
             drain: Duration::ZERO,
+            calls_per_minute: DEFAULT_CALLS_PER_MINUTE,
         }
     }
 }
@@ -139,6 +141,7 @@ struct Server {
     public_url: String,
     expose: Option<Tunnel>,
     drain: Duration,
+    calls_per_minute: usize,
 }
 
 fn server(mut server: Section<'_>, found: &mut Findings) -> Option<Server> {
@@ -146,6 +149,7 @@ fn server(mut server: Section<'_>, found: &mut Findings) -> Option<Server> {
     let public_url = server.text("public_url", found);
     let expose = server.text("expose", found);
     let drain = server.number("drain_seconds", 0..=3_600, found);
+    let calls_per_minute = server.number("calls_per_minute", 0..=1_000_000, found);
     let hint = "write the address that carriers reach this gateway at: \
                 `public_url = \"https://voice.example.com\"`, or have one opened: \
                 `expose = \"cloudflared\"`";
@@ -179,6 +183,9 @@ fn server(mut server: Section<'_>, found: &mut Findings) -> Option<Server> {
         public_url: public_url?,
         expose,
         drain: drain.map_or(DEFAULT_DRAIN, |it| Duration::from_secs(it.value)),
+        calls_per_minute: calls_per_minute
+            .and_then(|it| usize::try_from(it.value).ok())
+            .unwrap_or(DEFAULT_CALLS_PER_MINUTE),
     })
 }
 
@@ -217,6 +224,9 @@ fn no_speech() -> SpeechPlan {
 
 /// How long a gateway that is told to stop waits for its calls to end by themselves.
 const DEFAULT_DRAIN: Duration = Duration::from_secs(5);
+
+/// How many calls each token may make in a minute: it slows down nobody but who asks and asks.
+const DEFAULT_CALLS_PER_MINUTE: usize = 60;
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8787))

@@ -29,6 +29,8 @@ pub struct Plan {
     /// How long calls may go on once the gateway is told to stop. Those that are up then are handed
     /// to the next one.
     pub drain: Duration,
+    /// How many calls each token of the control API may make in a minute.
+    pub calls_per_minute: usize,
     /// By the name of their table.
     pub carriers: BTreeMap<String, Carrier>,
     /// Our numbers.

@@ -8,7 +8,7 @@ use ports::carrier::Carrier;
 
 use super::check::{Built, Named};
 use super::file::File;
-use super::plan::{Consent, OurNumber, Recorder, Recordings};
+use super::plan::{By, Consent, Destination, OurNumber, Recorder, Recordings, TransferPlan};
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot};
@@ -17,7 +17,11 @@ use super::section::{Section, Spot};
 pub(super) fn recordings(
     mut section: Section<'_>,
     file: &File,
-    (numbers, carriers): (&BTreeMap<Number, OurNumber>, &Named<Carrier>),
+    (numbers, carriers, transfers): (
+        &BTreeMap<Number, OurNumber>,
+        &Named<Carrier>,
+        &BTreeMap<String, TransferPlan>,
+    ),
     found: &mut Findings,
 ) -> Option<Recordings> {
     let dir = section.text("dir", found);
@@ -27,6 +31,9 @@ pub(super) fn recordings(
         section.require("dir", "say which folder: `dir = \"recordings\"`", found);
     }
     section.close(found);
+    if let Some(by) = by.as_ref().filter(|it| it.value == "carrier") {
+        keep_others_off(by, consent.as_ref(), transfers, found);
+    }
     let by = by.map_or(Recorder::Gateway, |it| {
         recorder(
             &it,
@@ -81,6 +88,41 @@ pub(super) fn keep_pins_off(recordings: Option<&Recordings>, rules: &Rules, foun
         let message = "`by = \"carrier\"` in [recordings] has the phone company record the keys of every `pin`";
         let hint = "remove `by`: our own recordings are silent while a PIN is keyed";
         found.problem(Place::Table("[recordings]".to_owned()), message, hint);
+    }
+}
+
+/// A carrier's recording has no end before the call's, and holds whoever can be heard on it. So nobody may be heard
+/// there who was told nothing, as those to whom the carrier itself puts callers through; nor anybody who was asked and
+/// did not say yes. Where they are only told, all who come to a table of ours are, each on their own call.
+fn keep_others_off(
+    by: &Spot<&str>,
+    consent: Option<&Spot<&str>>,
+    transfers: &BTreeMap<String, TransferPlan>,
+    found: &mut Findings,
+) {
+    for (name, plan) in transfers {
+        let where_we_are_not = match &plan.to {
+            Destination::Conference(_) => true,
+            Destination::Phone(phone) => match phone.by {
+                By::Carrier => true,
+                By::Gateway { .. } => false,
+            },
+        };
+        if where_we_are_not {
+            let title = plug::title("transfers", name);
+            let message = format!(
+                "`by = \"carrier\"` in [recordings] goes on where the phone company puts a caller through by {title}, and nobody \
+                 there was told"
+            );
+            let hint = "remove `by` from [recordings]: our own recordings end there; or have a `number` called `by = \"gateway\"`";
+            found.problem(by.place(), message, hint);
+        }
+    }
+    // A table can be opened at any time, and some of those who come to it may say no.
+    if let Some(consent) = consent.filter(|it| it.value == "ask") {
+        let message = "`consent = \"ask\"` in [recordings] cannot be kept by the phone company: where several talk, it records those too who said no";
+        let hint = "remove `by`: our own recordings leave out everyone who did not say yes";
+        found.problem(consent.place(), message, hint);
     }
 }
 

@@ -577,6 +577,47 @@ fn the_agent_leaves_the_two_alone_unless_it_is_written() {
 }
 
 #[test]
+fn a_carrier_records_nobody_who_did_not_agree() {
+    let problems = |more: &str| {
+        let tapes = "[recordings]\ndir = \"tapes\"\nby = \"carrier\"\n";
+        bad(&replaced("[turns]", &format!("{tapes}{more}[turns]")))
+    };
+    let ben = "[transfers.ben]\nnumber = \"+15557654321\"\n";
+    let none = problems(ben).len();
+    for (more, place, words) in [
+        (
+            format!("{ben}by = \"carrier\"\n"),
+            22,
+            ["[transfers.ben]", "remove `by`"],
+        ),
+        (
+            "[transfers.ben]\nconference = \"standup\"\n".to_owned(),
+            22,
+            ["[transfers.ben]", "nobody there was told"],
+        ),
+        (
+            "consent = \"ask\"\n".to_owned(),
+            23,
+            ["`consent = \"ask\"`", "who said no"],
+        ),
+    ] {
+        let found = problems(&more);
+        let said = |it: &&ConfigProblem| words.iter().all(|word| it.to_string().contains(word));
+        let problem = found
+            .iter()
+            .find(said)
+            .unwrap_or_else(|| panic!("{more}: {found:#?}"));
+        assert_eq!(problem.place, Place::Line(place), "{more}");
+    }
+    let told = problems(&format!("consent = \"announce\"\n{ben}"));
+    assert_eq!(
+        told.len(),
+        none,
+        "who is told at a table of ours: {told:#?}"
+    );
+}
+
+#[test]
 fn one_mistake_is_one_problem() {
     // A word misspelt is both an unknown key and, if it is required, a missing one.
     let twice = [

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::{Dialling, Keys, Private, Referral};
+use call::{Dialling, Keys, Private};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,12 +14,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::approvals::held;
 use super::ask::{Asked, Given, Keyed, Named, replayed, senseless};
 use super::guard::Owner;
+use super::pace::{Bearer, places};
 use super::{Desk, Problem};
 use crate::access::Scope;
 use crate::journal::Summary;
 use crate::metrics::metrics;
 use crate::switchboard::{
-    Approval, CallId, Carried, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
+    Approval, CallId, OnMachine, Placed, Proposal, Purpose, Record, Report, Wish,
 };
 
 /// A call to make.
@@ -346,13 +347,14 @@ pub(super) async fn figures(State(desk): State<Desk>, _: Extension<Owner>) -> Re
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It is not what a call is made of, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "The carrier, the agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is taken now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn dial(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     keyed: Keyed,
     Asked(whether): Asked<Whether>,
     Given(order): Given<Order>,
@@ -360,6 +362,10 @@ pub(super) async fn dial(
     if let Err(what) = order.check() {
         return senseless(StatusCode::UNPROCESSABLE_ENTITY, what);
     }
+    let places = match places(&desk, bearer, usize::from(whether.plan.is_none())) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
     let placed = match (keyed.once(&order), &order.token, whether.plan) {
         (_, Some(_), Some(_)) => {
             return senseless(
@@ -375,9 +381,13 @@ pub(super) async fn dial(
     };
     match placed {
         Ok(Placed::Now(record)) => {
+            places.taken();
             (StatusCode::CREATED, Json(CallView::of_record(&record))).into_response()
         }
-        Ok(Placed::Held(approval)) => held(*approval),
+        Ok(Placed::Held(approval)) => {
+            places.taken();
+            held(*approval)
+        }
         Ok(Placed::Before(call)) => before(&desk, call).await,
         Err(fault) => {
             metrics().refused("outbound", &fault);
@@ -555,17 +565,20 @@ pub(super) struct Digits {
 
 /// Press keys on a call
 ///
-/// The far end hears their tones now, whoever speaks; what is being said goes on after them.
+/// The far end hears their tones now, whoever speaks; what is being said goes on after them. Keys that would have an
+/// exchange at the far end dial an emergency number, or another that is never dialled, are not pressed.
 #[utoipa::path(post, path = "/v1/calls/{id}/digits", tag = "calls",
     params(("id" = String, Path, description = "The call.")), request_body = Digits,
     responses(
         (status = 202, description = "They are being pressed."),
         (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "They would dial what is never dialled.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "There is no sound on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "They are no keys.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many keys were pressed on the call as may be.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn digits(
     State(desk): State<Desk>,
@@ -579,14 +592,17 @@ pub(super) async fn digits(
     };
     match connected(&desk, &id) {
         Ok(record) if !record.log.has_sound() => Problem::answer(&not_now()),
-        Ok(record) if record.press(keys).await => StatusCode::ACCEPTED.into_response(),
-        Ok(_) => Problem::answer(&over()),
+        Ok(record) => match desk.board.press(&record, keys).await {
+            Ok(true) => StatusCode::ACCEPTED.into_response(),
+            Ok(false) => Problem::answer(&over()),
+            Err(fault) => Problem::answer(&fault),
+        },
         Err(fault) => Problem::answer(&fault),
     }
 }
 
 /// A call on which something can be heard.
-fn connected(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
+pub(super) fn connected(desk: &Desk, id: &str) -> Result<std::sync::Arc<Record>, Fault> {
     let record = find(desk, id)?;
     if record.log.is_closed() {
         return Err(over());
@@ -631,61 +647,6 @@ pub(super) async fn end(
             record.hang_up().await;
             StatusCode::ACCEPTED.into_response()
         }
-        Err(fault) => Problem::answer(&fault),
-    }
-}
-
-/// Whom to put a caller through to.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PutThrough {
-    /// The name of a `[transfers.…]` table: never digits.
-    to: String,
-    /// What the caller wants, in a few words.
-    #[serde(default)]
-    about: String,
-}
-
-/// Put a caller through to someone
-///
-/// The caller hears music while the other one is called and asked; if they will not or cannot, the
-/// agent has the caller back and says why. Where the table says `by = "carrier"` the phone company does
-/// it by itself, and asks nobody.
-#[utoipa::path(post, path = "/v1/calls/{id}/transfer", tag = "calls",
-    params(("id" = String, Path, description = "The call."), Keyed), request_body = PutThrough,
-    responses(
-        (status = 202, description = "They are being called, or were by the same request before.",
-            headers(("idempotent-replayed" = String, description = "`true`"))),
-        (status = 400, description = "The body is no JSON, or the Idempotency-Key makes no sense.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "The policy does not allow it.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such call, or nobody of that name.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Nobody talks to an agent on the call, not yet or not any more.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "It names nobody, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn transfer(
-    State(desk): State<Desk>,
-    _: Extension<Owner>,
-    Named(id): Named,
-    keyed: Keyed,
-    Given(given): Given<PutThrough>,
-) -> Response {
-    let once = keyed.once(&("transfer", &id, &given));
-    let referred = async {
-        let record = connected(&desk, &id)?;
-        let referral = Referral {
-            to: given.to,
-            about: given.about.into(),
-        };
-        desk.board.refer_once(once, &record, referral).await
-    };
-    match referred.await {
-        Ok(Carried::Now(_)) => StatusCode::ACCEPTED.into_response(),
-        Ok(Carried::Before(_)) => replayed(StatusCode::ACCEPTED),
         Err(fault) => Problem::answer(&fault),
     }
 }

@@ -12,6 +12,7 @@ use axum::response::Response;
 use ports::{Blame, Fault, code};
 
 use super::lobby::Guest;
+use super::pace::Bearer;
 use super::{Desk, Problem};
 use crate::access::{self, Scope};
 
@@ -57,10 +58,12 @@ pub(super) async fn authorize(
             if let Some(token) = given {
                 let (token, state) = (token.to_owned(), desk.board.state().to_owned());
                 let own = desk.token.is(&token);
+                let bearer = Bearer::of(&token);
                 let pass = Pass(Arc::new(move || {
                     own || access::scope(&state, &token).is_some()
                 }));
                 request.extensions_mut().insert(pass);
+                request.extensions_mut().insert(bearer);
             }
             if let Some(guest) = request.extensions().get::<Arc<Guest>>() {
                 guest.proved();

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::api::{Words, find, unsure, view};
 use super::ask::{Given, Keyed, Named, replayed};
 use super::guard::Owner;
+use super::pace::{Bearer, places};
 use super::{Desk, Problem};
 use crate::meeting::{Attention, MeetingId, Room, View};
 use crate::metrics::metrics;
@@ -34,6 +35,9 @@ pub struct MeetingOrder {
     #[serde(default = "announced")]
     #[schema(default = true)]
     pub announce: bool,
+    /// What it is for, where nothing else is said of one of them: written down with each call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 fn announced() -> bool {
@@ -53,6 +57,9 @@ pub struct Invitation {
     /// From which of our numbers; absent: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// What they are called for: written down with the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 /// Someone to bring to a meeting who talks to an agent.
@@ -124,13 +131,14 @@ impl MeetingView {
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It is not what a meeting is made of, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "The agent or a vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now: the journal cannot be written, or speech is overloaded.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn open(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     keyed: Keyed,
     Given(order): Given<MeetingOrder>,
 ) -> Response {
@@ -139,8 +147,17 @@ pub(super) async fn open(
         let message = format!("a meeting is of 1 to {MOST} people");
         return super::ask::senseless(StatusCode::UNPROCESSABLE_ENTITY, message);
     }
+    let places = match places(&desk, bearer, order.people.len()) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
+    let purpose = order.purpose;
+    let invited = |it: Invitation| {
+        let purpose = it.purpose.or_else(|| purpose.clone());
+        guest(Invitation { purpose, ..it })
+    };
     let meet = Meet {
-        guests: order.people.into_iter().map(guest).collect(),
+        guests: order.people.into_iter().map(invited).collect(),
         agent: order.agent,
         announcing: if order.announce {
             Announcing::On
@@ -150,6 +167,7 @@ pub(super) async fn open(
     };
     match desk.board.meet_once(once, meet).await {
         Ok(Carried::Now(room)) => {
+            places.taken();
             (StatusCode::CREATED, Json(MeetingView::of(&room))).into_response()
         }
         Ok(Carried::Before(id)) => match room(&desk, &id) {
@@ -209,18 +227,23 @@ pub(super) async fn show(
         (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not said to be JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "It names nobody to call, or the key was used for something else.", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "As many calls are up, or were made in the last hour, as may be.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "As many calls are up, or were made in the last hour, or by this token in the last minute, as may be.", body = Problem, content_type = "application/problem+json",
+            headers(("retry-after" = u64, description = "Where it is the token's minute: in so many seconds there is room."))),
         (status = 502, description = "A vendor of speech failed.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "No call is made now.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn invite(
     State(desk): State<Desk>,
-    _: Extension<Owner>,
+    Extension(bearer): Extension<Bearer>,
     Named(id): Named,
     keyed: Keyed,
     Given(invitation): Given<Invitation>,
 ) -> Response {
     let once = keyed.once(&("invitation", &id, &invitation));
+    let places = match places(&desk, bearer, 1) {
+        Ok(places) => places,
+        Err(too_often) => return *too_often,
+    };
     let invited = async {
         let room = room(&desk, &id)?;
         match desk
@@ -228,7 +251,10 @@ pub(super) async fn invite(
             .invite_once(once, &room, guest(invitation))
             .await?
         {
-            Carried::Now(_) => Ok(StatusCode::ACCEPTED.into_response()),
+            Carried::Now(_) => {
+                places.taken();
+                Ok(StatusCode::ACCEPTED.into_response())
+            }
             Carried::Before(call) => match view(&desk, call).await? {
                 Some(_) => Ok(replayed(StatusCode::ACCEPTED)),
                 None => Err(unsure()),
@@ -358,8 +384,18 @@ fn agent(room: &Room, party: PartyId) -> Result<&Room, Fault> {
 }
 
 fn guest(invitation: Invitation) -> Guest {
-    let Invitation { to, name, from } = invitation;
-    Guest { name, to, from }
+    let Invitation {
+        to,
+        name,
+        from,
+        purpose,
+    } = invitation;
+    Guest {
+        name,
+        to,
+        from,
+        purpose: purpose.map(Private::from),
+    }
 }
 
 fn room(desk: &Desk, id: &str) -> Result<Arc<Room>, Fault> {

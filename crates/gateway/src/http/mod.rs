@@ -11,11 +11,13 @@ pub(crate) mod hooks;
 mod lobby;
 mod meetings;
 mod openapi;
+mod pace;
 mod pairing;
 pub(crate) mod probe;
 mod problem;
 mod questions;
 mod streams;
+mod transfer;
 
 use std::io;
 use std::net::SocketAddr;
@@ -43,6 +45,7 @@ pub use config::Rejected;
 use lobby::{Guest, Lobby};
 pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
+pub use pace::Pace;
 pub use problem::Problem;
 
 /// What every request may look at.
@@ -56,6 +59,8 @@ pub struct Desk {
     pub token: Secret,
     /// Names this process, so that `offhook doctor` can tell whether a public address leads here.
     pub instance: String,
+    /// The calls that tokens made of late.
+    pub pace: Pace,
     /// Sockets whose stream has not introduced itself yet.
     pub strangers: Arc<Semaphore>,
 }

@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, hand, meetings, pairing, questions};
+use super::{Desk, api, approvals, config, events, hand, meetings, pairing, questions, transfer};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -31,7 +31,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(hand::answer))
         .routes(routes!(hand::transcript))
         .routes(routes!(api::digits))
-        .routes(routes!(api::transfer))
+        .routes(routes!(transfer::transfer))
         .routes(routes!(api::end))
         .routes(routes!(api::flight))
         .routes(routes!(approvals::list))

@@ -250,6 +250,23 @@ impl Reader {
         .await
     }
 
+    /// Whom we called since then, in milliseconds since 1970, and who said that they are not to be called any more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn opted_out(&self, since: i64) -> Result<Vec<String>, Fault> {
+        let unseal = self.unseal();
+        self.with(move |file| {
+            let mut found = file.prepare(OPTED_OUT)?;
+            let caller = |row: &rusqlite::Row<'_>| {
+                let began: Value = serde_json::from_str(&unseal(row.get(0)?)).unwrap_or_default();
+                Ok(began["caller"].as_str().unwrap_or_default().to_owned())
+            };
+            found.query_map([since], caller)?.collect()
+        })
+        .await
+    }
+
     /// Goes through the whole journal; how many entries there are, or what is wrong first.
     ///
     /// # Errors
@@ -331,6 +348,11 @@ const OF_ALL: &str = "SELECT id, entry FROM entries WHERE id > ?1 ORDER BY id LI
 /// What happened beside a call has no number within it, and its place among the others.
 const OF_A_CALL: &str = "SELECT id, entry FROM entries INDEXED BY by_call
      WHERE call = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
+
+/// What an event is called is open also where the rest of it is sealed.
+const OPTED_OUT: &str = "SELECT DISTINCT first.entry FROM entries said JOIN entries first
+     ON first.call = said.call AND first.seq = 1
+     WHERE said.at >= ?1 AND said.entry LIKE '%\"type\":\"caller.opted_out\"%'";
 
 fn calls(
     file: &Connection,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use call::Digit;
-use call::input::{self, Input};
+use call::input::{self, Command, Input};
 use policy::{Key, Keyed, Keypad};
+use ports::code;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -19,6 +20,13 @@ pub struct PinPad {
     pub keypad: Keypad,
     /// Whoever looks whether they are right.
     pub keyed: mpsc::Sender<Keyed>,
+}
+
+impl PinPad {
+    /// A PIN may be keyed from now on without a star.
+    pub(crate) fn expect(&mut self, log: &CallLog, now: std::time::Instant) {
+        self.keypad.expect(since(log, now));
+    }
 }
 
 impl<L: Line> Runner<L> {
@@ -37,6 +45,29 @@ impl<L: Line> Runner<L> {
             }
         }
         self.hush();
+    }
+
+    /// Whoever is told how to key a PIN, or that theirs was wrong, keys one next.
+    pub(super) fn await_keys(&mut self, told: &Command) {
+        let asked = match told {
+            Command::Disprove(_) => true,
+            Command::Refuse(refused, _) => refused.code == code::POLICY_TRUST,
+            Command::Dismiss
+            | Command::Forbid
+            | Command::HangUp
+            | Command::Help(_)
+            | Command::Limit(_)
+            | Command::OptOut
+            | Command::Press(_)
+            | Command::Prove(_)
+            | Command::Say(_)
+            | Command::Sit(_)
+            | Command::Stand(_)
+            | Command::Transfer(_) => false,
+        };
+        if let Some(pad) = self.pad.as_mut().filter(|_| asked) {
+            pad.expect(&self.log, Instant::now().into_std());
+        }
     }
 
     /// Forgets keys after which none came.

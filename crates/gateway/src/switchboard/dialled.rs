@@ -59,6 +59,9 @@ impl Switchboard {
     /// durable then: whom it is to, and that it may have been made.
     pub(super) async fn about_to_dial(&self, record: &Record) -> Result<(), Fault> {
         self.goes_on()?;
+        if let Some(number) = &record.caller {
+            self.unwanted.may_be_called(number)?;
+        }
         let pen = record.log.pen();
         if timeout(FLUSHED, pen.flush()).await.is_err() {
             let message = "what happens on calls is not written down in time, so nobody is dialled";
@@ -381,7 +384,7 @@ impl Switchboard {
     }
 
     /// The same for one that has no record here.
-    async fn end_and_see(&self, carrier: &str, leg: &Leg) -> Result<(), Fault> {
+    pub(super) async fn end_and_see(&self, carrier: &str, leg: &Leg) -> Result<(), Fault> {
         let mut outcome = Ok(());
         for _ in 0..ENDINGS {
             let plan = self.plan();

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::meetings::regrets;
 use super::renewed::Renewed;
 use super::spending::Terms;
+use super::tapes::is_recorded_by_carrier;
 use super::{Record, Switchboard};
 use crate::config::{Destination, PhonePlan, Plan, TransferPlan};
 use crate::runner::Control;
@@ -132,6 +133,13 @@ impl Switchboard {
         self.is_open()?;
         let departure = caller.depart()?;
         let plan = self.plan_of(caller.id);
+        if is_recorded_by_carrier(&plan) {
+            // Of a plan in which nobody was put through like this.
+            let message =
+                "the carrier may be recording this call, and whoever is there was not told";
+            let hint = "calls that began with the configuration of now can be put through";
+            return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message).hint(hint));
+        }
         let carrier = plan.carriers.get(&caller.carrier);
         match &named.to {
             Destination::Conference(_) => {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use call::Direction;
 use call::event::Event;
 use call::input::Command;
-use call::{Direction, Number};
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::adopt::command;
@@ -18,7 +17,7 @@ impl Switchboard {
     /// for help, and no agent answers that. Whoever says that they are not to be called
     /// any more is not, from that word on; a call that we made ends then with a goodbye. One that they
     /// made goes on: they may be speaking of it.
-    pub(super) async fn heed(&self, record: &Arc<Record>) {
+    pub(super) async fn heed(self: &Arc<Self>, record: &Arc<Record>) {
         let (mut seen, mut helped) = (0, None);
         loop {
             let entries = record.log.wait(seen).await;
@@ -41,7 +40,8 @@ impl Switchboard {
             if !entries.iter().any(|it| self.is_opting_out(&it.event)) {
                 continue;
             }
-            self.never_call(record, number).await;
+            tracing::info!(call = %record.id, "a number is not to be called any more");
+            self.never_call(number).await;
             if record.direction == Direction::Outbound {
                 return command(record, Command::OptOut);
             }
@@ -55,17 +55,6 @@ impl Switchboard {
         let key = self.plan().rules.opt_out_key;
         let pressed = |key: call::Digit| matches!(event, Event::CallerPressed { digit } if *digit.reveal() == key.as_char());
         key.is_some_and(pressed)
-    }
-
-    async fn never_call(&self, record: &Record, number: &Number) {
-        let now = Timestamp::now().as_millisecond();
-        match self.ledger.do_not_call(number, now).await {
-            Ok(_) => tracing::info!(call = %record.id, "a number is not to be called any more"),
-            Err(fault) => {
-                let (code, hint) = (fault.code, fault.hint.as_deref());
-                tracing::error!(call = %record.id, code, hint, "who is not to be called is not written down: {fault}");
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use call::event::{End, Party, Why};
 use call::{
@@ -236,9 +236,14 @@ impl Switchboard {
         } = part;
         let remembered = (kept == Kept::AcrossProcesses).then_some(mode);
         let (now, log, landing) = (Instant::now(), &record.log, record.landing.clone());
+        let mut pad = doors.pad;
         let (flight, first) = match begin {
             Begin::Now | Begin::Beside { .. } => Flight::start(now, plan, log, landing),
             Begin::Again(broken) => {
+                // A PIN may have been half keyed when the process was lost, and goes on without its star.
+                if let Some(pad) = &mut pad {
+                    pad.expect(log, now);
+                }
                 let Broken { memory, since, .. } = *broken;
                 let gone = now.saturating_duration_since(since);
                 Flight::resume(now, plan, (memory, gone), log, landing)
@@ -249,7 +254,7 @@ impl Switchboard {
             control,
             orders: doors.orders,
             presses: doors.presses,
-            pad: doors.pad,
+            pad,
             log: record.log.clone(),
             recording: tape,
             clip,
@@ -269,13 +274,14 @@ impl Switchboard {
         clip: Option<&Clip>,
     ) -> (call::Plan, Option<Tape>) {
         let (recording, tape) = announce::recording(began_with, record, part);
+        // The rules may have become stricter while it was being prepared.
+        let most = began_with.rules.limit().min(self.plan().rules.limit());
         let plan = call::Plan {
             direction: record.direction,
             mode: part.mode.clone(),
             machine: part.machine.clone(),
             policy: call::Policy {
-                // The rules may have become stricter while it was being prepared.
-                limit: began_with.rules.limit().min(self.plan().rules.limit()),
+                limit: limit(&part.begin, most, record.log.age()),
                 ..began_with.patience
             },
             phrases: phrases(began_with, company(record)),
@@ -322,6 +328,23 @@ impl Switchboard {
                 tracing::warn!(call = %record.id, code = fault.code, "a flight recording is lost: {fault}");
             }
         }
+    }
+}
+
+/// How long a call may last from where its sound begins: where another process had it before anything was said, what is
+/// left of that since it began.
+fn limit(begin: &Begin, most: Duration, age: Duration) -> Duration {
+    match begin {
+        Begin::Now | Begin::Beside { .. } => most,
+        Begin::Again(broken) => match broken.memory {
+            Memory::Answered => most.saturating_sub(age),
+            // It rings yet; or remembers by itself what is left.
+            Memory::Waiting
+            | Memory::Up { .. }
+            | Memory::Elsewhere { .. }
+            | Memory::Ending(_)
+            | Memory::Over => most,
+        },
     }
 }
 
@@ -547,3 +570,26 @@ fn nobody() -> ports::Link<ports::agent::Tell, ports::agent::Answer> {
 const PREPARED: usize = 2;
 /// How many orders may wait for the carrier.
 const ORDERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_before_anything_was_said_does_not_begin_its_time_anew() {
+        let lost = |memory| {
+            Begin::Again(Box::new(Broken {
+                memory,
+                since: Instant::now(),
+                past: Vec::new(),
+                recorded: false,
+            }))
+        };
+        let [most, age] = [600, 590].map(Duration::from_secs);
+        assert_eq!(limit(&Begin::Now, most, Duration::ZERO), most);
+        let answered = lost(Memory::Answered);
+        assert_eq!(limit(&answered, most, age), Duration::from_secs(10));
+        assert_eq!(limit(&answered, most, most * 2), Duration::ZERO);
+        assert_eq!(limit(&lost(Memory::Waiting), most, age), most, "it rings");
+    }
+}

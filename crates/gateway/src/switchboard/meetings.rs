@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::audit::About;
 use super::life::Kept;
-use super::spending::{Leave, Terms};
+use super::spending::{Leave, Purposeful, Terms};
 use super::whole::{Carried, whole};
 use super::wish::{answerer, judge, our_number};
 use super::{CallId, Once, Record, Switchboard};
@@ -47,6 +47,8 @@ pub struct Guest {
     pub to: String,
     /// From which of our numbers, as written; `None`: the first.
     pub from: Option<String>,
+    /// What they are called for, if that was said.
+    pub purpose: Option<Private<String>>,
 }
 
 /// Someone a caller is put through to.
@@ -123,6 +125,7 @@ impl Switchboard {
             let agent = &plan.numbers[&ours].agent;
             let terms = Terms {
                 leave: Leave::NotAsked,
+                purposeful: Purposeful::of(guest.purpose.as_ref()),
                 ..Terms::OWNERS
             };
             let permit = self.would_dial(&guest.to, agent, (more, terms)).await;
@@ -184,7 +187,7 @@ impl Switchboard {
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
             ceiling: None,
-            purpose: Some("a meeting".to_owned().into()),
+            purpose: guest.purpose.clone(),
         };
         let from = guest.from.as_deref();
         let record = self.dial_as(call, (&guest.to, from), cast).await;
@@ -400,6 +403,7 @@ impl Switchboard {
                 name: Some(named.spoken.clone()),
                 to: phone.number.as_str().to_owned(),
                 from: phone.from.as_ref().map(|it| it.as_str().to_owned()),
+                purpose: None,
             },
             about: referral.about,
             after,
@@ -410,17 +414,23 @@ impl Switchboard {
         room.map(Referred::Here)
     }
 
+    /// Whether the call's agent may have its caller put through there.
+    ///
+    /// # Errors
+    /// The agent may not, or nobody is sure enough of who the caller is.
+    pub fn trusts(self: &Arc<Self>, caller: &Record, referral: &Referral) -> Result<(), Fault> {
+        let may = self.may_refer(caller, &referral.to);
+        may.inspect_err(|fault| self.refused_on(caller, What::Tool, fault))
+    }
+
     /// The same for an agent: what cannot be done is said to the caller.
     pub(super) async fn refer_or_say(self: &Arc<Self>, caller: &Arc<Record>, referral: Referral) {
         let name = referral.to.clone();
-        let referred = match self.may_refer(caller, &name) {
-            Ok(()) => self.refer(caller, referral).await.map(drop),
-            Err(fault) => {
-                self.refused_on(caller, What::Tool, &fault);
-                Err(fault)
-            }
+        let referred = async {
+            self.trusts(caller, &referral)?;
+            self.refer(caller, referral).await
         };
-        if let Err(fault) = referred {
+        if let Err(fault) = referred.await {
             let (code, hint) = (fault.code, fault.hint.as_deref());
             tracing::warn!(call = %caller.id, code, hint, "a caller could not be put through: {fault}");
             self.refuse(caller, &name, &fault);

@@ -32,6 +32,7 @@ mod tokens;
 mod tools;
 mod trust;
 mod unconnected;
+mod unwanted;
 mod voices;
 mod wanted;
 mod whole;
@@ -87,6 +88,7 @@ pub use record::{CallId, Record, Report};
 pub use recover::Lost;
 use spending::{Leave, Purposeful, Terms};
 use tokens::Tokens;
+use unwanted::Unwanted;
 use voices::Voices;
 pub use wanted::Placed;
 use wanted::placed;
@@ -118,6 +120,8 @@ pub struct Switchboard {
     flood: Flood,
     hands: Hands,
     questions: Questions,
+    /// Those who said so on a call and are not on the list yet.
+    unwanted: Unwanted,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -184,6 +188,7 @@ impl Switchboard {
             flood: Flood::default(),
             hands: Hands::default(),
             questions: Questions::default(),
+            unwanted: Unwanted::default(),
         }))
     }
 
@@ -626,6 +631,8 @@ impl Switchboard {
             .await?;
 
         let mut desk = self.desk();
+        // Whoever stops everything looks at the desk after saying so: one of the two sees the other.
+        self.goes_on()?;
         let caller = self.may_enter(&desk, from, entrance)?;
         let key = (carrier.to_owned(), leg.clone());
         if let Some(record) = desk.legs.get(&key).and_then(|id| desk.calls.get(id)) {

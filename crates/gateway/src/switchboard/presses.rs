@@ -1,9 +1,11 @@
 //! Has a call's carrier press keys, in their order, away from the call's own task and from the desk
 //! that carries its orders: a call is hung up no later for a key that is being pressed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use call::Keys;
+use call::event::What;
+use call::{Keys, Number};
+use policy::may_press;
 use ports::carrier::Presses as _;
 use ports::{Blame, Fault, Retry, code};
 use tokio::sync::mpsc;
@@ -13,6 +15,7 @@ use super::renewed::Renewed;
 use super::{Record, Switchboard};
 use crate::config::Plan;
 use crate::presses::{Pressed, Presses};
+use crate::rules;
 use crate::runner::Control;
 
 /// Who presses the keys of a call.
@@ -28,6 +31,29 @@ pub(super) fn of(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<Plan
     let (tx, wanted) = mpsc::channel(MOST);
     tokio::spawn(serve(carrier, record.clone(), wanted));
     Presses::ByCarrier(tx)
+}
+
+impl Switchboard {
+    /// Presses keys on a call, if they may be. `false`: the call is over.
+    ///
+    /// # Errors
+    /// They would have whoever answered dial what is never dialled, or there is no end of them.
+    pub async fn press(self: &Arc<Self>, record: &Record, keys: Keys) -> Result<bool, Fault> {
+        let ends: Vec<&Number> = record.caller.iter().chain([&record.number]).collect();
+        let pressed = {
+            let mut pressed = record
+                .pressed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            may_press(&pressed, (record.log.age(), &keys), &ends).map(|it| *pressed = it)
+        };
+        if let Err(why) = pressed {
+            let fault = rules::unpressable(why);
+            self.refused_on(record, What::Tool, &fault);
+            return Err(fault);
+        }
+        Ok(record.press(keys).await)
+    }
 }
 
 /// Ends when the call drops its end.

@@ -13,7 +13,7 @@ use call::input::{self, Command, Input};
 use call::{
     Attestation, Dialling, Direction, Event, Heard, Keys, Mode, Number, Place, Private, Trust,
 };
-use policy::Proof;
+use policy::{Pressed, Proof};
 use ports::agent::Line;
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
@@ -92,6 +92,8 @@ pub struct Record {
     handover: Mutex<Option<Handover>>,
     /// Somebody takes its caller away from their agent just now.
     departing: AtomicBool,
+    /// The keys that were pressed on it.
+    pub(super) pressed: Mutex<Pressed>,
     /// What was said on it before another process lost it.
     before: OnceLock<Vec<Line>>,
     /// Where its dial stands; one that we did not make is as good as placed.
@@ -284,6 +286,7 @@ impl Record {
             notices: Mutex::default(),
             handover: Mutex::default(),
             departing: AtomicBool::new(false),
+            pressed: Mutex::default(),
             before: OnceLock::new(),
             dialling: watch::Sender::new(match born.direction {
                 Direction::Inbound => Dialling::Placed,
@@ -598,7 +601,7 @@ impl Record {
     }
 
     /// Presses keys. `false`: the call is over.
-    pub async fn press(&self, keys: Keys) -> bool {
+    pub(super) async fn press(&self, keys: Keys) -> bool {
         let command = Control::Command(Command::Press(keys));
         self.control.send(command).await.is_ok()
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
 use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust};
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use policy::Proof;
 use ports::agent::Line;
@@ -82,21 +83,26 @@ impl Switchboard {
                 return;
             }
         };
-        for call in lost.0 {
-            match self.end(&reader, &call).await {
-                Ok(end) => {
-                    tracing::warn!(call = call.id, by = ?end.by, why = ?end.why, "a call of a gateway that was lost is over");
-                    self.journal.pen().close(&call, Timestamp::now(), end);
-                }
-                Err(fault) => {
-                    let (code, hint) = (fault.code, fault.hint.as_deref());
-                    tracing::error!(
-                        call = call.id,
-                        code,
-                        hint,
-                        "what became of a call is not known: {fault}"
-                    );
-                }
+        // One whose carrier does not answer holds up none of the others.
+        let ending = futures_util::stream::iter(lost.0);
+        let ended = ending.for_each_concurrent(AT_ONCE, |call| self.settle_one(&reader, call));
+        ended.await;
+    }
+
+    async fn settle_one(&self, reader: &Reader, call: Summary) {
+        match self.end(reader, &call).await {
+            Ok(end) => {
+                tracing::warn!(call = call.id, by = ?end.by, why = ?end.why, "a call of a gateway that was lost is over");
+                self.journal.pen().close(&call, Timestamp::now(), end);
+            }
+            Err(fault) => {
+                let (code, hint) = (fault.code, fault.hint.as_deref());
+                tracing::error!(
+                    call = call.id,
+                    code,
+                    hint,
+                    "what became of a call is not known: {fault}"
+                );
             }
         }
     }
@@ -108,6 +114,8 @@ impl Switchboard {
         call: &Summary,
         alive: Option<SystemTime>,
     ) -> Result<(), Fault> {
+        // What the owner stopped while there was no gateway is ended, and not talked on with.
+        self.goes_on()?;
         let (plan, (id, mut born)) = (self.plan(), self.born(call)?);
         born.entrance = self.still_in(&born).await?;
         let (at, remembered) = reader
@@ -358,7 +366,7 @@ impl Switchboard {
         match carrier.calls.status(&leg).await? {
             Status::Ended(end) => Ok(end),
             Status::Pending | Status::Up => {
-                carrier.calls.hang_up(&leg).await?;
+                self.end_and_see(name, &leg).await?;
                 Ok(LOST)
             }
         }
@@ -423,3 +431,6 @@ const LOST: End = End {
 
 /// So many calls are looked through, the latest first.
 const MOST: usize = 2_000;
+
+/// So many of those that cannot be taken up are ended at the same time.
+const AT_ONCE: usize = 8;

@@ -106,6 +106,7 @@ impl Switchboard {
         agent: &str,
         terms: Terms,
     ) -> Result<(Permit, Seat), Fault> {
+        self.recall_opt_outs().await;
         let entry = self.entry(name, to, agent)?;
         let (board, to) = (self.clone(), to.to_owned());
         let decide = move |mut standing: Standing| {
@@ -160,11 +161,14 @@ impl Switchboard {
         &self,
         to: &str,
         up: usize,
-        standing: Standing,
+        mut standing: Standing,
     ) -> Result<Permit, Fault> {
-        let at = Timestamp::now();
+        let (at, plan) = (Timestamp::now(), self.plan());
+        if let Ok(known) = plan.rules.known(to) {
+            standing.unwanted |= self.unwanted.holds(&known.number);
+        }
         let now = Now { at, up, standing };
-        self.plan().rules.may_dial(to, now).map_err(rules::told)
+        plan.rules.may_dial(to, now).map_err(rules::told)
     }
 
     pub(super) fn entry(&self, name: String, to: &str, agent: &str) -> Result<Entry, Fault> {

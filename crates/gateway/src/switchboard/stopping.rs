@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use call::Event;
 use call::event::What;
 use jiff::Timestamp;
 use ports::{Fault, code};
 
+use tokio::time::{MissedTickBehavior, interval};
+
 use super::{CallId, Switchboard};
+use crate::blocking::blocking;
 use crate::rules;
 
 impl Switchboard {
@@ -35,6 +39,47 @@ impl Switchboard {
         self.judged(&CallId::random().to_string(), None, event);
         let now = Timestamp::now().as_millisecond();
         self.ledger.stop(now).await.map(|()| up.len())
+    }
+
+    /// Looks again and again whether another process has written down that everything is to stop, for as long as it
+    /// is polled: whoever could not reach this one could write at least that. What is lifted is lifted by telling us,
+    /// since what could not be written down is not written there either.
+    pub async fn watch_for_stop(self: Arc<Self>) {
+        let mut often = interval(OFTEN);
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            often.tick().await;
+            if self.is_stopped() || !self.is_stop_written().await {
+                continue;
+            }
+            if let Err(fault) = self.stop_all().await {
+                let (code, hint) = (fault.code, fault.hint.as_deref());
+                tracing::error!(
+                    code,
+                    hint,
+                    "that everything is stopped is not written down: {fault}"
+                );
+            }
+        }
+    }
+
+    async fn is_stop_written(&self) -> bool {
+        let ledger = self.ledger.clone();
+        let read = blocking("reading whether everything is stopped", move || {
+            ledger.stopped()
+        });
+        match read.await {
+            Ok(since) => since.is_some(),
+            Err(fault) => {
+                let (code, hint) = (fault.code, fault.hint.as_deref());
+                tracing::warn!(
+                    code,
+                    hint,
+                    "whether everything is stopped cannot be read: {fault}"
+                );
+                false
+            }
+        }
     }
 
     /// Lets calls begin again. `false`: nothing was stopped.
@@ -68,3 +113,6 @@ impl Switchboard {
         Ok(())
     }
 }
+
+/// So soon a call is ended that was stopped where we were not told.
+const OFTEN: Duration = Duration::from_secs(1);

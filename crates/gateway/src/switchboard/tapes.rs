@@ -22,7 +22,7 @@ use crate::recorder;
 
 /// Has a call recorded by its carrier as soon as it may be, if that is how calls are recorded.
 pub(super) fn begin(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<Plan>) {
-    if !by_carrier(plan) || !plan.carriers.contains_key(&record.carrier) {
+    if !is_recorded_by_carrier(plan) || !plan.carriers.contains_key(&record.carrier) {
         return;
     }
     let carrier = Renewed {
@@ -48,7 +48,8 @@ pub(super) fn begin(board: &Arc<Switchboard>, record: &Arc<Record>, plan: &Arc<P
     });
 }
 
-fn by_carrier(plan: &Plan) -> bool {
+/// Whether calls are recorded by whoever carries them.
+pub(super) fn is_recorded_by_carrier(plan: &Plan) -> bool {
     let recordings = plan.recordings.as_ref();
     recordings.is_some_and(|it| it.by == Recorder::Carrier)
 }
@@ -63,7 +64,10 @@ impl Switchboard {
         (webhook, tape): (&Webhook, &Tape),
     ) {
         let plan = self.plan();
-        let Some(Recordings { dir, .. }) = plan.recordings.clone().filter(|_| by_carrier(&plan))
+        let Some(Recordings { dir, .. }) = plan
+            .recordings
+            .clone()
+            .filter(|_| is_recorded_by_carrier(&plan))
         else {
             return;
         };

@@ -61,10 +61,11 @@ impl Toolkit {
         let Some(keys) = keys else {
             return failed("`keys` are 1 to 64 of 0-9, *, #, A-D and w");
         };
-        if self.record.press(keys).await {
-            return Used::Done("They are pressed.".to_owned().into());
+        match self.board.press(&self.record, keys).await {
+            Ok(true) => Used::Done("They are pressed.".to_owned().into()),
+            Ok(false) => failed("the call is over"),
+            Err(fault) => failed(&fault.message),
         }
-        failed("the call is over")
     }
 
     async fn fetch(&self, name: &str, tool: &ToolPlan, takes: &Value) -> Used {

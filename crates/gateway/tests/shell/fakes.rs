@@ -178,6 +178,7 @@ impl World {
             mouth: Mutex::new(None),
         });
         let talk = (mode != Mode::Loopback).then(|| Talk {
+            toolbox: None,
             voice: Voice {
                 ears: voice.clone(),
                 mouth: voice,

@@ -253,7 +253,8 @@ async fn keys_to_the_caller(carrier: &str) {
     connected(&record).await;
     for keys in ["42#", "w7", "0"] {
         let keys = call::Keys::parse(keys).expect("they are keys");
-        assert!(record.press(keys).await);
+        let pressed = house.gateway.board.press(&record, keys).await;
+        assert!(pressed.expect("they may be pressed"));
     }
     let outcome = house.outcome().await;
     assert_eq!(crate::owners::keys(outcome.ear.agent()), "42#70");

@@ -167,6 +167,16 @@ linger_ms = 300
         Self { gateway, ..self }
     }
 
+    /// The gateway has let go of its calls, as it does when it is stopped, and another one takes them up.
+    pub(crate) async fn with_its_gateway_stopped(mut self) -> Self {
+        let apart = self.apart.take().expect("it is mortal");
+        let left = self.gateway.hand_over(Duration::ZERO, async {}).await;
+        assert!(left > 0, "there were calls");
+        apart.shutdown_background();
+        let gateway = start_again(self.files.path(), voice()).await;
+        Self { gateway, ..self }
+    }
+
     /// A file beside the configuration, or that itself.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)

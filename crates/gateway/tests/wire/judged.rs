@@ -4,6 +4,7 @@ use call::meeting::Announcing;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Pickup, Step};
 use exchange::{EndedBy, Exchange};
+use gateway::ledger::Ledger;
 use gateway::switchboard::{Guest, Meet};
 use ports::code;
 use serde_json::{Value, json};
@@ -300,4 +301,51 @@ async fn what_was_refused_is_written_down_and_a_flood_of_it_is_counted() {
     }
     let told = verdicts(&house).await;
     assert!(told.len() < 50, "{}", told.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_written_down_stops_a_gateway_too() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(15_000),
+    }];
+    let call = house.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    let up = async {
+        let board = &house.gateway.board;
+        while !board.calls().iter().any(|it| it.log.is_connected()) {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(up).await;
+    let now = jiff::Timestamp::now().as_millisecond();
+    let ledger = Ledger::open(house.gateway.board.state(), now).expect("it is there");
+    ledger.stop(now).await.expect("it can be written");
+    let outcome = soon(house.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Api);
+    assert!(house.gateway.board.is_stopped());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_called_to_a_meeting_without_a_purpose_where_one_is_required() {
+    let text = |_: &std::path::Path, text: String| {
+        let bo = format!("[contacts.bo]\nnumber = \"{STRANGER}\"\nconsent = \"in writing\"\n");
+        text.replace("[policy]", &format!("{bo}[policy]\nconsent = \"required\""))
+    };
+    let house = House::with(listener(), Mischief::default(), text).await;
+    let people = json!([{ "to": STRANGER }]);
+    let order = json!({ "people": people });
+    let (status, problem) = ask(&house, "POST", "/v1/meetings", order).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (403, &json!(code::POLICY_CONSENT))
+    );
+    assert_eq!(dials(&house), 0);
+    let order = json!({ "people": people, "purpose": "the roof" });
+    let (status, room) = ask(&house, "POST", "/v1/meetings", order).await;
+    assert_eq!(status, 201, "{room}");
+    let told = verdicts(&house).await;
+    assert!(
+        told.iter().any(|it| it["purpose"] == "the roof"),
+        "{told:?}"
+    );
 }

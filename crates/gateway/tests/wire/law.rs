@@ -407,18 +407,12 @@ async fn a_yes_starts_the_recording() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_carrier_records_nothing_of_who_said_no() {
-    let by = "by = \"carrier\"\nconsent = \"ask\"";
-    let asked = |house: &House| {
-        let requests = house.exchange.requests().into_iter();
-        requests
-            .filter(|it| it.path.ends_with("/Recordings.json"))
-            .count()
-    };
-    let (told, house, _) = told_and_recorded(by, Some('2')).await;
-    assert!(said(&told), "{told:?}");
-    assert_eq!((recorded(&house), asked(&house)), (0, 0));
-    let (told, house, _) = told_and_recorded(by, Some('1')).await;
-    assert!(said(&told), "{told:?}");
-    assert_eq!(asked(&house), 1);
+async fn a_carrier_begins_once_they_were_told() {
+    let (told, house, _) = told_and_recorded("by = \"carrier\"", None).await;
+    let (at, _) = disclosed(&told);
+    let consent = Consent::Announced;
+    assert_eq!(told.get(at + 1), Some(&Event::RecordingStarted { consent }));
+    let requests = house.exchange.requests().into_iter();
+    let asked = requests.filter(|it| it.path.ends_with("/Recordings.json"));
+    assert_eq!(asked.count(), 1);
 }

@@ -154,6 +154,7 @@ ring_s = 5
             name: Some(name.to_owned()),
             to: self.sides[index].theirs.clone(),
             from: Some(self.sides[index].ours.clone()),
+            purpose: None,
         }
     }
 

@@ -268,6 +268,86 @@ async fn keys_are_heard_at_the_far_end_while_something_is_said() {
     assert_eq!(press("1").await, 409, "the call is over");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_an_exchange_would_dial_are_not_pressed() {
+    let house = House::new(listener(), Mischief::default()).await;
+    let text = "This sentence is long enough to be in the way of what is pressed meanwhile.";
+    let record = house.notify(THEIRS, text).await.expect("listed");
+    soon(record.log.connected()).await;
+    let press = async |digits: &str| {
+        let url = format!("{}/v1/calls/{}/digits", house.public, record.id);
+        let asked = client().post(url).bearer_auth(house.gateway.token.reveal());
+        let keys = serde_json::json!({ "digits": digits });
+        let answer = soon(asked.json(&keys).send()).await.expect("it answers");
+        answer.status().as_u16()
+    };
+    assert_eq!(press("9").await, 202);
+    assert_eq!(press("1900").await, 202);
+    assert_eq!(
+        press("5551234").await,
+        403,
+        "a number that costs, in pieces"
+    );
+    assert_eq!(press("#").await, 202);
+    assert_eq!(press("911").await, 403);
+    assert_eq!(press("2").await, 202);
+    let outcome = house.outcome().await;
+    assert_eq!(keys(outcome.ear.agent()), "91900#2");
+    let reader = house.gateway.board.journal().reader().expect("it is there");
+    let told = reader.verdicts(10).await.expect("it can be read");
+    let refused = |code: &str| {
+        let rule = "keys on a call";
+        let is = |it: &&Value| it["type"] == "policy.refused" && it["rule"] == rule;
+        told.iter().filter(is).any(|it| it["code"] == code)
+    };
+    assert!(
+        refused("policy.dangerous") && refused("policy.number"),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_asks_and_asks_is_told_when_to_ask_again() {
+    let slow = |_: &std::path::Path, text: String| {
+        text.replace("[server]\n", "[server]\ncalls_per_minute = 2\n")
+            .replace("max_calls = 2", "max_calls = 100")
+    };
+    let house = House::with(listener(), Mischief::default(), slow).await;
+    let make = || {
+        let mut tokens = Tokens::open(house.gateway.board.state()).expect("the folder is ours");
+        let made = tokens.create(Scope::Call, jiff::Timestamp::now());
+        made.expect("it can be written").1
+    };
+    let order = |to: &str| serde_json::json!({ "to": to, "say": "Hi!" });
+    let post = async |token: &str, to: &str| {
+        let asked = client().post(format!("{}/v1/calls", house.public));
+        let asked = asked.bearer_auth(token).json(&order(to)).send();
+        soon(asked).await.expect("it answers")
+    };
+    let token = make();
+    for _ in 0..3 {
+        let refused = post(&token, STRANGER).await.status().as_u16();
+        assert_eq!(refused, 403, "nobody is called, so nothing is counted");
+    }
+    for _ in 0..2 {
+        assert_eq!(post(&token, THEIRS).await.status().as_u16(), 201);
+    }
+    for _ in 0..20 {
+        let answer = post(&token, THEIRS).await;
+        assert_eq!(answer.status().as_u16(), 429);
+        let wait = answer.headers().get("retry-after");
+        let wait = wait.and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
+        assert!(wait.is_some_and(|it| (1..=60).contains(&it)), "{wait:?}");
+        let problem: Value = soon(answer.json()).await.expect("it is JSON");
+        assert_eq!(problem["code"], "policy.too_often");
+    }
+    let other = post(&make(), THEIRS).await.status().as_u16();
+    assert_eq!(other, 201, "each token has its own minute");
+    let dials = house.exchange.requests().into_iter();
+    let dials = dials.filter(|it| it.path.ends_with("/Calls.json"));
+    assert!(dials.count() <= 3);
+}
+
 /// The keys that can be heard in some sound of 8 kHz.
 pub(crate) fn keys(sound: &[i16]) -> String {
     let (codec, rate) = (media::Codec::Ulaw, media::Rate::Hz8000);

@@ -317,3 +317,51 @@ async fn a_meeting_that_was_asked_for_is_held_also_when_whoever_asked_has_gone()
     };
     soon(called).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_so_while_nothing_can_be_written_is_not_called_either() {
+    let script = [Step::Press('9'), Step::WaitForHangUp { timeout: ms(8_000) }];
+    let phone = PhonePlan::answers(ms(100), script);
+    let house = house_with(phone, "opt_out_key = \"9\"", "").await;
+    let file = house.gateway.board.state().join("ledger.db");
+    let ledger = rusqlite::Connection::open(&file).expect("it is there");
+    let full = "CREATE TRIGGER full BEFORE INSERT ON do_not_call
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    ledger.execute_batch(full).expect("it is ours");
+    let text = "This is a message that is long enough for somebody to press a key meanwhile.";
+    let record = house
+        .notify(THEIRS, text)
+        .await
+        .expect("they may be called");
+    soon(record.log.ended()).await;
+    assert!(events(&record).contains(&Event::CallerOptedOut));
+    drop(record);
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+
+    // Whoever heard it is gone before it could be written, and the next reads what happened.
+    let listed = |ledger: &rusqlite::Connection| -> u64 {
+        let count = ledger.query_row("SELECT COUNT(*) FROM do_not_call", [], |row| row.get(0));
+        count.expect("it can be read")
+    };
+    assert_eq!(listed(&ledger), 0);
+    let house = house.with_another_gateway().await;
+    let fault = house.notify(THEIRS, "Hi!").await.expect_err("they said so");
+    assert_eq!(fault.code, code::POLICY_DO_NOT_CALL, "{fault}");
+
+    // Once there is room it is written by itself.
+    ledger
+        .execute_batch("DROP TRIGGER full")
+        .expect("it is ours");
+    let written = async {
+        while listed(&ledger) == 0 {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(written).await;
+    let dials = house.exchange.requests().into_iter();
+    assert_eq!(
+        dials.filter(|it| it.path.ends_with("/Calls.json")).count(),
+        1
+    );
+}

@@ -7,7 +7,9 @@ use exchange::mischief::{Abrupt, Mischief, Socket};
 use exchange::phone::{PhonePlan, Step};
 use exchange::{EndedBy, Exchange, Status};
 use gateway::journal::{Reader, Wanted};
+use gateway::ledger::Ledger;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::contract::is_dial;
@@ -235,4 +237,72 @@ async fn a_call_that_did_not_outlive_its_gateway_ends_by_the_carriers_word() {
     let _second = scene.serve().await;
     scene.seen("call.ended", 1).await;
     scene.is_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_stopped_meanwhile_is_ended_and_not_taken_up() {
+    let scene = Scene::set("twilio", Abrupt::Stays).await;
+    let first = scene.serve().await;
+    let stays = vec![Step::WaitForHangUp {
+        timeout: ms(60_000),
+    }];
+    let call = scene.exchange.call_in(THEIRS, OURS, stays).expect("ours");
+    scene.seen("call.connected", 1).await;
+    drop(first);
+    let stopped = scene.command("stop-all").output().expect("it runs");
+    let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
+    assert!(stopped.status.success(), "{stopped:?}");
+    assert!(said.contains("everything is stopped"), "{said}");
+    let _second = scene.serve().await;
+    let outcome = soon(scene.exchange.call(&call)).await;
+    assert_eq!(outcome.ended_by, EndedBy::Api, "{:?}", outcome.warnings);
+    scene.seen("call.ended", 1).await;
+    let reader = scene.reader().expect("it is there");
+    let rows = reader.after(&Wanted::default()).await;
+    let rows = rows.expect("it can be read");
+    let again = rows.iter().any(|it| it.entry.contains("call.reconnected"));
+    assert!(!again, "nobody talked on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_stopped_though_the_gateway_does_not_say_so() {
+    let scene = Scene::set("twilio", Abrupt::Stays).await;
+    let note = scene.place.path().join("offhook/gateway.json");
+    let serving = scene.serve().await;
+    let announced = async {
+        while !note.exists() {
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    soon(announced).await;
+    drop(serving);
+    // One that looks well and does nothing has its place.
+    let listener = tokio::net::TcpListener::bind(scene.here).await;
+    let listener = listener.expect("the port is free again");
+    let broken = tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut asked = [0; 1_024];
+            let _ = socket.read(&mut asked).await;
+            let status = if asked.starts_with(b"GET") {
+                "200 OK"
+            } else {
+                "500 Broken"
+            };
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = socket.write_all(answer.as_bytes()).await;
+        }
+    });
+    let mut stop = scene.command("stop-all");
+    let stopped = tokio::task::spawn_blocking(move || stop.output()).await;
+    let stopped = stopped.expect("it does not break").expect("it runs");
+    broken.abort();
+    let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
+    assert!(
+        said.contains("the gateway could not be told"),
+        "{said} {stopped:?}"
+    );
+    let state = scene.place.path().join("offhook");
+    let ledger = Ledger::open(&state, 0).expect("it is there");
+    assert!(ledger.stopped().expect("it can be read").is_some());
 }

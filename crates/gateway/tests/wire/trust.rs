@@ -9,12 +9,13 @@ use exchange::EndedBy;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
 use exchange::standing::Vouched;
+use gateway::access::{Scope, Tokens};
 use gateway::switchboard::{Purpose, Record, Wish};
 use ports::code;
 
 use crate::canaries::files;
 use crate::contract::is_dial;
-use crate::house::{House, OURS, STRANGER, THEIRS, events, hearing, soon};
+use crate::house::{House, OURS, STRANGER, THEIRS, events, exchange_of, hearing, soon};
 use crate::owners::client;
 use crate::{listener, ms};
 
@@ -232,20 +233,51 @@ async fn a_thousand_callers_who_ring_once_are_not_called_back() {
     assert!(house.gateway.board.calls().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_puts_nobody_through_whom_an_agent_may_not() {
+    let house = desk("twilio", listener(), "").await;
+    let stays = [Step::WaitForHangUp {
+        timeout: ms(15_000),
+    }];
+    house.exchange.call_in(STRANGER, OURS, stays).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, is_question).await;
+    let mut tokens = Tokens::open(house.gateway.board.state()).expect("the folder is ours");
+    let made = tokens.create(Scope::Call, jiff::Timestamp::now());
+    let token = made.expect("it can be written").1;
+    let put_through = async |token: &str| {
+        let asked = client().post(format!("{}/v1/calls/{}/transfer", house.public, record.id));
+        let to = serde_json::json!({ "to": "ben" });
+        let answer = soon(asked.bearer_auth(token).json(&to).send()).await;
+        let answer = answer.expect("it answers");
+        let status = answer.status().as_u16();
+        (status, soon(answer.text()).await.expect("it ends"))
+    };
+    let (status, problem) = put_through(&token).await;
+    assert_eq!(status, 403, "{problem}");
+    assert!(problem.contains(code::POLICY_TRUST), "{problem}");
+    assert_eq!(dials(&house), 0);
+    let (status, problem) = put_through(house.gateway.token.reveal()).await;
+    assert_eq!(status, 202, "the owner's own: {problem}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
 const PIN: &str = "918273645546";
 
 /// The same desk, with a PIN, and with recordings. Ben is for those who know it.
 async fn desk_with_pin() -> House {
-    let text = |folder: &std::path::Path, text: String| {
-        let file = folder.join("pin");
-        std::fs::write(&file, PIN).expect("the folder can be written");
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(&file, private).expect("it is ours");
-        let text = with_ben(text, "trust = \"proven\"");
-        let text = text.replace("max_calls", "pin = \"file:pin\"\nmax_calls");
-        text + "\n[recordings]\ndir = \"recordings\"\n"
-    };
-    House::of("twilio", listener(), Mischief::default(), text).await
+    House::of("twilio", listener(), Mischief::default(), with_pin).await
+}
+
+fn with_pin(folder: &std::path::Path, text: String) -> String {
+    let file = folder.join("pin");
+    std::fs::write(&file, PIN).expect("the folder can be written");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&file, private).expect("it is ours");
+    let text = with_ben(text, "trust = \"proven\"");
+    let text = text.replace("max_calls", "pin = \"file:pin\"\nmax_calls");
+    text + "\n[recordings]\ndir = \"recordings\"\n"
 }
 
 fn keys(text: &str) -> impl Iterator<Item = Step> {
@@ -319,6 +351,59 @@ async fn a_pin_proves_who_somebody_is_and_nobody_learns_it() {
         let found = bytes.windows(PIN.len()).any(|it| it == PIN.as_bytes());
         assert!(!found, "{}", file.display());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_was_asked_for_is_one_without_its_star() {
+    let house = desk_with_pin().await;
+    let board = house.gateway.board.clone();
+    board.want_voice(hearing("Please put me through to Ben."));
+    board.renew_voice().await.expect("it loads");
+    let script: Vec<_> = asking()
+        .into_iter()
+        .take(2)
+        .chain([listening()])
+        .chain(keys(&format!("{PIN}#")))
+        .chain([Step::WaitForHangUp {
+            timeout: ms(15_000),
+        }])
+        .collect();
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, |it| *it == Event::CallerProved).await;
+    let told = events(&record);
+    assert!(!told.iter().any(is_key), "{told:?}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_pin_is_nobodys_business_after_a_restart() {
+    let exchange = exchange_of("twilio");
+    let house = House::mortal(exchange, listener(), with_pin).await;
+    // The first of them long before the agent has said anything to its end.
+    let script: Vec<_> = keys("*111")
+        .chain([Step::Wait(ms(6_000))])
+        .chain(keys("222#"))
+        .chain([Step::WaitForHangUp {
+            timeout: ms(15_000),
+        }])
+        .collect();
+    house.exchange.call_in(THEIRS, OURS, script).expect("ours");
+    let record = soon(first(&house)).await;
+    until(&record, |it| matches!(it, Event::AgentSaid { .. })).await;
+    drop(record);
+    let house = house.with_its_gateway_stopped().await;
+    let record = soon(first(&house)).await;
+    until(&record, |it| *it == Event::CallerFailedProof).await;
+    let told = events(&record);
+    assert!(!told.iter().any(is_key), "{told:?}");
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+}
+
+fn is_key(event: &Event) -> bool {
+    matches!(event, Event::CallerPressed { .. })
 }
 
 #[tokio::test(flavor = "multi_thread")]

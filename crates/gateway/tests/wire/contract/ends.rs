@@ -117,7 +117,8 @@ pub(super) async fn keys_before_anyone_answers(carrier: &str) {
     let house = house(carrier, phone, Mischief::default()).await;
     let record = notify(&house, "Hi!").await;
     let keys = call::Keys::parse("42#").expect("they are keys");
-    assert!(record.press(keys).await);
+    let pressed = house.gateway.board.press(&record, keys).await;
+    assert!(pressed.expect("they may be pressed"));
     let outcome = house.outcome().await;
     assert_eq!(crate::owners::keys(outcome.ear.agent()), "");
     is_told(

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use exchange::mischief::{Callbacks, Mischief};
-use exchange::phone::{PhonePlan, Step};
+use exchange::phone::Step;
 
-use super::transfers::{called, other, put_through, with_ben_and_mischief};
 use super::{notify, tone};
-use crate::house::{House, soon};
+use crate::house::{House, OURS, THEIRS, soon};
 use crate::{listener, ms};
 
 pub(super) async fn a_recording(carrier: &str) {
@@ -44,27 +43,20 @@ fn everything_twice() -> Mischief {
     }
 }
 
-/// It goes on while the carrier has put the caller through, and we hear nothing.
+/// From the first sound to the last, and fetched once.
 pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
+    let more =
+        |_: &Path, text: String| text + "\n[recordings]\ndir = \"recordings\"\nby = \"carrier\"\n";
+    let house = House::of(carrier, listener(), everything_twice(), more).await;
     let script = [
         Step::Wait(ms(800)),
         Step::Say(tone()),
-        Step::Wait(ms(800)),
+        Step::Wait(ms(1_500)),
         Step::HangUp,
     ];
-    let more = "\n[recordings]\ndir = \"recordings\"\nby = \"carrier\"\n";
-    let ben = PhonePlan::answers(ms(300), script);
-    let house = with_ben_and_mischief(carrier, ben, more, everything_twice()).await;
-    let timeout = ms(15_000);
-    let script = [
-        Step::Wait(ms(2_500)),
-        Step::Say(tone()),
-        Step::WaitForHangUp { timeout },
-    ];
-    let (call, record) = called(&house, script).await;
-    put_through(&house, &record).await;
+    let call = house.exchange.call_in(THEIRS, OURS, script).expect("ours");
     let caller = soon(house.exchange.call(&call)).await;
-    other(&house, &call).await;
+    let record = house.gateway.board.calls()[0].clone();
     assert!(caller.warnings.is_empty(), "{:?}", caller.warnings);
     let file = house.file(&format!("recordings/{}.wav", record.id));
     let (person, heard) = soon(sides(&file)).await;
@@ -73,9 +65,8 @@ pub(super) async fn a_recording_by_the_carrier(carrier: &str) {
     assert!(since < 8 * 1_500, "it began {since} samples late");
     assert!(person == ear.caller()[since..], "the person, as they spoke");
     assert!(heard == ear.agent()[since..], "what they heard");
-    let late = &heard[heard.len() - 8 * 2_200..];
-    let loud = late.iter().filter(|it| it.unsigned_abs() > 1_000).count();
-    assert!(loud > 8 * 500, "Ben is on it: {loud}");
+    let loud = heard.iter().filter(|it| it.unsigned_abs() > 1_000).count();
+    assert!(loud > 8 * 500, "the echo is on it: {loud}");
     let folder = std::fs::read_dir(house.file("recordings")).expect("it is there");
     assert_eq!(folder.count(), 1, "only what is whole is there");
 }

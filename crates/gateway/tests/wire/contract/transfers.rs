@@ -107,18 +107,8 @@ async fn with_ben(carrier: &str, ben: PhonePlan) -> House {
 
 /// The same, with more in its configuration.
 pub(super) async fn with_ben_and(carrier: &str, ben: PhonePlan, more: &str) -> House {
-    with_ben_and_mischief(carrier, ben, more, Mischief::default()).await
-}
-
-/// The same, where things go wrong.
-pub(super) async fn with_ben_and_mischief(
-    carrier: &str,
-    ben: PhonePlan,
-    more: &str,
-    mischief: Mischief,
-) -> House {
     let exchange = exchange_of(carrier).phone(BEN, ben);
-    House::beside(exchange, listener(), mischief, knows_ben(more)).await
+    House::beside(exchange, listener(), Mischief::default(), knows_ben(more)).await
 }
 
 /// An agent that talks, and may put callers through to Ben.
