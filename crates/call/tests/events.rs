@@ -34,6 +34,7 @@ fn every_event_is_written_like_this() {
         {"type":"agent.said","text":"words"}
         {"type":"agent.interrupted","heard":"some","unheard":"words"}
         {"type":"agent.pressed","digits":"12#"}
+        {"type":"agent.called_tool","name":"weather"}
         {"type":"agent.took_message","name":"a name","text":"words"}
         {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
         {"type":"agent.turn_timed","turn":3,"told_ms":600}

@@ -27,16 +27,11 @@ impl Conversation {
             // Taken down by the call itself, whatever the floor.
             Agent::Message { .. } => None,
             Agent::CallsTool(turn, name, most) => {
-                let until = at.now + most.min(MOST_WORK);
-                self.current(turn)?.work(until);
+                self.current(turn)?;
                 at.event(Event::AgentCalledTool { name });
-                None
+                self.works(turn, most, at)
             }
-            Agent::Working(turn, most) => {
-                let until = at.now + most.min(MOST_WORK);
-                self.current(turn)?.work(until);
-                None
-            }
+            Agent::Working(turn, most) => self.works(turn, most, at),
             Agent::Say(turn, text) => {
                 // An agent that speaks to a turn we took back, or that it has finished, is
                 // talking to itself.
@@ -49,6 +44,15 @@ impl Conversation {
                 self.settle(at)
             }
         }
+    }
+
+    /// The agent is at work in its turn. What it said before that is all there is to say for now.
+    fn works(&mut self, turn: TurnId, most: Duration, at: &mut Moment<'_>) -> Option<End> {
+        let turn = self.current(turn)?;
+        turn.work(at.now + most.min(MOST_WORK));
+        let said = turn.finish();
+        self.say(said, at);
+        self.settle(at)
     }
 
     /// The agent failed in its turn, or thought for too long.

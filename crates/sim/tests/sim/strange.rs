@@ -301,7 +301,10 @@ impl Strange {
             0..=10 => Agent::Say(turn, self.dice.answer().into()),
             11..=15 => Agent::Finish(turn),
             16..=17 => Agent::HangUp(turn),
-            18 if self.dice.percent(50) => Agent::Working(turn, ms(self.dice.roll(30_000))),
+            18 if self.dice.percent(25) => Agent::Working(turn, ms(self.dice.roll(30_000))),
+            18 if self.dice.percent(33) => {
+                Agent::CallsTool(turn, "calendar".into(), ms(self.dice.roll(30_000)))
+            }
             18 => Agent::Failed(turn, "agent.refused"),
             _ => Agent::Message {
                 name: "Ann".into(),
