@@ -8,11 +8,23 @@ pub mod asking;
 mod by_hand;
 pub mod doorkeeper;
 mod echo;
+mod http;
+mod letters;
+mod marker;
 pub mod openai;
+mod past;
+mod patience;
 mod phrases;
 pub mod sse;
+#[cfg(test)]
+mod trial;
 mod words;
 
 /// Every kind of agent there is.
-pub const LIST: &[ports::agent::Entry] =
-    &[answering::ENTRY, by_hand::ENTRY, echo::ENTRY, openai::ENTRY];
+pub const LIST: &[ports::agent::Entry] = &[
+    answering::ENTRY,
+    by_hand::ENTRY,
+    echo::ENTRY,
+    http::ENTRY,
+    openai::ENTRY,
+];

@@ -3,7 +3,7 @@
 use ports::{Blame, Fault, Retry, code};
 use serde::Deserialize;
 
-use super::hangup::{Marker, Wish};
+use crate::marker::{Marker, Wish};
 use crate::sse::Events;
 
 /// An answer that is streamed: bytes in, however they are cut, and words out.

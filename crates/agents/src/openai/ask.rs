@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Answer, Call, Finished, Streamed, error_name, nonsense};
-use super::hangup::Wish;
 use super::history::Message;
+use crate::marker::Wish;
 
 /// One endpoint and one of its models.
 pub(super) struct Endpoint {

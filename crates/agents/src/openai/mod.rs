@@ -5,7 +5,6 @@
 
 mod answer;
 mod ask;
-mod hangup;
 mod history;
 #[cfg(test)]
 mod tests;
@@ -23,9 +22,9 @@ use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::marker::{HANGUP, SILENT};
 use answer::Streamed;
 use ask::{Asked, Endpoint, Patience};
-use hangup::{HANGUP, SILENT};
 use history::{History, Message};
 use tools::{Round, Tools, cut};
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::answer::Call;
 use super::ask::{Asked, Endpoint};
-use super::hangup::Wish;
+use crate::marker::Wish;
 
 /// What a model may have done.
 #[derive(Debug)]

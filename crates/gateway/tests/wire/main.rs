@@ -1,5 +1,6 @@
 //! Calls over the real wire: a carrier's API, its webhooks, its sockets, on loopback.
 
+mod agents;
 mod canaries;
 mod conferences;
 mod contract;

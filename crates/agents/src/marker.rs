@@ -1,8 +1,9 @@
-//! How a model ends a call, or says nothing: it writes `[[hangup]]` or `[[silent]]`, which is not spoken.
+//! How an agent that works in plain text ends a call, or says nothing: it writes `[[hangup]]` or `[[silent]]`, which is not
+//! spoken.
 
 /// Takes the marker out of words that come in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Marker {
+pub(crate) struct Marker {
     /// The end of what came, if it may be the beginning of a marker.
     held: String,
     wish: Wish,
@@ -10,7 +11,7 @@ pub(super) struct Marker {
 
 /// What the model wants besides what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// The call goes on.
     #[default]
     Talk,
@@ -22,7 +23,7 @@ pub(super) enum Wish {
 
 impl Marker {
     /// Takes a piece, and gives what of it can be spoken by now. Behind a marker, nothing is.
-    pub(super) fn push(&mut self, piece: &str) -> String {
+    pub(crate) fn push(&mut self, piece: &str) -> String {
         if self.wish != Wish::Talk {
             return String::new();
         }
@@ -42,7 +43,7 @@ impl Marker {
     }
 
     /// All pieces came: what is left to speak, and what the model wants.
-    pub(super) fn finish(self) -> (String, Wish) {
+    pub(crate) fn finish(self) -> (String, Wish) {
         (self.held, self.wish)
     }
 
@@ -61,8 +62,8 @@ impl Marker {
 }
 
 /// As the instructions tell the model to write them.
-pub(super) const HANGUP: &str = "[[hangup]]";
-pub(super) const SILENT: &str = "[[silent]]";
+pub(crate) const HANGUP: &str = "[[hangup]]";
+pub(crate) const SILENT: &str = "[[silent]]";
 
 const MARKERS: [(&str, Wish); 2] = [(HANGUP, Wish::HangUp), (SILENT, Wish::Silence)];
 

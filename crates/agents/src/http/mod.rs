@@ -1,0 +1,111 @@
+//! An agent behind an address of the owner's: one request for each turn, and whatever it answers is spoken.
+
+mod answer;
+mod ask;
+mod sign;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
+use serde_json::json;
+
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
+use ask::Address;
+use sign::Signer;
+use talk::Talk;
+
+/// How this kind of agent is listed.
+pub(crate) const ENTRY: Entry = Entry {
+    kind: "http",
+    about: "an address of yours that is posted each turn, and answers with JSON, events or plain text",
+    keys: &[
+        key(
+            "url",
+            Kind::Url,
+            Need::Required,
+            "where each turn is posted, such as http://127.0.0.1:9000/turn",
+        ),
+        key(
+            "secret",
+            Kind::Secret,
+            Need::Optional,
+            "what requests are signed with, by the Standard Webhooks scheme: whsec_ and base64",
+        ),
+        FIRST_TOKEN,
+        TOKEN,
+        TURN,
+        key(
+            "history_chars",
+            Kind::Number,
+            Need::Optional,
+            "how much of a call it is reminded of; default 24000",
+        ),
+    ],
+    build,
+};
+
+fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let patience = Patience::of(settings, &mut problems);
+    let room = number(
+        settings,
+        "history_chars",
+        (24_000, 10_000_000),
+        &mut problems,
+    );
+    let secret = settings.secret("secret");
+    let signer = secret.and_then(Signer::new);
+    if secret.is_some() && signer.is_none() {
+        problems.push(Problem {
+            key: "secret",
+            message: "it is none by the Standard Webhooks scheme".to_owned(),
+            hint: "write `whsec_` and at least 16 bytes in base64: `openssl rand -base64 32` makes some".to_owned(),
+        });
+    }
+    let url = settings.text("url").unwrap_or_default();
+    let address = Address::new(url, signer, patience, AGAIN);
+    let address = address.map_err(|it| problems.push(it)).ok();
+    match address.filter(|_| problems.is_empty()) {
+        Some(address) => {
+            let agent = Arc::new(Http {
+                address: Arc::new(address),
+                room: usize::try_from(room).unwrap_or(usize::MAX),
+            });
+            let opens = Opens::Agent;
+            Ok(Answerer::Words { agent, opens })
+        }
+        None => Err(problems),
+    }
+}
+
+struct Http {
+    address: Arc<Address>,
+    room: usize,
+}
+
+#[async_trait]
+impl Agent for Http {
+    async fn open(&self, call: Introduction) -> Result<Link<Tell, Answer>, Fault> {
+        let (near, far) = pair(CAPACITY);
+        let talk = Talk::new(Arc::clone(&self.address), call, self.room, far);
+        tokio::spawn(talk.run());
+        Ok(near)
+    }
+
+    async fn check(&self) -> Result<String, Fault> {
+        self.address
+            .tell("check", &json!({ "event": "check" }))
+            .await?;
+        Ok("the agent's address answers".to_owned())
+    }
+}
+
+const CAPACITY: usize = 64;
+/// Before asking once more.
+const AGAIN: Duration = Duration::from_millis(300);

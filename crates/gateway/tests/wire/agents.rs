@@ -1,0 +1,115 @@
+//! Conversations with agents that are somewhere else.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use call::Event;
+use exchange::EndedBy;
+use exchange::mischief::Mischief;
+use exchange::phone::{PhonePlan, Step};
+use gateway::switchboard::{Purpose, Record, Wish};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::house::{House, THEIRS, events, hearing, soon};
+use crate::ms;
+
+/// Each turn is posted, its answer spoken, and what was heard of it told; the agent ends the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_behind_an_address_holds_a_conversation() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a free port");
+    let url = format!("http://{}/turn", listener.local_addr().expect("it listens"));
+    let app = Router::new().route("/turn", post(answer));
+    let app = app.with_state(Arc::clone(&asked));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let house = house(&format!("kind = \"http\"\nurl = \"{url}\"")).await;
+    let record = converses(&house).await;
+    assert_eq!(said(&record), ["Hi.", "You are free.", "Goodbye."]);
+    let ended = async {
+        loop {
+            let told = asked.lock().expect("nobody broke it").clone();
+            if told.last().is_some_and(|it: &Value| it["event"] == "ended") {
+                return told;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    let told = soon(ended).await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told[0]["said"], "Am I free on Friday?");
+    assert_eq!(told[1]["heard"]["text"], "You are free.");
+    let past = told[2]["past"].as_array().expect("a list");
+    assert_eq!(past.len(), 5, "{past:?}");
+}
+
+async fn answer(
+    State(asked): State<Arc<Mutex<Vec<Value>>>>,
+    Json(body): Json<Value>,
+) -> Json<Value> {
+    let mut asked = asked.lock().expect("nobody broke it");
+    asked.push(body);
+    Json(match asked.len() {
+        1 => json!({ "say": "You are free." }),
+        _ => json!({ "say": "Goodbye.", "then": "hang_up" }),
+    })
+}
+
+/// Somebody picks up and asks twice, with the agent that is written in this table.
+async fn house(agent: &str) -> House {
+    let (quiet, timeout) = (ms(1_500), ms(20_000));
+    let phone = PhonePlan::answers(
+        ms(100),
+        [
+            Step::Wait(ms(600)),
+            speech(),
+            Step::WaitForAgent { quiet, timeout },
+            speech(),
+            Step::WaitForHangUp { timeout },
+            Step::HangUp,
+        ],
+    );
+    let tables = format!("[agents.mine]\n{agent}\n[policy]");
+    let text = |_: &Path, text: String| {
+        text.replace("agent = \"echo\"", "agent = \"mine\"")
+            .replace("[policy]", &tables)
+    };
+    let house = House::with(phone, Mischief::default(), text).await;
+    let board = &house.gateway.board;
+    board.want_voice(hearing("Am I free on Friday?"));
+    board.renew_voice().await.expect("it loads");
+    house
+}
+
+fn speech() -> Step {
+    let speech = (0..12_000_u32).map(|it| if it / 20 % 2 == 0 { 9_000 } else { -9_000 });
+    Step::Say(speech.collect())
+}
+
+/// A whole conversation, which the agent ends.
+async fn converses(house: &House) -> Arc<Record> {
+    let wish = Wish {
+        to: THEIRS.into(),
+        purpose: Purpose::ConverseFrom("Hi.".into()),
+        ..Wish::default()
+    };
+    let record = house.gateway.board.dial(wish).await.expect("it may");
+    assert_eq!(house.outcome().await.ended_by, EndedBy::Api);
+    soon(record.log.ended()).await;
+    record
+}
+
+fn said(record: &Record) -> Vec<String> {
+    let said = events(record).into_iter().filter_map(|it| {
+        if let Event::AgentSaid { text } = it {
+            return Some(text.into_revealed());
+        }
+        None
+    });
+    said.collect()
+}
