@@ -49,6 +49,7 @@ fn settings(
         let value = match key.kind {
             ports::Kind::Text | ports::Kind::Url => Value::Text(value.to_owned()),
             ports::Kind::Secret => Value::Secret(Secret::new(value)),
+            ports::Kind::List => Value::List(vec![value.to_owned()]),
             ports::Kind::Number => Value::Number(value.parse()?),
         };
         settings = settings.with(key.name, value);

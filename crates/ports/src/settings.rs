@@ -31,6 +31,8 @@ pub enum Kind {
     Url,
     /// A whole number, not negative.
     Number,
+    /// A list of strings.
+    List,
 }
 
 /// Whether a key may be left out.
@@ -51,6 +53,8 @@ pub enum Value {
     Secret(Secret),
     /// Of [`Kind::Number`].
     Number(u64),
+    /// Of [`Kind::List`].
+    List(Vec<String>),
 }
 
 /// The values given for a plug's keys: every required key is there, and none that was not declared.
@@ -69,7 +73,7 @@ impl Settings {
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.0.get(key) {
             Some(Value::Text(text)) => Some(text),
-            Some(Value::Secret(_) | Value::Number(_)) | None => None,
+            Some(Value::Secret(_) | Value::Number(_) | Value::List(_)) | None => None,
         }
     }
 
@@ -77,7 +81,7 @@ impl Settings {
     pub fn secret(&self, key: &str) -> Option<&Secret> {
         match self.0.get(key) {
             Some(Value::Secret(secret)) => Some(secret),
-            Some(Value::Text(_) | Value::Number(_)) | None => None,
+            Some(Value::Text(_) | Value::Number(_) | Value::List(_)) | None => None,
         }
     }
 
@@ -85,7 +89,15 @@ impl Settings {
     pub fn number(&self, key: &str) -> Option<u64> {
         match self.0.get(key) {
             Some(Value::Number(number)) => Some(*number),
-            Some(Value::Text(_) | Value::Secret(_)) | None => None,
+            Some(Value::Text(_) | Value::Secret(_) | Value::List(_)) | None => None,
+        }
+    }
+
+    /// The list under `key`, if one was given.
+    pub fn list(&self, key: &str) -> Option<&[String]> {
+        match self.0.get(key) {
+            Some(Value::List(list)) => Some(list),
+            Some(Value::Text(_) | Value::Secret(_) | Value::Number(_)) | None => None,
         }
     }
 }

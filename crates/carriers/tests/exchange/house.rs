@@ -224,6 +224,7 @@ fn carrier(name: &str, configuration: &str) -> Carrier {
         let value = match key.kind {
             Kind::Text | Kind::Url => Value::Text(value.to_owned()),
             Kind::Secret => Value::Secret(Secret::new(value)),
+            Kind::List => Value::List(vec![value.to_owned()]),
             Kind::Number => Value::Number(value.parse().expect("a number")),
         };
         settings = settings.with(key.name, value);

@@ -106,6 +106,7 @@ fn table(name: &str, lines: Lines, head: &str, keys: &[Key]) -> String {
 fn example(table: &str, key: &Key) -> String {
     match key.kind {
         Kind::Text => "\"…\"".to_owned(),
+        Kind::List => "[\"…\"]".to_owned(),
         Kind::Url => "\"https://api.example.com\"".to_owned(),
         Kind::Number => {
             let default = key.help.split_once("default ").map(|(_, number)| number);

@@ -71,6 +71,11 @@ impl<'o> Plugs<'o> {
                 let number = section.number(key.name, 0..=u64::MAX, found)?;
                 Some(number.with(Value::Number(number.value)))
             }
+            Kind::List => {
+                let list = section.list(key.name, found)?;
+                let texts = list.value.iter().map(|it| it.value.to_owned());
+                Some(list.with(Value::List(texts.collect())))
+            }
             Kind::Url => {
                 let text = section.text(key.name, found)?;
                 let name = format!("`{}`{}", key.name, section.within());
