@@ -6,6 +6,8 @@
 mod answering;
 pub mod asking;
 mod by_hand;
+mod command;
+mod dialogue;
 pub mod doorkeeper;
 mod echo;
 mod http;
@@ -18,12 +20,14 @@ mod phrases;
 pub mod sse;
 #[cfg(test)]
 mod trial;
+mod utf8;
 mod words;
 
 /// Every kind of agent there is.
 pub const LIST: &[ports::agent::Entry] = &[
     answering::ENTRY,
     by_hand::ENTRY,
+    command::ENTRY,
     echo::ENTRY,
     http::ENTRY,
     openai::ENTRY,

@@ -10,6 +10,7 @@ use crate::letters::Wanted;
 use crate::marker::{Marker, Wish};
 use crate::patience::nonsense;
 use crate::sse::Events;
+use crate::utf8::letters;
 
 /// Reads one answer, its bytes cut anywhere.
 pub(super) struct Reader {
@@ -172,20 +173,6 @@ impl Reader {
             self.words.push_back(text);
         }
     }
-}
-
-/// As many whole letters as there are, taken out; the rest of a letter comes with the next bytes.
-fn letters(bytes: &mut Vec<u8>) -> String {
-    let whole = match std::str::from_utf8(bytes) {
-        Ok(_) => bytes.len(),
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        // No text at all: it does no harm.
-        Err(_) => bytes.len(),
-    };
-    let rest = bytes.split_off(whole);
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    *bytes = rest;
-    text
 }
 
 /// A piece of an answer, or the whole of it.

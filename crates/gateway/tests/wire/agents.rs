@@ -48,6 +48,17 @@ async fn an_agent_behind_an_address_holds_a_conversation() {
     assert_eq!(past.len(), 5, "{past:?}");
 }
 
+/// One program for the whole call: a line in, an answer out, and it ends the call.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_a_program_holds_a_conversation() {
+    let script = "read said; echo $said; echo; read said; echo Goodbye. [[hangup]]; echo";
+    let table =
+        format!("kind = \"command\"\nper = \"call\"\ncommand = [\"sh\", \"-c\", \"{script}\"]");
+    let house = house(&table).await;
+    let record = converses(&house).await;
+    assert_eq!(said(&record), ["Hi.", "Am I free on Friday?", "Goodbye."]);
+}
+
 async fn answer(
     State(asked): State<Arc<Mutex<Vec<Value>>>>,
     Json(body): Json<Value>,
