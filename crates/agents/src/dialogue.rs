@@ -4,9 +4,8 @@
 use std::collections::VecDeque;
 use std::future::pending;
 
-use async_trait::async_trait;
 use call::{Private, Trust, TurnId};
-use ports::agent::{Answer, Introduction, Tell};
+use ports::agent::{Answer, Carries, Introduction, Tell};
 use ports::{Fault, Link};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -14,13 +13,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::letters;
 use crate::past::Past;
 use crate::patience::{Awaited, Patience, late, unreachable};
-
-/// Whoever carries letters to an agent.
-#[async_trait]
-pub(crate) trait Carries: Send {
-    /// Begins to carry for one call.
-    async fn begin(&mut self) -> Result<Link<String, String>, Fault>;
-}
 
 /// How long an agent is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +24,10 @@ pub(crate) enum Kept {
 }
 
 /// A conversation.
-pub(crate) struct Dialogue<C> {
+pub(crate) struct Dialogue {
     call: Introduction,
     link: Link<Answer, Tell>,
-    carrier: C,
+    carrier: Box<dyn Carries>,
     kept: Kept,
     /// While it is carried.
     letters: Option<Link<String, String>>,
@@ -55,11 +47,11 @@ enum Happened {
     Room,
 }
 
-impl<C: Carries> Dialogue<C> {
+impl Dialogue {
     pub(crate) fn new(
         mut call: Introduction,
         link: Link<Answer, Tell>,
-        carrier: C,
+        carrier: Box<dyn Carries>,
         (kept, patience): (Kept, Patience),
     ) -> Self {
         let past = Past::new(std::mem::take(&mut call.past), ROOM);

@@ -21,6 +21,7 @@ pub mod sse;
 #[cfg(test)]
 mod trial;
 mod utf8;
+mod websocket;
 mod words;
 
 /// Every kind of agent there is.
@@ -31,4 +32,5 @@ pub const LIST: &[ports::agent::Entry] = &[
     echo::ENTRY,
     http::ENTRY,
     openai::ENTRY,
+    websocket::ENTRY,
 ];

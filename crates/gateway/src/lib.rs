@@ -8,6 +8,7 @@ mod claims;
 pub mod cli;
 pub mod clips;
 pub mod config;
+pub mod connections;
 pub mod flight;
 pub mod gateway;
 mod guesses;

@@ -32,6 +32,13 @@ pub enum Answerer {
         /// Who says the first word, where the configuration does not say.
         opens: Opens,
     },
+    /// Someone who connects to the gateway by themselves, and works with words too.
+    Connects {
+        /// How they are talked to.
+        agent: Arc<dyn Connects>,
+        /// As of the other.
+        opens: Opens,
+    },
     /// Whoever asks for it over the gateway's own doors: what the caller says waits there, and is answered from
     /// there. The caller has the first word, unless the configuration has one.
     ByHand,
@@ -60,6 +67,20 @@ pub trait Agent: Send + Sync {
 
     /// Checks that the agent can be reached, for `offhook doctor`. Returns a line for people.
     async fn check(&self) -> Result<String, Fault>;
+}
+
+/// An agent that connects by itself, and is told of all its calls over what it connected with.
+pub trait Connects: Send + Sync {
+    /// Starts one call's conversation, in letters that are carried to the agent as long as it is connected. Must
+    /// return at once.
+    fn open(&self, call: Introduction, carrier: Box<dyn Carries>) -> Link<Tell, Answer>;
+}
+
+/// Whoever carries letters to an agent and from it: one piece of JSON each.
+#[async_trait]
+pub trait Carries: Send {
+    /// Begins to carry for one call. The link ends when nobody carries any more, and the call may go on all the same.
+    async fn begin(&mut self) -> Result<Link<String, String>, Fault>;
 }
 
 /// What an agent is told before the first word.

@@ -1,11 +1,10 @@
 //! Letters to a program and from it, one a line.
 
 use async_trait::async_trait;
-use ports::agent::Introduction;
+use ports::agent::{Carries, Introduction};
 use ports::{Fault, Link, pair};
 
 use super::child::{Program, Running, Wrote};
-use crate::dialogue::Carries;
 
 /// Carries letters to a program, which it starts.
 pub(super) struct Lines {

@@ -195,7 +195,7 @@ impl Agent for Commanded {
                     program,
                     call: call.clone(),
                 };
-                let dialogue = Dialogue::new(call, far, lines, (*kept, *patience));
+                let dialogue = Dialogue::new(call, far, Box::new(lines), (*kept, *patience));
                 tokio::spawn(dialogue.run());
             }
         }

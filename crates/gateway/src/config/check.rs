@@ -462,7 +462,8 @@ fn check_opening(answerer: &Answerer, opening: Option<Spot<&str>>, found: &mut F
             let message = "this kind of agent gives back the caller's sound and cannot speak";
             found.problem(opening.place(), message, "remove `opening`");
         }
-        (Answerer::Words { .. } | Answerer::ByHand, _) | (Answerer::Loopback, None) => {}
+        (Answerer::Words { .. } | Answerer::Connects { .. } | Answerer::ByHand, _)
+        | (Answerer::Loopback, None) => {}
     }
 }
 

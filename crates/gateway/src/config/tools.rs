@@ -72,7 +72,7 @@ pub(super) fn of_agent(
             let message = "whoever holds a call by hand has tools of their own";
             found.problem(listed.place(), message, "remove `tools`");
         }
-        Some(Answerer::Words { .. }) | None => {}
+        Some(Answerer::Words { .. } | Answerer::Connects { .. }) | None => {}
     }
     for name in &listed.value {
         if Builtin::of(name.value).is_none() && !written.contains_key(name.value) {

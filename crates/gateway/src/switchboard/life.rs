@@ -397,8 +397,17 @@ async fn talk(
         Answerer::Words { agent, .. } if talks => {
             agent.open(introduction(plan, record, begin)).await?
         }
+        Answerer::Connects { agent, .. } if talks => {
+            let carrier = board
+                .connections
+                .carrier(&record.agent, &record.id.to_string());
+            agent.open(introduction(plan, record, begin), carrier)
+        }
         Answerer::ByHand if talks => board.hands.open(&introduction(plan, record, begin)),
-        Answerer::Words { .. } | Answerer::ByHand | Answerer::Loopback => nobody(),
+        Answerer::Words { .. }
+        | Answerer::Connects { .. }
+        | Answerer::ByHand
+        | Answerer::Loopback => nobody(),
     };
     let Phrases {
         filler,

@@ -646,7 +646,7 @@ fn transfer(after: After) -> Transfer {
 
 fn talks(answerer: &Answerer, agent: &str) -> Result<(), Fault> {
     match answerer {
-        Answerer::Words { .. } | Answerer::ByHand => Ok(()),
+        Answerer::Words { .. } | Answerer::Connects { .. } | Answerer::ByHand => Ok(()),
         Answerer::Loopback => {
             let message = format!("the agent {agent:?} only says back what it hears");
             Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)

@@ -57,6 +57,7 @@ use crate::approvals::Approvals;
 use crate::claims::{Claims, Once};
 use crate::clips::Clips;
 use crate::config::{OurNumber, Plan};
+use crate::connections::Connections;
 use crate::guesses::Guesses;
 use crate::hands::Hands;
 use crate::jobs::Jobs;
@@ -119,6 +120,7 @@ pub struct Switchboard {
     approvals: Approvals,
     flood: Flood,
     hands: Hands,
+    connections: Connections,
     questions: Questions,
     /// Those who said so on a call and are not on the list yet.
     unwanted: Unwanted,
@@ -187,6 +189,7 @@ impl Switchboard {
             approvals,
             flood: Flood::default(),
             hands: Hands::default(),
+            connections: Connections::default(),
             questions: Questions::default(),
             unwanted: Unwanted::default(),
         }))
@@ -205,6 +208,11 @@ impl Switchboard {
     /// What agents ask the owner while their callers wait.
     pub(crate) fn questions(&self) -> &Questions {
         &self.questions
+    }
+
+    /// The agents that are connected.
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// The calls that are held by hand.
@@ -564,7 +572,7 @@ impl Switchboard {
         let plan = self.plan();
         let mut agents = plan.agents.iter();
         agents.any(|(name, agent)| match agent.answerer {
-            Answerer::Words { .. } => true,
+            Answerer::Words { .. } | Answerer::Connects { .. } => true,
             // It is always there, and not always used.
             Answerer::ByHand => plan.numbers.values().any(|it| it.agent == *name),
             Answerer::Loopback => false,

@@ -265,12 +265,13 @@ pub(super) fn mode(
             return Err(Fault::new(Blame::Config, code::CONFIG_INVALID, message)
                 .hint("leave out --converse, or choose another with --agent"));
         }
-        (Purpose::ConverseFrom(text), Answerer::Words { .. } | Answerer::ByHand) => {
-            Mode::Conversation {
-                opening: Opening::Say(text),
-            }
-        }
-        (Purpose::Converse, Answerer::Words { opens, .. }) => {
+        (
+            Purpose::ConverseFrom(text),
+            Answerer::Words { .. } | Answerer::Connects { .. } | Answerer::ByHand,
+        ) => Mode::Conversation {
+            opening: Opening::Say(text),
+        },
+        (Purpose::Converse, Answerer::Words { opens, .. } | Answerer::Connects { opens, .. }) => {
             let opening = match (fixed, opens) {
                 (Some(text), _) => Opening::Say(text),
                 (None, Opens::With(text)) => Opening::Say(text.clone()),

@@ -11,9 +11,13 @@ use call::Event;
 use exchange::EndedBy;
 use exchange::mischief::Mischief;
 use exchange::phone::{PhonePlan, Step};
+use futures_util::{SinkExt, StreamExt};
 use gateway::switchboard::{Purpose, Record, Wish};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error as Refused, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::house::{House, THEIRS, events, hearing, soon};
 use crate::ms;
@@ -57,6 +61,71 @@ async fn an_agent_that_is_a_program_holds_a_conversation() {
     let house = house(&table).await;
     let record = converses(&house).await;
     assert_eq!(said(&record), ["Hi.", "Am I free on Friday?", "Goodbye."]);
+}
+
+/// It connects to the gateway, is told of the call there, and answers over the same socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_connects_by_itself_holds_a_conversation() {
+    let house = house("kind = \"websocket\"").await;
+    let token = Some(house.gateway.token.reveal());
+    for (name, token, status) in [("mine", None, 401), ("nobody", token, 404)] {
+        let refused = connect(&house, name, token).await.err();
+        assert_eq!(refused, Some(status), "{name}");
+    }
+    let mut socket = connect(&house, "mine", token).await.expect("it is let in");
+    let agent = tokio::spawn(async move {
+        let mut told = Vec::new();
+        while let Some(Ok(message)) = socket.next().await {
+            let Message::Text(text) = message else {
+                continue;
+            };
+            let letter: Value = serde_json::from_str(&text).expect("JSON");
+            let (turn, call) = (&letter["turn"], &letter["call"]);
+            let (words, last) = match told.iter().filter(|it| **it == "turn").count() {
+                0 => ("You are free.", "finish"),
+                _ => ("Goodbye.", "hang_up"),
+            };
+            if letter["type"] == "turn" {
+                let say = json!({ "type": "say", "call": call, "turn": turn, "text": words });
+                let end = json!({ "type": last, "call": call, "turn": turn });
+                for letter in [say, end] {
+                    let text = Message::text(letter.to_string());
+                    socket.send(text).await.expect("it is read");
+                }
+            }
+            let kind = letter["type"].as_str().expect("a text").to_owned();
+            told.push(kind);
+            if told.last().is_some_and(|it| it == "ended") {
+                break;
+            }
+        }
+        told
+    });
+    let record = converses(&house).await;
+    assert_eq!(said(&record), ["Hi.", "You are free.", "Goodbye."]);
+    let told = soon(agent).await.expect("it does not panic");
+    let expected = ["call", "opened", "turn", "heard", "turn", "heard", "ended"];
+    assert_eq!(told, expected);
+}
+
+/// Connects in the name of an agent, or is told why not.
+async fn connect(
+    house: &House,
+    name: &str,
+    token: Option<&str>,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, u16> {
+    let public = house.public.replacen("http", "ws", 1);
+    let url = format!("{public}/v1/agents/{name}/connect");
+    let mut request = url.into_client_request().expect("an address");
+    if let Some(token) = token {
+        let token = format!("Bearer {token}").parse().expect("a header");
+        request.headers_mut().insert("authorization", token);
+    }
+    match soon(connect_async(request)).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Refused::Http(answer)) => Err(answer.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 async fn answer(

@@ -143,6 +143,10 @@ async fn examine(plan: &Plan, checks: &mut Checks<'_>) {
                 talking = Talking::Somebody;
                 checks.add(ask(what, agent.check()).await);
             }
+            Answerer::Connects { .. } => {
+                talking = Talking::Somebody;
+                checks.add(Finding::ok(what, "connects to the gateway by itself"));
+            }
             Answerer::ByHand => {
                 talking = Talking::Somebody;
                 checks.add(Finding::ok(what, "is answered over the API or MCP"));
