@@ -14,6 +14,67 @@ use crate::letters;
 use crate::past::Past;
 use crate::patience::{Awaited, Patience, late, unreachable};
 
+/// In which words an agent is told what happens, and answers.
+pub(crate) trait Tongue: Send {
+    /// The first that it is told, whenever it is there anew.
+    fn call(&mut self, call: &Introduction, past: &Past) -> Value;
+
+    /// What it is told of something, if it is.
+    fn tell(&mut self, tell: &Tell) -> Option<Value>;
+
+    /// The last that it is told.
+    fn ended(&mut self) -> Option<Value>;
+
+    /// What it means by what it wrote.
+    ///
+    /// # Errors
+    /// It makes no sense.
+    fn read(&mut self, line: &str) -> Result<Vec<Answer>, Fault>;
+
+    /// What it is told of something that makes no sense.
+    fn complain(&mut self, _: &Fault) -> Option<Value> {
+        None
+    }
+}
+
+/// Our own letters.
+pub(crate) struct Letters {
+    /// Which call they are about.
+    call: String,
+}
+
+impl Letters {
+    pub(crate) fn about(call: &Introduction) -> Self {
+        let call = call.call.clone();
+        Self { call }
+    }
+}
+
+impl Tongue for Letters {
+    fn call(&mut self, call: &Introduction, past: &Past) -> Value {
+        json!({
+            "type": "call",
+            "call": letters::call(call, call.trust),
+            "tools": letters::tools(&call.tools),
+            "past": letters::past(past.lines()),
+        })
+    }
+
+    fn tell(&mut self, tell: &Tell) -> Option<Value> {
+        let mut letter = letters::told(tell);
+        letter["call"] = json!(self.call);
+        Some(letter)
+    }
+
+    fn ended(&mut self) -> Option<Value> {
+        Some(json!({ "type": "ended", "call": self.call }))
+    }
+
+    fn read(&mut self, line: &str) -> Result<Vec<Answer>, Fault> {
+        letters::read(line).map(|it| vec![it])
+    }
+}
+
 /// How long an agent is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -28,6 +89,7 @@ pub(crate) struct Dialogue {
     call: Introduction,
     link: Link<Answer, Tell>,
     carrier: Box<dyn Carries>,
+    tongue: Box<dyn Tongue>,
     kept: Kept,
     /// While it is carried.
     letters: Option<Link<String, String>>,
@@ -51,7 +113,7 @@ impl Dialogue {
     pub(crate) fn new(
         mut call: Introduction,
         link: Link<Answer, Tell>,
-        carrier: Box<dyn Carries>,
+        (carrier, tongue): (Box<dyn Carries>, Box<dyn Tongue>),
         (kept, patience): (Kept, Patience),
     ) -> Self {
         let past = Past::new(std::mem::take(&mut call.past), ROOM);
@@ -59,6 +121,7 @@ impl Dialogue {
             call,
             link,
             carrier,
+            tongue,
             kept,
             letters: None,
             past,
@@ -93,7 +156,8 @@ impl Dialogue {
                 }
             }
         }
-        self.write(&json!({ "type": "ended" }));
+        let ended = self.tongue.ended();
+        self.write_if(ended);
     }
 
     async fn happens(&mut self) -> Happened {
@@ -137,7 +201,8 @@ impl Dialogue {
             }
             Tell::Pressed(_) | Tell::Refused(_) => None,
         };
-        self.write(&letters::told(&tell));
+        let letter = self.tongue.tell(&tell);
+        self.write_if(letter);
         if let Some(turn) = over {
             self.awaited.over(turn);
             self.waiting
@@ -152,10 +217,14 @@ impl Dialogue {
         if let Err(fault) = reached {
             return self.fail(turn, fault);
         }
+        let Some(letter) = self.tongue.tell(tell) else {
+            // Whoever has no message for it has nothing to say.
+            return self.waiting.push_back(Answer::Finish(turn));
+        };
         self.awaited.asked(turn, Instant::now());
         self.waiting
             .push_back(Answer::Working(turn, self.patience.first_token));
-        self.write(&letters::told(tell));
+        self.write(&letter);
     }
 
     /// Has it carried, and it told of the call, where that is not so yet.
@@ -164,34 +233,38 @@ impl Dialogue {
             return Ok(());
         }
         self.letters = Some(self.carrier.begin().await?);
-        let told = json!({
-            "type": "call",
-            "call": letters::call(&self.call, self.call.trust),
-            "tools": letters::tools(&self.call.tools),
-            "past": letters::past(self.past.lines()),
-        });
+        let told = self.tongue.call(&self.call, &self.past);
         self.write(&told);
         Ok(())
     }
 
     fn wrote(&mut self, line: &str) {
-        let answer = match letters::read(line) {
-            Ok(answer) => answer,
+        let answers = match self.tongue.read(line) {
+            Ok(answers) => answers,
             Err(fault) => {
                 tracing::debug!(call = %self.call.call, "{fault}");
+                let complaint = self.tongue.complain(&fault);
                 if let Some(turn) = self.awaited.give_up() {
                     self.fail(turn, fault);
                 }
-                return;
+                return self.write_if(complaint);
             }
         };
-        // What it says to a turn that is over, nobody waits for.
-        if self.awaited.answers(&answer, Instant::now()) {
-            let last = matches!(answer, Answer::Finish(_) | Answer::HangUp(_));
-            self.waiting.push_back(answer);
-            if last {
-                self.turn_is_over();
+        for answer in answers {
+            // What it says to a turn that is over, nobody waits for.
+            if self.awaited.answers(&answer, Instant::now()) {
+                let last = matches!(answer, Answer::Finish(_) | Answer::HangUp(_));
+                self.waiting.push_back(answer);
+                if last {
+                    self.turn_is_over();
+                }
             }
+        }
+    }
+
+    fn write_if(&mut self, letter: Option<Value>) {
+        if let Some(letter) = letter {
+            self.write(&letter);
         }
     }
 
@@ -199,10 +272,6 @@ impl Dialogue {
         let Some(letters) = &self.letters else {
             return;
         };
-        let mut letter = letter.clone();
-        if letter["call"].is_null() {
-            letter["call"] = json!(self.call.call);
-        }
         // Whoever does not read for so long has gone.
         if letters.tx.try_send(letter.to_string()).is_err() {
             self.lost("does not listen");

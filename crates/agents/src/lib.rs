@@ -17,6 +17,7 @@ pub mod openai;
 mod past;
 mod patience;
 mod phrases;
+mod relay;
 pub mod sse;
 #[cfg(test)]
 mod trial;
@@ -32,5 +33,6 @@ pub const LIST: &[ports::agent::Entry] = &[
     echo::ENTRY,
     http::ENTRY,
     openai::ENTRY,
+    relay::ENTRY,
     websocket::ENTRY,
 ];

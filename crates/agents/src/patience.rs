@@ -89,6 +89,8 @@ pub(crate) const TURN: Key = key(
 pub(crate) struct Awaited {
     patience: Patience,
     open: Option<Open>,
+    /// The turn that was asked for last.
+    last: Option<TurnId>,
 }
 
 #[derive(Debug)]
@@ -105,12 +107,16 @@ struct Open {
 impl Awaited {
     /// Nothing is, yet.
     pub(crate) fn new(patience: Patience) -> Self {
-        let open = None;
-        Self { patience, open }
+        Self {
+            patience,
+            open: None,
+            last: None,
+        }
     }
 
     /// It was asked to answer.
     pub(crate) fn asked(&mut self, turn: TurnId, now: Instant) {
+        self.last = Some(turn);
         self.open = Some(Open {
             turn,
             next: now + self.patience.first_token,
@@ -125,7 +131,8 @@ impl Awaited {
             return true;
         };
         let Some(open) = self.open.as_mut().filter(|it| it.turn == turn) else {
-            return false;
+            // That it was the last word, it may think of when it has said it.
+            return matches!(answer, Answer::HangUp(_)) && self.last == Some(turn);
         };
         match answer {
             Answer::Text(..) => open.next = now + self.patience.token,
@@ -218,6 +225,8 @@ mod tests {
         awaited.over(TurnId(0));
         assert!(awaited.answers(&Answer::Finish(TurnId(1)), now));
         assert_eq!((awaited.deadline(), awaited.give_up()), (None, None));
+        assert!(awaited.answers(&Answer::HangUp(TurnId(1)), now));
+        assert!(!awaited.answers(&Answer::HangUp(TurnId(0)), now));
     }
 
     #[tokio::test(start_paused = true)]

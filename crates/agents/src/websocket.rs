@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ports::agent::{Answer, Answerer, Carries, Connects, Entry, Introduction, Opens, Tell};
 use ports::{Link, Problem, Settings, pair};
 
-use crate::dialogue::{Dialogue, Kept};
+use crate::dialogue::{Dialogue, Kept, Letters};
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 
 /// How this kind of agent is listed.
@@ -35,7 +35,8 @@ struct Connected {
 impl Connects for Connected {
     fn open(&self, call: Introduction, carrier: Box<dyn Carries>) -> Link<Tell, Answer> {
         let (near, far) = pair(CAPACITY);
-        let dialogue = Dialogue::new(call, far, carrier, (Kept::Call, self.patience));
+        let letters = Box::new(Letters::about(&call));
+        let dialogue = Dialogue::new(call, far, (carrier, letters), (Kept::Call, self.patience));
         tokio::spawn(dialogue.run());
         near
     }

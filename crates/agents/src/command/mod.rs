@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
-use crate::dialogue::{Dialogue, Kept};
+use crate::dialogue::{Dialogue, Kept, Letters};
 use crate::patience::{Patience, TOKEN, TURN, key};
 use child::Program;
 use lines::Lines;
@@ -195,7 +195,9 @@ impl Agent for Commanded {
                     program,
                     call: call.clone(),
                 };
-                let dialogue = Dialogue::new(call, far, Box::new(lines), (*kept, *patience));
+                let letters = Box::new(Letters::about(&call));
+                let dialogue =
+                    Dialogue::new(call, far, (Box::new(lines), letters), (*kept, *patience));
                 tokio::spawn(dialogue.run());
             }
         }

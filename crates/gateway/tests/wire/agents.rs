@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error as Refused, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, connect_async};
 
 use crate::house::{House, THEIRS, events, hearing, soon};
 use crate::ms;
@@ -106,6 +106,46 @@ async fn an_agent_that_connects_by_itself_holds_a_conversation() {
     let told = soon(agent).await.expect("it does not panic");
     let expected = ["call", "opened", "turn", "heard", "turn", "heard", "ended"];
     assert_eq!(told, expected);
+}
+
+/// A server that was written for another carrier's calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_conversation_relay_holds_a_conversation() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("it is connected to");
+        let mut socket = accept_async(stream).await.expect("a websocket");
+        let mut told = Vec::new();
+        while let Some(Ok(message)) = socket.next().await {
+            let Message::Text(text) = message else {
+                continue;
+            };
+            let letter: Value = serde_json::from_str(&text).expect("JSON");
+            let kind = letter["type"].as_str().expect("a text").to_owned();
+            told.push(kind);
+            let answers = match told.len() {
+                2 => vec![json!({ "type": "text", "token": "You are free.", "last": true })],
+                3 => vec![
+                    json!({ "type": "text", "token": "Goodbye.", "last": true }),
+                    json!({ "type": "end" }),
+                ],
+                _ => Vec::new(),
+            };
+            for answer in answers {
+                let text = Message::text(answer.to_string());
+                socket.send(text).await.expect("it is read");
+            }
+        }
+        told
+    });
+    let table = format!("kind = \"conversation-relay\"\nurl = \"ws://{address}/relay\"");
+    let house = house(&table).await;
+    let record = converses(&house).await;
+    assert_eq!(said(&record), ["Hi.", "You are free.", "Goodbye."]);
+    let told = soon(server).await.expect("it does not panic");
+    assert_eq!(told, ["setup", "prompt", "prompt"]);
 }
 
 /// Connects in the name of an agent, or is told why not.
