@@ -123,10 +123,8 @@ fn told(call: &Introduction, turn: Option<TurnId>) -> impl Iterator<Item = (&'st
         ),
     ];
     // A variable cannot hold this sign, and a program with one could not be started.
-    let told = told
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?.replace('\0', ""))));
-    told
+    told.into_iter()
+        .filter_map(|(name, value)| Some((name, value?.replace('\0', ""))))
 }
 
 /// Carries to a program and from it, until it ends or nobody is interested any more.

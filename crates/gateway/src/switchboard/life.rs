@@ -393,21 +393,10 @@ async fn talk(
         Mode::Notify { text } => (Some(text), false),
         Mode::Loopback | Mode::Seat(_) => (None, false),
     };
-    let agent = match answerer {
-        Answerer::Words { agent, .. } if talks => {
-            agent.open(introduction(plan, record, begin)).await?
-        }
-        Answerer::Connects { agent, .. } if talks => {
-            let carrier = board
-                .connections
-                .carrier(&record.agent, &record.id.to_string());
-            agent.open(introduction(plan, record, begin), carrier)
-        }
-        Answerer::ByHand if talks => board.hands.open(&introduction(plan, record, begin)),
-        Answerer::Words { .. }
-        | Answerer::Connects { .. }
-        | Answerer::ByHand
-        | Answerer::Loopback => nobody(),
+    let agent = if talks {
+        agent(board, (record, plan), (answerer, begin)).await?
+    } else {
+        nobody()
     };
     let Phrases {
         filler,
@@ -454,6 +443,24 @@ async fn talk(
         ))),
         prepare,
         voice,
+    })
+}
+
+/// Has an agent begin to talk.
+async fn agent(
+    board: &Arc<Switchboard>,
+    (record, plan): (&Arc<Record>, &Arc<Plan>),
+    (answerer, begin): (&Answerer, &Begin),
+) -> Result<ports::Link<ports::agent::Tell, ports::agent::Answer>, Fault> {
+    let call = introduction(plan, record, begin);
+    Ok(match answerer {
+        Answerer::Words { agent, .. } => agent.open(call).await?,
+        Answerer::Connects { agent, .. } => {
+            let carrier = board.connections.carrier(&record.agent, &call.call);
+            agent.open(call, carrier)
+        }
+        Answerer::ByHand => board.hands.open(&call),
+        Answerer::Loopback => nobody(),
     })
 }
 
