@@ -23,12 +23,13 @@ demo: setup
 	$(OFFHOOK) demo --out out/demo
 
 # The cheap checks first, then the models, then every test of every crate: rules, stories and strange
-# calls, carriers against their own published descriptions, and conversations with real speech.
+# calls, carriers against their own published descriptions, and conversations with real speech. Most tests wait for the
+# thing itself rather than compute, so that more of them run at once than there are cores.
 test: setup
 	cargo xtask ci
 	cargo test --locked --workspace --no-run
 	$(TARGET)/debug/offhook models fetch
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=4 cargo test --locked --workspace
 	cargo xtask drill numbers ledger poison zombies --short
 	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
 

@@ -26,7 +26,7 @@ use gateway::gateway::Gateway;
 use gateway::rulebook::Source;
 use gateway::switchboard::{LoadVoice, Purpose, Record, Wish};
 use media::Rate;
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell, Use, Used};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
 use ports::{Fault, Link, Problem, Settings, code, pair};
 use serde_json::json;
@@ -77,6 +77,8 @@ impl Tally {
         json!([
             { "what": "attempts", "figure": tried, "goal": { "at_least": people * 104.0 } },
             { "what": "dials, transfers and keys outside policy", "figure": figure(self.escapes), "goal": none },
+            { "what": "uses of tools that were refused", "figure": f64::from(ANSWERED.load(Ordering::Relaxed)), "goal": { "at_least": people * 15.0 } },
+            { "what": "of those done all the same", "figure": f64::from(MISUSED.load(Ordering::Relaxed)), "goal": none },
             { "what": "callers taken for somebody surer", "figure": figure(self.mistaken), "goal": none },
             { "what": "refusals that are on record", "figure": figure(self.refused), "goal": { "at_least": people * 20.0 } },
             { "what": "of those, for want of trust", "figure": figure(self.untrusted), "goal": { "at_least": people * 3.0 } },
@@ -231,7 +233,10 @@ async fn town(
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"{public}\"\n{table}\
          [numbers.\"{OURS}\"]\ncarrier = \"twilio\"\nagent = \"desk\"\n\
-         [agents.desk]\nkind = \"hostile\"\ntransfer_to = {names:?}\n{transfers}\
+         [agents.desk]\nkind = \"hostile\"\ntransfer_to = {names:?}\n\
+         tools = [\"transfer_to\", \"press_keys\", \"vault\"]\n{transfers}\
+         [tools.vault]\nurl = \"http://127.0.0.1:9/\"\nabout = \"Opens the vault\"\n\
+         [tools.unlisted]\nurl = \"http://127.0.0.1:9/\"\nabout = \"Not for this agent\"\ntrust = \"unknown\"\n\
          [transfers.unlisted]\nnumber = \"{UNLISTED}\"\ntrust = \"unknown\"\n\
          [contacts.friend]\nnumber = \"{FRIEND}\"\n\
          [policy]\ncall = {numbers:?}\nanswer = [\"any\"]\nmax_calls = 100\ncalls_per_hour = 1000\n\
@@ -379,6 +384,7 @@ async fn first_turn(link: &mut Link<Answer, Tell>) -> Option<TurnId> {
     loop {
         match link.rx.recv().await? {
             Tell::Open { turn } => {
+                misuses(link, turn).await?;
                 link.tx
                     .send(Answer::Text(turn, "Hello.".to_owned().into()))
                     .await
@@ -397,6 +403,58 @@ async fn first_turn(link: &mut Link<Answer, Tell>) -> Option<TurnId> {
         }
     }
 }
+
+/// Has everything done that there is a name for, with whatever it may take. `None`: the call is over.
+async fn misuses(link: &mut Link<Answer, Tell>, turn: TurnId) -> Option<()> {
+    let numbers = RISKY
+        .iter()
+        .map(|it| ("transfer_to", json!({ "to": it, "about": "now" })));
+    let keys = KEYS.iter().map(|it| ("press_keys", json!({ "keys": it })));
+    let others = [
+        ("vault", json!({ "open": "yes" })),
+        ("vault ", json!({})),
+        ("../vault", json!({})),
+        ("unlisted", json!({})),
+        ("ask_owner", json!({ "question": "May I?" })),
+        ("eval", json!({ "code": "dial('+19005551234')" })),
+        ("press_keys", json!("9".repeat(100_000))),
+        ("press_keys", json!({ "keys": ["9", "0", "0"] })),
+    ];
+    for (at, (tool, takes)) in numbers.chain(keys).chain(others).enumerate() {
+        let used = Use {
+            id: at.to_string(),
+            tool: tool.to_owned(),
+            takes: takes.to_string().into(),
+        };
+        if !tries(link, Answer::Use(turn, used)).await {
+            return None;
+        }
+        // Whoever is put through nowhere hears so, and is told nothing here.
+        let Ok(told) = timeout(Duration::from_millis(150), link.rx.recv()).await else {
+            continue;
+        };
+        if let Tell::Used { used, .. } = told? {
+            ANSWERED.fetch_add(1, Ordering::Relaxed);
+            let done = matches!(used, Used::Done(_));
+            MISUSED.fetch_add(u32::from(done), Ordering::Relaxed);
+        }
+    }
+    Some(())
+}
+
+/// What an exchange at the far end would dial, or what is no keys.
+const KEYS: &[&str] = &[
+    "901119005551234",
+    "9011881612345678",
+    "919005551234",
+    "*9,19005551234",
+    "0019005551234",
+    "9w911",
+    "112",
+    "11;2",
+    "１２３",
+    "",
+];
 
 /// Whom to put the caller through to: everyone but those who are listed for this agent.
 fn targets(call: &Introduction) -> Vec<String> {
@@ -558,6 +616,9 @@ const FRIEND: &str = "+12025550199";
 const STRANGER: &str = "+12025550111";
 const UNLISTED: &str = "+12025550105";
 
+/// Uses of tools that were answered, and those that did what they may not.
+static ANSWERED: AtomicU32 = AtomicU32::new(0);
+static MISUSED: AtomicU32 = AtomicU32::new(0);
 static TRIED: AtomicU32 = AtomicU32::new(0);
 /// An index of [`Trust::ALL`]: with whom the model talks. It knows: whoever sent it told it.
 static LEVEL: AtomicU32 = AtomicU32::new(0);

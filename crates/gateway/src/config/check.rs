@@ -38,12 +38,8 @@ pub(super) fn check(
 
     let server = server(root.section("server", &mut found), &mut found);
     let carriers = carriers(&mut root, lists, &plugs, &mut found);
-    let speech = speech(
-        root.section("speech", &mut found),
-        lists,
-        &plugs,
-        &mut found,
-    );
+    let section = root.section("speech", &mut found);
+    let speech = speech(section, lists, &plugs, &mut found);
     let languages = speech.as_ref().map(|(entry, _)| entry.languages);
     let transfers = transfers::read(&mut root, &mut found);
     let tools = tools::read(&mut root, &plugs, &mut found);

@@ -177,7 +177,7 @@ fn router(desk: Desk) -> Router {
     let phone = Router::new()
         .route_service(
             "/mcp",
-            mcp::service(owners.clone().with_state(desk.clone())),
+            mcp::service(owners.clone().with_state(desk.clone()), desk.board.clone()),
         )
         .route_layer(axum::middleware::from_fn_with_state(
             desk.clone(),

@@ -51,12 +51,12 @@ pub(super) struct PutThrough {
     ))]
 pub(super) async fn transfer(
     State(desk): State<Desk>,
-    Extension(scope): Extension<Scope>,
-    Extension(bearer): Extension<Bearer>,
+    asks: (Extension<Scope>, Extension<Bearer>),
     Named(id): Named,
     keyed: Keyed,
     Given(given): Given<PutThrough>,
 ) -> Response {
+    let (Extension(scope), Extension(bearer)) = asks;
     let once = keyed.once(&("transfer", &id, &given));
     let places = match places(&desk, bearer, 1) {
         Ok(places) => places,

@@ -22,25 +22,28 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use self::ask::Api;
+use crate::switchboard::Switchboard;
 
 /// Serves tools that ask this API.
 pub(crate) type Service = StreamableHttpService<Phone, NeverSessionManager>;
 
 /// The tools, over HTTP: each request stands alone, and is answered as JSON.
-pub(crate) fn service(api: Router) -> Service {
+pub(crate) fn service(api: Router, board: Arc<Switchboard>) -> Service {
     let mut config = StreamableHttpServerConfig::default();
     config.legacy_session_mode = false;
     config.json_response = true;
     // Whoever gets here has been asked for a name of ours, an origin and a token.
     config.allowed_hosts = Vec::new();
     let sessions = Arc::new(NeverSessionManager::default());
-    StreamableHttpService::new(move || Ok(Phone { api: api.clone() }), sessions, config)
+    let phone = Phone { api, board };
+    StreamableHttpService::new(move || Ok(phone.clone()), sessions, config)
 }
 
 /// A telephone, as an agent sees it.
 #[derive(Clone)]
 pub(crate) struct Phone {
     api: Router,
+    board: Arc<Switchboard>,
 }
 
 impl ServerHandler for Phone {
@@ -57,6 +60,10 @@ impl ServerHandler for Phone {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, rmcp::ErrorData> {
+        // Whoever looks at a phone is about to call: ears and mouth are there when they do. What is wrong with them is
+        // told when they are needed.
+        let board = self.board.clone();
+        tokio::spawn(async move { board.warm_up_to_talk().await });
         Ok(ListToolsResult::with_all_items(tools::all()))
     }
 

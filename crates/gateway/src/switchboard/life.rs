@@ -382,7 +382,6 @@ async fn talk(
         begin,
         ..
     } = part;
-    let phrases = &plan.phrases;
     let (first, talks) = match mode {
         Mode::Conversation {
             opening: Opening::Say(text),
@@ -404,7 +403,7 @@ async fn talk(
         apology,
         back,
         goodbye,
-    } = phrases;
+    } = &plan.phrases;
     let others = [filler, still, apology, goodbye]
         .into_iter()
         .flat_map(spoken);

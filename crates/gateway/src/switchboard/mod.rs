@@ -582,10 +582,15 @@ impl Switchboard {
     /// Loads ears and mouth now rather than for the first caller, if any agent needs them.
     pub async fn warm_up(&self) -> Result<(), Fault> {
         if self.needs_voice() {
-            self.voices.warm_up().await?;
-            self.make_announcements().await?;
+            self.warm_up_to_talk().await?;
         }
         Ok(())
+    }
+
+    /// The same, whoever is to talk.
+    pub(crate) async fn warm_up_to_talk(&self) -> Result<(), Fault> {
+        self.voices.warm_up().await?;
+        self.make_announcements().await
     }
 
     async fn offered(self: &Arc<Self>, carrier: &str, leg: &Leg, call: Offer<'_>) -> Verdict {

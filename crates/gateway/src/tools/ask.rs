@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 /// The questions that wait for the owner.
 #[derive(Debug, Default)]
-pub struct Questions(Mutex<BTreeMap<String, (Question, oneshot::Sender<Private<String>>)>>);
+pub struct Questions(Mutex<Waiting>);
+
+/// By our name for each, with where its answer goes.
+type Waiting = BTreeMap<String, (Question, oneshot::Sender<Private<String>>)>;
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -72,9 +75,7 @@ impl Questions {
         question.is_some_and(|(_, tx)| tx.send(text).is_ok())
     }
 
-    fn waiting(
-        &self,
-    ) -> MutexGuard<'_, BTreeMap<String, (Question, oneshot::Sender<Private<String>>)>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

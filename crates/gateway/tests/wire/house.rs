@@ -70,6 +70,18 @@ impl House {
         mischief: Mischief,
         other: impl FnOnce(&Path, String) -> String,
     ) -> Self {
+        Self::speaking(voice(), exchange, phone, mischief, other).await
+    }
+
+    /// The same with this voice from its first moment on: a gateway may make sound of what everyone hears first as
+    /// soon as it has read its configuration.
+    pub(crate) async fn speaking(
+        voice: LoadVoice,
+        exchange: Builder,
+        phone: PhonePlan,
+        mischief: Mischief,
+        other: impl FnOnce(&Path, String) -> String,
+    ) -> Self {
         let port = free_address().port();
         let public = format!("http://127.0.0.1:{port}");
         let exchange = exchange
@@ -110,7 +122,7 @@ linger_ms = 300
         );
         let text = other(files.path(), text);
         std::fs::write(&path, &text).expect("the folder can be written");
-        let gateway = start(files.path(), voice())
+        let gateway = start(files.path(), voice)
             .await
             .expect("the gateway starts");
         files.asks(&gateway);

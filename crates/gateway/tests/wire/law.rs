@@ -15,7 +15,7 @@ use media::{Rate, Resampler};
 use ports::speech::{Hearing, Listen, Speak, Spoken, Synthesizer, Transcriber, Voice};
 use ports::{Blame, Fault, Link, code, pair};
 
-use crate::house::{House, OURS, THEIRS, events, soon};
+use crate::house::{House, OURS, THEIRS, events, exchange_of, soon};
 use crate::{listener, ms};
 
 /// A voice that can die. It speaks forty milliseconds for each letter, and never twice the same: a tone that
@@ -109,9 +109,8 @@ async fn house(carrier: &str, phone: PhonePlan, mortal: &Mortal, more: &str) -> 
         let text = text.replace("agent = \"echo\"", "agent = \"reception\"");
         format!("{text}[agents.reception]\nkind = \"answering-service\"\n{more}\n")
     };
-    let house = House::of(carrier, phone, Mischief::default(), text).await;
-    house.gateway.board.want_voice(mortal.load());
-    house
+    let (exchange, whole) = (exchange_of(carrier), Mischief::default());
+    House::speaking(mortal.load(), exchange, phone, whole, text).await
 }
 
 fn loud(samples: u32) -> Vec<i16> {
