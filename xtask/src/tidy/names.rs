@@ -119,6 +119,9 @@ fn is_a_brand_by_place(plug: &Plug) -> bool {
 /// Whether a line says an ordinary word as a name: as a text of its own, or as a path.
 fn names_exactly(line: &str, plug: &Plug) -> bool {
     let as_path = format!("{}::{}", plug.krate, plug.module);
+    if PROTOCOLS.contains(&plug.module.as_str()) {
+        return line.contains(&as_path);
+    }
     let spelled = spellings(&dashed(&plug.module));
     let mut as_text = spelled.iter().chain(&plug.written);
     line.contains(&as_path) || as_text.any(|it| line.contains(&format!("\"{it}\"")))
@@ -192,6 +195,9 @@ const DEMO: &str = "crates/gateway/src/cli/demo/";
 
 /// The phone companies among them: the exchange may name these, and the demo may not.
 const CARRIERS: &[&str] = &["plivo", "telnyx", "twilio"];
+
+/// Agents that are called after what every socket and address says as a text of its own.
+const PROTOCOLS: &[&str] = &["http", "websocket"];
 
 /// Names that mean someone wherever they stand.
 const BRANDS: &[&str] = &[
@@ -321,11 +327,15 @@ mod tests {
             ),
             ("crates/gateway/src/voice.rs", "if vendor == \"local\" {"),
             ("crates/gateway/src/doctor.rs", "speech::local::models()"),
+            ("crates/agents/src/http/mod.rs", "Entry { kind: \"http\" }"),
+            ("crates/carriers/src/rest.rs", "url.scheme() == \"http\""),
+            ("crates/gateway/src/hand.rs", "agents::http::post()"),
             ("crates/gateway/src/runner.rs", "if kind == \"echo-test\" {"),
         ];
         let expected = [
             "crates/gateway/src/voice.rs:1",
             "crates/gateway/src/doctor.rs:1",
+            "crates/gateway/src/hand.rs:1",
             "crates/gateway/src/runner.rs:1",
         ];
         assert_eq!(places(check, &files), expected);
