@@ -3,6 +3,8 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 OFFHOOK := $(TARGET)/release/offhook
+# Holds what comes into the house against deny.toml.
+CARGO_DENY := 0.20.2
 
 .PHONY: help setup demo test bench docs clean
 
@@ -26,11 +28,12 @@ demo: setup
 # calls, carriers against their own published descriptions, and conversations with real speech. Most tests wait for the
 # thing itself rather than compute, so that more of them run at once than there are cores.
 test: setup
+	cargo install --quiet --locked --root $(TARGET)/tools --version $(CARGO_DENY) cargo-deny
 	cargo xtask ci
 	cargo test --locked --workspace --no-run
 	$(TARGET)/debug/offhook models fetch
 	RUST_TEST_THREADS=4 cargo test --locked --workspace
-	cargo xtask drill numbers ledger poison zombies --short
+	cargo xtask drill numbers ledger poison hostile webhooks zombies --short
 	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
 
 bench: setup

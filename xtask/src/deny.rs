@@ -1,29 +1,37 @@
 //! Which code may come into the house: `deny.toml`, as cargo-deny reads it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Licences, sources and what nobody may bring, where cargo-deny is installed: a built one of unknown
-/// origin is not fetched for it.
+/// Licences, sources and what nobody may bring, where cargo-deny is installed. `make test` builds one from its source:
+/// a built one of unknown origin is not fetched for it.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
-    if !runs(Path::new(PROGRAM)) {
+    let Some(program) = program(root) else {
         println!(
             "\n── deny: skipped, cargo-deny is not installed (`cargo install --locked cargo-deny`)"
         );
         return Ok(());
-    }
-    run(root, &["bans", "licenses", "sources"])
+    };
+    run(root, &program, &["bans", "licenses", "sources"])
 }
 
 /// What is known of the packages in the lock file, by the RustSec database: a repository that is fetched each time,
 /// so that this is a command of its own.
 pub(crate) fn advisories(root: &Path) -> Result<(), String> {
-    run(root, &["advisories"])
+    let program = program(root).unwrap_or_else(|| PROGRAM.into());
+    run(root, &program, &["advisories"])
 }
 
-fn run(root: &Path, checks: &[&str]) -> Result<(), String> {
+/// The one that is built for this house, or one that is on this machine.
+fn program(root: &Path) -> Option<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
+    let own = root.join(target).join("tools/bin").join(PROGRAM);
+    [own, PROGRAM.into()].into_iter().find(|it| runs(it))
+}
+
+fn run(root: &Path, program: &Path, checks: &[&str]) -> Result<(), String> {
     println!("\n── deny: cargo deny --locked check {}", checks.join(" "));
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program);
     // It is told what cargo tells its subcommands.
     command.args(["deny", "--locked", "check"]).args(checks);
     match command.current_dir(root).status() {
