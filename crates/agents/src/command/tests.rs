@@ -115,8 +115,10 @@ async fn one_that_goes_is_started_again_and_told_what_was_said() {
 
 #[tokio::test]
 async fn what_fails_fails_the_turn() {
+    let mut link = call("exit 3", &[]).await;
+    let said = ask(&mut link, 1, "Well?").await.concat();
+    assert_eq!(said, "works 45 s(agent.refused)");
     for (script, code) in [
-        ("exit 3", "(agent.refused)"),
         ("sleep 600", "(agent.timeout)"),
         ("echo hm; sleep 600", "(agent.timeout)"),
     ] {

@@ -148,8 +148,8 @@ async fn what_fails_fails_the_turn_and_no_more() {
     ])
     .await;
     let quick = Patience {
-        first_token: Duration::from_millis(300),
-        token: Duration::from_millis(100),
+        first_token: Duration::from_secs(1),
+        token: Duration::from_secs(1),
         turn: Duration::from_secs(5),
     };
     let mut link = call(&fake.url, quick).await;
