@@ -89,16 +89,19 @@ impl Description {
     }
 
     /// Whether a parameter may be written under this name: `page[size]` is the `size` of an object `page`, where the
-    /// description says that its parts are written like that.
+    /// description says that its parts are written like that, and so on within it.
     fn is_called(&self, parameter: &Value, name: &str) -> bool {
-        let parts = name.strip_suffix(']').and_then(|it| it.split_once('['));
-        match parts.filter(|_| parameter["style"] == "deepObject") {
-            Some((whole, part)) => {
-                let schema = self.resolve(&parameter["schema"]);
-                parameter["name"] == whole && schema["properties"].get(part).is_some()
-            }
-            None => parameter["name"] == name,
+        if parameter["style"] != "deepObject" {
+            return parameter["name"] == name;
         }
+        let mut parts = name.split('[').map(|it| it.trim_end_matches(']'));
+        let whole = parts.next().unwrap_or_default();
+        let mut schema = Some(self.resolve(&parameter["schema"]));
+        for part in parts {
+            let inner = schema.and_then(|it| it["properties"].get(part));
+            schema = inner.map(|it| self.resolve(it));
+        }
+        parameter["name"] == whole && schema.is_some()
     }
 
     /// What a reference refers to.

@@ -192,6 +192,7 @@ fn route(carrier: &Arc<Carrier>, asked: &Asked) -> Answered {
         }
         ("GET", ["v2", "recordings", id]) => recording::describe(carrier, id, &asked.base),
         ("GET", ["v2", "connections", id, "active_calls"]) => active(carrier, id),
+        ("GET", ["v2", "call_events"]) => Ok(events(carrier, &asked.query)),
         ("GET", ["v2", "call_control_applications", id]) => numbers::application(carrier, id),
         ("PATCH", ["v2", "call_control_applications", id]) => {
             numbers::change_application(carrier, id, &asked.body)
@@ -455,6 +456,47 @@ fn active(carrier: &Carrier, connection: &str) -> Answered {
     let meta = json!({"total_items": calls.len(), "cursors": {"after": null, "before": null}});
     Ok(json!({"data": calls, "meta": meta}))
 }
+
+/// What happened on calls, also on those that are over: of each, that it began, and that it ended.
+fn events(carrier: &Carrier, query: &[(String, String)]) -> Value {
+    let said = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let among = |name: &str, own: &str| said(name).is_none_or(|wanted| wanted == own);
+    let wanted = |call: &&Arc<Call>| {
+        among("filter[connection_id]", &carrier.account.id)
+            && among("filter[from]", &call.from)
+            && among("filter[to]", &call.to)
+            && said("filter[occurred_at][gte]").is_none_or(|since| date(call.created).as_str() >= since)
+    };
+    let calls = carrier.calls.all();
+    let events = calls.iter().filter(wanted).flat_map(|call| {
+        let state = call.state();
+        let event = |name: &str, at: Timestamp| {
+            json!({
+                "record_type": "call_event",
+                "type": "webhook",
+                "name": name,
+                "call_leg_id": state.own.leg,
+                "call_session_id": state.own.session,
+                "event_timestamp": date(at),
+                "metadata": { "payload": {
+                    "call_control_id": call.id,
+                    "client_state": state.own.client_state,
+                    "from": call.from,
+                    "to": call.to,
+                } },
+            })
+        };
+        let began = event("call.initiated", call.created);
+        let ended = state.ended.map(|at| event("call.hangup", at));
+        std::iter::once(began).chain(ended).collect::<Vec<_>>()
+    });
+    let events: Vec<Value> = events.take(EVENTS).collect();
+    let meta = json!({"total_pages": 1, "total_results": events.len(), "page_number": 1, "page_size": EVENTS});
+    json!({"data": events, "meta": meta})
+}
+
+/// More than these are on another page, which nobody has asked for yet.
+const EVENTS: usize = 250;
 
 fn title(code: u32) -> &'static str {
     match code {

@@ -24,7 +24,7 @@ use self::away::{
 };
 use self::dials::{
     a_dial_that_is_found_again, a_dial_that_its_gateway_did_not_live_to_see_answered,
-    a_dial_that_never_was, a_dial_without_an_answer,
+    a_dial_that_never_was, a_dial_that_was_over_before_anyone_asked, a_dial_without_an_answer,
 };
 use self::ends::{
     a_call_that_lasts_too_long, an_end_that_nobody_reports,
@@ -62,6 +62,7 @@ conformance! {
         a_dial_without_an_answer,
         a_dial_that_is_found_again,
         a_dial_that_never_was,
+        a_dial_that_was_over_before_anyone_asked,
         a_dial_that_its_gateway_did_not_live_to_see_answered,
         a_phone_that_is_declined,
         a_phone_that_nobody_picks_up,

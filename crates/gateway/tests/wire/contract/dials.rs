@@ -62,6 +62,44 @@ pub(super) async fn a_dial_that_is_found_again(carrier: &str) {
     assert_eq!(dials(&house), 1);
 }
 
+/// The carrier took it, nothing told of it, and it was over before anyone asked: no carrier says that it never was.
+pub(super) async fn a_dial_that_was_over_before_anyone_asked(carrier: &str) {
+    let mischief = Mischief {
+        callbacks: Callbacks {
+            lost: [
+                "initiated",
+                "ringing",
+                "Ring",
+                "answered",
+                "completed",
+                "Hangup",
+                "StartApp",
+                "call.initiated",
+                "call.answered",
+                "call.hangup",
+            ]
+            .map(str::to_owned)
+            .into(),
+            ..Callbacks::default()
+        },
+        ..Mischief::default()
+    };
+    let phone = PhonePlan::never_talks(Pickup::Reject(ms(50)));
+    let house = house(carrier, phone, mischief).await;
+    hurry(&house);
+    house.exchange.trouble(Trouble::Cut(0));
+    let record = notify(&house, "Hi").await;
+    house.outcome().await;
+    soon(record.log.ended()).await;
+    let settled = async {
+        while record.dialling() != Dialling::Placed {
+            tokio::time::sleep(ms(10)).await;
+        }
+    };
+    soon(settled).await;
+    assert_eq!(dials(&house), 1);
+}
+
 /// The carrier did not take it, and nobody could know: it is asked twice, and believed.
 pub(super) async fn a_dial_that_never_was(carrier: &str) {
     let house = house(carrier, listener(), Mischief::default()).await;
