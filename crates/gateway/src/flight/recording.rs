@@ -57,6 +57,8 @@ struct Head {
     agent: String,
     allowed_by: String,
     trust: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    objective: Option<String>,
     beginning: Beginning,
 }
 
@@ -96,6 +98,7 @@ impl Snapshot {
                 agent: parties.agent.clone(),
                 allowed_by: parties.allowed_by.clone(),
                 trust: parties.trust.as_str().to_owned(),
+                objective: parties.objective.as_ref().map(|it| it.reveal().clone()),
                 beginning: self.tape.beginning().clone(),
             },
         );
@@ -153,6 +156,7 @@ impl Recording {
                 agent: head.agent,
                 allowed_by: head.allowed_by,
                 trust,
+                objective: head.objective.map(Private::from),
             },
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,

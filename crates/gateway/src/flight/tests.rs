@@ -36,6 +36,7 @@ impl Runner {
             carrier: "a \"carrier\"".into(),
             agent: "agent".into(),
             allowed_by: "a rule".to_owned(),
+            objective: None,
             trust: call::Trust::CallerId,
         };
         let log = CallLog::new("call".into(), parties, Pen::dry());

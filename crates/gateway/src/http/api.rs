@@ -50,8 +50,8 @@ pub struct Order {
     /// What to leave it, if not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_message: Option<String>,
-    /// What the call is for: written down with it, and wanted for people other than the owner where `consent`
-    /// in `[policy]` is `required`.
+    /// What the call is for: written down with it, told to its agent, and wanted for people other than the owner
+    /// where `consent` in `[policy]` is `required`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
     /// That of a plan: makes exactly that call, so nothing else stands beside it.

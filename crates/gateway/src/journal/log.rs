@@ -52,6 +52,9 @@ pub struct Parties {
     pub allowed_by: String,
     /// How sure we are of who the person is, before they prove anything.
     pub trust: Trust,
+    /// What the call is for, if somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Private<String>>,
 }
 
 /// The moment a call began, by both clocks.

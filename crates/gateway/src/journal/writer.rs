@@ -562,6 +562,7 @@ mod tests {
             carrier: "a".to_owned(),
             agent: "b".to_owned(),
             allowed_by: "a rule".to_owned(),
+            objective: None,
             trust: Trust::CallerId,
         }
     }

@@ -57,6 +57,7 @@ impl<'a> About<'a> {
             agent: self.agent.to_owned(),
             allowed_by: String::new(),
             trust: Trust::Unknown,
+            objective: None,
         }
     }
 }

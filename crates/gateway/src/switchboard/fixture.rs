@@ -81,6 +81,7 @@ impl House {
             agent: "cave".into(),
             talk: Talks::Otherwise,
             allowed_by: permit.rule,
+            objective: None,
         };
         let (control, _) = mpsc::channel(1);
         let record = Record::new(id, born, control, self.board.journal.pen());

@@ -133,6 +133,7 @@ impl Switchboard {
             attestation: Attestation::Nothing,
             trust: Trust::Unknown,
             entrance: Entrance::Listed,
+            objective: None,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

@@ -555,7 +555,7 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     };
     Introduction {
         tools: tools::told(plan, &record.agent),
-        objective: None,
+        objective: record.log.parties().objective.clone(),
         company: company(record),
         past: Past { lines, open },
         transfers: agent.map(|it| it.transfer_to.clone()).unwrap_or_default(),

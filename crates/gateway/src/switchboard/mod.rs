@@ -291,7 +291,7 @@ impl Switchboard {
             ceiling,
         };
         let (permit, seat) = self.reserve(id.to_string(), to, &agent, terms).await?;
-        self.write_purpose(id, &permit.number, purpose);
+        self.write_purpose(id, &permit.number, purpose.clone());
         let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {
             direction,
@@ -309,6 +309,7 @@ impl Switchboard {
             agent,
             talk: Talks::of(&mode),
             allowed_by: permit.rule,
+            objective: purpose,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(id, born, control, self.journal.pen());
@@ -665,6 +666,7 @@ impl Switchboard {
             agent: ours.agent.clone(),
             talk: Talks::of_caller(entrance, &mode),
             allowed_by,
+            objective: None,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(

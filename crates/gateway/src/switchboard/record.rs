@@ -164,6 +164,8 @@ pub(super) struct Born {
     pub(super) attestation: Attestation,
     pub(super) trust: Trust,
     pub(super) entrance: Entrance,
+    /// What it is for, if somebody said.
+    pub(super) objective: Option<Private<String>>,
 }
 
 /// What is talked about on a call.
@@ -262,6 +264,7 @@ impl Record {
             agent: born.agent.clone(),
             allowed_by: born.allowed_by,
             trust: born.trust,
+            objective: born.objective,
         };
         Self {
             id,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust};
+use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Private, Trust};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use policy::Proof;
@@ -342,6 +342,7 @@ impl Switchboard {
             },
             trust,
             entrance: Entrance::Listed,
+            objective: call.began["objective"].as_str().map(Private::from),
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

@@ -391,6 +391,7 @@ fn parties() -> Parties {
         carrier: "fake".into(),
         agent: "fake".into(),
         allowed_by: "a rule".into(),
+        objective: None,
         trust: call::Trust::CallerId,
     }
 }
