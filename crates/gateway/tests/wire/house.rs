@@ -148,7 +148,7 @@ linger_ms = 300
             gateway, mut files, ..
         } = house;
         gateway.close(Duration::from_secs(1)).await;
-        let apart = Runtime::new().expect("there are threads");
+        let apart = apart();
         let folder = files.path().to_owned();
         let started = apart.spawn(async move { start_again(&folder, voice()).await });
         let gateway = started.await.expect("it does not break");
@@ -172,9 +172,14 @@ linger_ms = 300
     }
 
     /// The same with another gateway, which knows what the one before has written down.
-    pub(crate) async fn with_another_gateway(mut self) -> Self {
+    pub(crate) async fn with_another_gateway(self) -> Self {
+        self.with_another_gateway_speaking(voice()).await
+    }
+
+    /// The same with this voice from its first moment on.
+    pub(crate) async fn with_another_gateway_speaking(mut self, voice: LoadVoice) -> Self {
         self.gateway.close(Duration::from_secs(1)).await;
-        let gateway = start_again(self.files.path(), voice()).await;
+        let gateway = start_again(self.files.path(), voice).await;
         self.files.asks(&gateway);
         Self { gateway, ..self }
     }
@@ -186,6 +191,7 @@ linger_ms = 300
         assert!(left > 0, "there were calls");
         apart.shutdown_background();
         let gateway = start_again(self.files.path(), voice()).await;
+        self.files.asks(&gateway);
         Self { gateway, ..self }
     }
 
@@ -213,6 +219,16 @@ linger_ms = 300
     pub(crate) async fn outcome(&self) -> Arc<Outcome> {
         soon(self.exchange.next_outcome()).await
     }
+}
+
+/// Threads that can be taken away in one moment. There is one that does anything: of several, one would see the others
+/// go, and hang up on their callers.
+pub(crate) fn apart() -> Runtime {
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    threads.expect("there are threads")
 }
 
 /// Where a gateway can listen that is yet to be started.

@@ -208,8 +208,8 @@ async fn it_is_heard_by_everyone(carrier: &str) {
     let house = house(carrier, listener(), &mortal, "").await;
     house.gateway.board.warm_up().await.expect("it speaks");
     mortal.die();
-    let (clip, house) = (clip(&house), house.with_another_gateway().await);
-    house.gateway.board.want_voice(mortal.load());
+    let clip = clip(&house);
+    let house = house.with_another_gateway_speaking(mortal.load()).await;
     let (record, outcome) = called(&house).await;
     let told = events(&record);
     let (at, hash) = disclosed(&told);
@@ -270,8 +270,8 @@ async fn whom_we_call_hears_it_before_the_message_and_how_not_to_be_called_again
         let text = text.replace(&format!("owner = [\"{THEIRS}\"]"), "opt_out_key = \"9\"");
         format!("{text}{more}")
     };
-    let house = House::with(listener(), Mischief::default(), text).await;
-    house.gateway.board.want_voice(mortal.load());
+    let (exchange, whole) = (exchange_of("twilio"), Mischief::default());
+    let house = House::speaking(mortal.load(), exchange, listener(), whole, text).await;
     let record = house
         .notify(THEIRS, "Hi!")
         .await

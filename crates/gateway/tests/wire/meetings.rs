@@ -22,7 +22,9 @@ use gateway::switchboard::{Guest, LoadVoice, Meet, Record, Target, Wish};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::house::{events, exchange_of, free_address, hearing, soon, start, start_again, voice};
+use crate::house::{
+    apart, events, exchange_of, free_address, hearing, soon, start, start_again, voice,
+};
 use crate::ms;
 
 /// One carrier's side of the town: its exchange, our number there, and someone's phone.
@@ -114,7 +116,7 @@ ring_s = 5
     async fn mortal(phones: [PhonePlan; 3], voice: fn() -> LoadVoice) -> Self {
         let town = Self::of(&lines(), phones, voice).await;
         town.gateway.close(Duration::from_secs(1)).await;
-        let apart = Runtime::new().expect("there are threads");
+        let apart = apart();
         let folder = town.files.path().to_owned();
         let started = apart.spawn(async move { start_again(&folder, voice()).await });
         Self {
