@@ -234,6 +234,7 @@ impl Flown {
             carrier: "pigeon".into(),
             agent: "parrot".into(),
             allowed_by: "a rule".to_owned(),
+            objective: None,
             trust: call::Trust::CallerId,
         };
         let log = CallLog::new("c".into(), parties, pen);

@@ -261,8 +261,8 @@ fn listen() {
         if tallied().is_none() {
             return;
         }
-        // The other end of the wire has the same secrets, and may say so.
-        let filter = EnvFilter::new("trace,exchange=off");
+        // The other end of the wire has the same secrets, and may say so; no gateway lets the library of websockets speak.
+        let filter = EnvFilter::new("trace,exchange=off,tungstenite=off");
         let layer = tracing_subscriber::fmt::layer().json().with_writer(|| Ear);
         tracing_subscriber::registry()
             .with(filter)
