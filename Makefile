@@ -32,7 +32,7 @@ test: setup
 	cargo xtask ci
 	cargo test --locked --workspace --no-run
 	$(TARGET)/debug/offhook models fetch
-	RUST_TEST_THREADS=4 cargo test --locked --workspace
+	RUST_TEST_THREADS=3 cargo test --locked --workspace
 	cargo xtask drill numbers ledger poison hostile webhooks zombies --short
 	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
 
