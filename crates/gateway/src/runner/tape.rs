@@ -60,7 +60,7 @@ impl<L: Line> Runner<L> {
             return input::Speech::MouthFailed(id, code::SPEECH_FAILED);
         };
         let (rate, samples) = (sound.rate(), media::pulse(sound.rate()));
-        sound.play(now, id, &samples, &mut self.found);
+        sound.play(now, id, samples, &mut self.found);
         sound.complete(now, id, &mut self.found);
         input::Speech::Length(id, rate.duration_of(samples.len()))
     }
