@@ -292,7 +292,7 @@ impl<L: Line> Runner<L> {
             hearing = hear(&mut self.ears) => Happened::Hearing(hearing),
             spoken = hear(&mut self.mouth) => Happened::Spoken(spoken),
             answer = hear(&mut self.agent) => Happened::Answer(answer),
-            Some(came) = self.errands.came.recv() => Happened::Came(came),
+            Some(Ok(came)) = self.errands.under_way.join_next() => Happened::Came(came),
             mixed = hear(&mut self.chair) => Happened::Mixed(mixed),
         }
     }

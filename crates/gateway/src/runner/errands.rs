@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use call::input::{self, Input};
 use call::{Private, Referral, TurnId, output};
 use ports::agent::{Answer, Tell, Use, Used};
+use ports::code;
 use serde_json::Value;
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Runner;
@@ -31,9 +31,8 @@ pub(super) struct Errands {
     toolbox: Option<Arc<dyn Toolbox>>,
     /// The turn that the agent has.
     turn: Option<TurnId>,
-    under_way: Vec<AbortHandle>,
-    done: mpsc::Sender<Came>,
-    pub(super) came: mpsc::Receiver<Came>,
+    /// Dropping it gives up what is in it.
+    pub(super) under_way: JoinSet<Came>,
     /// How much was done so far.
     uses: usize,
 }
@@ -43,13 +42,10 @@ pub(super) type Came = (TurnId, String, Used);
 
 impl Errands {
     pub(super) fn new(toolbox: Option<Arc<dyn Toolbox>>) -> Self {
-        let (done, came) = mpsc::channel(MOST_AT_ONCE);
         Self {
             toolbox,
             turn: None,
-            under_way: Vec::new(),
-            done,
-            came,
+            under_way: JoinSet::new(),
             uses: 0,
         }
     }
@@ -65,8 +61,8 @@ impl Errands {
             | output::Agent::Interrupted { .. } => {
                 self.turn = None;
                 // Nobody will speak of it any more.
-                for errand in self.under_way.drain(..) {
-                    errand.abort();
+                if !self.under_way.is_empty() {
+                    self.under_way = JoinSet::new();
                 }
             }
             output::Agent::Opened { .. }
@@ -93,7 +89,6 @@ impl<L: Line> Runner<L> {
             return self.used(turn, used.id, failed("there is no such tool"));
         };
         self.errands.uses += 1;
-        self.errands.under_way.retain(|it| !it.is_finished());
         let too_much = self.errands.uses > MOST || self.errands.under_way.len() >= MOST_AT_ONCE;
         if too_much || used.takes.reveal().len() > LONGEST || used.id.len() > LONGEST_ID {
             return self.used(
@@ -133,25 +128,26 @@ impl<L: Line> Runner<L> {
     ) {
         let calls = input::Agent::CallsTool(turn, used.tool.clone(), patience);
         self.tell(Input::Agent(calls));
-        let done = self.errands.done.clone();
-        let errand = tokio::spawn(async move {
+        self.errands.under_way.spawn(async move {
             let came = timeout(patience, toolbox.run(&used)).await;
             let came = came.unwrap_or_else(|_| {
                 failed("it took too long; if the caller wants, offer to call them back")
             });
-            // A call that is over wants to know nothing.
-            let _ = done.send((turn, used.id, came)).await;
+            (turn, used.id, came)
         });
-        self.errands.under_way.push(errand.abort_handle());
     }
 
     /// Tells the agent what came of something.
     pub(super) fn used(&mut self, turn: TurnId, id: String, used: Used) {
-        if self.errands.turn == Some(turn)
-            && let Some(agent) = &self.agent
-        {
-            // One that is gone is noticed when it is next asked.
-            let _ = agent.tx.try_send(Tell::Used { turn, id, used });
+        if self.errands.turn != Some(turn) {
+            return;
+        }
+        let used = Tell::Used { turn, id, used };
+        let sent = self.agent.as_ref().map(|it| it.tx.try_send(used));
+        if !matches!(sent, Some(Ok(()))) {
+            // It would wait for that until it is given up, and the caller with it.
+            let failed = input::Agent::Failed(turn, code::AGENT_UNREACHABLE);
+            self.tell(Input::Agent(failed));
         }
     }
 }
