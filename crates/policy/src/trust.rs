@@ -50,19 +50,33 @@ pub enum Power {
     HangUp,
     /// Take down a message.
     TakeMessage,
+    /// Press keys.
+    PressKeys,
+    /// Ask the owner something while the caller waits.
+    AskOwner,
     /// Have the caller put through to somebody whom the owner gave a name: a phone rings, and it costs money.
     PutThrough,
+    /// Use a tool of the owner's: it reaches whatever the owner has behind it.
+    UseTool,
 }
 
 impl Power {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::HangUp, Self::TakeMessage, Self::PutThrough];
+    pub const ALL: [Self; 6] = [
+        Self::HangUp,
+        Self::TakeMessage,
+        Self::PressKeys,
+        Self::AskOwner,
+        Self::PutThrough,
+        Self::UseTool,
+    ];
 
     /// How sure one must be of who is on the line, where the owner does not say.
     pub fn needs(self) -> Trust {
         match self {
-            Self::HangUp | Self::TakeMessage => Trust::Unknown,
+            Self::HangUp | Self::TakeMessage | Self::PressKeys | Self::AskOwner => Trust::Unknown,
             Self::PutThrough => Trust::CallerId,
+            Self::UseTool => Trust::Proven,
         }
     }
 
@@ -309,6 +323,7 @@ mod tests {
             "hanging up is for all"
         );
         assert!(Power::PutThrough.allow(None, Trust::Unknown).is_err());
+        assert!(Power::UseTool.allow(None, Trust::Attested).is_err());
     }
 
     #[test]

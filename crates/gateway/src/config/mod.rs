@@ -26,6 +26,7 @@ mod section;
 mod tests;
 mod tools;
 mod transfers;
+mod trust;
 
 pub use check::BY_HAND;
 pub(crate) use file::shown;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use call::Trust;
+use policy::Power;
 use ports::agent::Answerer;
 use ports::{Key, Kind, Need};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::plug;
 use super::problem::Findings;
 use super::section::{Section, Spot, nearest};
+use super::trust::trust;
 use crate::tools::{Builtin, Http, ToolPlan};
 
 /// The tables as written: what is wrong with one is a problem, and its name is known all the same.
@@ -31,7 +32,7 @@ pub(super) fn read(
             found.problem(section.place.clone(), message, "give yours another name");
         }
         let before = found.count();
-        let trust = trust(section.text("trust", found), found);
+        let trust = trust(section.text("trust", found), Power::UseTool, found);
         let patience = section.number("timeout_s", 1..=LONGEST, found);
         let takes = section.section("takes", found).texts(found);
         let (settings, _) = plugs.settings(&mut section, KEYS, found);
@@ -99,19 +100,6 @@ fn schema(takes: &[(Spot<&str>, Spot<&str>)]) -> Value {
     json!({
         "type": "object", "properties": properties, "required": required,
         "additionalProperties": false,
-    })
-}
-
-/// Where nobody says, it is for those alone of whom we are sure.
-fn trust(written: Option<Spot<&str>>, found: &mut Findings) -> Trust {
-    let Some(written) = written else {
-        return Trust::Proven;
-    };
-    Trust::parse(written.value).unwrap_or_else(|| {
-        let message = format!("`trust` cannot be `{}`", plug::shown(written.value));
-        let hint = "\"unknown\" is for anyone, \"caller-id\" for whoever shows a number that you know, \"attested\" the same where a phone company vouches for it, \"proven\" for those who keyed a PIN or whom we called";
-        found.problem(written.place(), message, hint);
-        Trust::Proven
     })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use call::Number;
 use call::meeting::After;
-use call::{Number, Trust};
 use policy::{Known, Power};
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
@@ -14,6 +14,7 @@ use super::plan::{AgentThen, By, Destination, OurNumber, PhonePlan, Rules, Trans
 use super::plug;
 use super::problem::{Findings, Place};
 use super::section::{Section, Spot, nearest};
+use super::trust::trust;
 
 /// The tables as written: what is wrong with one is a problem, and its name is known all the same.
 pub(super) type Written = BTreeMap<String, (Place, Option<TransferPlan>)>;
@@ -26,7 +27,7 @@ pub(super) fn read(root: &mut Section<'_>, found: &mut Findings) -> Written {
         plug::check_name(name, &section, found);
         let spoken = section.text("spoken", found);
         let room = section.text("conference", found);
-        let trust = trust(section.text("trust", found), found);
+        let trust = trust(section.text("trust", found), Power::PutThrough, found);
         let (to, patience) = if section.has("conference") {
             (conference(room, &mut section, found), ARRIVAL)
         } else {
@@ -266,19 +267,6 @@ fn agent(written: Option<Spot<&str>>, found: &mut Findings) -> AgentThen {
             AgentThen::Leaves
         }
     }
-}
-
-fn trust(written: Option<Spot<&str>>, found: &mut Findings) -> Trust {
-    let usual = Power::PutThrough.needs();
-    let Some(written) = written else {
-        return usual;
-    };
-    Trust::parse(written.value).unwrap_or_else(|| {
-        let message = format!("`trust` cannot be `{}`", plug::shown(written.value));
-        let hint = "\"unknown\" lets anyone be put through, \"caller-id\" whoever shows a number that you know, \"attested\" the same where a phone company vouches for it, \"proven\" those who keyed a PIN or whom we called";
-        found.problem(written.place(), message, hint);
-        Trust::Proven
-    })
 }
 
 fn after(written: Option<Spot<&str>>, found: &mut Findings) -> After {

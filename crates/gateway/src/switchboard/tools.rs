@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::event::What;
-use call::{Keys, Private};
+use call::{Keys, Private, Trust};
+use policy::Power;
 use ports::agent::{Then, Tool, Use, Used};
 use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
@@ -69,16 +70,9 @@ impl Toolkit {
     }
 
     async fn fetch(&self, name: &str, tool: &ToolPlan, takes: &Value) -> Used {
-        let trust = self.board.trust(&self.record);
-        if trust < tool.trust {
-            self.refuse(name);
-            return failed(
-                "this may not be done for this caller: nobody is sure enough of who they are. If they have a PIN, they \
-                 can press star, the PIN, and pound",
-            );
-        }
         let rule = format!("[tools.{name}]");
         self.board.allowed_on(&self.record, What::Tool, rule);
+        let trust = self.board.trust(&self.record);
         let text = |number: &call::Number| number.as_str().to_owned();
         let body = json!({
             "tool": name, "arguments": takes,
@@ -89,6 +83,19 @@ impl Toolkit {
             Ok(text) => Used::Done(text.into()),
             Err(why) => Used::Failed(why.into()),
         }
+    }
+
+    /// Whether it may be done for whoever is on the line.
+    fn may(&self, name: &str) -> bool {
+        let power = Builtin::of(name).map_or(Power::UseTool, Builtin::power);
+        let trust = self.board.trust(&self.record);
+        power.allow(self.wanted(name), trust).is_ok()
+    }
+
+    /// How sure the owner wants us to be of whom it is done for: what the stricter plan says.
+    fn wanted(&self, name: &str) -> Option<Trust> {
+        let of = |plan: &Plan| plan.tools.get(name).map(|it| it.trust);
+        of(&self.plan).max(of(&self.board.plan()))
     }
 
     fn refuse(&self, name: &str) {
@@ -111,6 +118,13 @@ impl Toolbox for Toolkit {
     }
 
     async fn run(&self, used: &Use) -> Used {
+        if !self.may(&used.tool) {
+            self.refuse(&used.tool);
+            return failed(
+                "this may not be done for this caller: nobody is sure enough of who they are. If they have a PIN, they \
+                 can press star, the PIN, and pound",
+            );
+        }
         let takes: Value = serde_json::from_str(used.takes.reveal()).unwrap_or(json!({}));
         match Builtin::of(&used.tool) {
             Some(Builtin::AskOwner) => self.ask(&takes).await,

@@ -9,6 +9,7 @@ mod http;
 use std::time::Duration;
 
 use call::Trust;
+use policy::Power;
 use ports::Secret;
 use ports::agent::{Then, Tool};
 use serde_json::{Value, json};
@@ -78,6 +79,17 @@ impl Builtin {
             Self::PressKeys => "press_keys",
             Self::TakeMessage => "take_message",
             Self::AskOwner => "ask_owner",
+        }
+    }
+
+    /// What an agent has to be allowed for it.
+    pub(crate) fn power(self) -> Power {
+        match self {
+            Self::HangUp => Power::HangUp,
+            Self::TransferTo => Power::PutThrough,
+            Self::PressKeys => Power::PressKeys,
+            Self::TakeMessage => Power::TakeMessage,
+            Self::AskOwner => Power::AskOwner,
         }
     }
 
