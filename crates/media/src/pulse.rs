@@ -1,22 +1,8 @@
-use std::sync::OnceLock;
-
 use crate::Rate;
 
 /// What says to someone who waits that somebody is at work: two soft knocks, a fifth of a second in all, about
 /// 24 dB below the loudest tone a telephone line carries. Begins and ends in silence.
-pub fn pulse(rate: Rate) -> &'static [i16] {
-    // It is heard every other second of a wait: made once.
-    static MADE: [OnceLock<Vec<i16>>; 4] = [const { OnceLock::new() }; 4];
-    let made = match rate {
-        Rate::Hz8000 => &MADE[0],
-        Rate::Hz16000 => &MADE[1],
-        Rate::Hz24000 => &MADE[2],
-        Rate::Hz48000 => &MADE[3],
-    };
-    made.get_or_init(|| made_at(rate))
-}
-
-fn made_at(rate: Rate) -> Vec<i16> {
+pub fn pulse(rate: Rate) -> Vec<i16> {
     let hz = rate.hz() as f32;
     let length = (hz * LENGTH) as usize;
     (0..length)

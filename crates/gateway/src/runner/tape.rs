@@ -1,6 +1,7 @@
 //! What of a call is kept as sound, and what its far end hears before that.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use call::ANNOUNCEMENT;
 use call::input::{self, Input};
@@ -59,7 +60,7 @@ impl<L: Line> Runner<L> {
         let Some(sound) = &mut self.sound else {
             return input::Speech::MouthFailed(id, code::SPEECH_FAILED);
         };
-        let (rate, samples) = (sound.rate(), media::pulse(sound.rate()));
+        let (rate, samples) = (sound.rate(), knocks(sound.rate()));
         sound.play(now, id, samples, &mut self.found);
         sound.complete(now, id, &mut self.found);
         input::Speech::Length(id, rate.duration_of(samples.len()))
@@ -87,4 +88,16 @@ impl<L: Line> Runner<L> {
             Some(Recorder::start(tape.path, rate))
         })
     }
+}
+
+/// What is heard every other second of a wait: made once for each rate.
+fn knocks(rate: Rate) -> &'static [i16] {
+    static MADE: [OnceLock<Vec<i16>>; 4] = [const { OnceLock::new() }; 4];
+    let made = match rate {
+        Rate::Hz8000 => &MADE[0],
+        Rate::Hz16000 => &MADE[1],
+        Rate::Hz24000 => &MADE[2],
+        Rate::Hz48000 => &MADE[3],
+    };
+    made.get_or_init(|| media::pulse(rate))
 }
