@@ -17,6 +17,7 @@ pub mod openai;
 mod past;
 mod patience;
 mod phrases;
+mod reach;
 mod relay;
 pub mod sse;
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub(crate) async fn answers(link: &mut Link<Tell, Answer>) -> Vec<String> {
     }
 }
 
-async fn next(link: &mut Link<Tell, Answer>) -> String {
+pub(crate) async fn next(link: &mut Link<Tell, Answer>) -> String {
     match link.rx.recv().await.expect("it answers") {
         Answer::Text(_, text) => text.into_revealed(),
         Answer::Finish(_) => "(finish)".to_owned(),

@@ -8,7 +8,6 @@ mod talk;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
@@ -16,6 +15,7 @@ use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
 use serde_json::json;
 
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
+use crate::reach::AGAIN;
 use ask::Address;
 use sign::Signer;
 use talk::Talk;
@@ -107,5 +107,3 @@ impl Agent for Http {
 }
 
 const CAPACITY: usize = 64;
-/// Before asking once more.
-const AGAIN: Duration = Duration::from_millis(300);

@@ -4,6 +4,7 @@ use ports::{Blame, Fault, Retry, code};
 use serde::Deserialize;
 
 use crate::marker::{Marker, Wish};
+use crate::patience::nonsense;
 use crate::sse::Events;
 
 /// An answer that is streamed: bytes in, however they are cut, and words out.
@@ -217,15 +218,6 @@ fn named(error: &serde_json::Value) -> String {
         .filter_map(|key| error.get(key)?.as_str())
         .find(plain);
     name.map(|name| format!(" ({name})")).unwrap_or_default()
-}
-
-/// The endpoint answered something that makes no sense, or nothing.
-pub(super) fn nonsense(what: &str) -> Fault {
-    Fault::new(
-        Blame::Agent,
-        code::AGENT_REFUSED,
-        format!("the agent's endpoint {what}"),
-    )
 }
 
 /// What of a chunk matters. Everything else an endpoint may add is passed over.

@@ -3,17 +3,18 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ports::{Blame, Fault, Problem, Retry, Secret, code};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use ports::{Fault, Problem, Secret, code};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Answer, Call, Finished, Streamed, error_name, nonsense};
+use super::answer::{Answer, Call, Finished, Streamed, error_name};
 use super::history::Message;
 use crate::marker::Wish;
+use crate::patience::{Patience, late, nonsense};
+use crate::reach::{Hints, Refused, twice};
 
 /// One endpoint and one of its models.
 pub(super) struct Endpoint {
@@ -22,31 +23,8 @@ pub(super) struct Endpoint {
     model: String,
     api_key: Option<Secret>,
     patience: Patience,
-}
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// For a connection.
-    pub connect: Duration,
-    /// Before asking once more where the endpoint was busy.
-    pub again: Duration,
-    /// For the first word, asking again included.
-    pub first_token: Duration,
-    /// For each word after that.
-    pub token: Duration,
-    /// For the whole answer.
-    pub turn: Duration,
-}
-
-impl Patience {
-    pub(super) const DEFAULT: Self = Self {
-        connect: Duration::from_secs(3),
-        again: Duration::from_millis(300),
-        first_token: Duration::from_secs(8),
-        token: Duration::from_secs(5),
-        turn: Duration::from_secs(60),
-    };
+    /// Before asking once more where it was busy.
+    again: Duration,
 }
 
 /// What is asked: the conversation, and what may be done for it.
@@ -83,33 +61,24 @@ impl Endpoint {
         base_url: &str,
         model: &str,
         api_key: Option<Secret>,
-        patience: Patience,
+        (patience, again): (Patience, Duration),
     ) -> Result<Self, Problem> {
-        let wrong = |key, message: &str, hint: &str| Problem {
-            key,
-            message: message.to_owned(),
-            hint: hint.to_owned(),
-        };
         if let Some(key) = &api_key
             && HeaderValue::from_str(key.reveal()).is_err()
         {
-            let hint = "look for a line break or a sign that is not on your keyboard";
-            return Err(wrong(
-                "api_key",
-                "it has signs that a key cannot have",
-                hint,
-            ));
+            return Err(Problem {
+                key: "api_key",
+                message: "it has signs that a key cannot have".to_owned(),
+                hint: "look for a line break or a sign that is not on your keyboard".to_owned(),
+            });
         }
-        let client = client(base_url, patience).map_err(|_| {
-            let hint = "is the certificate store of this machine in order?";
-            wrong("base_url", "no client can be made for it", hint)
-        })?;
         Ok(Self {
-            client,
+            client: HINTS.client(base_url)?,
             base_url: base_url.trim_end_matches('/').to_owned(),
             model: model.to_owned(),
             api_key,
             patience,
+            again,
         })
     }
 
@@ -147,7 +116,7 @@ impl Endpoint {
     {
         let first = Instant::now() + self.patience.first_token;
         let slow = || late("did not say a first word in time");
-        let response = timeout_at(first, self.ask_twice(asked)).await;
+        let response = timeout_at(first, twice(self.again, || self.ask(asked, None))).await;
         let mut response = response.map_err(|_| slow())??;
         if !is_stream(&response) {
             let text = timeout_at(first, whole(response))
@@ -189,23 +158,6 @@ impl Endpoint {
         }
     }
 
-    /// Asks, and once more where that may help and nothing was said yet.
-    async fn ask_twice(&self, asked: &Asked) -> Result<Response, Fault> {
-        let fault = match self.ask(asked, None).await {
-            Ok(response) => return Ok(response),
-            Err(Refused::Once { fault, wait }) => {
-                tokio::time::sleep(wait.unwrap_or(self.patience.again).min(LONGEST_WAIT)).await;
-                fault
-            }
-            Err(Refused::Finally(fault)) => return Err(fault),
-        };
-        tracing::debug!(code = fault.code, "asking the agent's endpoint once more");
-        match self.ask(asked, None).await {
-            Ok(response) => Ok(response),
-            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
-        }
-    }
-
     async fn ask(&self, asked: &Asked, max_tokens: Option<u32>) -> Result<Response, Refused> {
         let (model, stream) = (self.model.as_str(), max_tokens.is_none());
         let question = Question {
@@ -225,18 +177,13 @@ impl Endpoint {
             Some(key) => request.bearer_auth(key.reveal()),
             None => request,
         };
-        let response = request.send().await.map_err(|error| {
-            let fault = unreachable(&error);
-            if error.is_connect() {
-                Refused::Once { fault, wait: None }
-            } else {
-                Refused::Finally(fault)
-            }
-        })?;
-        if response.status().is_success() {
+        let response = HINTS.send(request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_success() {
             return Ok(response);
         }
-        Err(refused(response).await)
+        let name = error_name(&whole(response).await.unwrap_or_default());
+        Err(HINTS.refused(status, &headers, &name))
     }
 
     async fn look(&self) -> Result<String, Fault> {
@@ -247,7 +194,7 @@ impl Endpoint {
             Err(Refused::Finally(fault)) if fault.code == code::AGENT_REFUSED => {
                 return self.try_a_word().await;
             }
-            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => return Err(fault),
+            Err(refused) => return Err(refused.into()),
         };
         let body = whole(response).await?;
         let Ok(list) = serde_json::from_slice::<Models>(&body) else {
@@ -276,10 +223,8 @@ impl Endpoint {
 
     async fn try_a_word(&self) -> Result<String, Fault> {
         let hello = super::History::new("Say hello.".to_owned(), "Hello.", 100).messages();
-        match self.ask(&Asked::of(&hello), Some(1)).await {
-            Ok(_) => Ok(format!("the model {} answers", self.model)),
-            Err(Refused::Once { fault, .. } | Refused::Finally(fault)) => Err(fault),
-        }
+        self.ask(&Asked::of(&hello), Some(1)).await?;
+        Ok(format!("the model {} answers", self.model))
     }
 }
 
@@ -312,33 +257,6 @@ struct Model {
     id: String,
 }
 
-/// Why a request was not answered.
-enum Refused {
-    /// Asking once more may help.
-    Once {
-        fault: Fault,
-        wait: Option<Duration>,
-    },
-    /// It will not.
-    Finally(Fault),
-}
-
-fn client(base_url: &str, patience: Patience) -> reqwest::Result<Client> {
-    // The program may have chosen a provider. If it did not, a client could not be made at all.
-    let _already = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .user_agent(concat!("offhook/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(patience.connect)
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never());
-    if base_url.starts_with("http://") {
-        // Without TLS there are no certificates to look for.
-        builder.tls_certs_only([]).build()
-    } else {
-        builder.build()
-    }
-}
-
 fn is_stream(response: &Response) -> bool {
     let kind = response
         .headers()
@@ -366,7 +284,7 @@ async fn whole(mut response: Response) -> Result<Vec<u8>, Fault> {
     while let Some(bytes) = response
         .chunk()
         .await
-        .map_err(|error| unreachable(&error))?
+        .map_err(|error| HINTS.unreachable(&error))?
     {
         if body.len() + bytes.len() > LONGEST_BODY {
             return Err(nonsense("sent an answer without end"));
@@ -376,62 +294,13 @@ async fn whole(mut response: Response) -> Result<Vec<u8>, Fault> {
     Ok(body)
 }
 
-async fn refused(response: Response) -> Refused {
-    let status = response.status();
-    let wait = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|it| it.to_str().ok());
-    let wait = wait.and_then(|it| it.parse().ok()).map(Duration::from_secs);
-    let name = error_name(&whole(response).await.unwrap_or_default());
-    let message = format!("the agent's endpoint answered {}{name}", status.as_u16());
-    let fault = |blame, code| Fault::new(blame, code, message.clone());
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refused::Finally(
-            fault(Blame::Config, code::AGENT_CREDENTIALS).hint("look at the agent's `api_key`"),
-        ),
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Refused::Finally(
-            fault(Blame::Config, code::AGENT_REFUSED)
-                .hint("look at the agent's `base_url`, which often ends in /v1, and its `model`"),
-        ),
-        StatusCode::TOO_MANY_REQUESTS => Refused::Once {
-            fault: fault(Blame::Agent, code::AGENT_REFUSED).retry(Retry::Now),
-            wait,
-        },
-        status if status.is_server_error() => Refused::Once {
-            fault: fault(Blame::Agent, code::AGENT_UNREACHABLE).retry(Retry::Now),
-            wait,
-        },
-        _ => Refused::Finally(fault(Blame::Agent, code::AGENT_REFUSED)),
-    }
-}
-
-fn unreachable(error: &reqwest::Error) -> Fault {
-    // The error itself would show the address, which may be private; its kind is enough.
-    let how = if error.is_timeout() {
-        "did not answer in time"
-    } else if error.is_connect() {
-        "cannot be reached"
-    } else {
-        "broke off"
-    };
-    let hint = "is it running, and is the agent's `base_url` right?";
-    Fault::new(
-        Blame::Agent,
-        code::AGENT_UNREACHABLE,
-        format!("the agent's endpoint {how}"),
-    )
-    .retry(Retry::Now)
-    .hint(hint)
-}
-
-fn late(what: &str) -> Fault {
-    let message = format!("the agent's endpoint {what}");
-    Fault::new(Blame::Agent, code::AGENT_TIMEOUT, message).retry(Retry::Now)
-}
-
+const HINTS: Hints = Hints {
+    address: "base_url",
+    credentials: "look at the agent's `api_key`",
+    nothing_there: "look at the agent's `base_url`, which often ends in /v1, and its `model`",
+    nobody_there: "is it running, and is the agent's `base_url` right?",
+};
 const LONGEST_BODY: usize = 1 << 20;
 const LONGEST_GOODBYE: Duration = Duration::from_secs(1);
 const MOST_CHUNKS_AFTER_THE_LAST: usize = 32;
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const CHECK: Duration = Duration::from_secs(10);

@@ -11,20 +11,21 @@ mod tests;
 mod tools;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use call::{Direction, Trust, TurnId};
 use ports::agent::{
     Agent, Answer, Answerer, Company, Entry, Introduction, Opens, Past, Tell, Used,
 };
-use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
+use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::marker::{HANGUP, SILENT};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
+use crate::reach::AGAIN;
 use answer::Streamed;
-use ask::{Asked, Endpoint, Patience};
+use ask::{Asked, Endpoint};
 use history::{History, Message};
 use tools::{Round, Tools, cut};
 
@@ -57,24 +58,9 @@ pub(crate) const ENTRY: Entry = Entry {
             Need::Optional,
             "who the agent is and what it should do",
         ),
-        key(
-            "first_token_timeout_s",
-            Kind::Number,
-            Need::Optional,
-            "how long its first word may take; default 8",
-        ),
-        key(
-            "token_timeout_s",
-            Kind::Number,
-            Need::Optional,
-            "how long it may pause between words; default 5",
-        ),
-        key(
-            "turn_timeout_s",
-            Kind::Number,
-            Need::Optional,
-            "how long one answer may take in all; default 60",
-        ),
+        FIRST_TOKEN,
+        TOKEN,
+        TURN,
         key(
             "history_chars",
             Kind::Number,
@@ -85,38 +71,20 @@ pub(crate) const ENTRY: Entry = Entry {
     build,
 };
 
-const fn key(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        need,
-        help,
-    }
-}
-
 fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut number = |key, default: u64, most: u64| {
-        let number = settings.number(key).unwrap_or(default);
-        if !(1..=most).contains(&number) {
-            let message = format!("it must be from 1 to {most}");
-            let hint = format!("such as `{key} = {default}`");
-            problems.push(Problem { key, message, hint });
-        }
-        number
-    };
-    let patience = Patience {
-        first_token: Duration::from_secs(number("first_token_timeout_s", 8, 300)),
-        token: Duration::from_secs(number("token_timeout_s", 5, 300)),
-        turn: Duration::from_secs(number("turn_timeout_s", 60, 3_600)),
-        ..Patience::DEFAULT
-    };
-    let room = number("history_chars", 24_000, 10_000_000);
+    let patience = Patience::of(settings, &mut problems);
+    let room = number(
+        settings,
+        "history_chars",
+        (24_000, 10_000_000),
+        &mut problems,
+    );
     let endpoint = Endpoint::new(
         settings.text("base_url").unwrap_or_default(),
         settings.text("model").unwrap_or_default(),
         settings.secret("api_key").cloned(),
-        patience,
+        (patience, AGAIN),
     );
     match endpoint {
         Ok(endpoint) if problems.is_empty() => {

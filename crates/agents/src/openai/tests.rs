@@ -11,13 +11,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use call::{Number, TurnId};
+use call::TurnId;
 use futures_util::stream;
 use ports::{Secret, Value};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::trial::{answers, ask, introduction, next, tell, turn};
 
 #[tokio::test]
 async fn an_answer_is_spoken_as_it_comes() {
@@ -318,10 +319,10 @@ async fn a_busy_endpoint_is_asked_once_more() {
     for busy in [StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY] {
         let no = || Reply::Whole(busy, String::new());
         let fake = Fake::serve([no(), stream([&word("Yes."), DONE])]).await;
-        let mut link = fake.call(QUICK).await;
+        let mut link = fake.call(Patience::DEFAULT).await;
         assert_eq!(ask(&mut link, 1, "Well?").await, ["Yes.", "(finish)"]);
         let fake = Fake::serve([no(), no(), stream([&word("Yes."), DONE])]).await;
-        let mut link = fake.call(QUICK).await;
+        let mut link = fake.call(Patience::DEFAULT).await;
         let expected = if busy == StatusCode::TOO_MANY_REQUESTS {
             "(agent.refused)"
         } else {
@@ -345,7 +346,7 @@ async fn what_will_not_change_is_not_asked_again() {
         let body =
             json!({"error": {"message": "key sk-123 is wrong", "type": "invalid_request_error"}});
         let fake = Fake::serve([Reply::Whole(status, body.to_string())]).await;
-        let mut link = fake.call(QUICK).await;
+        let mut link = fake.call(Patience::DEFAULT).await;
         tell(&link, turn(1, "Well?")).await;
         let Some(Answer::Failed(_, fault)) = link.rx.recv().await else {
             panic!("{status} is a fault");
@@ -368,7 +369,7 @@ async fn nobody_home_is_unreachable() {
         .expect("loopback is there");
     let address = listener.local_addr().expect("it is bound");
     drop(listener);
-    let mut link = call(&format!("http://{address}/v1"), QUICK).await;
+    let mut link = call(&format!("http://{address}/v1"), Patience::DEFAULT).await;
     assert_eq!(ask(&mut link, 1, "Hello?").await, ["(agent.unreachable)"]);
 }
 
@@ -383,7 +384,7 @@ async fn garbage_is_refused() {
         "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"content_filter\"}]}\n\n".to_owned(),
     ] {
         let fake = Fake::serve([stream([garbage.as_str()])]).await;
-        let mut link = fake.call(QUICK).await;
+        let mut link = fake.call(Patience::DEFAULT).await;
         assert_eq!(ask(&mut link, 1, "Well?").await, ["(agent.refused)"]);
     }
 }
@@ -395,7 +396,7 @@ async fn a_failed_turn_does_not_end_the_conversation() {
         stream([&word("Yes."), DONE]),
     ])
     .await;
-    let mut link = fake.call(QUICK).await;
+    let mut link = fake.call(Patience::DEFAULT).await;
     assert_eq!(ask(&mut link, 1, "One?").await, ["(agent.refused)"]);
     assert_eq!(ask(&mut link, 2, "Two?").await, ["Yes.", "(finish)"]);
     fake.asked().await;
@@ -447,11 +448,6 @@ fn wrong_settings_are_named() {
     assert!(!format!("{problems:?}").contains("same"));
 }
 
-/// Without a wait before asking again.
-const QUICK: Patience = Patience {
-    again: Duration::ZERO,
-    ..Patience::DEFAULT
-};
 const DONE: &str = "data: [DONE]\n\n";
 
 /// What the fake endpoint does with one request.
@@ -527,7 +523,7 @@ impl Fake {
     }
 
     fn agent(&self) -> OpenAi {
-        agent(&self.url, QUICK)
+        agent(&self.url, Patience::DEFAULT)
     }
 
     /// The next request that came.
@@ -647,7 +643,8 @@ fn word(text: &str) -> String {
 
 fn agent(url: &str, patience: Patience) -> OpenAi {
     let key = Some(Secret::new("sesame"));
-    let endpoint = Endpoint::new(url, "small", key, patience).expect("a client can be made");
+    let endpoint =
+        Endpoint::new(url, "small", key, (patience, Duration::ZERO)).expect("a client can be made");
     OpenAi {
         endpoint: Arc::new(endpoint),
         system: system(None),
@@ -666,68 +663,19 @@ async fn call_among(
     company: Company,
     lines: Vec<ports::agent::Line>,
 ) -> Link<Tell, Answer> {
-    let number = Number::parse("+15550001111").expect("it is a number");
-    let direction = Direction::Inbound;
     let call = Introduction {
-        transfers: Vec::new(),
-        call: "1".into(),
-        direction,
-        caller: None,
         contact: None,
-        trust: call::Trust::Unknown,
-        number,
+        trust: Trust::Unknown,
         tools: Vec::new(),
         objective: None,
         company,
         past: Past { lines, open: None },
+        ..introduction()
     };
     agent(url, patience)
         .open(call)
         .await
         .expect("it connects in the background")
-}
-
-fn turn(turn: u32, said: &str) -> Tell {
-    Tell::Turn {
-        turn: TurnId(turn),
-        said: said.into(),
-    }
-}
-
-async fn tell(link: &Link<Tell, Answer>, tell: Tell) {
-    link.tx
-        .send(tell)
-        .await
-        .expect("it listens as long as we do");
-}
-
-async fn ask(link: &mut Link<Tell, Answer>, id: u32, said: &str) -> Vec<String> {
-    tell(link, turn(id, said)).await;
-    answers(link).await
-}
-
-/// What the agent says, up to the end of its turn.
-async fn answers(link: &mut Link<Tell, Answer>) -> Vec<String> {
-    let mut said = Vec::new();
-    loop {
-        said.push(next(link).await);
-        if said.last().is_some_and(|it| it.starts_with('(')) {
-            return said;
-        }
-    }
-}
-
-async fn next(link: &mut Link<Tell, Answer>) -> String {
-    match link.rx.recv().await.expect("it answers") {
-        Answer::Text(_, text) => text.into_revealed(),
-        Answer::Finish(_) => "(finish)".to_owned(),
-        Answer::HangUp(_) => "(hang up)".to_owned(),
-        Answer::PutThrough(_, referral) => format!("(to {})", referral.to),
-        Answer::Failed(_, fault) => format!("({})", fault.code),
-        Answer::Use(_, used) => format!("(uses {} for {})", used.tool, used.takes.reveal()),
-        Answer::Working(..) => "(working)".to_owned(),
-        Answer::Message { .. } => panic!("it takes no messages"),
-    }
 }
 
 fn roles(asked: &serde_json::Value) -> Vec<&str> {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use call::{Private, TurnId};
+use ports::Fault;
 use ports::agent::{Answer, Then, Tool, Use, Used};
-use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::answer::Call;
 use super::ask::{Asked, Endpoint};
 use crate::marker::Wish;
+use crate::patience::nonsense;
 
 /// What a model may have done.
 #[derive(Debug)]
@@ -77,8 +78,7 @@ impl Round {
             asked.messages.push(wanted(&said, &calls));
             asked.messages.extend(results);
         }
-        let message = "the agent's endpoint goes on wanting things done and does not answer";
-        Err(Fault::new(Blame::Agent, code::AGENT_REFUSED, message))
+        Err(nonsense("goes on wanting things done and does not answer"))
     }
 
     /// Asks for all of it; what ends the turn comes last.
