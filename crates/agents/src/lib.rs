@@ -19,6 +19,7 @@ mod patience;
 mod phrases;
 mod reach;
 mod relay;
+mod round;
 pub mod sse;
 #[cfg(test)]
 mod trial;

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use call::{Private, Trust, TurnId};
-use ports::agent::{Answer, Introduction, Tell, Then, Use, Used};
+use ports::agent::{Answer, Introduction, Tell, Then};
 use ports::{Fault, Link};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use super::answer::Ending;
 use super::ask::Address;
 use crate::letters;
 use crate::past::Past;
 use crate::patience::nonsense;
+use crate::round::{Answering, MOST_ROUNDS, Round};
 
 /// A conversation.
 pub(super) struct Talk {
@@ -39,25 +38,6 @@ struct News {
 enum Heard {
     Whole,
     Partly,
-}
-
-/// The request under way. Dropping it ends the request.
-enum Answering {
-    Nothing,
-    Turn {
-        turn: TurnId,
-        _request: AbortOnDrop,
-        /// Where what came of tools is waited for.
-        results: mpsc::Sender<(String, Used)>,
-    },
-}
-
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Talk {
@@ -98,12 +78,12 @@ impl Talk {
         match tell {
             Tell::Open { turn } => self.begin(turn, Private::default()),
             Tell::Turn { turn, said } => self.begin(turn, said),
-            Tell::Used { turn, id, used } => self.used(turn, id, used).await,
+            Tell::Used { turn, id, used } => self.answering.used(turn, id, used).await,
             Tell::Opened { text } => self.past.opened(text),
             Tell::Heard { turn, text } => self.over(turn, text, Heard::Whole),
             Tell::Interrupted { turn, heard } => self.over(turn, heard, Heard::Partly),
             Tell::Abandon(turn) => {
-                self.stop(turn);
+                self.answering.stop(turn);
                 self.past.abandon(turn);
             }
             Tell::Pressed(digit) => {
@@ -119,27 +99,9 @@ impl Talk {
     fn begin(&mut self, turn: TurnId, said: Private<String>) {
         let told = self.told_of("turn", Some((turn, &said)));
         self.past.turn(turn, said);
-        let (results, came) = mpsc::channel(MOST_ROUNDS);
-        let round = Round {
-            address: Arc::clone(&self.address),
-            call: self.call.call.clone(),
-            ends: self
-                .call
-                .tools
-                .iter()
-                .filter(|it| it.then == Then::Ends)
-                .map(|it| it.name.clone())
-                .collect(),
-            turn,
-            tx: self.link.tx.clone(),
-            came,
-        };
-        let task = tokio::spawn(round.answer(told));
-        self.answering = Answering::Turn {
-            turn,
-            _request: AbortOnDrop(task.abort_handle()),
-            results,
-        };
+        let (address, call) = (Arc::clone(&self.address), self.call.call.clone());
+        let answer = |round| answer(address, call, round, told);
+        self.answering = Answering::begin(turn, &self.call.tools, &self.link.tx, answer);
     }
 
     /// All that a request says. What happened since the last one is told once.
@@ -169,102 +131,53 @@ impl Talk {
         told
     }
 
-    /// Something came of a tool.
-    async fn used(&self, over: TurnId, id: String, used: Used) {
-        match &self.answering {
-            Answering::Turn { turn, results, .. } if *turn == over => {
-                let _ = results.send((id, used)).await;
-            }
-            Answering::Turn { .. } | Answering::Nothing => {}
-        }
-    }
-
     fn over(&mut self, turn: TurnId, text: Private<String>, how: Heard) {
-        self.stop(turn);
+        self.answering.stop(turn);
         self.news.heard = Some((turn, text.clone(), how));
         self.past.heard(turn, text);
     }
-
-    fn stop(&mut self, over: TurnId) {
-        match &self.answering {
-            Answering::Turn { turn, .. } if *turn == over => self.answering = Answering::Nothing,
-            Answering::Turn { .. } | Answering::Nothing => {}
-        }
-    }
 }
 
-/// One turn: as many requests as it takes, with what the agent wants done in between.
-struct Round {
-    address: Arc<Address>,
-    call: String,
-    /// The tools that end a turn.
-    ends: Vec<String>,
-    turn: TurnId,
-    tx: mpsc::Sender<Answer>,
-    came: mpsc::Receiver<(String, Used)>,
+/// Answers one turn: as many requests as it takes, with what the agent wants done in between.
+async fn answer(address: Arc<Address>, call: String, mut round: Round, asked: Value) {
+    let turn = round.turn;
+    let last = match rounds(&address, &call, &mut round, asked).await {
+        Ok(Some(last)) => last,
+        // What it had done ends the turn by itself.
+        Ok(None) => return,
+        Err(fault) => Answer::Failed(turn, fault),
+    };
+    round.answer(last).await;
 }
 
-impl Round {
-    async fn answer(mut self, asked: Value) {
-        let turn = self.turn;
-        let last = match self.rounds(asked).await {
-            Ok(Some(last)) => last,
-            // What it had done ends the turn by itself.
-            Ok(None) => return,
-            Err(fault) => Answer::Failed(turn, fault),
+async fn rounds(
+    address: &Address,
+    call: &str,
+    round: &mut Round,
+    mut asked: Value,
+) -> Result<Option<Answer>, Fault> {
+    let (turn, mut results) = (round.turn, Vec::new());
+    for number in 0..MOST_ROUNDS {
+        let id = format!("{call}.{}.{number}", turn.0);
+        let uses = match address.answer(&id, &asked, |text| round.say(text)).await? {
+            Ending::Listen => return Ok(Some(Answer::Finish(turn))),
+            Ending::HangUp => return Ok(Some(Answer::HangUp(turn))),
+            Ending::Uses(uses) => uses,
         };
-        drop(self.tx.send(last).await);
-    }
-
-    async fn rounds(&mut self, mut asked: Value) -> Result<Option<Answer>, Fault> {
-        let mut results = Vec::new();
-        for round in 0..MOST_ROUNDS {
-            let say = |text: String| {
-                let (tx, turn) = (self.tx.clone(), self.turn);
-                // A call that has gone needs no words; the request is ended from outside.
-                async move { drop(tx.send(Answer::Text(turn, text.into())).await) }
-            };
-            let id = format!("{}.{}.{round}", self.call, self.turn.0);
-            let uses = match self.address.answer(&id, &asked, say).await? {
-                Ending::Listen => return Ok(Some(Answer::Finish(self.turn))),
-                Ending::HangUp => return Ok(Some(Answer::HangUp(self.turn))),
-                Ending::Uses(uses) => uses,
-            };
-            if self.have_done(&uses).await == Then::Ends {
-                return Ok(None);
-            }
-            self.results(&uses, &mut results).await;
-            asked["used"] = Value::from(results.clone());
+        if round.have_done(&uses).await == Then::Ends {
+            return Ok(None);
         }
-        Err(nonsense("goes on wanting things done and does not answer"))
+        let came = round.results(&uses).await;
+        let told = uses.iter().zip(came).filter_map(|(it, used)| {
+            let mut told = letters::used(&it.id, &used?);
+            told["tool"] = json!(it.tool);
+            told["takes"] = json!(it.takes.reveal());
+            Some(told)
+        });
+        results.extend(told);
+        asked["used"] = Value::from(results.clone());
     }
-
-    /// Asks for all of it; what ends the turn comes last.
-    async fn have_done(&self, uses: &[Use]) -> Then {
-        let ends = |it: &&Use| self.ends.contains(&it.tool);
-        let last = uses.iter().find(ends);
-        let others = uses.iter().filter(|it| !ends(it));
-        for it in others.chain(last) {
-            drop(self.tx.send(Answer::Use(self.turn, it.clone())).await);
-        }
-        last.map_or(Then::GoesOn, |_| Then::Ends)
-    }
-
-    /// Waits for what comes of each. Whoever does things says so of every one, in time.
-    async fn results(&mut self, uses: &[Use], results: &mut Vec<Value>) {
-        for _ in uses {
-            let Some((id, used)) = self.came.recv().await else {
-                return;
-            };
-            let mut told = letters::used(&id, &used);
-            let known = uses.iter().find(|it| it.id == id);
-            told["tool"] = json!(known.map(|it| &it.tool));
-            told["takes"] = json!(known.map(|it| it.takes.reveal()));
-            results.push(told);
-        }
-    }
+    Err(nonsense("goes on wanting things done and does not answer"))
 }
 
-/// So often an agent may want things done before it answers.
-const MOST_ROUNDS: usize = 8;
 const MOST_KEYS: usize = 32;

@@ -1,5 +1,6 @@
 //! What an endpoint answers, from its events to words.
 
+use ports::agent::Use;
 use ports::{Blame, Fault, Retry, code};
 use serde::Deserialize;
 
@@ -57,16 +58,16 @@ pub(super) struct Finished {
     /// What the model wants besides.
     pub(super) wish: Wish,
     /// What it wants done before it goes on.
-    pub(super) calls: Vec<Call>,
+    pub(super) uses: Vec<Use>,
 }
 
-/// Something the model wants done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) name: String,
+/// Something the model wants done, as far as it came.
+#[derive(Clone, Default)]
+struct Call {
+    id: String,
+    name: String,
     /// JSON, as the model wrote it.
-    pub(super) arguments: String,
+    arguments: String,
 }
 
 /// An answer that comes in pieces.
@@ -183,20 +184,29 @@ impl Answer {
             }
             (End::Said, Spoken::Something | Spoken::Nothing) => {
                 let (rest, wish) = std::mem::take(&mut self.marker).finish();
-                let mut calls = std::mem::take(&mut self.calls);
-                calls.retain(|it| !it.name.is_empty());
-                // Some endpoints leave the names out where there is only one.
-                for (at, call) in calls.iter_mut().enumerate() {
-                    if call.id.is_empty() {
-                        call.id = format!("call_{at}");
-                    }
-                }
-                Ok(Some(Finished { rest, wish, calls }))
+                let calls = std::mem::take(&mut self.calls).into_iter();
+                let calls = calls.filter(|it| !it.name.is_empty()).enumerate();
+                let uses = calls.map(|(at, call)| call.wanted(at)).collect();
+                Ok(Some(Finished { rest, wish, uses }))
             }
             (End::CutOff, _) => {
                 let message = "the agent's answer broke off";
                 Err(Fault::new(Blame::Agent, code::AGENT_UNREACHABLE, message).retry(Retry::Now))
             }
+        }
+    }
+}
+
+impl Call {
+    fn wanted(self, at: usize) -> Use {
+        let or = |text: String, otherwise: String| {
+            if text.is_empty() { otherwise } else { text }
+        };
+        Use {
+            // Some endpoints leave the names out where there is only one.
+            id: or(self.id, format!("call_{at}")),
+            tool: self.name,
+            takes: or(self.arguments, "{}".to_owned()).into(),
         }
     }
 }

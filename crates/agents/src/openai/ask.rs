@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use ports::agent::Use;
 use ports::{Fault, Problem, Secret, code};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::answer::{Answer, Call, Finished, Streamed, error_name};
+use super::answer::{Answer, Finished, Streamed, error_name};
 use super::history::Message;
 use crate::marker::Wish;
 use crate::patience::{Patience, late, nonsense};
@@ -87,7 +88,7 @@ impl Endpoint {
         &self,
         asked: &Asked,
         say: impl Fn(String) -> F,
-    ) -> Result<(Wish, Vec<Call>), Fault>
+    ) -> Result<(Wish, Vec<Use>), Fault>
     where
         F: Future<Output = ()>,
     {
@@ -110,7 +111,7 @@ impl Endpoint {
         &self,
         asked: &Asked,
         say: impl Fn(String) -> F,
-    ) -> Result<(Wish, Vec<Call>), Fault>
+    ) -> Result<(Wish, Vec<Use>), Fault>
     where
         F: Future<Output = ()>,
     {
@@ -148,12 +149,12 @@ impl Endpoint {
                     say(text).await;
                 }
             }
-            if let Some(Finished { rest, wish, calls }) = answer.finished()? {
+            if let Some(Finished { rest, wish, uses }) = answer.finished()? {
                 if !rest.is_empty() {
                     say(rest).await;
                 }
                 tokio::spawn(leave_open(response));
-                return Ok((wish, calls));
+                return Ok((wish, uses));
             }
         }
     }
@@ -229,7 +230,7 @@ impl Endpoint {
 }
 
 /// An endpoint that does not stream sends its whole answer at once.
-async fn said_at_once<F>(body: &[u8], say: impl Fn(String) -> F) -> Result<(Wish, Vec<Call>), Fault>
+async fn said_at_once<F>(body: &[u8], say: impl Fn(String) -> F) -> Result<(Wish, Vec<Use>), Fault>
 where
     F: Future<Output = ()>,
 {
@@ -240,11 +241,11 @@ where
         say(text).await;
     }
     answer.whole();
-    let Finished { rest, wish, calls } = answer.finished()?.unwrap_or_default();
+    let Finished { rest, wish, uses } = answer.finished()?.unwrap_or_default();
     if !rest.is_empty() {
         say(rest).await;
     }
-    Ok((wish, calls))
+    Ok((wish, uses))
 }
 
 #[derive(Deserialize)]

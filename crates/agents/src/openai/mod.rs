@@ -13,21 +13,21 @@ mod tools;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use call::{Direction, Trust, TurnId};
+use call::{Direction, Trust};
 use ports::agent::{
-    Agent, Answer, Answerer, Company, Entry, Introduction, Opens, Past, Tell, Used,
+    Agent, Answer, Answerer, Company, Entry, Introduction, Opens, Past, Tell, Tool, Used,
 };
 use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 use crate::marker::{HANGUP, SILENT};
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
 use crate::reach::AGAIN;
+use crate::round::Answering;
 use answer::Streamed;
 use ask::{Asked, Endpoint};
 use history::{History, Message};
-use tools::{Round, Tools, cut};
+use tools::cut;
 
 /// How this kind of agent is listed.
 pub(crate) const ENTRY: Entry = Entry {
@@ -153,8 +153,12 @@ impl Agent for OpenAi {
         let who = acquaintance(&call);
         let mut history = History::new(format!("{system}\n\n{who}"), scene, self.room);
         history.recall(call.past);
-        let tools = Arc::new(Tools(call.tools));
-        tokio::spawn(converse(Arc::clone(&self.endpoint), history, tools, far));
+        tokio::spawn(converse(
+            Arc::clone(&self.endpoint),
+            history,
+            call.tools,
+            far,
+        ));
         Ok(near)
     }
 
@@ -214,13 +218,17 @@ fn system(instructions: Option<&str>) -> String {
 async fn converse(
     endpoint: Arc<Endpoint>,
     mut history: History,
-    tools: Arc<Tools>,
+    tools: Vec<Tool>,
     mut link: Link<Answer, Tell>,
 ) {
     let mut answering = Answering::Nothing;
+    let written = tools::written(&tools);
     let begin = |turn, messages: Vec<Message>, tx: &mpsc::Sender<Answer>| {
-        let messages = Asked::of(&messages).messages;
-        begin((&endpoint, &tools), turn, messages, tx)
+        let mut asked = Asked::of(&messages);
+        asked.tools.clone_from(&written);
+        let endpoint = Arc::clone(&endpoint);
+        let answer = |round| tools::answer(endpoint, round, asked);
+        Answering::begin(turn, &tools, tx, answer)
     };
     while let Some(tell) = link.rx.recv().await {
         match tell {
@@ -232,18 +240,24 @@ async fn converse(
                 history.turn(turn, said.reveal());
                 answering = begin(turn, history.messages(), &link.tx);
             }
-            Tell::Used { turn, id, used } => answering.used(turn, id, used, &mut history).await,
+            Tell::Used { turn, id, used } => {
+                history.done(match &used {
+                    Used::Done(text) => cut(text.reveal()),
+                    Used::Failed(why) => format!("it failed: {}", cut(why.reveal())),
+                });
+                answering.used(turn, id, used).await;
+            }
             Tell::Opened { text } => history.opened(text),
             Tell::Heard { turn, text } => {
-                answering = answering.without(turn);
+                answering.stop(turn);
                 history.heard(turn, text);
             }
             Tell::Interrupted { turn, heard } => {
-                answering = answering.without(turn);
+                answering.stop(turn);
                 history.heard(turn, heard);
             }
             Tell::Abandon(turn) => {
-                answering = answering.without(turn);
+                answering.stop(turn);
                 history.abandon(turn);
             }
             Tell::Pressed(digit) => history.pressed(digit),
@@ -252,75 +266,6 @@ async fn converse(
         }
     }
     drop(answering);
-}
-
-/// The request under way. Dropping it ends the request, and with it its cost.
-enum Answering {
-    Nothing,
-    Turn {
-        turn: TurnId,
-        _request: AbortOnDrop,
-        /// Where what came of tools is waited for.
-        results: mpsc::Sender<(String, Used)>,
-    },
-}
-
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Answering {
-    /// Something came of a tool that was used in a turn.
-    async fn used(&self, over: TurnId, id: String, used: Used, history: &mut History) {
-        history.done(match &used {
-            Used::Done(text) => cut(text.reveal()),
-            Used::Failed(why) => format!("it failed: {}", cut(why.reveal())),
-        });
-        match self {
-            Self::Turn { turn, results, .. } if *turn == over => {
-                let _ = results.send((id, used)).await;
-            }
-            Self::Turn { .. } | Self::Nothing => {}
-        }
-    }
-
-    fn without(self, over: TurnId) -> Self {
-        match self {
-            Self::Turn { turn, .. } if turn == over => Self::Nothing,
-            Self::Turn { .. } | Self::Nothing => self,
-        }
-    }
-}
-
-fn begin(
-    (endpoint, tools): (&Arc<Endpoint>, &Arc<Tools>),
-    turn: TurnId,
-    messages: Vec<serde_json::Value>,
-    tx: &mpsc::Sender<Answer>,
-) -> Answering {
-    let (results, came) = mpsc::channel(CAPACITY);
-    let asked = Asked {
-        messages,
-        tools: tools.written(),
-    };
-    let round = Round {
-        endpoint: Arc::clone(endpoint),
-        tools: Arc::clone(tools),
-        turn,
-        tx: tx.clone(),
-        came,
-    };
-    let task = tokio::spawn(round.answer(asked));
-    let _request = AbortOnDrop(task.abort_handle());
-    Answering::Turn {
-        turn,
-        _request,
-        results,
-    }
 }
 
 const CAPACITY: usize = 64;
