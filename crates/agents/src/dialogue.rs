@@ -8,11 +8,11 @@ use call::{Private, Trust, TurnId};
 use ports::agent::{Answer, Carries, Introduction, Tell};
 use ports::{Fault, Link};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::letters;
-use crate::past::Past;
-use crate::patience::{Awaited, Patience, late, unreachable};
+use crate::past::{Past, ROOM};
+use crate::patience::{Awaited, Patience, late, unreachable, until};
 
 /// In which words an agent is told what happens, and answers.
 pub(crate) trait Tongue: Send {
@@ -304,13 +304,3 @@ async fn next(letters: &mut Option<Link<String, String>>) -> Option<String> {
         None => pending().await,
     }
 }
-
-async fn until(late: Option<Instant>) {
-    match late {
-        Some(late) => sleep_until(late).await,
-        None => pending().await,
-    }
-}
-
-/// How much of a call an agent that comes back is reminded of, in bytes.
-const ROOM: usize = 24_000;

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use call::{Private, TurnId};
 use ports::agent::{self, Line};
+use ports::{Key, Kind, Need, Problem, Settings};
+
+use crate::patience::{key, number};
 
 /// The conversation so far.
 #[derive(Debug)]
@@ -96,6 +99,26 @@ pub(crate) fn who(line: &Line) -> &'static str {
         Line::Caller(_) => "caller",
     }
 }
+
+/// How much of a call an agent is reminded of.
+pub(crate) const HISTORY: Key = key(
+    "history_chars",
+    Kind::Number,
+    Need::Optional,
+    "how much of a call it is reminded of; default 24000",
+);
+
+/// The same as it is written in the configuration, in bytes.
+pub(crate) fn room(settings: &Settings, problems: &mut Vec<Problem>) -> usize {
+    let room = number(settings, HISTORY.name, (ROOM as u64, MOST_ROOM), problems);
+    usize::try_from(room).unwrap_or(usize::MAX)
+}
+
+/// Where nobody says.
+pub(crate) const ROOM: usize = 24_000;
+const MOST_ROOM: u64 = 10_000_000;
+/// How many keys are remembered from one turn to the next.
+pub(crate) const MOST_KEYS: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,12 @@
 //! How long an agent that is somewhere else may take, and whose turn it is that is awaited.
 
+use std::future::pending;
 use std::time::Duration;
 
 use call::TurnId;
 use ports::agent::Answer;
 use ports::{Blame, Fault, Key, Kind, Need, Problem, Retry, Settings, code};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +187,14 @@ fn turn_of(answer: &Answer) -> Option<TurnId> {
         | Answer::Use(turn, _)
         | Answer::Working(turn, _) => Some(*turn),
         Answer::Message { .. } => None,
+    }
+}
+
+/// Until then, if ever.
+pub(crate) async fn until(late: Option<Instant>) {
+    match late {
+        Some(late) => sleep_until(late).await,
+        None => pending().await,
     }
 }
 

@@ -5,14 +5,14 @@ use std::future::pending;
 use call::{Private, Trust, TurnId};
 use ports::agent::{Answer, Introduction, Tell};
 use ports::{Fault, Link};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::blocks::{Blocks, Piece};
 use super::child::{Program, Running, Well, Wrote};
 use crate::dialogue::Kept;
 use crate::marker::{Marker, Wish};
-use crate::past::{Past, text, who};
-use crate::patience::{Awaited, Patience, late, nonsense, unreachable};
+use crate::past::{MOST_KEYS, Past, ROOM, text, who};
+use crate::patience::{Awaited, Patience, late, nonsense, unreachable, until};
 use crate::utf8::letters;
 
 /// How a program is talked to.
@@ -341,14 +341,4 @@ async fn next(running: &mut Option<Running>) -> Option<Wrote> {
     }
 }
 
-async fn until(late: Option<Instant>) {
-    match late {
-        Some(late) => sleep_until(late).await,
-        None => pending().await,
-    }
-}
-
-/// How much of a call is told, in bytes.
-const ROOM: usize = 24_000;
 const LONGEST: usize = 1 << 20;
-const MOST_KEYS: usize = 32;

@@ -14,7 +14,8 @@ use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
 use serde_json::json;
 
-use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
+use crate::past::{self, HISTORY};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key};
 use crate::reach::AGAIN;
 use ask::Address;
 use sign::Signer;
@@ -40,12 +41,7 @@ pub(crate) const ENTRY: Entry = Entry {
         FIRST_TOKEN,
         TOKEN,
         TURN,
-        key(
-            "history_chars",
-            Kind::Number,
-            Need::Optional,
-            "how much of a call it is reminded of; default 24000",
-        ),
+        HISTORY,
     ],
     build,
 };
@@ -53,12 +49,7 @@ pub(crate) const ENTRY: Entry = Entry {
 fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
     let mut problems = Vec::new();
     let patience = Patience::of(settings, &mut problems);
-    let room = number(
-        settings,
-        "history_chars",
-        (24_000, 10_000_000),
-        &mut problems,
-    );
+    let room = past::room(settings, &mut problems);
     let secret = settings.secret("secret");
     let signer = secret.and_then(Signer::new);
     if secret.is_some() && signer.is_none() {
@@ -75,7 +66,7 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
         Some(address) => {
             let agent = Arc::new(Http {
                 address: Arc::new(address),
-                room: usize::try_from(room).unwrap_or(usize::MAX),
+                room,
             });
             let opens = Opens::Agent;
             Ok(Answerer::Words { agent, opens })

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::Ending;
 use super::ask::Address;
 use crate::letters;
-use crate::past::Past;
+use crate::past::{MOST_KEYS, Past};
 use crate::patience::nonsense;
 use crate::round::{Answering, MOST_ROUNDS, Round};
 
@@ -179,5 +179,3 @@ async fn rounds(
     }
     Err(nonsense("goes on wanting things done and does not answer"))
 }
-
-const MOST_KEYS: usize = 32;

@@ -7,6 +7,8 @@ use call::{Digit, Private, TurnId};
 use ports::agent::{self, Past};
 use serde::Serialize;
 
+use crate::past::MOST_KEYS;
+
 /// The conversation so far.
 #[derive(Debug)]
 pub(super) struct History {
@@ -207,7 +209,6 @@ impl History {
     }
 }
 
-const MOST_KEYS: usize = 32;
 const MOST_DONE: usize = 32;
 
 #[cfg(test)]

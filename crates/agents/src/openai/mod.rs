@@ -21,7 +21,8 @@ use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 
 use crate::marker::{HANGUP, SILENT};
-use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key, number};
+use crate::past::{self, HISTORY};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key};
 use crate::reach::AGAIN;
 use crate::round::Answering;
 use answer::Streamed;
@@ -61,12 +62,7 @@ pub(crate) const ENTRY: Entry = Entry {
         FIRST_TOKEN,
         TOKEN,
         TURN,
-        key(
-            "history_chars",
-            Kind::Number,
-            Need::Optional,
-            "how much of a call it is reminded of; default 24000",
-        ),
+        HISTORY,
     ],
     build,
 };
@@ -74,12 +70,7 @@ pub(crate) const ENTRY: Entry = Entry {
 fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
     let mut problems = Vec::new();
     let patience = Patience::of(settings, &mut problems);
-    let room = number(
-        settings,
-        "history_chars",
-        (24_000, 10_000_000),
-        &mut problems,
-    );
+    let room = past::room(settings, &mut problems);
     let endpoint = Endpoint::new(
         settings.text("base_url").unwrap_or_default(),
         settings.text("model").unwrap_or_default(),
@@ -91,7 +82,7 @@ fn build(settings: &Settings) -> Result<Answerer, Vec<Problem>> {
             let agent = Arc::new(OpenAi {
                 endpoint: Arc::new(endpoint),
                 system: system(settings.text("instructions")),
-                room: usize::try_from(room).unwrap_or(usize::MAX),
+                room,
             });
             Ok(Answerer::Words {
                 agent,
