@@ -5,18 +5,19 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use call::{Digit, Private, TurnId};
 use ports::agent::{Answer, Introduction, Tell};
 use ports::{Link, pair};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// The calls that are held by hand.
 #[derive(Debug, Default)]
-pub struct Hands(Mutex<HashMap<String, mpsc::Sender<Ask>>>);
+pub struct Hands(watch::Sender<Held>);
+
+type Held = HashMap<String, mpsc::Sender<Ask>>;
 
 /// What there was to hear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,16 +70,18 @@ impl Hands {
     pub fn open(&self, call: &Introduction) -> Link<Tell, Answer> {
         let (near, far) = pair(ROOM);
         let (tx, asks) = mpsc::channel(ASKS);
-        let mut held = self.held();
-        held.retain(|_, it| !it.is_closed());
-        held.insert(call.call.clone(), tx);
+        self.0.send_modify(|held| {
+            held.retain(|_, it| !it.is_closed());
+            held.insert(call.call.clone(), tx);
+        });
         tokio::spawn(Hand::new(far, asks).hold());
         near
     }
 
-    /// Whether a call is in hand, or was.
-    pub fn has(&self, call: &str) -> bool {
-        self.held().contains_key(call)
+    /// Until a call is in hand.
+    pub async fn taken(&self, call: &str) {
+        let mut held = self.0.subscribe();
+        let _ = held.wait_for(|it| it.contains_key(call)).await;
     }
 
     /// The next that there is to hear on a call, within so long.
@@ -96,15 +99,11 @@ impl Hands {
     }
 
     async fn ask(&self, call: &str, ask: Ask) {
-        let hand = self.held().get(call).cloned();
+        let hand = self.0.borrow().get(call).cloned();
         if let Some(hand) = hand {
             // One that is over lets go of who asks.
             let _ = hand.send(ask).await;
         }
-    }
-
-    fn held(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Ask>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

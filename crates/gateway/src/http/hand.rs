@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use call::event::End;
 use call::{Event, Private};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
@@ -243,22 +242,16 @@ async fn in_hand(desk: &Desk, id: &str) -> Result<Arc<Record>, Fault> {
         return Err(fault.hint("make it with the agent `by-hand`, or say something into it"));
     }
     // Its voice may still be being loaded.
-    let mut ready = tokio::time::interval(A_MOMENT);
-    while !desk.board.hands().has(id) && !record.log.is_closed() {
-        ready.tick().await;
+    tokio::select! {
+        () = desk.board.hands().taken(id) => {}
+        () = record.log.ended() => {}
     }
     Ok(record)
 }
 
 fn how(record: &Record) -> Option<String> {
-    let entries = record.log.after(0);
-    let end = entries.into_iter().rev().find_map(|it| {
-        if let Event::Ended(End { why, .. }) = it.event {
-            return serde_json::to_value(why).ok();
-        }
-        None
-    });
-    end.and_then(|it| it.as_str().map(str::to_owned))
+    let end = record.log.summary().ended?;
+    end["why"].as_str().map(str::to_owned)
 }
 
 /// What was said on a call.
@@ -350,4 +343,3 @@ const MOST_WAITED: u64 = 60;
 const SOON: Duration = Duration::from_secs(5);
 /// Nobody says longer things unasked.
 const SPOKEN: Duration = Duration::from_secs(120);
-const A_MOMENT: Duration = Duration::from_millis(20);
