@@ -6,7 +6,7 @@ use call::{Private, TurnId};
 use ports::agent::{self, Line};
 use ports::{Key, Kind, Need, Problem, Settings};
 
-use crate::patience::{key, number};
+use crate::patience::number;
 
 /// The conversation so far.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ pub(crate) fn who(line: &Line) -> &'static str {
 }
 
 /// How much of a call an agent is reminded of.
-pub(crate) const HISTORY: Key = key(
+pub(crate) const HISTORY: Key = Key::new(
     "history_chars",
     Kind::Number,
     Need::Optional,

@@ -56,29 +56,19 @@ pub(crate) fn number(
     number
 }
 
-/// How a key is declared.
-pub(crate) const fn key(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        need,
-        help,
-    }
-}
-
-pub(crate) const FIRST_TOKEN: Key = key(
+pub(crate) const FIRST_TOKEN: Key = Key::new(
     "first_token_timeout_s",
     Kind::Number,
     Need::Optional,
     "how long its first word may take; default 8",
 );
-pub(crate) const TOKEN: Key = key(
+pub(crate) const TOKEN: Key = Key::new(
     "token_timeout_s",
     Kind::Number,
     Need::Optional,
     "how long it may pause between words; default 5",
 );
-pub(crate) const TURN: Key = key(
+pub(crate) const TURN: Key = Key::new(
     "turn_timeout_s",
     Kind::Number,
     Need::Optional,

@@ -20,6 +20,18 @@ pub struct Key {
     pub help: &'static str,
 }
 
+impl Key {
+    /// One of that name.
+    pub const fn new(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            need,
+            help,
+        }
+    }
+}
+
 /// What kind of value a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -16,7 +16,7 @@ use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
 use crate::dialogue::{Dialogue, Kept, Letters};
-use crate::patience::{Patience, TOKEN, TURN, key};
+use crate::patience::{Patience, TOKEN, TURN};
 use child::Program;
 use lines::Lines;
 use plain::{Manner, Plain, Told};
@@ -26,49 +26,49 @@ pub(crate) const ENTRY: Entry = Entry {
     kind: "command",
     about: "a program on this machine, in plain text or lines of JSON",
     keys: &[
-        key(
+        Key::new(
             "command",
             Kind::List,
             Need::Required,
             "the program and its arguments: `command = [\"claude\", \"-p\"]`",
         ),
-        key(
+        Key::new(
             "per",
             Kind::Text,
             Need::Optional,
             "how long it runs: for each \"turn\", or for a whole \"call\"; default \"turn\"",
         ),
-        key(
+        Key::new(
             "speaks",
             Kind::Text,
             Need::Optional,
             "how it is talked to: in plain \"text\", or in lines of \"json\"; default \"text\"",
         ),
-        key(
+        Key::new(
             "told",
             Kind::Text,
             Need::Optional,
             "what one that runs for a turn is told: \"everything\" that was said, or what was \"said\" last; default \"everything\"",
         ),
-        key(
+        Key::new(
             "instructions",
             Kind::Text,
             Need::Optional,
             "what one that is told everything reads before it",
         ),
-        key(
+        Key::new(
             "prompt",
             Kind::Text,
             Need::Optional,
             "what one that runs for a call writes when it waits; without it, its answers end at a blank line",
         ),
-        key(
+        Key::new(
             "folder",
             Kind::Text,
             Need::Optional,
             "where it runs, if not where the gateway does",
         ),
-        key(
+        Key::new(
             "environment",
             Kind::List,
             Need::Optional,
@@ -82,7 +82,7 @@ pub(crate) const ENTRY: Entry = Entry {
 };
 
 /// Programs think longer than others before they begin.
-const FIRST_TOKEN: Key = key(
+const FIRST_TOKEN: Key = Key::new(
     "first_token_timeout_s",
     Kind::Number,
     Need::Optional,

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
-use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
+use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use serde_json::json;
 
 use crate::past::{self, HISTORY};
-use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 use crate::reach::AGAIN;
 use ask::Address;
 use sign::Signer;
@@ -26,13 +26,13 @@ pub(crate) const ENTRY: Entry = Entry {
     kind: "http",
     about: "an address of yours that is posted each turn, and answers with JSON, events or plain text",
     keys: &[
-        key(
+        Key::new(
             "url",
             Kind::Url,
             Need::Required,
             "where each turn is posted, such as http://127.0.0.1:9000/turn",
         ),
-        key(
+        Key::new(
             "secret",
             Kind::Secret,
             Need::Optional,

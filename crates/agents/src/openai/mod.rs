@@ -17,12 +17,12 @@ use call::{Direction, Trust};
 use ports::agent::{
     Agent, Answer, Answerer, Company, Entry, Introduction, Opens, Past, Tell, Tool, Used,
 };
-use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
+use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use tokio::sync::mpsc;
 
 use crate::marker::{HANGUP, SILENT};
 use crate::past::{self, HISTORY};
-use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 use crate::reach::AGAIN;
 use crate::round::Answering;
 use answer::Streamed;
@@ -35,25 +35,25 @@ pub(crate) const ENTRY: Entry = Entry {
     kind: "openai",
     about: "any model behind an OpenAI-compatible chat endpoint",
     keys: &[
-        key(
+        Key::new(
             "base_url",
             Kind::Url,
             Need::Required,
             "where the endpoint is, such as http://127.0.0.1:11434/v1",
         ),
-        key(
+        Key::new(
             "model",
             Kind::Text,
             Need::Required,
             "which of the endpoint's models answers",
         ),
-        key(
+        Key::new(
             "api_key",
             Kind::Secret,
             Need::Optional,
             "what the endpoint wants to see, if anything",
         ),
-        key(
+        Key::new(
             "instructions",
             Kind::Text,
             Need::Optional,

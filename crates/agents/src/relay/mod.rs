@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
-use ports::{Fault, Kind, Link, Need, Problem, Settings, pair};
+use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 
 use crate::dialogue::{Dialogue, Kept};
-use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN, key};
+use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 use socket::Server;
 use tongue::Relay;
 
@@ -22,13 +22,13 @@ pub(crate) const ENTRY: Entry = Entry {
     kind: "conversation-relay",
     about: "a server of yours that speaks ConversationRelay, whichever carrier has the call",
     keys: &[
-        key(
+        Key::new(
             "url",
             Kind::Text,
             Need::Required,
             "where the server is, such as wss://agent.example.com/relay",
         ),
-        key(
+        Key::new(
             "lang",
             Kind::Text,
             Need::Optional,

@@ -103,29 +103,20 @@ fn schema(takes: &[(Spot<&str>, Spot<&str>)]) -> Value {
     })
 }
 
-const fn key(name: &'static str, kind: Kind, need: Need, help: &'static str) -> Key {
-    Key {
-        name,
-        kind,
-        need,
-        help,
-    }
-}
-
 const KEYS: &[Key] = &[
-    key(
+    Key::new(
         "url",
         Kind::Url,
         Need::Required,
         "write where it is asked for: `url = \"http://127.0.0.1:9000/weather\"`",
     ),
-    key(
+    Key::new(
         "about",
         Kind::Text,
         Need::Required,
         "write what it does, for the agent: `about = \"The weather of a town\"`",
     ),
-    key(
+    Key::new(
         "token",
         Kind::Secret,
         Need::Optional,
