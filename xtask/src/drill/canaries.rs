@@ -34,6 +34,10 @@ pub(super) fn measure(root: &Path, length: Length) -> Result<Vec<Row>, String> {
         Length::Short => drop(command.args(FEW)),
     }
     command.current_dir(root).env("OFFHOOK_CANARIES", &folder);
+    // Stories that log everything take longer than others: as many at once as `make test` has.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", "3");
+    }
     // What it prints belongs to people: the figures go to the output.
     command.stdout(std::io::stderr());
     let done = command
