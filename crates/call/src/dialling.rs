@@ -99,9 +99,11 @@ impl Dialling {
 /// How long a carrier is given to speak of a call by itself, and how long its lists may be behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
+    /// For a request to be on its way.
+    pub request: Duration,
     /// Before it is asked.
     pub first: Duration,
-    /// Before it is asked once more, having had no such call.
+    /// And then before it is believed that it has no such call.
     pub second: Duration,
     /// For an answer.
     pub answer: Duration,
@@ -110,15 +112,16 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// How long it takes at most until a dial is settled, whose carrier answers when it is asked.
+    /// How long it takes at most until a dial that is in doubt is settled, whose carrier answers when it is asked.
     pub fn longest(&self) -> Duration {
-        self.first + self.answer + self.second + self.answer
+        self.first + self.second + self.answer
     }
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
+            request: Duration::from_secs(15),
             first: Duration::from_secs(15),
             second: Duration::from_secs(18),
             answer: Duration::from_secs(5),
@@ -164,20 +167,24 @@ pub enum Remedy {
 pub struct Inquiry {
     pace: Pace,
     due: Instant,
-    /// How often it has answered that it has no such call, or several.
-    answered: u32,
+    /// What it says to a question asked from then on is the last word: its lists are not that far behind.
+    last: Instant,
     /// The carrier has ended the call by itself by then.
     until: Instant,
 }
 
 impl Inquiry {
-    /// Of a dial that was lost now, of a call that its carrier ends by itself after `limit`.
-    pub fn new(now: Instant, pace: Pace, limit: Duration) -> Self {
+    /// Of a dial of which it is in doubt from now on what became of it, and which was sent so long ago by a process
+    /// that is gone (none: by this one). Its carrier ends the call by itself after `limit`.
+    ///
+    /// What died while it waited for an answer has waited: however often there is a new process, the dial is settled.
+    pub fn new(now: Instant, ago: Duration, pace: Pace, limit: Duration) -> Self {
+        let left = |wait: Duration| wait.min((pace.request + wait).saturating_sub(ago));
         Self {
             pace,
-            due: now + pace.first,
-            answered: 0,
-            until: now + pace.longest().max(limit),
+            due: now + left(pace.first),
+            last: now + left(pace.first + pace.second),
+            until: now + pace.longest().max(limit.saturating_sub(ago)),
         }
     }
 
@@ -186,17 +193,16 @@ impl Inquiry {
         self.due
     }
 
-    /// Takes the answer.
+    /// Takes the answer to the question that was due.
     pub fn answer(&mut self, now: Instant, sighting: Sighting) -> Remedy {
-        let last = self.answered > 0;
+        let last = self.due >= self.last;
         match sighting {
             Sighting::One => return Remedy::Adopt,
             Sighting::Missing if last => return Remedy::NotPlaced,
             Sighting::NotUp if last => return Remedy::NotUp,
             Sighting::Several if last => return Remedy::EndAll,
             Sighting::Missing | Sighting::NotUp | Sighting::Several => {
-                self.answered += 1;
-                self.due = now + self.pace.second;
+                self.due = now.max(self.last);
             }
             Sighting::Unsaid if now >= self.until => return Remedy::GiveUp,
             Sighting::Unsaid => self.due = now + self.pace.again,
@@ -265,7 +271,7 @@ mod tests {
     /// From the first byte on: a request is given up after fifteen seconds.
     #[test]
     fn a_dial_is_settled_within_a_minute() {
-        let request = Duration::from_secs(15);
-        assert!(request + Pace::default().longest() <= Duration::from_secs(60));
+        let pace = Pace::default();
+        assert!(pace.request + pace.longest() <= Duration::from_secs(60));
     }
 }

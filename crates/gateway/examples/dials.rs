@@ -98,7 +98,8 @@ impl Tally {
         let none = json!({ "at_most": 0.0 });
         let share = self.unknown as f64 / self.jobs.max(1) as f64;
         // Not measured: as long as a request may take, and then as long as it is asked for.
-        let bound = REQUEST + Pace::default().longest();
+        let pace = Pace::default();
+        let bound = pace.request + pace.longest();
         json!([
             { "what": "dial jobs", "figure": self.jobs as f64, "goal": "none" },
             { "what": "that a carrier took", "figure": self.taken as f64, "goal": { "at_least": self.jobs as f64 / 4.0 } },
@@ -115,11 +116,9 @@ impl Tally {
 
 /// How soon carriers are asked here.
 const HURRIED: Pace = Pace {
+    request: Duration::from_secs(15),
     first: Duration::from_millis(400),
     second: Duration::from_millis(400),
     answer: Duration::from_secs(5),
     again: Duration::from_millis(300),
 };
-
-/// A request is given up after this.
-const REQUEST: Duration = Duration::from_secs(15);

@@ -191,6 +191,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn consent_is_wanted_as_it_is_written() {
+        for (text, read) in [
+            ("required", Some(Consent::Required)),
+            ("recorded", Some(Consent::Recorded)),
+            ("never", None),
+            ("", None),
+        ] {
+            assert_eq!(Consent::parse(text), read);
+        }
+    }
+
+    #[test]
+    fn a_burst_of_three_may_cost_a_hundredth_of_the_day_and_no_more() {
+        let (day, most) = (30_000_000, Listed::new(3, ""));
+        assert_eq!(
+            burst_cost(Money::micros(day), most.value),
+            Money::micros(300_000)
+        );
+        let class = Listed::new(Class::parse("US").expect("a class"), "here");
+        for (cost, burst) in [(300_000, false), (300_001, true)] {
+            let standing = Standing {
+                strangers: 1,
+                strangers_cost: Money::micros(cost),
+                ..Standing::default()
+            };
+            let rules = (&most, &limits(day));
+            assert_eq!(is_burst(Entry::Class(&class), &standing, rules), burst);
+        }
+    }
+
     proptest! {
         /// Somebody dials one new number after the other, and no call ends. However dear they are and
         /// however many are tried: three are made at most, and when the last began no more than a hundredth

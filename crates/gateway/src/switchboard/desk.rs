@@ -153,7 +153,8 @@ impl Desk {
         if record.dialling() == Dialling::Unknown
             && let Some(astray) = Astray::of(record, since)
         {
-            tokio::spawn(self.board.clone().ask_after_dial(astray));
+            let asks = self.board.clone().ask_after_dial(astray, Duration::ZERO);
+            tokio::spawn(asks);
         }
     }
 

@@ -168,7 +168,9 @@ impl Switchboard {
                     continue;
                 }
             }
-            tokio::spawn(self.clone().ask_after_dial(astray));
+            let ago = SystemTime::now().duration_since(astray.since);
+            let asks = self.clone().ask_after_dial(astray, ago.unwrap_or_default());
+            tokio::spawn(asks);
         }
     }
 
@@ -192,10 +194,10 @@ impl Switchboard {
         })
     }
 
-    /// Asks a carrier after a dial until it is known what became of it.
-    pub(super) async fn ask_after_dial(self: Arc<Self>, astray: Astray) {
+    /// Asks a carrier after a dial until it is known what became of it. A process that is gone sent it so long `ago`.
+    pub(super) async fn ask_after_dial(self: Arc<Self>, astray: Astray, ago: Duration) {
         let pace = self.plan().inquiry;
-        let mut inquiry = Inquiry::new(now(), pace, self.carriers_own_end());
+        let mut inquiry = Inquiry::new(now(), ago, pace, self.carriers_own_end());
         self.desk().astray.push(astray.clone());
         loop {
             tokio::select! {
@@ -490,7 +492,8 @@ mod tests {
         house.board.close(&record).await;
         assert_eq!(house.stands().await, (house.ceiling(), 1));
         let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
-        house.board.clone().ask_after_dial(astray).await;
+        let asks = house.board.clone().ask_after_dial(astray, Duration::ZERO);
+        asks.await;
         house.until((house.ceiling(), 0)).await;
         // It stays spent.
         let name = record.id.to_string();
@@ -505,7 +508,8 @@ mod tests {
         record.dial_heard(Heard::Sends);
         house.board.dial_heard(&record, Heard::Lost).await;
         let astray = Astray::of(&record, SystemTime::now()).expect("it is to somebody");
-        house.board.clone().ask_after_dial(astray).await;
+        let asks = house.board.clone().ask_after_dial(astray, Duration::ZERO);
+        asks.await;
         assert_eq!(record.dialling(), Dialling::Refused);
         record.log.push(now(), call::Event::Ended(NOT_MADE));
         house.board.close(&record).await;
