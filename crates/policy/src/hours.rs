@@ -177,6 +177,10 @@ mod tests {
             next("+919876543210", night),
             Some(at("2026-01-16T02:30:00Z"))
         );
+        // What was allowed a quarter of an hour ago is no next time.
+        let early = Hours::parse("08:00-20:10").unwrap();
+        let over = early.next(&of("+4930123456"), at("2026-01-15T19:12:00Z"));
+        assert_eq!(over, Some(at("2026-01-16T07:00:00Z")));
         let never = Hours::parse("08:00-08:05").unwrap();
         assert_eq!(never.next(&of("+15551234567"), at(noon)), None);
     }

@@ -332,6 +332,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn it_is_known_how_long_a_countrys_numbers_are() {
+        for (text, fits) in [
+            ("+12025550123", true),
+            ("+1202555012", false),
+            ("+120255501234", false),
+            ("+33123456789", true),
+            ("+3312345678", false),
+            ("+999123456789", false),
+        ] {
+            assert_eq!(is_as_long_as_its_countrys(text), fits, "{text}");
+        }
+    }
+
     /// They are words of the configuration, and of what is told.
     #[test]
     fn every_kind_has_a_name_of_its_own() {

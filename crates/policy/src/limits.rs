@@ -60,7 +60,7 @@ pub struct Standing {
 }
 
 /// Numbers that were dialled for the first time within this are a burst, if they are many.
-pub const BURST: Duration = Duration::from_secs(10 * 60);
+pub const BURST: Duration = Duration::from_mins(10);
 
 /// A limit that a call would go beyond.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,14 +8,36 @@ use std::path::{Path, PathBuf};
 
 use ports::{Blame, Fault, Key, Kind, Need, code};
 
+use super::options::options;
 use super::{Done, Out, lists};
 use crate::config::disclosure::{ASK, OPT_OUT, RECORDED, TEXT};
 use crate::config::limits::turns_help;
 use crate::config::rules::POLICY_DEFAULTS;
 use crate::config::{FILE_NAME, Lists, journal_defaults};
 
+/// What to do instead of writing a file.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only say what may stand in one, table by table; with --json, for programs.
+    #[arg(long)]
+    list_options: bool,
+    /// Ask nothing. Nothing is asked anyway: `offhook setup` is what asks.
+    #[arg(long)]
+    non_interactive: bool,
+}
+
 /// Writes the file, unless there is one.
-pub(super) async fn run(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
+    let Args {
+        list_options,
+        non_interactive: _,
+    } = args;
+    if list_options {
+        let text = text(&lists());
+        out.line(text.trim_end());
+        out.json(&serde_json::json!({ "tables": options(&text) }));
+        return Ok(Done::Well);
+    }
     let named = std::env::var_os("OFFHOOK_CONFIG").filter(|it| !it.is_empty());
     let path = config.or(named.map(PathBuf::from));
     let path = path.unwrap_or_else(|| PathBuf::from(FILE_NAME));
@@ -212,11 +234,15 @@ const NUMBERS: &str = r#"# Someone callers can be put through to. An agent may w
 "#;
 
 const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
-#   opening = "Hello, what can I do for you?"      the first words of every call
-#   on_machine = "leave"                           when it calls someone and a machine picks up:
-#                                                  "talk", "hang_up" or "leave"
-#   machine_message = "Please call us back."       what it leaves then, after the beep
-#   language = "en"                                what language is heard
+#   [agents.NAME]
+# The first words of every call.
+#   opening = "Hello, what can I do for you?"
+# When it calls someone and a machine picks up: "talk", "hang_up" or "leave".
+#   on_machine = "leave"
+# What it leaves then, after the beep.
+#   machine_message = "Please call us back."
+# What language is heard.
+#   language = "en"
 "#;
 
 const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.

@@ -16,6 +16,7 @@ mod manual;
 mod mcp;
 mod meeting;
 pub mod models;
+mod options;
 pub mod out;
 mod owner;
 mod pairing;
@@ -87,7 +88,7 @@ enum Command {
     /// Write down all a call was told, so that it can be run again.
     Flight(flight::Args),
     /// Write a configuration in which every line is explained.
-    Init,
+    Init(init::Args),
     /// The journal of everything that happened.
     Journal(journal::Args),
     /// How long answers took, stage by stage.
@@ -175,7 +176,7 @@ impl Command {
             | Self::Tail(_)
             | Self::Transfer(_)
             | Self::Token(_)
-            | Self::Init
+            | Self::Init(_)
             | Self::Config(_)
             | Self::Doctor
             | Self::Models(_) => "warn",
@@ -267,7 +268,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Token(args) => token::run(args, out).await,
         Command::Tail(args) => tail::run(args, path, out).await,
         Command::Demo(args) => demo::run(args, out).await,
-        Command::Init => init::run(path, out).await,
+        Command::Init(args) => init::run(args, path, out).await,
         Command::Config(args) => config::run(args, path, out).await,
         Command::Doctor => doctor::run(path, out).await,
         Command::Models(args) => models::run(args, out).await,
