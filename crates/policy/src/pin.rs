@@ -283,6 +283,8 @@ mod tests {
     fn only_the_pin_itself_is_the_pin() {
         let pin = Pin::parse("123456").unwrap();
         assert!(bool::from(pin.is(&keyed("123456"))));
+        assert_eq!(pin.as_bytes(), keyed("123456").as_bytes());
+        assert_eq!(pin.as_bytes()[..6], *b"123456");
         let long = "123456".to_owned() + &"0".repeat(40);
         for wrong in [
             "", "023456", "123450", "12345", "1234567", "123456A", "654321", &long,
@@ -304,6 +306,12 @@ mod tests {
         }
         let zeros = keyed("12").as_bytes()[2..].iter().all(|it| *it == 0);
         assert!(zeros, "and holds nothing else");
+    }
+
+    #[test]
+    fn what_is_secret_is_shown_to_nobody() {
+        let shown = format!("{:?} {:?}", Pin::parse("123456"), keyed("123456"));
+        assert_eq!(shown, "Some(Pin(•••)) Keyed(•••)");
     }
 
     #[test]

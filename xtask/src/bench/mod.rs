@@ -5,6 +5,7 @@ pub(crate) mod bare;
 mod carriers;
 pub(crate) mod echo;
 mod journal;
+mod phone;
 pub(crate) mod process;
 mod reload;
 pub(crate) mod table;
@@ -49,6 +50,9 @@ enum What {
     Silero,
     /// Conversations with local speech: gaps and interruptions, as the ear hears them.
     Talk(talk::Conversations),
+    /// The phone as a tool: how soon a call that a host wants is asked of its carrier, and how soon a host that listens
+    /// is told. Takes Debian's espeak-ng.
+    Phone(phone::Calls),
     /// Everything: the conversations, the reloads, the journal, the carriers, the echo, and what each
     /// crate measures of itself.
     All(echo::Load),
@@ -62,6 +66,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
         What::Reload(load) => reload(root, *load, arguments),
         What::Talk(conversations) => talk(root, *conversations, arguments),
         What::Journal(load) => journal(root, *load, arguments),
+        What::Phone(calls) => phone(root, *calls, arguments),
         What::Machines => on_one_core(root, "media", "machines"),
         What::Keys => on_one_core(root, "media", "keys"),
         What::Silero => on_one_core(root, "speech", "detector"),
@@ -152,6 +157,19 @@ fn journal(root: &Path, load: journal::Load, arguments: &Arguments) -> Result<()
     table::print(&rows, "no events");
     if arguments.json {
         println!("{}", json!({ "journal": rows }));
+    }
+    Ok(())
+}
+
+fn phone(root: &Path, calls: phone::Calls, arguments: &Arguments) -> Result<(), String> {
+    if !arguments.no_build {
+        cargo(root, BUILD)?;
+    }
+    let rows = phone::measure(&release(root), calls)?;
+    println!("\nthe phone as a tool");
+    table::print(&rows, "nothing");
+    if arguments.json {
+        println!("{}", json!({ "phone": rows }));
     }
     Ok(())
 }
