@@ -452,5 +452,14 @@ mod tests {
             ..soon
         };
         assert!(later.allow_another());
+        // Half of a day's guesses are free of it; then five more of anybody's count as one of one's own.
+        for (by_all, waited, allowed) in [(54, 0, true), (60, 1_999, false), (60, 2_000, true)] {
+            let of_all = Guesses {
+                by_all,
+                all_since: Some(Duration::from_millis(waited)),
+                ..Guesses::default()
+            };
+            assert_eq!(of_all.allow_another(), allowed, "{by_all} {waited}");
+        }
     }
 }
