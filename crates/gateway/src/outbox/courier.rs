@@ -431,5 +431,4 @@ const MOMENT: Duration = Duration::from_millis(250);
 const LAST: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
-#[path = "courier_tests.rs"]
 mod tests;
