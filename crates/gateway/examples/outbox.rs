@@ -115,8 +115,7 @@ impl Drill {
                 (away, was_away) = (None, since.elapsed());
             }
             if killed < self.kills && over * (self.kills + 1) >= self.calls * (killed + 1) {
-                let _ = serving.kill();
-                let _ = serving.wait();
+                drop(serving);
                 serving = house.serve();
                 killed += 1;
             }
@@ -139,8 +138,7 @@ impl Drill {
         }
         // What is sent twice may be so a moment later.
         sleep(ms(500)).await;
-        let _ = serving.kill();
-        let _ = serving.wait();
+        drop(serving);
         Ok(receiver.rows(&over, (killed, was_away), self))
     }
 }
@@ -186,12 +184,12 @@ impl House {
     }
 
     /// A gateway in a process of its own.
-    fn serve(&self) -> Child {
+    fn serve(&self) -> Serving {
         let mut command = Command::new(std::env::current_exe().expect("it runs"));
         command.arg(SERVE).arg(self.folder.path());
         command.args(self.short.then_some("--short"));
         command.stdout(Stdio::null());
-        command.spawn().expect("it starts")
+        Serving(command.spawn().expect("it starts"))
     }
 
     /// The calls whose ends are in the journal.
@@ -210,6 +208,16 @@ impl House {
         };
         let calls = reader.calls(MANY).await.unwrap_or_default();
         calls.into_iter().map(|it| (it.id, it.ended.is_some())).collect()
+    }
+}
+
+/// A gateway in a process of its own. Dropped, it is killed as hard as it gets: no destructor runs.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -259,6 +267,12 @@ struct Receiver {
     /// While it is there. Taken away, it is gone with all its connections.
     threads: Option<Runtime>,
     tally: Arc<Mutex<Tally>>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 /// What came.
