@@ -13,6 +13,7 @@ mod echo;
 mod http;
 mod letters;
 mod marker;
+pub mod once;
 pub mod openai;
 mod past;
 mod patience;
@@ -20,6 +21,7 @@ mod phrases;
 mod reach;
 mod relay;
 mod round;
+pub mod sign;
 pub mod sse;
 #[cfg(test)]
 mod trial;

@@ -105,6 +105,11 @@ impl Egress {
     pub fn get(&self, to: &Destination) -> RequestBuilder {
         self.http.get(to.0.clone())
     }
+
+    /// Tells it something.
+    pub fn post(&self, to: &Destination) -> RequestBuilder {
+        self.http.post(to.0.clone())
+    }
 }
 
 impl Destination {
@@ -123,9 +128,14 @@ impl fmt::Debug for Destination {
 
 /// Names of this machine and of its own network are not looked up at all.
 fn is_name(name: &str) -> bool {
+    !is_own(name)
+}
+
+/// Whether a name is of this machine or its own network by what it says itself.
+pub fn is_own(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let last = name.rsplit('.').next().unwrap_or_default();
-    name.contains('.') && !OWN.contains(&last)
+    !name.contains('.') || OWN.contains(&last)
 }
 
 fn refused() -> Fault {

@@ -226,6 +226,13 @@ apology = "I am sorry."
 [recordings]
 dir = "recordings"
 by = "gateway"
+[reports.crm]
+url = "https://crm.example.com/calls"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+events = ["call.report", "caller.*"]
+timeout_s = 20
+[reports.archive]
+file = "reports.jsonl"
 [journal]
 days = 90
 max_mib = 1024

@@ -35,6 +35,8 @@ pub struct Gateway {
     telling: Option<JoinHandle<()>>,
     /// Learns what else was written down: who is not to be called, and that everything is stopped.
     heeding: JoinHandle<()>,
+    /// Tells the owner's own systems what happened.
+    reporting: JoinHandle<()>,
     /// Says that it is alive, to the one after it.
     living: Option<JoinHandle<()>>,
 }
@@ -92,7 +94,7 @@ impl Gateway {
             pace: Pace::default(),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
-        let heeding = board.clone();
+        let (heeding, reporting) = (board.clone(), board.clone());
         Ok(Self {
             address,
             token,
@@ -104,6 +106,7 @@ impl Gateway {
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
             telling,
+            reporting: tokio::spawn(reporting.report()),
             living: None,
         })
     }
@@ -111,7 +114,7 @@ impl Gateway {
     /// Stops without hanging up on anyone: begins no new calls, waits for `patience` whether those
     /// that are up end by themselves, or until it is `hurried`, and lets go of the others for the next
     /// gateway. Returns how many those are.
-    pub async fn hand_over(self, patience: Duration, hurried: impl Future<Output = ()>) -> usize {
+    pub async fn hand_over(mut self, patience: Duration, hurried: impl Future<Output = ()>) -> usize {
         let board = &self.board;
         tokio::select! {
             () = board.drain(patience) => {}
@@ -120,19 +123,26 @@ impl Gateway {
         let up = board.hand_over().await;
         let flushed = board.journal().pen();
         let _ = tokio::time::timeout(FLUSHED, flushed.flush()).await;
-        // Whoever reads the calls' events has yet to be told of their ends.
-        tokio::time::sleep(LAST_NEWS).await;
+        self.tell_the_last().await;
         up
     }
 
     /// Ends every call, waits for carriers to confirm, and stops.
-    pub async fn close(self, patience: Duration) {
+    pub async fn close(mut self, patience: Duration) {
         self.board.hang_up_all(patience).await;
         // The calls' ends must not be lost with the process, if there is a disk to keep them.
         let flushed = self.board.journal().pen();
         let _ = tokio::time::timeout(patience, flushed.flush()).await;
-        // Whoever reads the calls' events has yet to be told of their ends.
+        self.tell_the_last().await;
+    }
+}
+
+impl Gateway {
+    /// Whoever reads the calls' events has yet to be told of their ends; and reports that are under way arrive.
+    async fn tell_the_last(&mut self) {
         tokio::time::sleep(LAST_NEWS).await;
+        self.board.outbox().rest();
+        let _ = tokio::time::timeout(LAST_REPORTS, &mut self.reporting).await;
     }
 }
 
@@ -158,6 +168,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
         self.heeding.abort();
+        self.reporting.abort();
         if let Some(watching) = &self.watching {
             watching.abort();
         }
@@ -174,3 +185,5 @@ impl Drop for Gateway {
 const FLUSHED: Duration = Duration::from_secs(8);
 
 const LAST_NEWS: Duration = Duration::from_millis(150);
+/// How long those may take that are under way.
+const LAST_REPORTS: Duration = Duration::from_secs(4);

@@ -39,6 +39,17 @@ pub struct Entry {
     pub stranger: bool,
 }
 
+/// What a call cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// Nothing was set aside for it: no price of it is known.
+    Unknown,
+    /// So much at most: it is not settled yet.
+    SetAside(Money),
+    /// So much.
+    Settled(Money),
+}
+
 impl Ledger {
     /// Opens the ledger of a folder.
     ///
@@ -124,6 +135,24 @@ impl Ledger {
             .await?
             .map_err(cannot)
             .map(drop)
+    }
+
+    /// What a call cost, with whoever its caller was put through to by their carrier, as far as that is known.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) async fn cost(&self, name: String) -> Result<Cost, Fault> {
+        let cost = "SELECT SUM(COALESCE(spent, reserved)), SUM(spent IS NULL) FROM dials
+             WHERE name = ?1 OR name LIKE ?1 || '+%'";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, Option<u64>>(0)?, row.get::<_, Option<u64>>(1)?))
+        };
+        let found = self.with(move |file| file.query_row(cost, [name], read));
+        Ok(match found.await?.map_err(cannot)? {
+            (Some(money), Some(0)) => Cost::Settled(Money::micros(money)),
+            (Some(money), Some(_) | None) => Cost::SetAside(Money::micros(money)),
+            (None, _) => Cost::Unknown,
+        })
     }
 
     /// A call was made after all that was settled as one that was not: all that was set aside for it counts as

@@ -9,9 +9,9 @@ use std::time::Duration;
 use call::event::{Event, Timed};
 use ports::Fault;
 use prometheus::{
-    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    TextEncoder, histogram_opts, register_histogram, register_histogram_vec, register_int_counter,
-    register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
+    Encoder, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    TextEncoder, histogram_opts, register_gauge, register_histogram, register_histogram_vec,
+    register_int_counter, register_int_counter_vec, register_int_gauge, register_int_gauge_vec,
 };
 use serde::Serialize;
 
@@ -51,6 +51,19 @@ pub(crate) struct Metrics {
     /// Calls whose traces the collector did not take.
     pub(crate) traces_dropped: IntCounter,
     webhooks: IntCounterVec,
+    reports: IntCounterVec,
+    reports_oldest: Gauge,
+}
+
+/// What came of a try to deliver a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reported {
+    /// It was taken.
+    Delivered,
+    /// It was not, and is tried again.
+    Failed,
+    /// It was not, and is given up.
+    Dead,
 }
 
 /// What a webhook turned out to be.
@@ -174,6 +187,16 @@ impl Metrics {
                 "Webhooks: news, repeated ones, those about a call whose end was told before, those that no carrier signed, and those that make no sense.",
                 &["kind"],
             ),
+            reports: counter_vec(
+                "offhook_reports_total",
+                "Tries to deliver a report: taken, failed and to be tried again, given up.",
+                &["result"],
+            ),
+            reports_oldest: register_gauge!(
+                "offhook_reports_oldest_waiting_seconds",
+                "How long ago that happened of which a report waits longest; 0: none waits."
+            )
+            .expect(ONCE),
         }
     }
 
@@ -247,6 +270,16 @@ impl Metrics {
         count(&self.webhooks, &[kind]);
     }
 
+    /// A report was delivered, or not.
+    pub(crate) fn report(&self, result: Reported) {
+        let result = match result {
+            Reported::Delivered => "delivered",
+            Reported::Failed => "failed",
+            Reported::Dead => "dead",
+        };
+        count(&self.reports, &[result]);
+    }
+
     /// A call's sound is over, and this is what was wrong with it.
     pub(crate) fn sound_over(&self, oddities: Oddities, dropped: u64, underruns: u64) {
         self.underruns.inc_by(underruns);
@@ -272,6 +305,8 @@ impl Metrics {
         }
         let writable = board.journal().pen().check().is_ok();
         self.journal_writable.set(writable.into());
+        let age = board.outbox().age(jiff::Timestamp::now());
+        self.reports_oldest.set(age.as_secs_f64());
         let mut text = Vec::new();
         // Writing into memory does not fail.
         let _ = TextEncoder::new().encode(&prometheus::gather(), &mut text);

@@ -334,7 +334,8 @@ impl From<&ConfigProblem> for Trouble {
 /// Cannot be changed while it is in use.
 /// Whether a key is read only when the gateway starts.
 fn is_for_next_start(key: &str) -> bool {
-    key == LISTEN || key == EXPOSE || key.starts_with("journal.") || key.starts_with("telemetry.")
+    let opened = ["journal.", "telemetry.", "reports."];
+    key == LISTEN || key == EXPOSE || opened.iter().any(|it| key.starts_with(it))
 }
 
 const LISTEN: &str = "server.listen";

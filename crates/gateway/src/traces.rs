@@ -39,7 +39,7 @@ pub(crate) async fn tell(mut reader: Reader, after: u64, telemetry: Telemetry) {
                 let event: Value = serde_json::from_str(&row.entry).unwrap_or_default();
                 if event["type"] == "call.ended"
                     && let Some(call) = event["call"].as_str()
-                    && let Ok(events) = whole(&reader, call).await
+                    && let Ok(events) = reader.whole(call).await
                     && tx.try_send(spans(&events, &telemetry)).is_err()
                 {
                     metrics().traces_dropped.inc();
@@ -48,24 +48,6 @@ pub(crate) async fn tell(mut reader: Reader, after: u64, telemetry: Telemetry) {
         }
     };
     tokio::join!(reading, sending);
-}
-
-/// Everything that happened on a call.
-async fn whole(reader: &Reader, call: &str) -> Result<Vec<Value>, ports::Fault> {
-    let mut wanted = Wanted {
-        call: Some(call.to_owned()),
-        ..Wanted::default()
-    };
-    let mut events = Vec::new();
-    loop {
-        let rows = reader.after(&wanted).await?;
-        let Some(last) = rows.last() else {
-            return Ok(events);
-        };
-        wanted.after = last.id;
-        let read = rows.iter().map(|it| serde_json::from_str(&it.entry));
-        events.extend(read.filter_map(Result::ok));
-    }
 }
 
 /// Hands spans over, some calls' at a time. What is not taken is dropped.

@@ -153,6 +153,10 @@ pub const JOURNAL_BROKEN: &str = "journal.broken";
 pub const JOURNAL_KEY: &str = "journal.key";
 /// Another gateway keeps its journal in the same place.
 pub const JOURNAL_TAKEN: &str = "journal.taken";
+/// A report or an event could not be handed to where the configuration wants it.
+pub const REPORT_UNDELIVERED: &str = "report.undelivered";
+/// No dead letter is called so, and no destination of reports.
+pub const REPORT_UNKNOWN: &str = "report.unknown";
 /// The gateway is stopping, and begins no new calls.
 pub const GATEWAY_STOPPING: &str = "gateway.stopping";
 /// A part of the gateway broke.

@@ -96,6 +96,11 @@ const DRILLS: &[Drill] = &[
         how: How::Example("gateway"),
     },
     Drill {
+        name: "outbox",
+        promise: "every report arrives, in order and under one name, whoever fails or dies",
+        how: How::Example("gateway"),
+    },
+    Drill {
         name: "flood",
         promise: "strangers at the door hurt no call and cost next to nothing",
         how: How::Example("gateway"),

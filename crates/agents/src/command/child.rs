@@ -46,8 +46,16 @@ pub(super) enum Well {
 /// of it ends the program.
 pub(super) type Running = Link<String, Wrote>;
 
-/// Ends a program and all that it started.
-struct Group(Option<Pid>);
+/// Ends a program and all that it started, when it is dropped.
+pub(crate) struct Group(Option<Pid>);
+
+impl Group {
+    /// That of a program which leads one.
+    pub(crate) fn of(child: &Child) -> Self {
+        let group = child.id().and_then(|it| i32::try_from(it).ok());
+        Self(group.and_then(Pid::from_raw))
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -129,8 +137,7 @@ fn told(call: &Introduction, turn: Option<TurnId>) -> impl Iterator<Item = (&'st
 
 /// Carries to a program and from it, until it ends or nobody is interested any more.
 async fn run(mut child: Child, mut link: Link<Wrote, String>, call: String) {
-    let group = child.id().and_then(|it| i32::try_from(it).ok());
-    let _group = Group(group.and_then(Pid::from_raw));
+    let _group = Group::of(&child);
     let (mut stdin, stdout) = (child.stdin.take(), child.stdout.take());
     if let Some(stderr) = child.stderr.take() {
         tokio::spawn(log(stderr, call));
@@ -199,7 +206,7 @@ async fn log(stderr: impl AsyncRead + Unpin, call: String) {
 }
 
 /// Variables that programs need, and that hold no secrets.
-const USUAL: &[&str] = &[
+pub(crate) const USUAL: &[&str] = &[
     "PATH",
     "HOME",
     "USER",

@@ -2,7 +2,7 @@
 //! letters of JSON, one a line.
 
 mod blocks;
-mod child;
+pub(crate) mod child;
 mod lines;
 mod plain;
 #[cfg(test)]

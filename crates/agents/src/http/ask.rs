@@ -10,9 +10,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Ending, Reader};
-use super::sign::Signer;
 use crate::patience::{Patience, late};
 use crate::reach::{Hints, Refused, twice};
+use crate::sign::Signer;
 
 /// Where an agent is asked.
 pub(super) struct Address {

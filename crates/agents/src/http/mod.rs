@@ -2,7 +2,6 @@
 
 mod answer;
 mod ask;
-mod sign;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -17,8 +16,8 @@ use serde_json::json;
 use crate::past::{self, HISTORY};
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 use crate::reach::AGAIN;
+use crate::sign::Signer;
 use ask::Address;
-use sign::Signer;
 use talk::Talk;
 
 /// How this kind of agent is listed.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::tail::{clock, short};
 use super::{Done, Out, journal, latency, story};
 use crate::jobs::{Job, Jobs};
-use crate::journal::{Reader, Summary, Wanted};
+use crate::journal::{Reader, Summary};
 use crate::state;
 
 /// Which calls.
@@ -148,7 +148,7 @@ pub(super) async fn show(
 ) -> Result<Done, Fault> {
     let reader = journal::reader(config.as_deref(), out)?;
     let call = find(&reader, &args.call).await?;
-    let events = events(&reader, &call.id).await?;
+    let events = reader.whole(&call.id).await?;
     let jobs = not_placed(vec![call.id.clone()]).await?;
     let verdict = call.ended.as_ref().map(story::verdict);
     out.json(&serde_json::json!({
@@ -218,26 +218,6 @@ fn turns(events: &[Value], out: &mut Out) {
         });
         let stages = stages.collect::<Vec<_>>().join(", ");
         out.line(format_args!("  turn {}: {stages}", event["turn"]));
-    }
-}
-
-/// Everything that happened on a call.
-pub(super) async fn events(reader: &Reader, call: &str) -> Result<Vec<Value>, Fault> {
-    let mut wanted = Wanted {
-        call: Some(call.to_owned()),
-        ..Wanted::default()
-    };
-    let mut events = Vec::new();
-    loop {
-        let rows = reader.after(&wanted).await?;
-        let Some(last) = rows.last() else {
-            return Ok(events);
-        };
-        wanted.after = last.id;
-        let read = rows
-            .iter()
-            .map(|it| serde_json::from_str::<Value>(&it.entry));
-        events.extend(read.filter_map(Result::ok));
     }
 }
 

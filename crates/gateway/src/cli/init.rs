@@ -97,6 +97,8 @@ pub(super) fn text(lists: &Lists) -> String {
     add(&disclosure());
     text.push_str(RECORDINGS);
     text.push('\n');
+    text.push_str(REPORTS);
+    text.push('\n');
     text.push_str(TELEMETRY);
     text
 }
@@ -318,6 +320,18 @@ const RECORDINGS: &str = r#"# Keep the sound of calls, the caller left and the a
 # What has to come first, on calls with others than the owner: "announce" tells them, "ask" asks them.
 # Before that nothing of a call is written anywhere.
 #consent = "announce"
+"#;
+
+const REPORTS: &str = r#"# Tell your own systems what happened: a report of each call that is over, or events as they come. It is tried again
+# for days until it is taken (`offhook reports`). To a `file`, a `command` that reads it, or an address:
+#   [reports.crm]
+#   url = "https://crm.example.com/calls"
+#   secret = "env:CRM_SECRET"     what it is signed with, by Standard Webhooks: whsec_ and base64
+#   timeout_s = 20                how long one try may take
+#[reports.archive]
+#file = "reports.jsonl"
+# Which events, by name or family (`call.*`); "call.report" is all there is to say about a call.
+#events = ["call.report"]
 "#;
 
 const TELEMETRY: &str = r#"# Tell an OpenTelemetry collector of each call that is over: OTLP over HTTP. Without this, and without

@@ -38,7 +38,7 @@ pub(super) async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> R
     };
     let mut took: [Vec<u64>; STAGES.len()] = Default::default();
     for call in &calls {
-        for event in calls::events(&reader, &call.id).await? {
+        for event in reader.whole(&call.id).await? {
             gather(&event, &mut took);
         }
     }

@@ -24,6 +24,7 @@ mod policy;
 mod questions;
 mod reload;
 mod replay;
+mod reports;
 pub mod serve;
 mod setup;
 mod steer;
@@ -119,6 +120,8 @@ enum Command {
     Reload,
     /// Run a recorded call again, and see that it tells the same story.
     Replay(replay::Args),
+    /// What your own systems are told of calls, and what did not arrive there.
+    Reports(reports::Args),
     /// Say something on a call that is up.
     Say(steer::SayArgs),
     /// Get a number to ring here, step by step: asks for what it needs, and changes nothing unasked.
@@ -170,6 +173,7 @@ impl Command {
             | Self::Policy(_)
             | Self::Reload
             | Self::Replay(_)
+            | Self::Reports(_)
             | Self::Say(_)
             | Self::Status
             | Self::Show(_)
@@ -264,6 +268,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Setup(args) => Box::pin(setup::run(args, path, out)).await,
         Command::Flight(args) => flight::run(args, out).await,
         Command::Replay(args) => replay::run(&args, out),
+        Command::Reports(args) => reports::run(args, path, out).await,
         Command::Status => steer::status(out).await,
         Command::Token(args) => token::run(args, out).await,
         Command::Tail(args) => tail::run(args, path, out).await,

@@ -145,7 +145,7 @@ pub(super) fn short(call: &str) -> &str {
 }
 
 /// A moment, or so long ago.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
+pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Fault> {
     let ago = text.parse::<SignedDuration>().ok();
     let ago = ago.and_then(|it| now.checked_sub(it.abs()).ok());
     ago.or_else(|| text.parse().ok()).ok_or_else(|| {

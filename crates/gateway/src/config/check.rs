@@ -17,7 +17,8 @@ use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
 use super::{
-    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, tools, transfers,
+    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, reports, rules, tools,
+    transfers,
 };
 use crate::tunnel::Tunnel;
 
@@ -66,6 +67,7 @@ pub(super) fn check(
     recordings::keep_pins_off(recordings.as_ref(), &rules, &mut found);
     let section = root.section("journal", &mut found);
     let (keep, keys) = journal::journal(section, &outside, &mut found);
+    let reports = reports::read(&mut root, file, &plugs, &mut found);
     let telemetry = telemetry(root.section("telemetry", &mut found), env, &mut found);
     root.close(&mut found);
 
@@ -91,6 +93,7 @@ pub(super) fn check(
         recordings,
         keep,
         keys,
+        reports,
         telemetry,
     };
     let warnings = found.into_result()?;

@@ -19,6 +19,7 @@ pub mod plan;
 mod plug;
 mod problem;
 mod recordings;
+mod reports;
 pub(crate) mod rules;
 mod secret;
 mod section;

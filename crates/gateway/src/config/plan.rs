@@ -13,6 +13,7 @@ use ports::agent::Answerer;
 use ports::carrier::Carrier;
 
 use crate::journal::{Keep, Keys};
+use crate::outbox::ReportPlan;
 use crate::tools::ToolPlan;
 use crate::tunnel::Tunnel;
 
@@ -59,6 +60,8 @@ pub struct Plan {
     pub keep: Keep,
     /// What it is encrypted with.
     pub keys: Keys,
+    /// Where reports of calls go, by the name of its table.
+    pub reports: BTreeMap<String, ReportPlan>,
     /// Where traces of calls go; `None`: nowhere.
     pub telemetry: Option<Telemetry>,
 }

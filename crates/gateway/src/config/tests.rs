@@ -277,6 +277,8 @@ fn everything_optional_can_be_written() {
          [phrases]\nfiller = \"Hm.\"\napology = \"Oh.\"\ngoodbye = \"Bye.\"\n\
          [speech]\nvendor = \"local\"\nthreads = 2\n[recordings]\ndir = \"tapes\"\n\
          [journal]\ndays = 7\nmax_mib = 64\n\
+         [reports.crm]\nurl = \"https://crm.example.com/calls\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n\
+         events = [\"call.*\"]\ntimeout_s = 7\n[reports.archive]\nfile = \"r.jsonl\"\n\
          [telemetry]\notlp = \"http://127.0.0.1:4318/\"\nprivate = true\n\
          [agents.echo]\nkind = \"cave\"\n[carriers.second]\nkind = \"pigeon\"\ncoop = \"south\"\n\
          whistle = \"tweet\"\nbirds = 7\n",
@@ -300,6 +302,12 @@ fn everything_optional_can_be_written() {
     assert_eq!(plan.recordings, Some(recordings));
     assert_eq!(plan.keep.age, Duration::from_secs(7 * 86_400));
     assert_eq!(plan.keep.room, 64 << 20);
+    let crm = &plan.reports["crm"];
+    assert_eq!(crm.patience, Duration::from_secs(7));
+    assert!(crm.kinds.take("call.ended") && !crm.kinds.take("caller.said"));
+    let archive = &plan.reports["archive"];
+    assert!(archive.kinds.take("call.report") && !archive.kinds.take("call.ended"));
+    assert!(matches!(&archive.door, crate::outbox::Door::File(path) if path.ends_with("r.jsonl")));
     let telemetry = plan.telemetry.expect("it is written");
     assert_eq!(telemetry.otlp, "http://127.0.0.1:4318/v1/traces");
     assert!(telemetry.private);
@@ -448,6 +456,16 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("base_url = \"http://localhost:11434/v1/\"", "", 11, &["`base_url`", "missing"]),
     ("[turns]\nbarge_in_ms = 300", "[telemetry]\nprivate = \"yes\"", 21, &["`private`", "true or false", "without quotes"]),
     ("[turns]\nbarge_in_ms = 300", "[telemetry]\notlp = \"127.0.0.1\"", 21, &["`otlp`", "[telemetry]"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nurl = \"http://crm.example.com/\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"", 22, &["`url`", "[reports.crm]", "https"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nurl = \"https://crm.example.com/\"", 21, &["`secret`", "[reports.crm]", "whsec_"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nurl = \"https://crm.example.com/\"\nsecret = \"sesame\"", 23, &["`secret`", "[reports.crm]", "openssl"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nfile = \"a\"\ncommand = [\"b\"]", 21, &["[reports.crm]", "exactly one", "an address"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nevents = [\"call.report\"]", 21, &["[reports.crm]", "exactly one"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nfile = \"a\"\nevents = [\"caller.sayd\"]", 23, &["`events`", "caller.said"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nfile = \"a\"\nevents = []", 23, &["`events`", "empty"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\ncommand = []", 22, &["`command`", "[reports.crm]"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nfile = \"~/a\"", 22, &["`file`", "home folder"]),
+    ("[turns]\nbarge_in_ms = 300", "[reports.crm]\nfile = \"a\"\nsecret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"", 23, &["`secret`", "[reports.crm]", "nothing else is signed"]),
     ("[turns]\nbarge_in_ms = 300", "[recordings]", 20, &["`dir`", "[recordings]", "missing"]),
     ("\"north\"", "\"\"", 5, &["`coop`", "empty"]),
     // Names of things that are not there.

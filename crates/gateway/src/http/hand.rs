@@ -20,6 +20,7 @@ use super::{Desk, Problem};
 use crate::hands::{Answered, Heard, Then};
 use crate::journal::Wanted;
 use crate::switchboard::Record;
+use crate::transcript::{LineView, line};
 
 /// How long to listen.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -261,22 +262,6 @@ pub(super) struct Transcript {
     lines: Vec<LineView>,
 }
 
-/// Something that was said.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LineView {
-    /// `caller`, the person on the phone, or `agent`, whoever spoke in our name.
-    who: &'static str,
-    /// What was heard of it.
-    #[schema(value_type = String)]
-    text: Private<String>,
-    /// What was not, because the caller began to speak.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, nullable = false)]
-    unheard: Option<Private<String>>,
-    /// Milliseconds after the call began.
-    ms: u64,
-}
-
 /// What was said on a call
 ///
 /// What the agent said is what was heard of it, not what it would have said.
@@ -320,22 +305,6 @@ async fn lines(desk: &Desk, id: String) -> Result<Vec<LineView>, Fault> {
             .filter_map(|it| serde_json::from_str(&it.entry).ok());
         lines.extend(entries.filter_map(|it: Value| line(&it)));
     }
-}
-
-fn line(entry: &Value) -> Option<LineView> {
-    let text = |key: &str| entry[key].as_str().map(Private::from);
-    let (who, heard, unheard) = match entry["type"].as_str()? {
-        "caller.said" => ("caller", text("text")?, None),
-        "agent.said" => ("agent", text("text")?, None),
-        "agent.interrupted" => ("agent", text("heard")?, text("unheard")),
-        _ => return None,
-    };
-    Some(LineView {
-        who,
-        text: heard,
-        unheard,
-        ms: entry["ms"].as_u64().unwrap_or_default(),
-    })
 }
 
 const MOST_WAITED: u64 = 60;

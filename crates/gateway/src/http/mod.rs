@@ -17,6 +17,7 @@ mod pairing;
 pub(crate) mod probe;
 mod problem;
 mod questions;
+pub(crate) mod reports;
 mod streams;
 mod transfer;
 

@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, hand, meetings, pairing, questions, transfer};
+use super::{
+    Desk, api, approvals, config, events, hand, meetings, pairing, questions, reports, transfer,
+};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -41,6 +43,9 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(approvals::lift))
         .routes(routes!(questions::list))
         .routes(routes!(questions::answer))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::dead))
+        .routes(routes!(reports::replay))
         .routes(routes!(meetings::open, meetings::list))
         .routes(routes!(meetings::show))
         .routes(routes!(meetings::invite))
@@ -89,6 +94,7 @@ pub fn document() -> OpenApi {
         (name = "questions", description = "What agents ask their owner while a caller waits."),
         (name = "meetings", description = "Several people on one line."),
         (name = "pairing", description = "Callers who are not in the configuration, and may call once you say so."),
+        (name = "reports", description = "What your own systems are told of calls, and what did not arrive there."),
         (name = "events", description = "What happens on calls, as it happens."),
         (name = "gateway", description = "The gateway itself."),
     )

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::state::{make_folder, open_file, patiently};
 pub use log::{Began, CallLog, Entry, Parties, Past};
 use mark::Mark;
+pub(crate) use reader::Head;
 pub use reader::{Reader, Row, Summary, Wanted};
 pub use seal::{HIDDEN, Keys, SealKey};
 pub use store::Flaw;

@@ -50,6 +50,19 @@ pub struct Row {
     pub entry: String,
 }
 
+/// What can be told of an entry without a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The entry's cursor.
+    pub(crate) id: u64,
+    /// Of which call.
+    pub(crate) call: String,
+    /// What happened.
+    pub(crate) kind: String,
+    /// When, in milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
 /// A call, as its first and last entries tell it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -158,6 +171,61 @@ impl Reader {
             if durable.changed().await.is_err() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// What the next entries are, a bounded number of them, in order, without their words. Empty: there are no
+    /// more now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn heads(&self, after: u64) -> Result<Vec<Head>, Fault> {
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Head {
+                id: row.get(0)?,
+                call: row.get(1)?,
+                at: row.get(2)?,
+                kind: row.get::<_, Option<String>>(3)?.unwrap_or_default(),
+            })
+        };
+        self.with(move |file| {
+            let mut found = file.prepare_cached(HEADS)?;
+            found.query_map(params![after, PAGE], read)?.collect()
+        })
+        .await
+    }
+
+    /// One entry; `None`: it is forgotten.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn entry(&self, id: u64) -> Result<Option<Value>, Fault> {
+        let unseal = self.unseal();
+        let entry = "SELECT entry FROM entries WHERE id = ?1";
+        let text: Option<String> = self
+            .with(move |file| file.query_row(entry, [id], |row| row.get(0)).optional())
+            .await?;
+        Ok(text.and_then(|it| serde_json::from_str(&unseal(it)).ok()))
+    }
+
+    /// Everything that happened on a call, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) async fn whole(&self, call: &str) -> Result<Vec<Value>, Fault> {
+        let mut wanted = Wanted {
+            call: Some(call.to_owned()),
+            ..Wanted::default()
+        };
+        let mut events = Vec::new();
+        loop {
+            let rows = self.after(&wanted).await?;
+            let Some(last) = rows.last() else {
+                return Ok(events);
+            };
+            wanted.after = last.id;
+            let read = rows.iter().map(|it| serde_json::from_str(&it.entry));
+            events.extend(read.filter_map(Result::ok));
         }
     }
 
@@ -342,6 +410,9 @@ fn next(
         }
     }
 }
+
+const HEADS: &str = "SELECT id, call, at, json_extract(entry, '$.type') FROM entries
+     WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const OF_ALL: &str = "SELECT id, entry FROM entries WHERE id > ?1 ORDER BY id LIMIT ?2";
 

@@ -66,6 +66,7 @@ use crate::ledger::Ledger;
 use crate::line::Wire;
 use crate::meeting::{MeetingId, Room};
 use crate::metrics::metrics;
+use crate::outbox::Outbox;
 use crate::pairings::Pairings;
 use crate::receipts::Receipts;
 use crate::runner::Control;
@@ -106,6 +107,7 @@ pub struct Switchboard {
     claims: Claims,
     jobs: Jobs,
     ledger: Ledger,
+    outbox: Outbox,
     receipts: Receipts,
     guesses: Guesses,
     pairings: Pairings,
@@ -161,6 +163,7 @@ impl Switchboard {
     pub fn new(plan: Plan, load_voice: LoadVoice, state: PathBuf) -> Result<Arc<Self>, Fault> {
         let journal = Journal::open(&state, plan.keep, plan.keys.clone())?;
         let now = Timestamp::now().as_millisecond();
+        let outbox = Outbox::open(&state, &plan.reports, journal.last())?;
         let claims = Claims::open(&state, now)?;
         let jobs = Jobs::open(&state, now)?;
         let ledger = Ledger::open(&state, now)?;
@@ -178,6 +181,7 @@ impl Switchboard {
             claims,
             jobs,
             ledger,
+            outbox,
             receipts,
             guesses,
             pairings,
@@ -198,6 +202,19 @@ impl Switchboard {
     /// What happened on every call.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What is told to the owner's own systems.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Tells it, until the outbox is to rest.
+    pub(crate) async fn report(self: Arc<Self>) {
+        let board = self.clone();
+        let plan = Arc::new(move || board.plan());
+        let couriers = self.outbox.carry(&self.journal, &self.ledger, plan);
+        couriers.join_all().await;
     }
 
     /// What webhooks were answered.

@@ -322,6 +322,8 @@ const ANSWERS: &[&str] = &[
     "/v1/meetings",
     "/v1/approvals",
     "/v1/pairing",
+    "/v1/reports",
+    "/v1/reports/dead",
 ];
 
 #[test]

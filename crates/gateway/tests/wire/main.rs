@@ -23,6 +23,7 @@ mod owners;
 mod phone;
 mod rails;
 mod reload;
+mod reports;
 mod restart;
 mod setup;
 mod surface;

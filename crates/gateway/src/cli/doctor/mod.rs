@@ -3,6 +3,7 @@
 mod carrier;
 mod machine;
 pub(super) mod public;
+mod reports;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -159,6 +160,9 @@ async fn examine(plan: &Plan, checks: &mut Checks<'_>) {
     checks.add(machine::models(talking).await);
     if let Some(recordings) = &plan.recordings {
         checks.add(machine::recordings(&recordings.dir));
+    }
+    for finding in reports::examine(plan).await {
+        checks.add(finding);
     }
     for finding in public::examine_patiently(plan).await {
         checks.add(finding);

@@ -1,4 +1,4 @@
-//! Signatures by which an agent knows that it is we who ask ([Standard Webhooks]).
+//! Signatures by which whoever is told something knows that it is we who tell it ([Standard Webhooks]).
 //!
 //! [Standard Webhooks]: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
@@ -9,11 +9,12 @@ use ports::Secret;
 use sha2::Sha256;
 
 /// What we sign with.
-pub(super) struct Signer(Hmac<Sha256>);
+#[derive(Clone)]
+pub struct Signer(Hmac<Sha256>);
 
 impl Signer {
     /// Of a secret as it is written: `whsec_` and base64. `None`: it is not.
-    pub(super) fn new(secret: &Secret) -> Option<Self> {
+    pub fn new(secret: &Secret) -> Option<Self> {
         let key = secret.reveal().trim().strip_prefix("whsec_")?;
         let key = STANDARD.decode(key).ok()?;
         if key.len() < SHORTEST {
@@ -23,7 +24,7 @@ impl Signer {
     }
 
     /// The signature of a body under this name, sent so many seconds after the epoch.
-    pub(super) fn sign(&self, id: &str, seconds: u64, body: &[u8]) -> String {
+    pub fn sign(&self, id: &str, seconds: u64, body: &[u8]) -> String {
         let mut mac = self.0.clone();
         mac.update(format!("{id}.{seconds}.").as_bytes());
         mac.update(body);
