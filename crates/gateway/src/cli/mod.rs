@@ -321,16 +321,17 @@ pub(crate) fn load_voice(plan: &Plan) -> LoadVoice {
     })
 }
 
-/// The library of websockets, whatever is wanted.
-const SILENT: &str = "tungstenite=off";
+/// The libraries of websockets and of tools, whatever is wanted.
+const SILENT: &[&str] = &["tungstenite=off", "rmcp=off"];
 
 /// Logs to standard error; what a gateway logs is kept as well, for `offhook logs`.
 fn log(command: &Command) {
     let filter =
         EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(command.log()));
-    // It would write down whole messages: keys, tokens and what was said.
-    let silent = SILENT.parse().expect("it is a directive");
-    let filter = filter.add_directive(silent);
+    // They would write down whole messages: keys, tokens and what was said.
+    let filter = SILENT.iter().fold(filter, |filter, it| {
+        filter.add_directive(it.parse().expect("it is a directive"))
+    });
     let people = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

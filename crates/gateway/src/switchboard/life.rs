@@ -451,6 +451,7 @@ async fn agent(
     (record, plan): (&Arc<Record>, &Arc<Plan>),
     (answerer, begin): (&Answerer, &Begin),
 ) -> Result<ports::Link<ports::agent::Tell, ports::agent::Answer>, Fault> {
+    tools::come(plan, &record.agent).await;
     let call = introduction(plan, record, begin);
     Ok(match answerer {
         Answerer::Words { agent, .. } => agent.open(call).await?,

@@ -5,7 +5,10 @@
 
 mod ask;
 mod http;
+mod program;
+mod server;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use call::Trust;
@@ -16,25 +19,35 @@ use serde_json::{Value, json};
 
 pub use ask::{Question, Questions};
 pub(crate) use http::fetch;
+pub use server::{At, Only, Server};
 
-/// A tool of the owner's.
+/// A tool of the owner's, or several of one server.
 #[derive(Clone, Debug)]
 pub struct ToolPlan {
-    /// What it does, for the agent.
-    pub about: String,
-    /// What it takes: a JSON schema.
-    pub takes: Value,
     /// How sure one must be of who is on the line.
     pub trust: Trust,
     /// How long it may take.
     pub patience: Duration,
     /// How it is done.
-    pub http: Http,
+    pub how: How,
+}
+
+/// How a tool of the owner's is done.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// By asking an address.
+    Address(Address),
+    /// By a server that speaks the Model Context Protocol, and has a name for each of its own.
+    Server(Arc<Server>),
 }
 
 /// Something that is done by asking an address of the owner's.
 #[derive(Clone, Debug)]
-pub struct Http {
+pub struct Address {
+    /// What it does, for the agent.
+    pub about: String,
+    /// What it takes: a JSON schema.
+    pub takes: Value,
     /// Where.
     pub url: String,
     /// What it wants to see, if anything.

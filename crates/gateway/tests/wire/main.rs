@@ -24,6 +24,7 @@ mod phone;
 mod rails;
 mod reload;
 mod restart;
+mod servers;
 mod setup;
 mod surface;
 mod tools;
