@@ -33,7 +33,8 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     /// Tells a collector of calls that are over.
     telling: Option<JoinHandle<()>>,
-    /// Learns what else was written down: who is not to be called, and that everything is stopped.
+    /// Learns what else was written down: who is not to be called, that everything is stopped, and who was promised a
+    /// call that is due.
     heeding: JoinHandle<()>,
     /// Says that it is alive, to the one after it.
     living: Option<JoinHandle<()>>,
@@ -99,7 +100,11 @@ impl Gateway {
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
             heeding: tokio::spawn(async move {
-                tokio::join!(heeding.recall_opt_outs(), heeding.clone().watch_for_stop());
+                tokio::join!(
+                    heeding.recall_opt_outs(),
+                    heeding.clone().watch_for_stop(),
+                    heeding.clone().keep_promises()
+                );
             }),
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,

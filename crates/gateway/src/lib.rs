@@ -4,6 +4,7 @@ pub mod access;
 mod alive;
 mod approvals;
 mod blocking;
+mod callbacks;
 mod claims;
 pub mod cli;
 pub mod clips;

@@ -54,6 +54,10 @@ pub enum Power {
     PressKeys,
     /// Ask the owner something while the caller waits.
     AskOwner,
+    /// Write down something for the owner.
+    Note,
+    /// Promise that the caller is called back: they are, where whoever is called at all may be.
+    CallBack,
     /// Have the caller put through to somebody whom the owner gave a name: a phone rings, and it costs money.
     PutThrough,
     /// Use a tool of the owner's: it reaches whatever the owner has behind it.
@@ -62,11 +66,13 @@ pub enum Power {
 
 impl Power {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::HangUp,
         Self::TakeMessage,
         Self::PressKeys,
         Self::AskOwner,
+        Self::Note,
+        Self::CallBack,
         Self::PutThrough,
         Self::UseTool,
     ];
@@ -74,8 +80,13 @@ impl Power {
     /// How sure one must be of who is on the line, where the owner does not say.
     pub fn needs(self) -> Trust {
         match self {
-            Self::HangUp | Self::TakeMessage | Self::PressKeys | Self::AskOwner => Trust::Unknown,
-            Self::PutThrough => Trust::CallerId,
+            Self::HangUp
+            | Self::TakeMessage
+            | Self::PressKeys
+            | Self::AskOwner
+            | Self::Note => Trust::Unknown,
+            // Strangers who ring once have nobody call them.
+            Self::PutThrough | Self::CallBack => Trust::CallerId,
             Self::UseTool => Trust::Proven,
         }
     }

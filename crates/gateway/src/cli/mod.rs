@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 pub mod call;
+mod callbacks;
 mod calls;
 pub mod config;
 pub mod demo;
@@ -72,6 +73,8 @@ enum Command {
     Approve(owner::AnswerArgs),
     /// Call someone, and say or talk about something.
     Call(call::Args),
+    /// The calls back that agents have promised; `--cancel` takes one off.
+    Callbacks(callbacks::Args),
     /// The calls there have been.
     Calls(calls::Args),
     /// Print what your shell needs to complete these commands.
@@ -151,6 +154,7 @@ impl Command {
             | Self::Refuse(_)
             | Self::StopAll(_)
             | Self::Call(_)
+            | Self::Callbacks(_)
             | Self::Calls(_)
             | Self::Completions(_)
             | Self::Latency(_)
@@ -243,6 +247,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Refuse(args) => owner::refuse(args, out).await,
         Command::StopAll(args) => owner::stop_all(args, out).await,
         Command::Call(args) => call::run(args, path, out).await,
+        Command::Callbacks(args) => callbacks::run(args, out).await,
         Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Latency(args) => latency::run(args, path, out).await,

@@ -9,7 +9,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, hand, meetings, pairing, questions, transfer};
+use super::{Desk, api, approvals, callbacks, config, events, hand, meetings, pairing, questions, transfer};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -39,6 +39,8 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(approvals::refuse))
         .routes(routes!(approvals::stop, approvals::stopped))
         .routes(routes!(approvals::lift))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::cancel))
         .routes(routes!(questions::list))
         .routes(routes!(questions::answer))
         .routes(routes!(meetings::open, meetings::list))
@@ -86,6 +88,7 @@ pub fn document() -> OpenApi {
     tags(
         (name = "calls", description = "Calls: made, looked at, spoken into, ended."),
         (name = "approvals", description = "Calls that wait for their owner's yes."),
+        (name = "callbacks", description = "Calls back that agents have promised."),
         (name = "questions", description = "What agents ask their owner while a caller waits."),
         (name = "meetings", description = "Several people on one line."),
         (name = "pairing", description = "Callers who are not in the configuration, and may call once you say so."),

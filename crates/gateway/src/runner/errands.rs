@@ -114,7 +114,10 @@ impl<L: Line> Runner<L> {
                 let done = Used::Done("It is taken down.".to_owned().into());
                 self.used(turn, used.id, done);
             }
-            Some(Builtin::PressKeys | Builtin::AskOwner) | None => {
+            Some(
+                Builtin::PressKeys | Builtin::AskOwner | Builtin::Note | Builtin::CallBackLater,
+            )
+            | None => {
                 self.send_out(turn, used, (toolbox, patience));
             }
         }

@@ -4,6 +4,7 @@ mod adopt;
 mod announce;
 mod asking;
 mod audit;
+mod callbacks;
 mod closing;
 mod desk;
 mod dialled;
@@ -54,6 +55,7 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
 use crate::approvals::Approvals;
+use crate::callbacks::Callbacks;
 use crate::claims::{Claims, Once};
 use crate::clips::Clips;
 use crate::config::{OurNumber, Plan};
@@ -73,6 +75,7 @@ use crate::sound::Attached;
 use crate::tools::Questions;
 pub use adopt::Tightened;
 pub use asking::Approval;
+pub use callbacks::Callback;
 use asking::asks_first;
 use audit::{About, Flood};
 use dialled::Astray;
@@ -118,6 +121,8 @@ pub struct Switchboard {
     stopped: AtomicBool,
     /// Calls that wait for the owner.
     approvals: Approvals,
+    /// Calls back that were promised.
+    callbacks: Callbacks,
     flood: Flood,
     hands: Hands,
     connections: Connections,
@@ -168,6 +173,7 @@ impl Switchboard {
         let clips = Clips::new(&state);
         let stopped = ledger.stopped()?.is_some();
         let approvals = Approvals::open(&state, now, plan.keys.clone())?;
+        let callbacks = Callbacks::open(&state, now, plan.keys.clone())?;
         let guesses = Guesses::open(&state, now)?;
         let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
@@ -187,6 +193,7 @@ impl Switchboard {
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(stopped),
             approvals,
+            callbacks,
             flood: Flood::default(),
             hands: Hands::default(),
             connections: Connections::default(),

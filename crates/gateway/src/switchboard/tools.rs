@@ -1,17 +1,19 @@
 //! Doing what an agent wants done on a call: where the owner's rules allow it for whoever is on the line.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use call::event::What;
-use call::{Keys, Private, Trust};
+use call::{Event, Keys, Private, Trust};
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use policy::Power;
 use ports::agent::{Then, Tool, Use, Used};
 use ports::{Blame, Fault, code};
 use serde_json::{Value, json};
 
+use super::callbacks::when;
 use super::{Record, Switchboard};
 use crate::config::Plan;
 use crate::runner::Toolbox;
@@ -73,6 +75,35 @@ impl Toolkit {
         match asked.answered().await {
             Some(answer) => Used::Done(answer),
             None => failed("the owner gave no answer"),
+        }
+    }
+
+    fn note(&self, takes: &Value) -> Used {
+        let text = takes["text"].as_str().unwrap_or_default().trim();
+        if text.is_empty() {
+            return failed("there is nothing in `text`");
+        }
+        let text: String = text.chars().take(LONGEST_NOTE).collect();
+        let text = text.into();
+        self.record.log.push(Instant::now(), Event::AgentNoted { text });
+        Used::Done("It is written down.".to_owned().into())
+    }
+
+    /// The caller is promised to be called back, where they could be.
+    async fn call_back(&self, takes: &Value) -> Used {
+        let why = takes["why"].as_str().unwrap_or_default().trim();
+        if why.is_empty() {
+            return failed("there is nothing in `why`");
+        }
+        let due = match when(&takes["when"], Timestamp::now()) {
+            Ok(due) => due,
+            Err(why) => return failed(why),
+        };
+        let why: String = why.chars().take(LONGEST_WHY).collect();
+        let why = format!("You call back, as you promised to. {why}");
+        match self.board.promise(&self.record, (due, why.into())).await {
+            Ok(due) => Used::Done(format!("They will be called at {due}.").into()),
+            Err(fault) => failed(&fault.message),
         }
     }
 
@@ -158,6 +189,8 @@ impl Toolbox for Toolkit {
         match Builtin::of(&used.tool) {
             Some(Builtin::AskOwner) => self.ask(&takes).await,
             Some(Builtin::PressKeys) => self.press(&takes).await,
+            Some(Builtin::Note) => self.note(&takes),
+            Some(Builtin::CallBackLater) => self.call_back(&takes).await,
             // These are the call's own to do.
             Some(Builtin::HangUp | Builtin::TransferTo | Builtin::TakeMessage) => {
                 failed("it is done otherwise")
@@ -227,6 +260,8 @@ fn failed(why: &str) -> Used {
 }
 
 const LONGEST_QUESTION: usize = 1_000;
+const LONGEST_NOTE: usize = 2_000;
+const LONGEST_WHY: usize = 1_000;
 /// How long a call waits for servers of tools before its agent is told what there is.
 const COMING: Duration = Duration::from_secs(2);
 /// More than that, endpoints of models refuse.

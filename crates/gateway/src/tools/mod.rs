@@ -67,16 +67,22 @@ pub enum Builtin {
     TakeMessage,
     /// Ask the owner something, while the caller waits.
     AskOwner,
+    /// Write down something for the owner.
+    Note,
+    /// Promise the caller to call them back.
+    CallBackLater,
 }
 
 impl Builtin {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::HangUp,
         Self::TransferTo,
         Self::PressKeys,
         Self::TakeMessage,
         Self::AskOwner,
+        Self::Note,
+        Self::CallBackLater,
     ];
 
     /// The one of that name.
@@ -92,6 +98,8 @@ impl Builtin {
             Self::PressKeys => "press_keys",
             Self::TakeMessage => "take_message",
             Self::AskOwner => "ask_owner",
+            Self::Note => "note",
+            Self::CallBackLater => "call_back_later",
         }
     }
 
@@ -103,15 +111,20 @@ impl Builtin {
             Self::PressKeys => Power::PressKeys,
             Self::TakeMessage => Power::TakeMessage,
             Self::AskOwner => Power::AskOwner,
+            Self::Note => Power::Note,
+            Self::CallBackLater => Power::CallBack,
         }
     }
 
     /// How long it may take.
     pub(crate) fn patience(self) -> Duration {
         match self {
-            Self::HangUp | Self::TransferTo | Self::PressKeys | Self::TakeMessage => {
-                Duration::from_secs(10)
-            }
+            Self::HangUp
+            | Self::TransferTo
+            | Self::PressKeys
+            | Self::TakeMessage
+            | Self::Note
+            | Self::CallBackLater => Duration::from_secs(10),
             Self::AskOwner => OWNER,
         }
     }
@@ -161,6 +174,26 @@ impl Builtin {
                 object(
                     json!({ "question": { "type": "string", "description": "With all they need to answer it." } }),
                     &["question"],
+                ),
+                Then::GoesOn,
+            ),
+            Self::Note => (
+                "Write something down for your owner, which nobody else gets to see. The caller is not told.",
+                object(
+                    json!({ "text": { "type": "string", "description": "What to remember of this call." } }),
+                    &["text"],
+                ),
+                Then::GoesOn,
+            ),
+            Self::CallBackLater => (
+                "Have the caller called back later, by you and on this number. Ask them first whether they want that, \
+                 and when. You do not remember this call then: you are told what you write here.",
+                object(
+                    json!({
+                        "when": { "type": "string", "description": "In how many minutes, as in 30; or a time with its offset, as in 2030-01-31T09:00:00+01:00." },
+                        "why": { "type": "string", "description": "What the call back is for, with all you need to know then." },
+                    }),
+                    &["when", "why"],
                 ),
                 Then::GoesOn,
             ),

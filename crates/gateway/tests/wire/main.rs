@@ -21,6 +21,7 @@ mod meetings;
 mod numbers;
 mod owners;
 mod phone;
+mod promises;
 mod rails;
 mod reload;
 mod restart;

@@ -100,9 +100,9 @@ async fn house(
     house_of(asks(phone), &tables).await
 }
 
-fn named(asked: &Value) -> Vec<&str> {
+fn named(asked: &Value) -> Vec<String> {
     let tools = asked["tools"].as_array().expect("it is told of its tools");
-    let name = |it: &'_ Value| -> Option<&str> { None.or(it["function"]["name"].as_str()) };
+    let name = |it: &Value| it["function"]["name"].as_str().map(str::to_owned);
     tools.iter().filter_map(name).collect()
 }
 
