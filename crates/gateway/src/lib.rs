@@ -36,6 +36,7 @@ pub mod recorder;
 pub mod rulebook;
 pub mod rules;
 pub mod runner;
+mod sessions;
 mod sound;
 pub mod state;
 pub mod switchboard;

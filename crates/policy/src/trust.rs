@@ -60,13 +60,15 @@ pub enum Power {
     CallBack,
     /// Have the caller put through to somebody whom the owner gave a name: a phone rings, and it costs money.
     PutThrough,
+    /// Be reminded of what was said on earlier calls with whoever calls.
+    Remember,
     /// Use a tool of the owner's: it reaches whatever the owner has behind it.
     UseTool,
 }
 
 impl Power {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::HangUp,
         Self::TakeMessage,
         Self::PressKeys,
@@ -74,6 +76,7 @@ impl Power {
         Self::Note,
         Self::CallBack,
         Self::PutThrough,
+        Self::Remember,
         Self::UseTool,
     ];
 
@@ -87,6 +90,8 @@ impl Power {
             | Self::Note => Trust::Unknown,
             // Strangers who ring once have nobody call them.
             Self::PutThrough | Self::CallBack => Trust::CallerId,
+            // Anyone can show a number.
+            Self::Remember => Trust::Attested,
             Self::UseTool => Trust::Proven,
         }
     }

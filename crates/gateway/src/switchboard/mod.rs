@@ -13,6 +13,7 @@ mod fixture;
 mod flights;
 mod handover;
 mod heed;
+mod histories;
 mod host;
 mod life;
 mod liveness;
@@ -71,6 +72,7 @@ use crate::metrics::metrics;
 use crate::pairings::Pairings;
 use crate::receipts::Receipts;
 use crate::runner::Control;
+use crate::sessions::Sessions;
 use crate::sound::Attached;
 use crate::tools::Questions;
 pub use adopt::Tightened;
@@ -127,6 +129,8 @@ pub struct Switchboard {
     hands: Hands,
     connections: Connections,
     questions: Questions,
+    /// Names of conversations that go on from one call to the next.
+    sessions: Sessions,
     /// Those who said so on a call and are not on the list yet.
     unwanted: Unwanted,
 }
@@ -174,6 +178,7 @@ impl Switchboard {
         let stopped = ledger.stopped()?.is_some();
         let approvals = Approvals::open(&state, now, plan.keys.clone())?;
         let callbacks = Callbacks::open(&state, now, plan.keys.clone())?;
+        let sessions = Sessions::open(&state)?;
         let guesses = Guesses::open(&state, now)?;
         let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
@@ -198,6 +203,7 @@ impl Switchboard {
             hands: Hands::default(),
             connections: Connections::default(),
             questions: Questions::default(),
+            sessions,
             unwanted: Unwanted::default(),
         }))
     }

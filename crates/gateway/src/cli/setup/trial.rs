@@ -47,6 +47,7 @@ pub(super) async fn call(
             language: "en".to_owned(),
             transfer_to: Vec::new(),
             tools: Vec::new(),
+            history: config::History::Call,
             on_machine: config::OnMachine::Talk,
         },
     );
