@@ -118,7 +118,9 @@ impl Callbacks {
         self.with(move |file, keys| {
             let file = file.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let waiting = waiting(&file, keys)?;
-            let same = waiting.iter().find(|it| it.wish["to"] == promise.wish["to"]);
+            let same = waiting
+                .iter()
+                .find(|it| it.wish["to"] == promise.wish["to"]);
             if let Some(before) = same {
                 return Ok(Given::Before(before.due));
             }
@@ -168,7 +170,8 @@ impl Callbacks {
     /// All that are remembered, the first due first.
     pub(crate) async fn all(&self) -> Result<Vec<Promise>, Fault> {
         self.with(|file, keys| {
-            let last = "SELECT * FROM (SELECT * FROM callbacks ORDER BY due DESC LIMIT ?1) ORDER BY due";
+            let last =
+                "SELECT * FROM (SELECT * FROM callbacks ORDER BY due DESC LIMIT ?1) ORDER BY due";
             let mut last = file.prepare(last)?;
             let found = last.query_map([SHOWN], |row| read(row, keys))?;
             found.collect()
@@ -300,8 +303,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let callbacks = Callbacks::open(folder.path(), 0, Keys::default()).expect("it is ours");
         for at in 0..=MOST {
-            let given = callbacks.give(promise(&format!("c{at}"), &format!("+{at}"), 9)).await;
-            let expected = if at < MOST { Given::Now } else { Given::TooMany };
+            let given = callbacks
+                .give(promise(&format!("c{at}"), &format!("+{at}"), 9))
+                .await;
+            let expected = if at < MOST {
+                Given::Now
+            } else {
+                Given::TooMany
+            };
             assert_eq!(given.ok(), Some(expected));
         }
     }

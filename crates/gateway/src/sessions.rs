@@ -26,7 +26,9 @@ impl Sessions {
         let opened = || -> std::io::Result<String> {
             let mut file = open_locked(&folder.join("sessions.key"))?;
             let mut key = String::new();
-            (&mut file).take(LENGTH as u64 * 2).read_to_string(&mut key)?;
+            (&mut file)
+                .take(LENGTH as u64 * 2)
+                .read_to_string(&mut key)?;
             // One that was cut short by a full disk is none.
             if key.len() < LENGTH * 2 {
                 key = hex::random(LENGTH);
@@ -93,6 +95,9 @@ mod tests {
         // What was cut short is made anew.
         std::fs::write(folder.path().join("sessions.key"), "abc").expect("it is ours");
         assert_ne!(open().with("reception", &mom), name);
-        assert_eq!(open().with("reception", &mom), open().with("reception", &mom));
+        assert_eq!(
+            open().with("reception", &mom),
+            open().with("reception", &mom)
+        );
     }
 }

@@ -83,11 +83,9 @@ impl Power {
     /// How sure one must be of who is on the line, where the owner does not say.
     pub fn needs(self) -> Trust {
         match self {
-            Self::HangUp
-            | Self::TakeMessage
-            | Self::PressKeys
-            | Self::AskOwner
-            | Self::Note => Trust::Unknown,
+            Self::HangUp | Self::TakeMessage | Self::PressKeys | Self::AskOwner | Self::Note => {
+                Trust::Unknown
+            }
             // Strangers who ring once have nobody call them.
             Self::PutThrough | Self::CallBack => Trust::CallerId,
             // Anyone can show a number.

@@ -217,6 +217,10 @@ const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 #                                                  "talk", "hang_up" or "leave"
 #   machine_message = "Please call us back."       what it leaves then, after the beep
 #   language = "en"                                what language is heard
+#   tools = ["note", "call_back_later"]            what it may have done in the middle of a call
+#   history = "caller"                             what it is told of earlier calls: nothing ("call"), those with the
+#                                                  same caller, or, where it talks with you, all ("shared")
+#   history_trust = "attested"                     how sure it must be for that who calls
 "#;
 
 const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.

@@ -18,7 +18,8 @@ use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
 use super::{
-    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, tools, transfers, trust,
+    Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, rules, tools, transfers,
+    trust,
 };
 use crate::tunnel::Tunnel;
 
@@ -397,7 +398,7 @@ impl AgentPlan {
 fn history(section: &mut Section<'_>, found: &mut Findings) -> History {
     let wanted = section.text("history", found);
     let written = section.text("history_trust", found);
-    let trust = trust::trust(written, Power::Remember, found);
+    let trust = trust::trust_under("history_trust", written, Power::Remember, found);
     match wanted.map(|it| it.value) {
         None | Some("call") => {
             if let Some(written) = written {

@@ -33,8 +33,8 @@ pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
 pub use plan::{
-    AgentThen, By, Consent, Destination, Disclosed, Disclosure, History, OnMachine, OurNumber, PhonePlan,
-    Plan, Recorder, Recordings, TransferPlan,
+    AgentThen, By, Consent, Destination, Disclosed, Disclosure, History, OnMachine, OurNumber,
+    PhonePlan, Plan, Recorder, Recordings, TransferPlan,
 };
 pub use problem::{ConfigProblem, Place, Severity};
 

@@ -53,11 +53,7 @@ pub(super) fn read(
 }
 
 /// One that is done by asking an address.
-fn address(
-    section: &mut Section<'_>,
-    plugs: &plug::Plugs<'_>,
-    found: &mut Findings,
-) -> Address {
+fn address(section: &mut Section<'_>, plugs: &plug::Plugs<'_>, found: &mut Findings) -> Address {
     let takes = section.section("takes", found).texts(found);
     let (settings, _) = plugs.settings(section, KEYS, found);
     let text = |key: &str| settings.text(key).unwrap_or_default().to_owned();

@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, callbacks, config, events, hand, meetings, pairing, questions, transfer};
+use super::{
+    Desk, api, approvals, callbacks, config, events, hand, meetings, pairing, questions, transfer,
+};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {

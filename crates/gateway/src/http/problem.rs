@@ -55,7 +55,11 @@ impl Problem {
 
 fn status(fault: &Fault) -> StatusCode {
     match fault.code {
-        code::CALL_UNKNOWN | code::CALL_APPROVALS | code::CALL_CALLBACKS | code::FLIGHT_NONE | code::MEETING_UNKNOWN => {
+        code::CALL_UNKNOWN
+        | code::CALL_APPROVALS
+        | code::CALL_CALLBACKS
+        | code::FLIGHT_NONE
+        | code::MEETING_UNKNOWN => {
             return StatusCode::NOT_FOUND;
         }
         code::CALL_PLANS | code::MEETING_FULL => return StatusCode::CONFLICT,

@@ -77,7 +77,9 @@ impl Switchboard {
                 "they were promised a call already, at {}",
                 moment(due)
             ))),
-            Given::TooMany => Err(no(&format!("{MOST} calls are promised, and no more can be"))),
+            Given::TooMany => Err(no(&format!(
+                "{MOST} calls are promised, and no more can be"
+            ))),
         }
     }
 
@@ -100,11 +102,17 @@ impl Switchboard {
     pub(crate) async fn keep_promises(self: Arc<Self>) {
         let mut often = interval(OFTEN);
         often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = false;
         loop {
             often.tick().await;
-            if let Err(fault) = self.call_back(Timestamp::now()).await {
-                let (code, hint) = (fault.code, fault.hint.as_deref());
-                tracing::error!(code, hint, "promised calls cannot be looked at: {fault}");
+            match self.call_back(Timestamp::now()).await {
+                Ok(()) => told = false,
+                Err(fault) if !told => {
+                    let (code, hint) = (fault.code, fault.hint.as_deref());
+                    tracing::error!(code, hint, "promised calls cannot be looked at: {fault}");
+                    told = true;
+                }
+                Err(_) => {}
             }
         }
     }
@@ -136,7 +144,11 @@ impl Switchboard {
         }
         let call = CallId::parse(&promise.call);
         // On the disk before anything is dialled: a process that dies now leaves a promise that was begun.
-        if !self.callbacks.take(promise.call.clone(), State::Begun).await? {
+        if !self
+            .callbacks
+            .take(promise.call.clone(), State::Begun)
+            .await?
+        {
             return Ok(());
         }
         let placed = match call {

@@ -35,7 +35,10 @@ pub(super) struct Earlier {
 impl Switchboard {
     /// What a call's agent is told of earlier ones, where we are as sure of who is on it as the owner wants.
     pub(super) async fn earlier(&self, plan: &Plan, record: &Record, trust: Trust) -> Earlier {
-        let history = plan.agents.get(&record.agent).map_or(History::Call, |it| it.history);
+        let history = plan
+            .agents
+            .get(&record.agent)
+            .map_or(History::Call, |it| it.history);
         let reach = reach(
             history,
             (record.direction, record.caller.as_ref()),
@@ -185,7 +188,10 @@ fn told(calls: Vec<(String, Vec<Line>)>) -> Vec<Line> {
 }
 
 fn began(call: &Summary) -> String {
-    call.began["time"].as_str().unwrap_or("another time").to_owned()
+    call.began["time"]
+        .as_str()
+        .unwrap_or("another time")
+        .to_owned()
 }
 
 fn text(line: &Line) -> &str {
@@ -234,7 +240,10 @@ mod tests {
             let all = of(shared, Direction::Inbound, trust, true);
             assert_eq!(all, Reach::All(wanted));
             assert_eq!(of(shared, Direction::Inbound, trust, false), Reach::None);
-            assert_eq!(of(History::Call, Direction::Inbound, trust, true), Reach::None);
+            assert_eq!(
+                of(History::Call, Direction::Inbound, trust, true),
+                Reach::None
+            );
         }
         let hidden = reach(caller, (Direction::Outbound, None), (Trust::Proven, true));
         assert_eq!(hidden, Reach::None);
@@ -242,9 +251,7 @@ mod tests {
 
     #[test]
     fn what_was_said_under_somebodys_number_is_not_remembered_as_theirs() {
-        let began = |direction: &str, trust: &str| {
-            json!({ "direction": direction, "trust": trust, "agent": "a", "caller": "+15551234567" })
-        };
+        let began = |direction: &str, trust: &str| json!({ "direction": direction, "trust": trust, "agent": "a", "caller": "+15551234567" });
         assert!(sure(&began("outbound", "unknown"), Trust::Attested));
         assert!(sure(&began("inbound", "attested"), Trust::Attested));
         assert!(!sure(&began("inbound", "caller-id"), Trust::Attested));

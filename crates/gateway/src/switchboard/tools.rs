@@ -1,11 +1,11 @@
 //! Doing what an agent wants done on a call: where the owner's rules allow it for whoever is on the line.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use call::event::What;
-use call::{Event, Keys, Private, Trust};
+use call::{Keys, Private, Trust};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use policy::Power;
@@ -76,17 +76,6 @@ impl Toolkit {
             Some(answer) => Used::Done(answer),
             None => failed("the owner gave no answer"),
         }
-    }
-
-    fn note(&self, takes: &Value) -> Used {
-        let text = takes["text"].as_str().unwrap_or_default().trim();
-        if text.is_empty() {
-            return failed("there is nothing in `text`");
-        }
-        let text: String = text.chars().take(LONGEST_NOTE).collect();
-        let text = text.into();
-        self.record.log.push(Instant::now(), Event::AgentNoted { text });
-        Used::Done("It is written down.".to_owned().into())
     }
 
     /// The caller is promised to be called back, where they could be.
@@ -160,8 +149,14 @@ impl Toolkit {
     fn refuse(&self, name: &str) {
         let message = "this may not be done for this caller";
         let fault = Fault::new(Blame::Caller, code::POLICY_TRUST, message);
-        let table = self.tool(name).map_or(name, |it| it.table);
-        let fault = fault.by_rule(format!("`trust` in [tools.{table}]"));
+        let rule = match Builtin::of(name) {
+            Some(_) => format!("who is trusted with `{name}`"),
+            None => {
+                let table = self.tool(name).map_or(name, |it| it.table);
+                format!("`trust` in [tools.{table}]")
+            }
+        };
+        let fault = fault.by_rule(rule);
         self.board.refused_on(&self.record, What::Tool, &fault);
     }
 }
@@ -189,10 +184,11 @@ impl Toolbox for Toolkit {
         match Builtin::of(&used.tool) {
             Some(Builtin::AskOwner) => self.ask(&takes).await,
             Some(Builtin::PressKeys) => self.press(&takes).await,
-            Some(Builtin::Note) => self.note(&takes),
             Some(Builtin::CallBackLater) => self.call_back(&takes).await,
             // These are the call's own to do.
-            Some(Builtin::HangUp | Builtin::TransferTo | Builtin::TakeMessage) => {
+            Some(
+                Builtin::HangUp | Builtin::TransferTo | Builtin::TakeMessage | Builtin::Note,
+            ) => {
                 failed("it is done otherwise")
             }
             None => match self.tool(&used.tool) {
@@ -260,7 +256,6 @@ fn failed(why: &str) -> Used {
 }
 
 const LONGEST_QUESTION: usize = 1_000;
-const LONGEST_NOTE: usize = 2_000;
 const LONGEST_WHY: usize = 1_000;
 /// How long a call waits for servers of tools before its agent is told what there is.
 const COMING: Duration = Duration::from_secs(2);

@@ -9,7 +9,11 @@ use serde_json::Value;
 use super::Address;
 
 /// Asks for it, and gives the text that comes. What went wrong is told in words for the agent.
-pub(crate) async fn fetch(to: &Address, body: &Value, patience: Duration) -> Result<String, String> {
+pub(crate) async fn fetch(
+    to: &Address,
+    body: &Value,
+    patience: Duration,
+) -> Result<String, String> {
     let client = Client::builder()
         .user_agent(concat!("offhook/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())

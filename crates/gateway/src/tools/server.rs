@@ -183,7 +183,11 @@ impl Server {
         line.count += 1;
         match timeout(START, self.connect()).await {
             Ok(Some((up, offers))) => {
-                tracing::info!(tool = self.name, tools = offers.len(), "a server of tools is there");
+                tracing::info!(
+                    tool = self.name,
+                    tools = offers.len(),
+                    "a server of tools is there"
+                );
                 let peer = up.client.peer().clone();
                 line.up = Some(up);
                 *self.offers.write().unwrap_or_else(PoisonError::into_inner) = offers.into();
@@ -253,7 +257,9 @@ impl Server {
             let asked = PaginatedRequestParams::default().with_cursor(page.take());
             let listed = peer.list_tools(Some(asked)).await.ok()?;
             for tool in listed.tools {
-                let offer = self.offered(tool).filter(|it| names.insert(it.tool.name.clone()));
+                let offer = self
+                    .offered(tool)
+                    .filter(|it| names.insert(it.tool.name.clone()));
                 offers.extend(offer);
             }
             page = listed.next_cursor;
@@ -274,7 +280,10 @@ impl Server {
         }
         let takes = Value::Object((*tool.input_schema).clone());
         if takes.to_string().len() > LONGEST_SCHEMA {
-            tracing::warn!(tool = self.name, "a server has a tool that takes too much to be told of");
+            tracing::warn!(
+                tool = self.name,
+                "a server has a tool that takes too much to be told of"
+            );
             return None;
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -283,7 +292,12 @@ impl Server {
         Some(Offer {
             tool: Tool {
                 name: name.chars().map(sign).take(LONGEST_NAME).collect(),
-                about: tool.description.unwrap_or_default().chars().take(LONGEST_ABOUT).collect(),
+                about: tool
+                    .description
+                    .unwrap_or_default()
+                    .chars()
+                    .take(LONGEST_ABOUT)
+                    .collect(),
                 takes,
                 then: Then::GoesOn,
             },
@@ -308,7 +322,11 @@ fn pause(failures: u32) -> Duration {
 
 /// What came of a use, in words.
 fn read(result: &CallToolResult) -> Used {
-    let texts: Vec<&str> = result.content.iter().filter_map(|it| Some(&*it.as_text()?.text)).collect();
+    let texts: Vec<&str> = result
+        .content
+        .iter()
+        .filter_map(|it| Some(&*it.as_text()?.text))
+        .collect();
     let text = match &result.structured_content {
         Some(value) if texts.is_empty() => value.to_string(),
         Some(_) | None => texts.join("\n"),

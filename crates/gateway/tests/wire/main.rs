@@ -10,6 +10,7 @@ mod doors;
 mod expose;
 mod flights;
 mod handovers;
+mod histories;
 mod house;
 mod judged;
 mod keys;

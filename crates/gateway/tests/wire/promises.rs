@@ -14,13 +14,22 @@ async fn house(model: std::net::SocketAddr, contact: &str) -> House {
     let tables = format!(
         "[agents.model]\nkind = \"openai\"\nbase_url = \"http://{model}/v1\"\nmodel = \"small\"\n\
          tools = [\"note\", \"call_back_later\"]\n{contact}{}",
-        if contact.contains("[policy]") { "" } else { "[policy]" }
+        if contact.contains("[policy]") {
+            ""
+        } else {
+            "[policy]"
+        }
     );
     house_of(asks([]), &tables).await
 }
 
 async fn promised(house: &House) -> Vec<Callback> {
-    house.gateway.board.callbacks().await.expect("they can be read")
+    house
+        .gateway
+        .board
+        .callbacks()
+        .await
+        .expect("they can be read")
 }
 
 /// Asks the API, and gives the status and what comes.
@@ -85,7 +94,11 @@ async fn a_promised_call_is_made_when_it_is_due_and_told_what_for() {
     assert!(one.is_ok() && other.is_ok());
     let promise = promised(&house).await.remove(0);
     assert_eq!(promise.state, "made");
-    let again: Vec<_> = board.calls().into_iter().filter(|it| it.id != record.id).collect();
+    let again: Vec<_> = board
+        .calls()
+        .into_iter()
+        .filter(|it| it.id != record.id)
+        .collect();
     let [again] = &again[..] else {
         panic!("one call is made: {}", again.len());
     };
@@ -129,8 +142,16 @@ async fn the_owner_takes_a_promised_call_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_be_called_is_promised_nothing() {
     let answers = [
-        uses("", "call_back_later", &json!({ "when": "soon", "why": "The price." })),
-        uses("", "call_back_later", &json!({ "when": "30", "why": "The price." })),
+        uses(
+            "",
+            "call_back_later",
+            &json!({ "when": "soon", "why": "The price." }),
+        ),
+        uses(
+            "",
+            "call_back_later",
+            &json!({ "when": "30", "why": "The price." }),
+        ),
         says("I cannot."),
     ];
     let (desk, model) = Desk::serve(answers, ms(0)).await;
@@ -140,7 +161,11 @@ async fn who_may_not_be_called_is_promised_nothing() {
     until_said(&record, "I cannot.").await;
     let asked = desk.asked();
     assert!(result(&asked[1]).contains("whole number of minutes"));
-    assert!(result(&asked[2]).starts_with("It failed"), "{}", result(&asked[2]));
+    assert!(
+        result(&asked[2]).starts_with("It failed"),
+        "{}",
+        result(&asked[2])
+    );
     assert!(promised(&house).await.is_empty());
     record.hang_up().await;
     soon(record.log.ended()).await;

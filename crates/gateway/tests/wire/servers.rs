@@ -150,7 +150,10 @@ async fn a_servers_tools_are_not_for_callers_of_whom_nobody_is_sure() {
     assert_eq!(calendar.asked(), []);
     let asked = desk.asked();
     let refused = result(&asked[1]);
-    assert!(refused.contains("may not be done for this caller"), "{refused}");
+    assert!(
+        refused.contains("may not be done for this caller"),
+        "{refused}"
+    );
     let unknown = result(&asked[2]);
     assert!(unknown.contains("there is no such tool"), "{unknown}");
     record.hang_up().await;
@@ -159,10 +162,7 @@ async fn a_servers_tools_are_not_for_callers_of_whom_nobody_is_sure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_sends_us_elsewhere_is_not_there() {
-    let answers = [
-        uses("", "calendar", &json!({})),
-        says("I cannot look now."),
-    ];
+    let answers = [uses("", "calendar", &json!({})), says("I cannot look now.")];
     let (desk, model) = Desk::serve(answers, ms(0)).await;
     let calendar = Calendar::default();
     let address = calendar.serve().await;
@@ -173,7 +173,10 @@ async fn a_server_that_sends_us_elsewhere_is_not_there() {
     let asked = desk.asked();
     assert_eq!(named(&asked[0]), ["calendar"]);
     let about = &asked[0]["tools"][0]["function"]["description"];
-    assert!(about.as_str().is_some_and(|it| it.starts_with("Not there")), "{about}");
+    assert!(
+        about.as_str().is_some_and(|it| it.starts_with("Not there")),
+        "{about}"
+    );
     let result = result(&asked[1]);
     assert!(result.contains("not there at the moment"), "{result}");
     record.hang_up().await;
@@ -182,10 +185,7 @@ async fn a_server_that_sends_us_elsewhere_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_is_told_that_nobody_waits_for_it_any_more() {
-    let answers = [
-        uses("", "calendar_wait", &json!({})),
-        says("All right."),
-    ];
+    let answers = [uses("", "calendar_wait", &json!({})), says("All right.")];
     let (_desk, model) = Desk::serve(answers, ms(0)).await;
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (script, log) = (folder.path().join("calendar.sh"), folder.path().join("log"));

@@ -31,7 +31,10 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) async fn serve(answers: impl IntoIterator<Item = Value>, slow: Duration) -> (Self, SocketAddr) {
+    pub(crate) async fn serve(
+        answers: impl IntoIterator<Item = Value>,
+        slow: Duration,
+    ) -> (Self, SocketAddr) {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         let desk = Self {

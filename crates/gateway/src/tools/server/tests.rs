@@ -82,7 +82,10 @@ async fn a_program_lists_its_tools_and_is_started_again_when_it_dies() {
     assert_eq!(server.have_done("die", &takes).await, gone());
     assert_eq!(server.have_done("free.days", &takes).await, gone());
     assert_eq!(written(&log).matches("started").count(), 1, "not at once");
-    assert!(server.offer("calendar_free_days").is_some(), "it may come back");
+    assert!(
+        server.offer("calendar_free_days").is_some(),
+        "it may come back"
+    );
     server.line.lock().await.again = Instant::now();
     let done = server.have_done("free.days", &takes).await;
     assert_eq!(done, Used::Done("Friday is free.".to_owned().into()));
