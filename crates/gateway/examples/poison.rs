@@ -178,6 +178,7 @@ machine_message = "Please call back."
 transfer_to = ["ben"]
 language = "en"
 tools = ["take_message", "calendar"]
+call_back_after_s = 60
 history = "caller"
 history_trust = "proven"
 [agents.echo]

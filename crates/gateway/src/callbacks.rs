@@ -143,6 +143,18 @@ impl Callbacks {
         .await
     }
 
+    /// Has one that waits be due then, and for this. `false`: it does not wait, or not any more.
+    pub(crate) async fn hasten(&self, call: String, due: i64, wish: Value) -> Result<bool, Fault> {
+        let wish = json!({ "call": call, "seq": 0, "wish": wish }).to_string();
+        let wish = self.keys.seal(&wish).unwrap_or(wish);
+        self.with(move |file, _| {
+            let set = "UPDATE callbacks SET due = ?2, wish = ?3
+                       WHERE call = ?1 AND state = 'waiting'";
+            Ok(file.execute(set, params![call, due, wish])? == 1)
+        })
+        .await
+    }
+
     /// Writes down that something becomes of one that waits. `false`: it does not, or not any more.
     pub(crate) async fn take(&self, call: String, becomes: State) -> Result<bool, Fault> {
         self.change(call, State::Waiting, becomes).await
@@ -274,6 +286,12 @@ mod tests {
         let number = b"5551234567";
         assert!(!on_disk.windows(number.len()).any(|it| it == number));
 
+        let wish = json!({ "to": "+15551234567", "reason": "It is here." });
+        let hasten = async |call: &str| callbacks.hasten(call.to_owned(), 5, wish.clone()).await;
+        assert!(hasten("a").await.is_ok_and(|it| it));
+        let waiting = callbacks.waiting().await.expect("they can be read");
+        assert_eq!((waiting[0].due, &waiting[0].wish), (5, &wish));
+
         let take = async |callbacks: &Callbacks, call: &str, state| {
             let taken = callbacks.take(call.to_owned(), state).await;
             taken.expect("it can be written")
@@ -282,6 +300,7 @@ mod tests {
         assert!(!take(&callbacks, "b", State::Begun).await, "it was begun");
         assert!(!take(&callbacks, "b", State::Cancelled).await);
         assert!(take(&callbacks, "a", State::Cancelled).await);
+        assert!(hasten("a").await.is_ok_and(|it| !it), "it was taken back");
         let settled = callbacks.settle("a".to_owned(), State::Made).await;
         assert!(settled.is_ok_and(|it| !it), "it was taken back");
         drop(callbacks);
@@ -292,10 +311,10 @@ mod tests {
             let all = callbacks.all().await.expect("they can be read");
             all.into_iter().map(|it| it.state).collect()
         };
-        assert_eq!(states(&callbacks).await, [State::Begun, State::Cancelled]);
+        assert_eq!(states(&callbacks).await, [State::Cancelled, State::Begun]);
         drop(callbacks);
-        let callbacks = open(KEPT.as_millis() as i64 + 15);
-        assert_eq!(states(&callbacks).await, [State::Cancelled]);
+        let callbacks = open(KEPT.as_millis() as i64 + 7);
+        assert_eq!(states(&callbacks).await, [State::Begun]);
     }
 
     #[tokio::test]

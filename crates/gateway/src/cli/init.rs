@@ -218,6 +218,8 @@ const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 #   machine_message = "Please call us back."       what it leaves then, after the beep
 #   language = "en"                                what language is heard
 #   tools = ["note", "call_back_later"]            what it may have done in the middle of a call
+#   call_back_after_s = 45                         with call_back_later among them: when a caller who waits for one is
+#                                                  promised to be called back with what comes of it
 #   history = "caller"                             what it is told of earlier calls: nothing ("call"), those with the
 #                                                  same caller, or, where it talks with you, all ("shared")
 #   history_trust = "attested"                     how sure it must be for that who calls

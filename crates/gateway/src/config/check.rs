@@ -346,6 +346,7 @@ fn agents(
         let transfer_to = section.list("transfer_to", found);
         let tools = section.list("tools", found);
         let history = history(&mut section, found);
+        let call_back_after = section.number("call_back_after_s", 1..=LONGEST_WAIT, found);
         let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
         let place = section.place.clone();
         section.close(found);
@@ -358,6 +359,8 @@ fn agents(
             check_language(known.languages, language, found);
             AgentPlan {
                 history,
+                call_back_after: call_back_after
+                    .map_or(CALL_BACK_AFTER, |it| Duration::from_secs(it.value)),
                 tools,
                 transfer_to,
                 answerer,
@@ -390,9 +393,15 @@ impl AgentPlan {
             transfer_to: Vec::new(),
             tools: Vec::new(),
             history: History::Call,
+            call_back_after: CALL_BACK_AFTER,
         }
     }
 }
+
+/// How long a caller waits for something before they are promised to be called back with it.
+pub const CALL_BACK_AFTER: Duration = Duration::from_secs(45);
+/// In seconds: no tool may take longer.
+const LONGEST_WAIT: u64 = 240;
 
 /// What an agent is told of earlier calls: nothing, unless it is written otherwise.
 fn history(section: &mut Section<'_>, found: &mut Findings) -> History {

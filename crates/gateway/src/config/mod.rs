@@ -28,7 +28,7 @@ mod tools;
 mod transfers;
 mod trust;
 
-pub use check::BY_HAND;
+pub use check::{BY_HAND, CALL_BACK_AFTER};
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};

@@ -205,6 +205,9 @@ pub struct AgentPlan {
     pub tools: Vec<String>,
     /// What it is told of earlier calls.
     pub history: History,
+    /// After how long a caller who waits for something it has done is promised to be called back with it, if they may
+    /// be.
+    pub call_back_after: Duration,
 }
 
 /// What an agent is told of earlier calls, when another begins.

@@ -214,7 +214,7 @@ fn servers_of_tools_and_histories_are_read() {
     let history = |agent: &str| plan.agents[agent].history;
     assert_eq!(history("reception"), History::Caller(Trust::Attested));
     assert_eq!(history("mine"), History::Shared(Trust::Proven));
-    assert_eq!(history("by-hand"), History::Call);
+    assert_eq!(good(GOOD).plan.agents["reception"].history, History::Call);
     let (files, web) = (&plan.tools["files"], &plan.tools["web"]);
     assert_eq!((files.trust, web.trust), (Trust::Proven, Trust::Attested));
     assert_eq!(web.patience, Duration::from_secs(5));
@@ -563,6 +563,7 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = [\"npx\"]\n[tools.x.env]\nKEY = \"env:NOPE\"", 23, &["`KEY` in [tools.x.env]", "NOPE", "not set"]),
     ("[turns]\nbarge_in_ms = 300", "[tools.note]\nmcp = [\"npx\"]", 20, &["every agent may have a tool called `note`"]),
     ("opening = \"Hello.\"", "tools = [\"call_bak_later\"]\nopening = \"Hello.\"", 15, &["`call_bak_later`", "did you mean `call_back_later`?"]),
+    ("opening = \"Hello.\"", "call_back_after_s = 0\nopening = \"Hello.\"", 15, &["`call_back_after_s`", "from 1 to 240"]),
     ("opening = \"Hello.\"", "history = \"calls\"\nopening = \"Hello.\"", 15, &["`history`", "`calls`", "\"caller\""]),
     ("opening = \"Hello.\"", "history = \"caller\"\nhistory_trust = \"me\"\nopening = \"Hello.\"", 16, &["`history_trust` cannot be `me`"]),
     ("opening = \"Hello.\"", "history_trust = \"proven\"\nopening = \"Hello.\"", 15, &["`history_trust`", "`history = \"caller\"`"]),

@@ -38,29 +38,21 @@ pub struct Callback {
 
 impl Switchboard {
     /// Promises whoever is on a call to call them back, with the same agent and from the same number, if that could be
-    /// done as the rules are.
+    /// done as the rules are. Returns our name for the call that it becomes.
     pub(super) async fn promise(
         self: &Arc<Self>,
         record: &Record,
         (due, why): (Timestamp, Private<String>),
-    ) -> Result<Timestamp, Fault> {
-        let Some(caller) = &record.caller else {
-            return Err(no("their number is not known"));
-        };
-        let wish = Wish {
-            to: caller.as_str().to_owned(),
-            from: Some(record.number.as_str().to_owned()),
-            agent: Some(record.agent.clone()),
-            reason: Some(why),
-            ..Wish::default()
-        };
+    ) -> Result<String, Fault> {
+        let wish = wish_of(record, why)?;
         let permit = self.may_call_back(&wish, &record.agent, due).await;
         if let Err(fault) = &permit {
             self.refused_on(record, What::Dial, fault);
         }
         let permit = permit?;
+        let call = CallId::random().to_string();
         let promise = Promise {
-            call: CallId::random().to_string(),
+            call: call.clone(),
             of: record.id.to_string(),
             at: Timestamp::now().as_millisecond(),
             due: due.as_millisecond(),
@@ -71,7 +63,7 @@ impl Switchboard {
             Given::Now => {
                 self.allowed_on(record, What::Dial, permit.rule);
                 tracing::info!(call = %record.id, "a call back is promised: `offhook callbacks`");
-                Ok(due)
+                Ok(call)
             }
             Given::Before(due) => Err(no(&format!(
                 "they were promised a call already, at {}",
@@ -81,6 +73,19 @@ impl Switchboard {
                 "{MOST} calls are promised, and no more can be"
             ))),
         }
+    }
+
+    /// What a promise was for has come: it is due.
+    pub(super) async fn answer_promise(
+        &self,
+        record: &Record,
+        (call, why): (String, Private<String>),
+    ) -> Result<(), Fault> {
+        let wish = wish_of(record, why)?.written();
+        let now = Timestamp::now().as_millisecond();
+        // Somebody may have taken it off meanwhile.
+        self.callbacks.hasten(call, now, wish).await?;
+        Ok(())
     }
 
     /// Whether somebody could be called then, as things stand now, and if nobody else were on the phone.
@@ -136,6 +141,11 @@ impl Switchboard {
     }
 
     async fn keep(self: &Arc<Self>, promise: Promise) -> Result<(), Fault> {
+        let of = CallId::parse(&promise.of).and_then(|it| self.call(it));
+        if of.is_some_and(|it| it.log.summary().ended.is_none()) {
+            // They are on the phone with us.
+            return Ok(());
+        }
         let wish = Wish::read(&promise.wish);
         if let Err(fault) = self.may_wish(&wish, Leave::NotAsked).await
             && NOT_YET.contains(&fault.code)
@@ -205,6 +215,20 @@ impl Switchboard {
         }
         Err(none())
     }
+}
+
+/// A call to whoever is on this one.
+fn wish_of(record: &Record, why: Private<String>) -> Result<Wish, Fault> {
+    let Some(caller) = &record.caller else {
+        return Err(no("their number is not known"));
+    };
+    Ok(Wish {
+        to: caller.as_str().to_owned(),
+        from: Some(record.number.as_str().to_owned()),
+        agent: Some(record.agent.clone()),
+        reason: Some(why),
+        ..Wish::default()
+    })
 }
 
 /// When somebody is to be called back, as an agent says it.

@@ -15,6 +15,7 @@ mod handover;
 mod heed;
 mod histories;
 mod host;
+mod late;
 mod life;
 mod liveness;
 mod meetings;

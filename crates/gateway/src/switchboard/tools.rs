@@ -19,11 +19,12 @@ use crate::config::Plan;
 use crate::runner::Toolbox;
 use crate::tools::{Address, Builtin, How, Server, fetch};
 
-/// What one call's agent may have done.
+/// What one call's agent may have done. Clones are the same.
+#[derive(Clone)]
 pub(super) struct Toolkit {
-    board: Arc<Switchboard>,
-    record: Arc<Record>,
-    plan: Arc<Plan>,
+    pub(super) board: Arc<Switchboard>,
+    pub(super) record: Arc<Record>,
+    pub(super) plan: Arc<Plan>,
 }
 
 impl Toolkit {
@@ -91,7 +92,7 @@ impl Toolkit {
         let why: String = why.chars().take(LONGEST_WHY).collect();
         let why = format!("You call back, as you promised to. {why}");
         match self.board.promise(&self.record, (due, why.into())).await {
-            Ok(due) => Used::Done(format!("They will be called at {due}.").into()),
+            Ok(_) => Used::Done(format!("They will be called at {due}.").into()),
             Err(fault) => failed(&fault.message),
         }
     }
@@ -180,15 +181,21 @@ impl Toolbox for Toolkit {
                  can press star, the PIN, and pound",
             );
         }
+        let patience = self.patience(&used.tool).unwrap_or_default();
+        self.in_time(used, patience).await
+    }
+}
+
+impl Toolkit {
+    /// Has it done, which may take as long as it takes.
+    pub(super) async fn have_it_done(&self, used: &Use) -> Used {
         let takes: Value = serde_json::from_str(used.takes.reveal()).unwrap_or(json!({}));
         match Builtin::of(&used.tool) {
             Some(Builtin::AskOwner) => self.ask(&takes).await,
             Some(Builtin::PressKeys) => self.press(&takes).await,
             Some(Builtin::CallBackLater) => self.call_back(&takes).await,
             // These are the call's own to do.
-            Some(
-                Builtin::HangUp | Builtin::TransferTo | Builtin::TakeMessage | Builtin::Note,
-            ) => {
+            Some(Builtin::HangUp | Builtin::TransferTo | Builtin::TakeMessage | Builtin::Note) => {
                 failed("it is done otherwise")
             }
             None => match self.tool(&used.tool) {

@@ -170,3 +170,61 @@ async fn who_may_not_be_called_is_promised_nothing() {
     record.hang_up().await;
     soon(record.log.ended()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_too_long_is_what_they_are_called_back_with() {
+    let answers = [
+        uses("Let me look.", "calendar", &json!({ "day": "Friday" })),
+        says("I will call you back."),
+        says("You are free."),
+    ];
+    let (desk, model) = Desk::serve(answers, ms(4_000)).await;
+    let tables = format!(
+        "[agents.model]\nkind = \"openai\"\nbase_url = \"http://{model}/v1\"\nmodel = \"small\"\n\
+         tools = [\"calendar\", \"call_back_later\"]\ncall_back_after_s = 1\n\
+         [tools.calendar]\nurl = \"http://{model}/calendar\"\nabout = \"When the owner is free\"\n\
+         [tools.calendar.takes]\nday = \"which day\"\n{ANN}[policy]"
+    );
+    let house = house_of(asks([]), &tables).await;
+    let record = calls(&house).await;
+    until_said(&record, "I will call you back.").await;
+    let told = result(&desk.asked()[1]);
+    assert!(told.contains("They will be called back"), "{told}");
+    let board = &house.gateway.board;
+    let due = Timestamp::now() + SignedDuration::from_mins(5);
+    board.call_back(due).await.expect("it can be looked at");
+    assert_eq!(
+        promised(&house).await[0].state,
+        "waiting",
+        "they are on the phone"
+    );
+    record.hang_up().await;
+    soon(record.log.ended()).await;
+    let answered = async {
+        while !promised(&house).await[0]
+            .why
+            .reveal()
+            .contains("Friday is free.")
+        {
+            tokio::time::sleep(ms(50)).await;
+        }
+    };
+    soon(answered).await;
+    board
+        .call_back(Timestamp::now())
+        .await
+        .expect("it can be looked at");
+    let others = board.calls().into_iter();
+    let again: Vec<_> = others.filter(|it| it.id != record.id).collect();
+    let [again] = &again[..] else {
+        panic!("one call is made: {}", again.len());
+    };
+    until_said(again, "You are free.").await;
+    let asked = desk.asked();
+    let system = asked[2]["messages"][0]["content"].as_str().expect("a text");
+    assert!(system.contains("<result>\nFriday is free."), "{system}");
+    assert_eq!(system.matches("</result>").count(), 1);
+    assert_eq!(desk.used().len(), 1);
+    again.hang_up().await;
+    soon(again.log.ended()).await;
+}

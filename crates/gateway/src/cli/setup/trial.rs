@@ -48,6 +48,7 @@ pub(super) async fn call(
             transfer_to: Vec::new(),
             tools: Vec::new(),
             history: config::History::Call,
+            call_back_after: config::CALL_BACK_AFTER,
             on_machine: config::OnMachine::Talk,
         },
     );
