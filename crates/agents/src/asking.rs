@@ -272,6 +272,7 @@ mod tests {
         let introduction = Introduction {
             transfers: Vec::new(),
             call: "a call".to_owned(),
+            session: "a call".to_owned(),
             direction: call::Direction::Outbound,
             caller: None,
             contact: None,

@@ -68,6 +68,7 @@ mod tests {
     async fn whatever_it_is_told_it_says_the_same() {
         let introduction = Introduction {
             call: "a call".to_owned(),
+            session: "a call".to_owned(),
             direction: Direction::Inbound,
             caller: None,
             contact: None,

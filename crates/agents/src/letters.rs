@@ -15,6 +15,7 @@ use crate::patience::nonsense;
 pub(crate) fn call(call: &Introduction, trust: Trust) -> Value {
     json!({
         "id": call.call,
+        "session": call.session,
         "direction": match call.direction {
             Direction::Inbound => "inbound",
             Direction::Outbound => "outbound",

@@ -18,6 +18,7 @@ pub mod openai;
 mod past;
 mod patience;
 mod phrases;
+pub mod program;
 mod reach;
 mod relay;
 mod round;

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::command::child::{Group, USUAL};
+use crate::program::{Group, usual};
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +34,10 @@ pub async fn run(
     let Some((program, arguments)) = command.split_first() else {
         return Ended::Unstarted;
     };
-    let usual = USUAL
-        .iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
     let started = Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(usual)
+        .envs(usual())
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

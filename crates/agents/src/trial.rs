@@ -9,6 +9,7 @@ use serde_json::json;
 pub(crate) fn introduction() -> Introduction {
     Introduction {
         call: "c1".to_owned(),
+        session: "c1".to_owned(),
         direction: Direction::Inbound,
         caller: Number::parse("+15557654321").ok(),
         contact: Some("ann".to_owned()),

@@ -175,6 +175,11 @@ impl State {
                 state
             }
 
+            (state, Input::Agent(Agent::Note(text))) => {
+                at.event(Event::AgentNoted { text });
+                state
+            }
+
             // Whatever the call does just then, they said it.
             (state, Input::Command(Command::OptOut)) => {
                 at.event(Event::CallerOptedOut);

@@ -208,6 +208,12 @@ pub enum Event {
         /// What they said.
         text: Private<String>,
     },
+    /// The agent wrote down something for its owner, and for nobody else.
+    #[serde(rename = "agent.noted")]
+    AgentNoted {
+        /// What.
+        text: Private<String>,
+    },
     /// How long a turn took that answers the caller, stage by stage. Said once, when it is over.
     #[serde(rename = "agent.turn_timed")]
     AgentTurnTimed(Timed),

@@ -123,6 +123,8 @@ pub enum Agent {
         /// What they said.
         text: Private<String>,
     },
+    /// It wrote this down for its owner, and for nobody else.
+    Note(Private<String>),
     /// It has something of this name done in this turn, which may take this long at most.
     CallsTool(TurnId, String, Duration),
     /// It is at work on something in this turn, which may take this long at most: a tool, a question to someone

@@ -36,6 +36,7 @@ fn every_event_is_written_like_this() {
         {"type":"agent.pressed","digits":"12#"}
         {"type":"agent.called_tool","name":"weather"}
         {"type":"agent.took_message","name":"a name","text":"words"}
+        {"type":"agent.noted","text":"words"}
         {"type":"agent.turn_timed","turn":2,"transcribed_ms":210,"told_ms":600,"first_token_ms":700,"first_clause_ms":800,"first_audio_ms":900,"at_ear_ms":1000}
         {"type":"agent.turn_timed","turn":3,"told_ms":600}
         {"type":"caller.proved"}
@@ -215,6 +216,7 @@ fn every_event() -> Vec<Event> {
             name: "a name".into(),
             text: text(),
         },
+        Event::AgentNoted { text: text() },
         Event::AgentTurnTimed(heard()),
         Event::AgentTurnTimed(unheard()),
         Event::CallerProved,
@@ -312,6 +314,7 @@ fn every_event() -> Vec<Event> {
             | Event::AgentPressed { .. }
             | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentNoted { .. }
             | Event::AgentTurnTimed(_)
             | Event::Transferring { .. }
             | Event::HandedOver { .. }

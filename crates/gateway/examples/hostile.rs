@@ -416,6 +416,7 @@ async fn misuses(link: &mut Link<Answer, Tell>, turn: TurnId) -> Option<()> {
         ("../vault", json!({})),
         ("unlisted", json!({})),
         ("ask_owner", json!({ "question": "May I?" })),
+        ("call_back_later", json!({ "when": "1", "why": "now" })),
         ("eval", json!({ "code": "dial('+19005551234')" })),
         ("press_keys", json!("9".repeat(100_000))),
         ("press_keys", json!({ "keys": ["9", "0", "0"] })),

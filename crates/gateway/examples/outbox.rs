@@ -85,7 +85,10 @@ impl Drill {
         let mut receiver = Receiver::new()?;
         let house = House::build(&receiver, self.short).await;
         let mut serving = house.serve();
-        let (made, enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (made, enough) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let mut callers = JoinSet::new();
         for caller in &house.callers {
             let (exchange, caller) = (house.exchange.clone(), caller.clone());
@@ -195,7 +198,9 @@ impl House {
     /// The calls whose ends are in the journal.
     async fn over(&self) -> BTreeSet<String> {
         let calls = self.calls().await.into_iter();
-        calls.filter_map(|(call, over)| over.then_some(call)).collect()
+        calls
+            .filter_map(|(call, over)| over.then_some(call))
+            .collect()
     }
 
     async fn all_over(&self) -> bool {
@@ -207,7 +212,10 @@ impl House {
             return Vec::new();
         };
         let calls = reader.calls(MANY).await.unwrap_or_default();
-        calls.into_iter().map(|it| (it.id, it.ended.is_some())).collect()
+        calls
+            .into_iter()
+            .map(|it| (it.id, it.ended.is_some()))
+            .collect()
     }
 }
 
@@ -249,7 +257,11 @@ async fn start(path: &Path, state: PathBuf, short: bool) -> Result<Gateway, Faul
     }
     let no_voice = || {
         let message = "an echo needs no voice";
-        Err(Fault::new(Blame::Config, code::SPEECH_MODEL_MISSING, message))
+        Err(Fault::new(
+            Blame::Config,
+            code::SPEECH_MODEL_MISSING,
+            message,
+        ))
     };
     let source = Source {
         path: path.to_owned(),
@@ -399,7 +411,11 @@ async fn take(
     *far = order.map_or(*far, |it| (it + 1).max(*far));
     tally.disordered += usize::from(!in_order);
     let thing = (call.clone(), kind.clone());
-    tally.names.entry(thing.clone()).or_default().insert(id.clone());
+    tally
+        .names
+        .entry(thing.clone())
+        .or_default()
+        .insert(id.clone());
     tally.things.entry(id.clone()).or_default().insert(thing);
     tally.again += usize::from(tally.taken.contains(&id));
     let chance: f64 = rand::random();

@@ -177,8 +177,18 @@ on_machine = "leave"
 machine_message = "Please call back."
 transfer_to = ["ben"]
 language = "en"
+tools = ["take_message", "calendar"]
+call_back_after_s = 60
+history = "caller"
+history_trust = "proven"
 [agents.echo]
 kind = "echo-test"
+[tools.calendar]
+url = "http://127.0.0.1:9000/calendar"
+about = "When the owner is free"
+token = "0123456789abcdef"
+timeout_s = 30
+trust = "caller-id"
 [transfers.ben]
 number = "+15557654321"
 spoken = "Ben"

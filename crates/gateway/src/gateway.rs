@@ -33,7 +33,8 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     /// Tells a collector of calls that are over.
     telling: Option<JoinHandle<()>>,
-    /// Learns what else was written down: who is not to be called, and that everything is stopped.
+    /// Learns what else was written down: who is not to be called, that everything is stopped, and who was promised a
+    /// call that is due.
     heeding: JoinHandle<()>,
     /// Tells the owner's own systems what happened.
     reporting: JoinHandle<()>,
@@ -101,7 +102,11 @@ impl Gateway {
             board,
             serving: tokio::spawn(http::serve(listener, desk)),
             heeding: tokio::spawn(async move {
-                tokio::join!(heeding.recall_opt_outs(), heeding.clone().watch_for_stop());
+                tokio::join!(
+                    heeding.recall_opt_outs(),
+                    heeding.clone().watch_for_stop(),
+                    heeding.clone().keep_promises()
+                );
             }),
             watching: rulebook.clone().map(|it| tokio::spawn(it.watch())),
             rulebook,
@@ -114,7 +119,11 @@ impl Gateway {
     /// Stops without hanging up on anyone: begins no new calls, waits for `patience` whether those
     /// that are up end by themselves, or until it is `hurried`, and lets go of the others for the next
     /// gateway. Returns how many those are.
-    pub async fn hand_over(mut self, patience: Duration, hurried: impl Future<Output = ()>) -> usize {
+    pub async fn hand_over(
+        mut self,
+        patience: Duration,
+        hurried: impl Future<Output = ()>,
+    ) -> usize {
         let board = &self.board;
         tokio::select! {
             () = board.drain(patience) => {}

@@ -300,6 +300,7 @@ mod tests {
     fn introduction() -> Introduction {
         Introduction {
             call: "c1".to_owned(),
+            session: "c1".to_owned(),
             direction: Direction::Outbound,
             caller: None,
             contact: None,

@@ -249,6 +249,7 @@ impl Metrics {
             | Event::AgentPressed { .. }
             | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentNoted { .. }
             | Event::AgentStalled => {}
         }
     }

@@ -91,6 +91,12 @@ impl Running {
             .bearer_auth(&self.token)
     }
 
+    pub(crate) fn delete(&self, path: &str) -> reqwest::RequestBuilder {
+        client()
+            .delete(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+    }
+
     fn read() -> Option<Self> {
         serde_json::from_slice(&fs::read(path()).ok()?).ok()
     }

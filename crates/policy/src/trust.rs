@@ -54,28 +54,42 @@ pub enum Power {
     PressKeys,
     /// Ask the owner something while the caller waits.
     AskOwner,
+    /// Write down something for the owner.
+    Note,
+    /// Promise that the caller is called back: they are, where whoever is called at all may be.
+    CallBack,
     /// Have the caller put through to somebody whom the owner gave a name: a phone rings, and it costs money.
     PutThrough,
+    /// Be reminded of what was said on earlier calls with whoever calls.
+    Remember,
     /// Use a tool of the owner's: it reaches whatever the owner has behind it.
     UseTool,
 }
 
 impl Power {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::HangUp,
         Self::TakeMessage,
         Self::PressKeys,
         Self::AskOwner,
+        Self::Note,
+        Self::CallBack,
         Self::PutThrough,
+        Self::Remember,
         Self::UseTool,
     ];
 
     /// How sure one must be of who is on the line, where the owner does not say.
     pub fn needs(self) -> Trust {
         match self {
-            Self::HangUp | Self::TakeMessage | Self::PressKeys | Self::AskOwner => Trust::Unknown,
-            Self::PutThrough => Trust::CallerId,
+            Self::HangUp | Self::TakeMessage | Self::PressKeys | Self::AskOwner | Self::Note => {
+                Trust::Unknown
+            }
+            // Strangers who ring once have nobody call them.
+            Self::PutThrough | Self::CallBack => Trust::CallerId,
+            // Anyone can show a number.
+            Self::Remember => Trust::Attested,
             Self::UseTool => Trust::Proven,
         }
     }

@@ -88,6 +88,9 @@ pub trait Carries: Send {
 pub struct Introduction {
     /// Our name for the call.
     pub call: String,
+    /// The conversation that it belongs to: it goes on from one call to the next where the owner wants that, and else
+    /// is the call alone.
+    pub session: String,
     /// Who called whom.
     pub direction: Direction,
     /// The person's number, if it is known.

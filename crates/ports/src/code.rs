@@ -82,6 +82,8 @@ pub const POLICY_BURST: &str = "policy.burst";
 pub const POLICY_CONSENT: &str = "policy.consent";
 /// No call waits for a yes by that name, or too many do.
 pub const CALL_APPROVALS: &str = "call.approvals";
+/// No call back waits by that name; or none can be promised, since one is already, or too many are.
+pub const CALL_CALLBACKS: &str = "call.callbacks";
 /// A meeting has had as many people as it can.
 pub const MEETING_FULL: &str = "meeting.full";
 /// Only an agent at a meeting can be told to listen, or to talk again.

@@ -470,6 +470,7 @@ impl Watched {
             | Event::AgentPressed { .. }
             | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentNoted { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. } => {}
         }

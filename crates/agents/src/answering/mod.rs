@@ -206,6 +206,7 @@ mod tests {
         let call = Introduction {
             transfers: Vec::new(),
             call: "1".into(),
+            session: "1".into(),
             direction,
             caller: None,
             contact: None,
@@ -271,6 +272,7 @@ mod tests {
         let call = Introduction {
             transfers: vec!["ben".to_owned()],
             call: "1".into(),
+            session: "1".into(),
             direction: Direction::Inbound,
             caller: None,
             contact: None,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use call::{Direction, Number, TurnId};
 use ports::agent::Introduction;
 use ports::{Fault, Link, pair};
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 use crate::patience::unreachable;
+use crate::program::{Group, usual};
 
 /// Which program, and what it is given.
 #[derive(Clone, Debug)]
@@ -45,26 +45,6 @@ pub(super) enum Well {
 /// A program that runs. What is sent is written to it; who drops the way there closes its input, and who drops all
 /// of it ends the program.
 pub(super) type Running = Link<String, Wrote>;
-
-/// Ends a program and all that it started, when it is dropped.
-pub(crate) struct Group(Option<Pid>);
-
-impl Group {
-    /// That of a program which leads one.
-    pub(crate) fn of(child: &Child) -> Self {
-        let group = child.id().and_then(|it| i32::try_from(it).ok());
-        Self(group.and_then(Pid::from_raw))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // There may be nobody left in it.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
 
 impl Program {
     /// Starts it for a call, or one turn of it.
@@ -103,8 +83,9 @@ impl Program {
     /// Of our own variables. The others may hold secrets.
     fn seen(&self) -> impl Iterator<Item = (&str, OsString)> {
         let named = self.environment.iter().map(String::as_str);
-        let names = USUAL.iter().copied().chain(named);
-        names.filter_map(|name| Some((name, std::env::var_os(name)?)))
+        let named = named.filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let usual = usual().map(|(name, it)| -> (&str, OsString) { (name, it) });
+        usual.chain(named)
     }
 }
 
@@ -204,26 +185,6 @@ async fn log(stderr: impl AsyncRead + Unpin, call: String) {
         tracing::debug!(%call, "an agent complains: {}", line.trim_end());
     }
 }
-
-/// Variables that programs need, and that hold no secrets.
-pub(crate) const USUAL: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_STATE_HOME",
-    "XDG_RUNTIME_DIR",
-];
 
 const QUEUE: usize = 64;
 const CHUNK: usize = 8 * 1024;

@@ -61,7 +61,7 @@ async fn it_is_told_who_calls_what_was_said_and_what_was_heard() {
         (&json!(1), &json!("When?"))
     );
     let call = json!({
-        "id": "c1", "direction": "inbound", "caller": "+15557654321", "contact": "ann", "trust": "caller-id",
+        "id": "c1", "session": "c1", "direction": "inbound", "caller": "+15557654321", "contact": "ann", "trust": "caller-id",
         "number": "+15550001111", "objective": "Find a day.", "company": "caller",
     });
     assert_eq!(first["call"], call);

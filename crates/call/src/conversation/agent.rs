@@ -25,7 +25,7 @@ impl Conversation {
             Agent::HangUp(turn) => self.hang_up(turn, at),
             Agent::PutThrough(turn, referral) => self.refer(turn, referral, at),
             // Taken down by the call itself, whatever the floor.
-            Agent::Message { .. } => None,
+            Agent::Message { .. } | Agent::Note(_) => None,
             Agent::CallsTool(turn, name, most) => {
                 self.current(turn)?;
                 at.event(Event::AgentCalledTool { name });

@@ -245,6 +245,14 @@ const ANY_AGENT: &str = r#"# Every agent may also have, in its table:
 #   machine_message = "Please call us back."
 # What language is heard.
 #   language = "en"
+# What it may have done in the middle of a call.
+#   tools = ["note", "call_back_later"]
+# With call_back_later among them: when a caller who waits for one is promised to be called back with what comes of it.
+#   call_back_after_s = 45
+# What it is told of earlier calls: nothing ("call"), those with the same caller, or, where it talks with you, all ("shared").
+#   history = "caller"
+# How sure it must be for that who calls.
+#   history_trust = "attested"
 "#;
 
 const POLICY: &str = r#"# Nothing is called and nothing is answered that is not listed here.

@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 pub mod call;
+mod callbacks;
 mod calls;
 pub mod config;
 pub mod demo;
@@ -74,6 +75,8 @@ enum Command {
     Approve(owner::AnswerArgs),
     /// Call someone, and say or talk about something.
     Call(call::Args),
+    /// The calls back that agents have promised; `--cancel` takes one off.
+    Callbacks(callbacks::Args),
     /// The calls there have been.
     Calls(calls::Args),
     /// Print what your shell needs to complete these commands.
@@ -155,6 +158,7 @@ impl Command {
             | Self::Refuse(_)
             | Self::StopAll(_)
             | Self::Call(_)
+            | Self::Callbacks(_)
             | Self::Calls(_)
             | Self::Completions(_)
             | Self::Latency(_)
@@ -248,6 +252,7 @@ async fn run(cli: Cli, out: &mut Out) -> Done {
         Command::Refuse(args) => owner::refuse(args, out).await,
         Command::StopAll(args) => owner::stop_all(args, out).await,
         Command::Call(args) => call::run(args, path, out).await,
+        Command::Callbacks(args) => callbacks::run(args, out).await,
         Command::Calls(args) => calls::run(args, path, out).await,
         Command::Journal(args) => journal::run(args, out).await,
         Command::Latency(args) => latency::run(args, path, out).await,
@@ -327,16 +332,17 @@ pub(crate) fn load_voice(plan: &Plan) -> LoadVoice {
     })
 }
 
-/// The library of websockets, whatever is wanted.
-const SILENT: &str = "tungstenite=off";
+/// The libraries of websockets and of tools, whatever is wanted.
+const SILENT: &[&str] = &["tungstenite=off", "rmcp=off"];
 
 /// Logs to standard error; what a gateway logs is kept as well, for `offhook logs`.
 fn log(command: &Command) {
     let filter =
         EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(command.log()));
-    // It would write down whole messages: keys, tokens and what was said.
-    let silent = SILENT.parse().expect("it is a directive");
-    let filter = filter.add_directive(silent);
+    // They would write down whole messages: keys, tokens and what was said.
+    let filter = SILENT.iter().fold(filter, |filter, it| {
+        filter.add_directive(it.parse().expect("it is a directive"))
+    });
     let people = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -48,6 +48,7 @@ pub fn line(event: &Value) -> Option<String> {
             aside(&format!("interrupted; not heard: {}", text("unheard")))
         ),
         "agent.took_message" => format!("message from {}: {}", text("name"), text("text")),
+        "agent.noted" => format!("note: {}", text("text")),
         "agent.pressed" => format!("keys pressed: {}", text("digits")),
         "call.handed_over" => aside(&format!("the carrier calls {}", text("to"))),
         "call.transferred" => aside(&format!("talks to {}", text("to"))),

@@ -6,19 +6,20 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use call::{Number, Phrases};
+use policy::Power;
 use ports::Settings;
 use ports::agent::Answerer;
 use ports::carrier::Carrier;
 use url::{Host, Url};
 
 use super::file::File;
-use super::plan::{AgentPlan, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
+use super::plan::{AgentPlan, History, OnMachine, OurNumber, Plan, SpeechPlan, Telemetry};
 use super::problem::{ConfigProblem, Findings, Place};
 use super::secret::Outside;
 use super::section::{Section, Spot, nearest};
 use super::{
     Lists, Loaded, Marks, disclosure, journal, limits, plug, recordings, reports, rules, tools,
-    transfers,
+    transfers, trust,
 };
 use crate::tunnel::Tunnel;
 
@@ -346,6 +347,8 @@ fn agents(
         let language = section.text("language", found);
         let transfer_to = section.list("transfer_to", found);
         let tools = section.list("tools", found);
+        let history = history(&mut section, found);
+        let call_back_after = section.number("call_back_after_s", 1..=LONGEST_WAIT, found);
         let (settings, lines) = plugs.settings(&mut section, entry.keys, found);
         let place = section.place.clone();
         section.close(found);
@@ -357,6 +360,9 @@ fn agents(
             check_opening(&answerer, opening, found);
             check_language(known.languages, language, found);
             AgentPlan {
+                history,
+                call_back_after: call_back_after
+                    .map_or(CALL_BACK_AFTER, |it| Duration::from_secs(it.value)),
                 tools,
                 transfer_to,
                 answerer,
@@ -388,6 +394,40 @@ impl AgentPlan {
             language: DEFAULT_LANGUAGE.to_owned(),
             transfer_to: Vec::new(),
             tools: Vec::new(),
+            history: History::Call,
+            call_back_after: CALL_BACK_AFTER,
+        }
+    }
+}
+
+/// How long a caller waits for something before they are promised to be called back with it.
+pub const CALL_BACK_AFTER: Duration = Duration::from_secs(45);
+/// In seconds: no tool may take longer.
+const LONGEST_WAIT: u64 = 240;
+
+/// What an agent is told of earlier calls: nothing, unless it is written otherwise.
+fn history(section: &mut Section<'_>, found: &mut Findings) -> History {
+    let wanted = section.text("history", found);
+    let written = section.text("history_trust", found);
+    let trust = trust::trust_under("history_trust", written, Power::Remember, found);
+    match wanted.map(|it| it.value) {
+        None | Some("call") => {
+            if let Some(written) = written {
+                let message = "`history_trust` says nothing where no earlier call is told of";
+                let hint = "remove it, or write `history = \"caller\"`";
+                found.problem(written.place(), message, hint);
+            }
+            History::Call
+        }
+        Some("caller") => History::Caller(trust),
+        Some("shared") => History::Shared(trust),
+        Some(other) => {
+            let place = wanted.map_or(section.place.clone(), |it| it.place());
+            let message = format!("`history` cannot be `{}`", plug::shown(other));
+            let hint = "\"call\" begins anew with each call, \"caller\" reminds the agent of earlier calls with the \
+                        same caller, \"shared\" reminds it of all of them where it talks with you";
+            found.problem(place, message, hint);
+            History::Call
         }
     }
 }

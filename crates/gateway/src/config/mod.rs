@@ -29,13 +29,13 @@ mod tools;
 mod transfers;
 mod trust;
 
-pub use check::BY_HAND;
+pub use check::{BY_HAND, CALL_BACK_AFTER};
 pub(crate) use file::shown;
 pub(crate) use journal::{defaults as journal_defaults, keys as journal_keys};
 pub use marks::{Marks, named_files};
 pub use plan::{
-    AgentThen, By, Consent, Destination, Disclosed, Disclosure, OnMachine, OurNumber, PhonePlan,
-    Plan, Recorder, Recordings, TransferPlan,
+    AgentThen, By, Consent, Destination, Disclosed, Disclosure, History, OnMachine, OurNumber,
+    PhonePlan, Plan, Recorder, Recordings, TransferPlan,
 };
 pub use problem::{ConfigProblem, Place, Severity};
 

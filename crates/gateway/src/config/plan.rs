@@ -206,6 +206,22 @@ pub struct AgentPlan {
     pub transfer_to: Vec<String>,
     /// What it may have done: keys of [`Plan::tools`], and names of [`Builtin`](crate::tools::Builtin)s.
     pub tools: Vec<String>,
+    /// What it is told of earlier calls.
+    pub history: History,
+    /// After how long a caller who waits for something it has done is promised to be called back with it, if they may
+    /// be.
+    pub call_back_after: Duration,
+}
+
+/// What an agent is told of earlier calls, when another begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Nothing.
+    Call,
+    /// What was said on those with the same caller, where we are so sure who calls.
+    Caller(Trust),
+    /// What was said on all of them, where it is the owner who is on the line, and we are so sure of that.
+    Shared(Trust),
 }
 
 /// Someone a caller can be put through to.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use policy::Pin;
-use ports::{Key, Kind, Need, Problem, Settings, Value};
+use ports::{Key, Kind, Need, Problem, Secret, Settings, Value};
 use url::Url;
 
 use super::file::Audience;
@@ -85,19 +85,39 @@ impl<'o> Plugs<'o> {
             }
             Kind::Secret => {
                 let text = section.text(key.name, found)?;
-                self.secret(section, key.name, text, found)
+                self.secret(&section.within(), key.name, text, found)
             }
         }
     }
 
+    /// Reads the secrets of a table whose keys are the owner's own.
+    pub(super) fn secrets(
+        &self,
+        section: Section<'_>,
+        found: &mut Findings,
+    ) -> Vec<(String, Secret)> {
+        let within = section.within();
+        let mut secrets = Vec::new();
+        for (key, written) in section.texts(found) {
+            if let Some(Spot {
+                value: Value::Secret(secret),
+                ..
+            }) = self.secret(&within, key.value, written, found)
+            {
+                secrets.push((key.value.to_owned(), secret));
+            }
+        }
+        secrets
+    }
+
     fn secret(
         &self,
-        section: &Section<'_>,
+        within: &str,
         key: &str,
         written: Spot<&str>,
         found: &mut Findings,
     ) -> Option<Spot<Value>> {
-        let name = format!("`{key}`{}", section.within());
+        let name = format!("`{key}`{within}");
         match resolve(written.value, self.outside) {
             Ok(it) => {
                 if it.origin == Origin::Here && self.audience == Audience::Everyone {

@@ -301,6 +301,12 @@ impl<'f> Section<'f> {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
+    /// Whether a list is written there.
+    pub(super) fn has_list(&self, key: &str) -> bool {
+        let list = |entry: &Entry| matches!(entry.value, Written::List(_));
+        self.entries.iter().any(|it| it.key == key && list(it))
+    }
+
     /// Complains if a key is not there at all.
     pub(super) fn require(&self, key: &str, hint: &str, found: &mut Findings) {
         if !self.has(key) {

@@ -13,8 +13,8 @@ use super::fakes::LISTS;
 use super::file::{Audience, File};
 use super::plan::{Callers, OurNumber};
 use super::{
-    AgentThen, By, ConfigProblem, Consent, Destination, Disclosed, Loaded, Place, Recorder,
-    Recordings, check, find_among, load,
+    AgentThen, By, ConfigProblem, Consent, Destination, Disclosed, History, Loaded, Place,
+    Recorder, Recordings, check, find_among, load,
 };
 use crate::tunnel::Tunnel;
 
@@ -196,6 +196,33 @@ fn who_is_trusted_for_what_is_read() {
         assert!(said, "{says}: {problems:#?}");
         assert!(!format!("{problems:?}").contains("918273"));
     }
+}
+
+#[test]
+fn servers_of_tools_and_histories_are_read() {
+    let text = replaced(
+        "opening = ",
+        "tools = [\"files\", \"web\", \"note\"]\nhistory = \"caller\"\nopening = ",
+    );
+    let plan = good(&format!(
+        "{text}\n[agents.mine]\nkind = \"oracle\"\nbase_url = \"http://localhost\"\nhistory = \"shared\"\n\
+         history_trust = \"proven\"\n[tools.files]\nmcp = [\"npx\", \"files\"]\n[tools.files.env]\nKEY = \"env:WHISTLE\"\n\
+         [tools.web]\nmcp = \"http://127.0.0.1:9000/mcp\"\nonly = [\"search\"]\ntrust = \"attested\"\ntimeout_s = 5\n"
+    ))
+    .plan;
+    assert_eq!(plan.agents["reception"].tools, ["files", "web", "note"]);
+    let history = |agent: &str| plan.agents[agent].history;
+    assert_eq!(history("reception"), History::Caller(Trust::Attested));
+    assert_eq!(history("mine"), History::Shared(Trust::Proven));
+    assert_eq!(good(GOOD).plan.agents["reception"].history, History::Call);
+    let (files, web) = (&plan.tools["files"], &plan.tools["web"]);
+    assert_eq!((files.trust, web.trust), (Trust::Proven, Trust::Attested));
+    assert_eq!(web.patience, Duration::from_secs(5));
+    let shown = format!("{files:?}");
+    assert!(
+        shown.contains("Server(files)") && !shown.contains(SECRET),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -543,6 +570,21 @@ const POISON: &[(&str, &str, usize, &[&str])] = &[
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nafter = \"return\"", 22, &["`after`", "beside `conference`"]),
     ("[turns]\nbarge_in_ms = 300", "[transfers.ben]\nconference = \"standup\"\nby = \"gateway\"", 22, &["`by = \"gateway\"`", "the phone company keeps it", "remove `by`"]),
     ("opening = \"Hello.\"", "transfer_to = [\"bem\"]\nopening = \"Hello.\"\n[transfers.ben]\nnumber = \"+15557654321\"", 15, &["[transfers.…]", "`bem`", "did you mean `ben`?"]),
+    // What agents may have done, and what they are told of earlier calls.
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nabout = \"x\"", 20, &["`url`", "[tools.x]", "missing"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = \"127.0.0.1\"", 21, &["`mcp`", "[tools.x]", "not a web address"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = []", 20, &["`mcp`", "names no program"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = [\"npx\", 5]", 21, &["`mcp`", "a number is in it"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = [\"npx\"]\nonly = \"free\"", 22, &["`only`", "a list of strings"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = [\"npx\"]\nurl = \"http://localhost\"", 22, &["`url`", "[tools.x]"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = \"http://localhost\"\ntoken = \"env:NOPE\"", 22, &["`token`", "NOPE", "not set"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.x]\nmcp = [\"npx\"]\n[tools.x.env]\nKEY = \"env:NOPE\"", 23, &["`KEY` in [tools.x.env]", "NOPE", "not set"]),
+    ("[turns]\nbarge_in_ms = 300", "[tools.note]\nmcp = [\"npx\"]", 20, &["every agent may have a tool called `note`"]),
+    ("opening = \"Hello.\"", "tools = [\"call_bak_later\"]\nopening = \"Hello.\"", 15, &["`call_bak_later`", "did you mean `call_back_later`?"]),
+    ("opening = \"Hello.\"", "call_back_after_s = 0\nopening = \"Hello.\"", 15, &["`call_back_after_s`", "from 1 to 240"]),
+    ("opening = \"Hello.\"", "history = \"calls\"\nopening = \"Hello.\"", 15, &["`history`", "`calls`", "\"caller\""]),
+    ("opening = \"Hello.\"", "history = \"caller\"\nhistory_trust = \"me\"\nopening = \"Hello.\"", 16, &["`history_trust` cannot be `me`"]),
+    ("opening = \"Hello.\"", "history_trust = \"proven\"\nopening = \"Hello.\"", 15, &["`history_trust`", "`history = \"caller\"`"]),
     // What becomes of machines.
     ("opening = \"Hello.\"", "on_machine = \"shout\"\nopening = \"Hello.\"", 15, &["`on_machine`", "`shout`"]),
     ("opening = \"Hello.\"", "on_machine = \"leave\"\nopening = \"Hello.\"", 15, &["`machine_message`"]),

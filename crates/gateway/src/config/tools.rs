@@ -1,6 +1,7 @@
 //! `[tools.NAME]`: what an agent may have done in the middle of a call, besides what every agent may.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use policy::Power;
@@ -12,7 +13,7 @@ use super::plug;
 use super::problem::Findings;
 use super::section::{Section, Spot, nearest};
 use super::trust::trust;
-use crate::tools::{Builtin, Http, ToolPlan};
+use crate::tools::{Address, At, Builtin, How, Only, Server, ToolPlan};
 
 /// The tables as written: what is wrong with one is a problem, and its name is known all the same.
 pub(super) type Written = BTreeMap<String, Option<ToolPlan>>;
@@ -34,24 +35,68 @@ pub(super) fn read(
         let before = found.count();
         let trust = trust(section.text("trust", found), Power::UseTool, found);
         let patience = section.number("timeout_s", 1..=LONGEST, found);
-        let takes = section.section("takes", found).texts(found);
-        let (settings, _) = plugs.settings(&mut section, KEYS, found);
+        let how = if section.has("mcp") {
+            How::Server(Arc::new(server(name, &mut section, plugs, found)))
+        } else {
+            How::Address(address(&mut section, plugs, found))
+        };
         section.close(found);
-        let text = |key: &str| settings.text(key).unwrap_or_default().to_owned();
         let plan = ToolPlan {
-            about: text("about"),
-            takes: schema(&takes),
             trust,
             patience: Duration::from_secs(patience.map_or(USUAL, |it| it.value)),
-            http: Http {
-                url: text("url"),
-                token: settings.secret("token").cloned(),
-            },
+            how,
         };
         let well = found.count() == before;
         tools.insert(name.to_owned(), well.then_some(plan));
     }
     tools
+}
+
+/// One that is done by asking an address.
+fn address(section: &mut Section<'_>, plugs: &plug::Plugs<'_>, found: &mut Findings) -> Address {
+    let takes = section.section("takes", found).texts(found);
+    let (settings, _) = plugs.settings(section, KEYS, found);
+    let text = |key: &str| settings.text(key).unwrap_or_default().to_owned();
+    Address {
+        about: text("about"),
+        takes: schema(&takes),
+        url: text("url"),
+        token: settings.secret("token").cloned(),
+    }
+}
+
+/// Those of a server: a program that is run, or an address.
+fn server(
+    name: &str,
+    section: &mut Section<'_>,
+    plugs: &plug::Plugs<'_>,
+    found: &mut Findings,
+) -> Server {
+    let only = section.list("only", found);
+    let only = only.map(|it| it.value.iter().map(|it| it.value.to_owned()).collect());
+    let at = if section.has_list("mcp") {
+        let mut env = section.section("env", found);
+        env.name = format!("[tools.{}.env]", plug::shown(name));
+        let environment = plugs.secrets(env, found);
+        let place = section.place.clone();
+        let (settings, _) = plugs.settings(section, PROGRAM, found);
+        let command = settings.list("mcp").unwrap_or_default().to_vec();
+        if command.first().is_none_or(|it| it.trim().is_empty()) {
+            let message = format!("`mcp`{} names no program", section.within());
+            found.problem(place, message, PROGRAM[0].help);
+        }
+        At::Program {
+            command,
+            environment,
+        }
+    } else {
+        let (settings, _) = plugs.settings(section, SERVER, found);
+        At::Address {
+            url: settings.text("mcp").unwrap_or_default().to_owned(),
+            token: settings.secret("token").cloned(),
+        }
+    };
+    Server::new(name.to_owned(), at, only.map_or(Only::All, Only::These))
 }
 
 /// What an agent may have done.
@@ -123,6 +168,28 @@ const KEYS: &[Key] = &[
         "what is sent as `Authorization: Bearer …`",
     ),
 ];
+
+const SERVER: &[Key] = &[
+    Key::new(
+        "mcp",
+        Kind::Url,
+        Need::Required,
+        "write where the server is: `mcp = \"http://127.0.0.1:9000/mcp\"`",
+    ),
+    Key::new(
+        "token",
+        Kind::Secret,
+        Need::Optional,
+        "what is sent as `Authorization: Bearer …`",
+    ),
+];
+
+const PROGRAM: &[Key] = &[Key::new(
+    "mcp",
+    Kind::List,
+    Need::Required,
+    "write the program and its arguments: `mcp = [\"npx\", \"-y\", \"some-server\"]`",
+)];
 
 /// In seconds.
 const USUAL: u64 = 20;

@@ -438,6 +438,7 @@ fn spell_agent(agent: &Agent) -> String {
         Agent::Message { name, text } => {
             format!("Message {{ name: {}, text: {} }}", words(name), words(text))
         }
+        Agent::Note(text) => format!("Note({})", words(text)),
         Agent::CallsTool(turn, name, most) => {
             format!("CallsTool({turn:?}, {name:?}.to_owned(), {})", time(*most))
         }

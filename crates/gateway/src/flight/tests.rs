@@ -502,6 +502,7 @@ impl Dice {
             18..=19 => Input::Speech(Speech::Length(id, self.time(3_000))),
             20 => Input::Command(Command::Say(words())),
             21 => Input::Carrier(Carrier::Pressed(five())),
+            22 if self.roll(2) == 0 => Input::Agent(Agent::Note(words())),
             22 => Input::Agent(Agent::Message {
                 name: words(),
                 text: words(),

@@ -275,6 +275,7 @@ enum AgentDef {
         #[serde(with = "words")]
         text: Private<String>,
     },
+    Note(#[serde(with = "words")] Private<String>),
     Working(#[serde(with = "TurnIdDef")] TurnId, Duration),
     CallsTool(#[serde(with = "TurnIdDef")] TurnId, String, Duration),
     Say(

@@ -212,6 +212,10 @@ pub struct CallView {
     pub dial: Option<String>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
+    /// What its agent noted on it, for you.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    pub notes: Vec<Private<String>>,
 }
 
 /// How a call ended.
@@ -258,6 +262,7 @@ impl CallView {
             ended: end,
             dial: dial.map(|it| it.name().to_owned()),
             fault: fault.cloned(),
+            notes: Vec::new(),
             id: summary.id,
         }
     }
@@ -514,13 +519,21 @@ pub(super) async fn show(
 
 /// A call that is up, or that the journal knows.
 pub(super) async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fault> {
-    if let Ok(record) = find(desk, &id) {
-        return Ok(Some(CallView::of_record(&record)));
-    }
-    let summary = desk.board.journal().reader()?.call(id.clone()).await?;
-    let jobs = desk.board.jobs().not_placed(vec![id]).await?;
-    let dial = jobs.first().map(|it| it.state);
-    Ok(summary.map(|it| CallView::of_journal(it, dial, desk)))
+    let reader = desk.board.journal().reader()?;
+    let view = if let Ok(record) = find(desk, &id) {
+        Some(CallView::of_record(&record))
+    } else {
+        let summary = reader.call(id.clone()).await?;
+        let jobs = desk.board.jobs().not_placed(vec![id]).await?;
+        let dial = jobs.first().map(|it| it.state);
+        summary.map(|it| CallView::of_journal(it, dial, desk))
+    };
+    let Some(mut view) = view else {
+        return Ok(None);
+    };
+    let notes = reader.notes(view.id.clone()).await?.into_iter();
+    view.notes = notes.map(Private::from).collect();
+    Ok(Some(view))
 }
 
 /// Say something on a call

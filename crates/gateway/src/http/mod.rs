@@ -4,6 +4,7 @@ mod agents;
 mod api;
 mod approvals;
 mod ask;
+mod callbacks;
 mod config;
 mod events;
 mod guard;

@@ -10,7 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Desk, api, approvals, config, events, hand, meetings, pairing, questions, reports, transfer,
+    Desk, api, approvals, callbacks, config, events, hand, meetings, pairing, questions, reports,
+    transfer,
 };
 
 /// What everyone may ask.
@@ -41,6 +42,8 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(approvals::refuse))
         .routes(routes!(approvals::stop, approvals::stopped))
         .routes(routes!(approvals::lift))
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::cancel))
         .routes(routes!(questions::list))
         .routes(routes!(questions::answer))
         .routes(routes!(reports::list))
@@ -91,6 +94,7 @@ pub fn document() -> OpenApi {
     tags(
         (name = "calls", description = "Calls: made, looked at, spoken into, ended."),
         (name = "approvals", description = "Calls that wait for their owner's yes."),
+        (name = "callbacks", description = "Calls back that agents have promised."),
         (name = "questions", description = "What agents ask their owner while a caller waits."),
         (name = "meetings", description = "Several people on one line."),
         (name = "pairing", description = "Callers who are not in the configuration, and may call once you say so."),

@@ -57,6 +57,7 @@ fn status(fault: &Fault) -> StatusCode {
     match fault.code {
         code::CALL_UNKNOWN
         | code::CALL_APPROVALS
+        | code::CALL_CALLBACKS
         | code::FLIGHT_NONE
         | code::MEETING_UNKNOWN
         | code::REPORT_UNKNOWN => {

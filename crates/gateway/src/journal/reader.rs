@@ -335,6 +335,23 @@ impl Reader {
         .await
     }
 
+    /// What its agent noted on a call, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn notes(&self, call: String) -> Result<Vec<String>, Fault> {
+        let unseal = self.unseal();
+        self.with(move |file| {
+            let mut found = file.prepare_cached(NOTED)?;
+            let text = |row: &rusqlite::Row<'_>| {
+                let noted: Value = serde_json::from_str(&unseal(row.get(0)?)).unwrap_or_default();
+                Ok(noted["text"].as_str().unwrap_or_default().to_owned())
+            };
+            found.query_map([call], text)?.collect()
+        })
+        .await
+    }
+
     /// Goes through the whole journal; how many entries there are, or what is wrong first.
     ///
     /// # Errors
@@ -421,6 +438,9 @@ const OF_A_CALL: &str = "SELECT id, entry FROM entries INDEXED BY by_call
      WHERE call = ?3 AND id > ?1 ORDER BY id LIMIT ?2";
 
 /// What an event is called is open also where the rest of it is sealed.
+const NOTED: &str = "SELECT entry FROM entries
+     WHERE call = ?1 AND entry LIKE '%\"type\":\"agent.noted\"%' ORDER BY seq LIMIT 200";
+
 const OPTED_OUT: &str = "SELECT DISTINCT first.entry FROM entries said JOIN entries first
      ON first.call = said.call AND first.seq = 1
      WHERE said.at >= ?1 AND said.entry LIKE '%\"type\":\"caller.opted_out\"%'";

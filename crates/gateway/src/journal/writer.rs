@@ -414,6 +414,7 @@ mod tests {
                 name: text(),
                 text: text(),
             },
+            Event::AgentNoted { text: text() },
             Event::DisclosurePlayed {
                 text: text(),
                 sha256: "c0ffee".to_owned(),
@@ -515,6 +516,7 @@ mod tests {
                 | Event::AgentPressed { digits: _ }
                 | Event::AgentCalledTool { name: _ }
                 | Event::AgentTookMessage { name: _, text: _ }
+                | Event::AgentNoted { text: _ }
                 | Event::AgentTurnTimed(_)
                 | Event::Transferring { to: _ }
                 | Event::HandedOver { to: _ }

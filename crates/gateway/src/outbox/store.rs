@@ -132,10 +132,7 @@ impl Store {
     pub(crate) async fn cursor(&self, name: String) -> Result<u64, Fault> {
         let cursor = "SELECT cursor FROM destinations WHERE name = ?1";
         let found = self
-            .with(move |file| {
-                file.query_row(cursor, [name], |row| row.get(0))
-                    .optional()
-            })
+            .with(move |file| file.query_row(cursor, [name], |row| row.get(0)).optional())
             .await?;
         Ok(found.unwrap_or_default())
     }
@@ -176,8 +173,12 @@ impl Store {
         let all = format!(
             "SELECT {LETTER} FROM messages WHERE destination = ?1 AND due IS NOT NULL ORDER BY entry, what"
         );
-        self.with(move |file| file.prepare_cached(&all)?.query_map([name], letter)?.collect())
-            .await
+        self.with(move |file| {
+            file.prepare_cached(&all)?
+                .query_map([name], letter)?
+                .collect()
+        })
+        .await
     }
 
     /// One was taken.
@@ -247,8 +248,12 @@ impl Store {
                 error: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
             })
         };
-        self.with(move |file| file.prepare_cached(&all)?.query_map([most], read)?.collect())
-            .await
+        self.with(move |file| {
+            file.prepare_cached(&all)?
+                .query_map([most], read)?
+                .collect()
+        })
+        .await
     }
 
     /// How each destination stands, by its name.
@@ -265,8 +270,12 @@ impl Store {
                 oldest: moment(row.get(7)?),
             })
         };
-        self.with(move |file| file.prepare_cached(ACCOUNTS)?.query_map([], read)?.collect())
-            .await
+        self.with(move |file| {
+            file.prepare_cached(ACCOUNTS)?
+                .query_map([], read)?
+                .collect()
+        })
+        .await
     }
 
     async fn with<T: Send + 'static>(
@@ -376,7 +385,10 @@ mod tests {
         let store = Store::open(folder.path()).expect("the folder is ours");
         store.begin("crm", 100).expect("there is room");
         assert_eq!(store.cursor("crm".into()).await.ok(), Some(9));
-        assert_eq!(store.waiting("crm".into()).await.ok(), Some(letters.clone()));
+        assert_eq!(
+            store.waiting("crm".into()).await.ok(),
+            Some(letters.clone())
+        );
         let (now, event, report) = (at(20), letters[0].place, letters[1].place);
         let taken = store.delivered("crm".into(), event, now).await;
         taken.expect("there is room");
@@ -384,7 +396,12 @@ mod tests {
         let failed = store.failed("crm".into(), report, dead, now).await;
         failed.expect("there is room");
         let account = &store.accounts().await.expect("it can be read")[0];
-        let counted = (account.waiting, account.delivered, account.failed, account.dead);
+        let counted = (
+            account.waiting,
+            account.delivered,
+            account.failed,
+            account.dead,
+        );
         assert_eq!(counted, (0, 1, 1, 1));
         assert_eq!(account.error.as_deref(), Some("it answered 500"));
         assert_eq!((account.tried, account.oldest), (Some(now), None));
@@ -392,7 +409,10 @@ mod tests {
         assert_eq!((dead.letter.attempts, dead.letter.state), (1, State::Dead));
         let revive = async |name: &str, since| {
             let which = Which::Named(name.to_owned());
-            store.revive(which, since, at(30)).await.expect("there is room")
+            store
+                .revive(which, since, at(30))
+                .await
+                .expect("there is room")
         };
         assert_eq!(revive("other", None).await, 0);
         assert_eq!(revive("rt", None).await, 0, "that could be many");

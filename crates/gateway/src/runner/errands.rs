@@ -114,7 +114,18 @@ impl<L: Line> Runner<L> {
                 let done = Used::Done("It is taken down.".to_owned().into());
                 self.used(turn, used.id, done);
             }
-            Some(Builtin::PressKeys | Builtin::AskOwner) | None => {
+            Some(Builtin::Note) => {
+                let noted = text("text");
+                let noted = noted.trim();
+                if noted.is_empty() {
+                    return self.used(turn, used.id, failed("there is nothing in `text`"));
+                }
+                let noted: String = noted.chars().take(LONGEST_NOTE).collect();
+                self.tell(Input::Agent(input::Agent::Note(noted.into())));
+                let done = Used::Done("It is written down.".to_owned().into());
+                self.used(turn, used.id, done);
+            }
+            Some(Builtin::PressKeys | Builtin::AskOwner | Builtin::CallBackLater) | None => {
                 self.send_out(turn, used, (toolbox, patience));
             }
         }
@@ -168,3 +179,4 @@ const MOST: usize = 200;
 const MOST_AT_ONCE: usize = 8;
 const LONGEST: usize = 64 * 1024;
 const LONGEST_ID: usize = 256;
+const LONGEST_NOTE: usize = 2_000;

@@ -451,7 +451,7 @@ async fn agent(
     (record, plan): (&Arc<Record>, &Arc<Plan>),
     (answerer, begin): (&Answerer, &Begin),
 ) -> Result<ports::Link<ports::agent::Tell, ports::agent::Answer>, Fault> {
-    let call = introduction(plan, record, begin);
+    let call = board.introduce(plan, record, begin).await;
     Ok(match answerer {
         Answerer::Words { agent, .. } => agent.open(call).await?,
         Answerer::Connects { agent, .. } => {
@@ -535,6 +535,26 @@ fn phrases(plan: &Plan, company: Company) -> Phrases {
     }
 }
 
+impl Switchboard {
+    /// What a call's agent is told of it, and of those before.
+    async fn introduce(&self, plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
+        let come = tools::come(plan, &record.agent);
+        let mut call = introduction(plan, record, begin);
+        match begin {
+            Begin::Now | Begin::Again(_) => {
+                let earlier = self.earlier(plan, record, call.trust);
+                let (earlier, ()) = tokio::join!(earlier, come);
+                call.session = earlier.session;
+                call.past.lines.splice(..0, earlier.lines);
+            }
+            // It talked with that caller a moment ago.
+            Begin::Beside { .. } => come.await,
+        }
+        call.tools = tools::told(plan, &record.agent);
+        call
+    }
+}
+
 fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
     let (direction, lines, open) = match begin {
         Begin::Now => (record.direction, Vec::new(), None),
@@ -554,7 +574,7 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         (Proof::Nothing | Proof::PickedUp, Direction::Inbound) => Proof::Nothing,
     };
     Introduction {
-        tools: tools::told(plan, &record.agent),
+        tools: Vec::new(),
         objective: record.log.parties().objective.clone(),
         company: company(record),
         past: Past { lines, open },
@@ -562,6 +582,7 @@ fn introduction(plan: &Plan, record: &Record, begin: &Begin) -> Introduction {
         contact: contact.map(str::to_owned),
         trust: plan.rules.trust(&seen(record, proof)),
         call: record.id.to_string(),
+        session: record.id.to_string(),
         direction,
         caller: record.caller.clone(),
         number: record.number.clone(),

@@ -4,6 +4,7 @@ mod adopt;
 mod announce;
 mod asking;
 mod audit;
+mod callbacks;
 mod closing;
 mod desk;
 mod dialled;
@@ -12,7 +13,9 @@ mod fixture;
 mod flights;
 mod handover;
 mod heed;
+mod histories;
 mod host;
+mod late;
 mod life;
 mod liveness;
 mod meetings;
@@ -54,6 +57,7 @@ use ports::{Blame, Fault, Secret, code};
 use tokio::sync::mpsc;
 
 use crate::approvals::Approvals;
+use crate::callbacks::Callbacks;
 use crate::claims::{Claims, Once};
 use crate::clips::Clips;
 use crate::config::{OurNumber, Plan};
@@ -70,12 +74,14 @@ use crate::outbox::Outbox;
 use crate::pairings::Pairings;
 use crate::receipts::Receipts;
 use crate::runner::Control;
+use crate::sessions::Sessions;
 use crate::sound::Attached;
 use crate::tools::Questions;
 pub use adopt::Tightened;
 pub use asking::Approval;
 use asking::asks_first;
 use audit::{About, Flood};
+pub use callbacks::Callback;
 use dialled::Astray;
 pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
@@ -120,10 +126,14 @@ pub struct Switchboard {
     stopped: AtomicBool,
     /// Calls that wait for the owner.
     approvals: Approvals,
+    /// Calls back that were promised.
+    callbacks: Callbacks,
     flood: Flood,
     hands: Hands,
     connections: Connections,
     questions: Questions,
+    /// Names of conversations that go on from one call to the next.
+    sessions: Sessions,
     /// Those who said so on a call and are not on the list yet.
     unwanted: Unwanted,
 }
@@ -171,6 +181,8 @@ impl Switchboard {
         let clips = Clips::new(&state);
         let stopped = ledger.stopped()?.is_some();
         let approvals = Approvals::open(&state, now, plan.keys.clone())?;
+        let callbacks = Callbacks::open(&state, now, plan.keys.clone())?;
+        let sessions = Sessions::open(&state)?;
         let guesses = Guesses::open(&state, now)?;
         let pairings = Pairings::open(&state)?;
         Ok(Arc::new(Self {
@@ -191,10 +203,12 @@ impl Switchboard {
             stopping: AtomicBool::new(false),
             stopped: AtomicBool::new(stopped),
             approvals,
+            callbacks,
             flood: Flood::default(),
             hands: Hands::default(),
             connections: Connections::default(),
             questions: Questions::default(),
+            sessions,
             unwanted: Unwanted::default(),
         }))
     }

@@ -161,9 +161,19 @@ impl Switchboard {
         &self,
         to: &str,
         up: usize,
+        standing: Standing,
+    ) -> Result<Permit, Fault> {
+        self.may_dial_then(to, (Timestamp::now(), up), standing)
+    }
+
+    /// The same at another time, when so many calls would be up.
+    pub(super) fn may_dial_then(
+        &self,
+        to: &str,
+        (at, up): (Timestamp, usize),
         mut standing: Standing,
     ) -> Result<Permit, Fault> {
-        let (at, plan) = (Timestamp::now(), self.plan());
+        let plan = self.plan();
         if let Ok(known) = plan.rules.known(to) {
             standing.unwanted |= self.unwanted.holds(&known.number);
         }

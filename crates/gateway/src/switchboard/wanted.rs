@@ -60,7 +60,11 @@ impl Switchboard {
         placed
     }
 
-    async fn place_or_hold(self: &Arc<Self>, id: CallId, wish: Wish) -> Result<Placed, Fault> {
+    pub(super) async fn place_or_hold(
+        self: &Arc<Self>,
+        id: CallId,
+        wish: Wish,
+    ) -> Result<Placed, Fault> {
         match self.place(id, wish.clone(), Leave::NotAsked).await {
             Ok(record) => Ok(Placed::Now(record)),
             // Others were faster, and this one is too many now.

@@ -6,10 +6,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-use super::Http;
+use super::Address;
 
 /// Asks for it, and gives the text that comes. What went wrong is told in words for the agent.
-pub(crate) async fn fetch(http: &Http, body: &Value, patience: Duration) -> Result<String, String> {
+pub(crate) async fn fetch(
+    to: &Address,
+    body: &Value,
+    patience: Duration,
+) -> Result<String, String> {
     let client = Client::builder()
         .user_agent(concat!("offhook/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -17,8 +21,8 @@ pub(crate) async fn fetch(http: &Http, body: &Value, patience: Duration) -> Resu
         .timeout(patience)
         .build()
         .map_err(|_| "it cannot be asked from this machine".to_owned())?;
-    let mut request = client.post(&http.url).json(body);
-    if let Some(token) = &http.token {
+    let mut request = client.post(&to.url).json(body);
+    if let Some(token) = &to.token {
         request = request.bearer_auth(token.reveal());
     }
     let answer = request.send().await.map_err(|error| {

@@ -5,7 +5,10 @@
 
 mod ask;
 mod http;
+mod program;
+mod server;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use call::Trust;
@@ -16,25 +19,35 @@ use serde_json::{Value, json};
 
 pub use ask::{Question, Questions};
 pub(crate) use http::fetch;
+pub use server::{At, Only, Server};
 
-/// A tool of the owner's.
+/// A tool of the owner's, or several of one server.
 #[derive(Clone, Debug)]
 pub struct ToolPlan {
-    /// What it does, for the agent.
-    pub about: String,
-    /// What it takes: a JSON schema.
-    pub takes: Value,
     /// How sure one must be of who is on the line.
     pub trust: Trust,
     /// How long it may take.
     pub patience: Duration,
     /// How it is done.
-    pub http: Http,
+    pub how: How,
+}
+
+/// How a tool of the owner's is done.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// By asking an address.
+    Address(Address),
+    /// By a server that speaks the Model Context Protocol, and has a name for each of its own.
+    Server(Arc<Server>),
 }
 
 /// Something that is done by asking an address of the owner's.
 #[derive(Clone, Debug)]
-pub struct Http {
+pub struct Address {
+    /// What it does, for the agent.
+    pub about: String,
+    /// What it takes: a JSON schema.
+    pub takes: Value,
     /// Where.
     pub url: String,
     /// What it wants to see, if anything.
@@ -54,16 +67,22 @@ pub enum Builtin {
     TakeMessage,
     /// Ask the owner something, while the caller waits.
     AskOwner,
+    /// Write down something for the owner.
+    Note,
+    /// Promise the caller to call them back.
+    CallBackLater,
 }
 
 impl Builtin {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::HangUp,
         Self::TransferTo,
         Self::PressKeys,
         Self::TakeMessage,
         Self::AskOwner,
+        Self::Note,
+        Self::CallBackLater,
     ];
 
     /// The one of that name.
@@ -79,6 +98,8 @@ impl Builtin {
             Self::PressKeys => "press_keys",
             Self::TakeMessage => "take_message",
             Self::AskOwner => "ask_owner",
+            Self::Note => "note",
+            Self::CallBackLater => "call_back_later",
         }
     }
 
@@ -90,15 +111,20 @@ impl Builtin {
             Self::PressKeys => Power::PressKeys,
             Self::TakeMessage => Power::TakeMessage,
             Self::AskOwner => Power::AskOwner,
+            Self::Note => Power::Note,
+            Self::CallBackLater => Power::CallBack,
         }
     }
 
     /// How long it may take.
     pub(crate) fn patience(self) -> Duration {
         match self {
-            Self::HangUp | Self::TransferTo | Self::PressKeys | Self::TakeMessage => {
-                Duration::from_secs(10)
-            }
+            Self::HangUp
+            | Self::TransferTo
+            | Self::PressKeys
+            | Self::TakeMessage
+            | Self::Note
+            | Self::CallBackLater => Duration::from_secs(10),
             Self::AskOwner => OWNER,
         }
     }
@@ -148,6 +174,26 @@ impl Builtin {
                 object(
                     json!({ "question": { "type": "string", "description": "With all they need to answer it." } }),
                     &["question"],
+                ),
+                Then::GoesOn,
+            ),
+            Self::Note => (
+                "Write something down for your owner, which nobody else gets to see. The caller is not told.",
+                object(
+                    json!({ "text": { "type": "string", "description": "What to remember of this call." } }),
+                    &["text"],
+                ),
+                Then::GoesOn,
+            ),
+            Self::CallBackLater => (
+                "Have the caller called back later, by you and on this number. Ask them first whether they want that, \
+                 and when. You do not remember this call then: you are told what you write here.",
+                object(
+                    json!({
+                        "when": { "type": "string", "description": "In how many minutes, as in 30; or a time with its offset, as in 2030-01-31T09:00:00+01:00." },
+                        "why": { "type": "string", "description": "What the call back is for, with all you need to know then." },
+                    }),
+                    &["when", "why"],
                 ),
                 Then::GoesOn,
             ),

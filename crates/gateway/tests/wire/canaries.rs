@@ -321,6 +321,7 @@ const ANSWERS: &[&str] = &[
     "/v1/config",
     "/v1/meetings",
     "/v1/approvals",
+    "/v1/callbacks",
     "/v1/pairing",
     "/v1/reports",
     "/v1/reports/dead",

@@ -1,7 +1,7 @@
 //! What agents and voices do.
 
-use call::Opening;
 use call::input::{Agent, Speech};
+use call::{Event, Opening};
 use expect_test::expect;
 use sim::{Happening, Mouth, Reply};
 
@@ -389,6 +389,20 @@ fn an_agent_may_think_of_hanging_up_after_it_was_heard() {
         010000  call.ended by="agent" why="hung_up"
     "#]],
     );
+}
+
+#[test]
+fn a_note_is_kept_whenever_it_comes_and_changes_nothing() {
+    let replies = || replying(vec![Reply::farewell("Goodbye.")]).at(1_000, speak(400, "bye"));
+    let note = |text: &str| Happening::Agent(Agent::Note(text.into()));
+    let noted = replies()
+        .at(2_500, note("They sounded tired."))
+        .at(4_500, note("Ring Ann."))
+        .run(20_000);
+    let is_note = |it: &Event| matches!(it, Event::AgentNoted { .. });
+    let (notes, others): (Vec<_>, Vec<_>) = noted.events().into_iter().partition(is_note);
+    assert_eq!(notes.len(), 2);
+    assert_eq!(others, replies().run(20_000).events());
 }
 
 #[test]

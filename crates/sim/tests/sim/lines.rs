@@ -78,6 +78,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::AgentSaid { .. }
             | Event::AgentCalledTool { .. }
             | Event::AgentTookMessage { .. }
+            | Event::AgentNoted { .. }
             | Event::AgentTurnTimed(_)
             | Event::AgentPressed { .. }
             | Event::Transferring { .. }

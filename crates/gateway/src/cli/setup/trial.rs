@@ -47,6 +47,8 @@ pub(super) async fn call(
             language: "en".to_owned(),
             transfer_to: Vec::new(),
             tools: Vec::new(),
+            history: config::History::Call,
+            call_back_after: config::CALL_BACK_AFTER,
             on_machine: config::OnMachine::Talk,
         },
     );
