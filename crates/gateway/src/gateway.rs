@@ -64,6 +64,7 @@ impl Gateway {
         let lost = board.resume(alive.last()).await;
         // Nobody can ask for a call yet, which would be among the lost.
         board.close_lost_costs().await;
+        board.judge_lost().await;
         let rulebook = Rulebook::new(source, loaded.marks, board.clone());
         let mut gateway = Self::serve(listener, board, Some(rulebook))?;
         gateway.living = Some(tokio::spawn(alive.renew()));

@@ -9,7 +9,9 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Desk, api, approvals, config, events, hand, meetings, pairing, questions, transfer};
+use super::{
+    Desk, api, approvals, config, events, hand, meetings, outcome, pairing, questions, transfer,
+};
 
 /// What everyone may ask.
 pub(super) fn anyone() -> OpenApiRouter<Desk> {
@@ -30,6 +32,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(hand::listen))
         .routes(routes!(hand::answer))
         .routes(routes!(hand::transcript))
+        .routes(routes!(outcome::judge))
         .routes(routes!(api::digits))
         .routes(routes!(transfer::transfer))
         .routes(routes!(api::end))
