@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use call::{Direction, Trust, TurnId};
 use ports::Fault;
-use ports::agent::{
-    Answer, Company, Introduction, Line, Objective, Tell, Then, Tool, Use, Used,
-};
+use ports::agent::{Answer, Company, Introduction, Line, Objective, Tell, Then, Tool, Use, Used};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use ports::agent::{
-    Answer, Answerer, Carries, Connects, Entry, Introduction, Judge, Opens, Tell,
-};
+use ports::agent::{Answer, Answerer, Carries, Connects, Entry, Introduction, Judge, Opens, Tell};
 use ports::{Link, Problem, Settings, pair};
 
 use crate::dialogue::{Dialogue, Kept, Letters};

@@ -126,7 +126,11 @@ fn outcome() -> Outcome {
         ("none", Data::Nothing),
         (
             "numbers",
-            Data::List(vec![Data::Whole(3), Data::Below(-3), Data::Real(0.5.into())]),
+            Data::List(vec![
+                Data::Whole(3),
+                Data::Below(-3),
+                Data::Real(0.5.into()),
+            ]),
         ),
     ];
     let facts = facts.map(|(name, it)| (name.to_owned(), it));

@@ -159,6 +159,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
         self.heeding.abort();
+        self.board.judge_no_more();
         if let Some(watching) = &self.watching {
             watching.abort();
         }

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use call::Private;
-use ports::agent::{
-    Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell,
-};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell};
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
 use crate::dialogue::{Dialogue, Kept, Letters};

@@ -1,8 +1,8 @@
 //! Conversations with small programs of the shell's.
 
 use call::TurnId;
-use ports::{Value, code};
 use ports::agent::Used;
+use ports::{Value, code};
 
 use super::*;
 use crate::trial::{answers, ask, heard, introduction, matter, tell, turn};

@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use call::Private;
-use ports::agent::{
-    Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell,
-};
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use serde_json::json;
 

@@ -480,17 +480,28 @@ async fn the_model_is_asked_what_came_of_a_call_and_told_what_was_wrong() {
         Reply::Whole(StatusCode::OK, message.to_string())
     };
     let nothing = Reply::Whole(StatusCode::OK, "{}".to_owned());
-    let fake = Fake::serve([written("It went well."), written("{\"goal\":\"met\"}"), nothing]).await;
+    let fake = Fake::serve([
+        written("It went well."),
+        written("{\"goal\":\"met\"}"),
+        nothing,
+    ])
+    .await;
     let mut judge = agent(&fake.url, Patience::DEFAULT).judge().expect("it can");
     let mut matter = matter();
     let answer = judge.judge(&matter).await.expect("it answers");
     assert_eq!(answer.reveal(), "It went well.");
     let asked = fake.asked().await;
-    assert_eq!((&asked["stream"], &asked["max_tokens"]), (&json!(false), &json!(null)));
+    assert_eq!(
+        (&asked["stream"], &asked["max_tokens"]),
+        (&json!(false), &json!(null))
+    );
     assert_eq!(roles(&asked), ["system", "user"]);
     let about = asked["messages"][1]["content"].as_str().expect("a text");
-    let line = r#"{"line":2,"text":"On Friday at nine.","who":"caller"}"#;
-    assert!(about.contains(line) && about.contains("Find a day."), "{about}");
+    let line = r#"{"line":2,"who":"caller","text":"On Friday at nine."}"#;
+    assert!(
+        about.contains(line) && about.contains("Find a day."),
+        "{about}"
+    );
     matter.wrong = Some(Wrong {
         answer,
         why: "there is no JSON object in it".into(),

@@ -110,7 +110,10 @@ fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Fault> {
     })?;
     serde_json::from_str(&text).map_err(|error| {
         let message = format!("{} makes no sense: {error}", file.display());
-        wrong(message, "it is one JSON object: `offhook call --help` says of what")
+        wrong(
+            message,
+            "it is one JSON object: `offhook call --help` says of what",
+        )
     })
 }
 

@@ -157,7 +157,11 @@ pub(crate) fn outcome(event: &Value) -> String {
         _ => "nobody can tell whether the goal was met",
     };
     let unproven = event["unproven"].as_array();
-    let unproven: Vec<_> = unproven.into_iter().flatten().filter_map(Value::as_str).collect();
+    let unproven: Vec<_> = unproven
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let mut told = format!("outcome: {reached}, {goal}");
     if !unproven.is_empty() {
         told += &format!(" (unproven: {})", plain(&unproven.join(", ")));

@@ -81,7 +81,11 @@ impl From<Approval> for ApprovalView {
         Self {
             on_machine,
             machine_message,
-            brief: wish.objective.as_ref().and_then(ports::agent::Objective::brief).map(Private::new),
+            brief: wish
+                .objective
+                .as_ref()
+                .and_then(ports::agent::Objective::brief)
+                .map(Private::new),
             purpose: wish.objective.map(|it| it.goal),
             id: approval.id,
             state: approval.state.to_owned(),

@@ -118,8 +118,9 @@ pub(super) async fn events(
                 };
                 Ok((until, over))
             }
-            None => find(&desk, &id)
-                .map(|it| (Until::of(it.log.parties().objective.is_some()), false)),
+            None => {
+                find(&desk, &id).map(|it| (Until::of(it.log.parties().objective.is_some()), false))
+            }
         }
     };
     let (until, over) = match known.await {
@@ -164,7 +165,10 @@ impl Until {
 
 /// Whether it is known what came of a call that is over, or will not be any more.
 async fn is_judged(desk: &Desk, id: &str, summary: &Summary) -> Result<bool, Fault> {
-    let ended = summary.ended.as_ref().and_then(|it| it["time"].as_str()?.parse().ok());
+    let ended = summary
+        .ended
+        .as_ref()
+        .and_then(|it| it["time"].as_str()?.parse().ok());
     let age = ended.map(|it: Timestamp| Timestamp::now().duration_since(it));
     if age.is_none_or(|it| it > JUDGED) {
         return Ok(true);

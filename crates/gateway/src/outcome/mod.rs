@@ -306,9 +306,12 @@ fn data(value: Value) -> Data {
         Value::Bool(truth) => Data::Truth(truth),
         Value::String(text) => Data::Text(text),
         Value::Array(list) => Data::List(list.into_iter().map(data).collect()),
-        Value::Object(named) => {
-            Data::Named(named.into_iter().map(|(name, it)| (name, data(it))).collect())
-        }
+        Value::Object(named) => Data::Named(
+            named
+                .into_iter()
+                .map(|(name, it)| (name, data(it)))
+                .collect(),
+        ),
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(whole), _) => Data::Whole(whole),
             (None, Some(below)) => Data::Below(below),

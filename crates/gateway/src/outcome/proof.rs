@@ -27,12 +27,15 @@ fn span<'t>(text: &'t str, quote: &str) -> Option<&'t str> {
     if quote.is_empty() || quote.len() > LONGEST {
         return None;
     }
-    let found = text_signs.windows(quote.len()).enumerate().find(|(at, it)| {
-        let same = it.iter().map(|sign| sign.low).eq(quote.iter().copied());
-        let before = at.checked_sub(1).map(|it| text_signs[it].low);
-        let after = text_signs.get(at + quote.len()).map(|it| it.low);
-        same && !runs_on(before, quote.first()) && !runs_on(after, quote.last())
-    });
+    let found = text_signs
+        .windows(quote.len())
+        .enumerate()
+        .find(|(at, it)| {
+            let same = it.iter().map(|sign| sign.low).eq(quote.iter().copied());
+            let before = at.checked_sub(1).map(|it| text_signs[it].low);
+            let after = text_signs.get(at + quote.len()).map(|it| it.low);
+            same && !runs_on(before, quote.first()) && !runs_on(after, quote.last())
+        });
     let (_, found) = found?;
     text.get(found.first()?.from..found.last()?.to)
 }
@@ -85,11 +88,19 @@ mod tests {
     #[test]
     fn words_are_found_as_they_stand_there() {
         for (text, quote, found) in [
-            ("Yes. Friday at nine.", "friday, at NINE", Some("Friday at nine")),
+            (
+                "Yes. Friday at nine.",
+                "friday, at NINE",
+                Some("Friday at nine"),
+            ),
             ("It's Ann's.", "its", None),
             ("It's Ann's.", "It’s", Some("It's")),
             ("I am unable to come.", "able to come", None),
-            ("I am not able to come.", "able to come", Some("able to come")),
+            (
+                "I am not able to come.",
+                "able to come",
+                Some("able to come"),
+            ),
             ("No one two.", "no on", None),
             ("Straße 5", "straße", Some("Straße")),
             ("星期五九点可以", "五九点", Some("五九点")),

@@ -67,9 +67,8 @@ fn object(
         match (name.as_str(), value) {
             ("$ref", Value::String(to)) => {
                 let found = to.strip_prefix('#').and_then(|it| root.0.pointer(it));
-                let found = found.ok_or_else(|| {
-                    format!("`schema` refers to {to:?}, which is not within it")
-                })?;
+                let found = found
+                    .ok_or_else(|| format!("`schema` refers to {to:?}, which is not within it"))?;
                 let found = inlined(found, root, room)?;
                 let all = whole.entry("allOf").or_insert_with(|| json!([]));
                 if let Value::Array(all) = all {

@@ -53,6 +53,7 @@ use ports::carrier::{Leg, News, Stream, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::approvals::Approvals;
 use crate::claims::{Claims, Once};
@@ -126,6 +127,8 @@ pub struct Switchboard {
     questions: Questions,
     /// Those who said so on a call and are not on the list yet.
     unwanted: Unwanted,
+    /// Those who ask what came of calls; `None`: nobody is to any more.
+    judges: Mutex<Option<JoinSet<()>>>,
     /// Places for calls of which is asked what came of them.
     judging: Semaphore,
     /// Held by whoever writes that down: it is looked at first whether somebody has.
@@ -198,6 +201,7 @@ impl Switchboard {
             connections: Connections::default(),
             questions: Questions::default(),
             unwanted: Unwanted::default(),
+            judges: Mutex::new(Some(JoinSet::new())),
             judging: Semaphore::new(outcomes::AT_ONCE),
             writes_outcome: tokio::sync::Mutex::default(),
         }))

@@ -2,15 +2,13 @@
 //! down behind its end. Nobody waits for it: neither whoever hangs up nor a gateway that stops. What a gateway did not
 //! live to ask, the next one asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use call::event::{JudgedBy, Outcome};
 use call::{Direction, Event, Number, Private, Trust};
 use jiff::Timestamp;
-use ports::agent::{
-    Answerer, Company, Introduction, Judge, Matter, Objective, Past, Wrong,
-};
+use ports::agent::{Answerer, Company, Introduction, Judge, Matter, Objective, Past, Wrong};
 use ports::{Blame, Fault, code};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -33,19 +31,35 @@ impl Switchboard {
     /// Has it judged what came of a call that is over, if it was to achieve something. Returns at once.
     pub(super) fn judge_aside(self: &Arc<Self>, call: String) {
         let board = self.clone();
-        tokio::spawn(async move {
+        let mut judges = self.judges.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(judges) = &mut *judges else {
+            // The gateway stops: the next one asks.
+            return;
+        };
+        while judges.try_join_next().is_some() {}
+        judges.spawn(async move {
             // Those whose calls end together are asked a few at a time.
             let Ok(_place) = board.judging.acquire().await else {
                 return;
             };
             if let Err(fault) = board.judge(&call).await {
                 let code = fault.code;
-                tracing::warn!(call, code, "what came of a call is not written down: {fault}");
+                tracing::warn!(
+                    call,
+                    code,
+                    "what came of a call is not written down: {fault}"
+                );
             }
         });
     }
 
-    /// The same for calls of gateways before this one.
+    /// Judges nothing any more, and lets go of what is being judged: the next gateway begins with it again.
+    pub(crate) fn judge_no_more(&self) {
+        let judges = self.judges.lock();
+        judges.unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The same as [`Self::judge_aside`] for calls of gateways before this one.
     pub(crate) async fn judge_lost(self: &Arc<Self>) {
         let since = Timestamp::now() - LATEST;
         let lost = async {
@@ -56,7 +70,10 @@ impl Switchboard {
             Ok(calls) => calls.into_iter().for_each(|it| self.judge_aside(it)),
             Err(fault) => {
                 let code = fault.code;
-                tracing::error!(code, "what came of lost calls cannot be looked for: {fault}");
+                tracing::error!(
+                    code,
+                    "what came of lost calls cannot be looked for: {fault}"
+                );
             }
         }
     }
@@ -213,18 +230,16 @@ impl Switchboard {
         let reader = self.journal.reader()?;
         self.journal.pen().flush().await;
         let Some((summary, objective)) = purposeful(&reader, call).await? else {
-            return Err(cannot("the call was to achieve nothing in particular").hint(
-                "give it an `objective`, or a `purpose`, when you make it",
-            ));
+            return Err(cannot("the call was to achieve nothing in particular")
+                .hint("give it an `objective`, or a `purpose`, when you make it"));
         };
         let wanted_by = summary.began["asked_by"].as_str();
         match asker {
             Asker::Owner => {}
             Asker::Bearer(name) if wanted_by == Some(name) => {}
             Asker::Bearer(_) => {
-                return Err(cannot("the call was made with another token").hint(
-                    "say it with the token that made the call, or one of scope `admin`",
-                ));
+                return Err(cannot("the call was made with another token")
+                    .hint("say it with the token that made the call, or one of scope `admin`"));
             }
         }
         let known = known(&reader, call).await?;
@@ -234,7 +249,9 @@ impl Switchboard {
         let said = known.judged(judgement, (&objective, JudgedBy::Hand));
         let said = said.map_err(|why| {
             let fault = Fault::new(Blame::Caller, code::API_INVALID, why);
-            fault.hint("`GET /v1/calls/{id}/transcript` has the lines; the schema came with the call")
+            fault.hint(
+                "`GET /v1/calls/{id}/transcript` has the lines; the schema came with the call",
+            )
         })?;
         let _one_at_a_time = self.writes_outcome.lock().await;
         self.journal.pen().flush().await;
@@ -272,10 +289,7 @@ async fn ask(
 }
 
 /// A call that the journal knows, and what it was to achieve; `None`: nothing in particular.
-async fn purposeful(
-    reader: &Reader,
-    call: &str,
-) -> Result<Option<(Summary, Objective)>, Fault> {
+async fn purposeful(reader: &Reader, call: &str) -> Result<Option<(Summary, Objective)>, Fault> {
     let summary = reader.call(call.to_owned()).await?.ok_or_else(|| {
         let fault = Fault::new(Blame::Config, code::CALL_UNKNOWN, "there is no such call");
         fault.hint("`offhook calls` lists those there are")

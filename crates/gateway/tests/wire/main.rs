@@ -19,6 +19,7 @@ mod logs;
 mod matrix;
 mod meetings;
 mod numbers;
+mod outcomes;
 mod owners;
 mod phone;
 mod rails;

@@ -194,7 +194,10 @@ mod tests {
         let long = || Private::from("x".repeat(LONGEST + 1));
         let many = || vec![Private::from("x"); MOST + 1];
         let schema = json!({ "description": "x".repeat(LONGEST_SCHEMA) });
-        let too_much: [(&str, fn(&mut Objective, Private<String>, Vec<Private<String>>)); 4] = [
+        let too_much: [(
+            &str,
+            fn(&mut Objective, Private<String>, Vec<Private<String>>),
+        ); 4] = [
             ("facts", |it, long, _| it.facts.push(long)),
             ("avoid", |it, _, many| it.avoid = many),
             ("success", |it, _, many| it.success = many),
@@ -212,6 +215,14 @@ mod tests {
         assert!(Objective { goal, ..all() }.check().is_err());
         let full = vec![Private::from("x".repeat(LONGEST)); MOST];
         let facts = full.clone();
-        assert!(Objective { facts, avoid: full, ..all() }.check().is_err());
+        assert!(
+            Objective {
+                facts,
+                avoid: full,
+                ..all()
+            }
+            .check()
+            .is_err()
+        );
     }
 }
