@@ -70,7 +70,6 @@ struct Aim<'a> {
     brief: Option<serde_json::Value>,
 }
 
-#[expect(clippy::ref_option, reason = "serde wants it so")]
 fn aim<S: Serializer>(objective: &Option<Objective>, to: S) -> Result<S::Ok, S::Error> {
     let aim = Aim {
         objective: objective.as_ref().map(|it| it.goal.reveal().as_str()),

@@ -133,12 +133,10 @@ async fn over(api: &Api, call: &str) -> Result<Value, Refusal> {
     loop {
         look.tick().await;
         let (view, now) = (api.get(call).await?, tokio::time::Instant::now());
-        let by = match view["ended"].is_null() {
-            true => end,
-            false => *judged.get_or_insert(now + JUDGED),
-        };
+        let is_over = !view["ended"].is_null();
         let known = !view["outcome"].is_null() || view["objective"].is_null();
-        if (!view["ended"].is_null() && known) || now >= by.min(end) {
+        let late = is_over && now >= *judged.get_or_insert(now + JUDGED);
+        if (is_over && known) || late || now >= end {
             return get(api, call).await;
         }
     }

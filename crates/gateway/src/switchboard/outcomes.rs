@@ -246,6 +246,13 @@ impl Switchboard {
         if !known.is_over() {
             return Err(cannot("the call is up").hint("end it, or wait for `call.ended`"));
         }
+        let _one_at_a_time = self.writes_outcome.lock().await;
+        self.journal.pen().flush().await;
+        let before = reader.outcome(call.to_owned()).await?;
+        if before.is_some_and(|it| it["judged_by"] != "gateway") {
+            let fault = cannot("it was judged before what came of the call");
+            return Err(fault.hint("`GET /v1/calls/{id}` has it as `outcome`"));
+        }
         let said = known.judged(judgement, (&objective, JudgedBy::Hand));
         let said = said.map_err(|why| {
             let fault = Fault::new(Blame::Caller, code::API_INVALID, why);
@@ -253,13 +260,6 @@ impl Switchboard {
                 "`GET /v1/calls/{id}/transcript` has the lines; the schema came with the call",
             )
         })?;
-        let _one_at_a_time = self.writes_outcome.lock().await;
-        self.journal.pen().flush().await;
-        let before = reader.outcome(call.to_owned()).await?;
-        if before.is_some_and(|it| it["judged_by"] != "gateway") {
-            return Err(cannot("it was judged before what came of the call")
-                .hint("`GET /v1/calls/{id}` has it as `outcome`"));
-        }
         self.write_outcome(call, said);
         self.journal.pen().flush().await;
         let written = reader.outcome(call.to_owned()).await?;

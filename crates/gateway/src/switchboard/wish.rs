@@ -308,6 +308,14 @@ pub(super) fn mode(
 mod tests {
     use super::*;
 
+    fn objective() -> Objective {
+        Objective {
+            avoid: vec!["the price".into()],
+            schema: Some(Private::new(json!({ "type": "object" }))),
+            ..Objective::goal("Find a day.".into())
+        }
+    }
+
     #[test]
     fn a_wish_that_waits_is_the_same_after_it() {
         let text = || Private::from("Hi!");

@@ -14,6 +14,7 @@ use gateway::access::{Scope, Tokens};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::contract::machine;
 use crate::house::{House, THEIRS, hearing, soon};
 use crate::owners::client;
 use crate::phone::{talker, tool};
@@ -238,17 +239,13 @@ async fn whom_a_call_reached_is_known_without_an_agent() {
     let cases = [
         (PhonePlan::never_talks(Pickup::Busy), "nobody"),
         (PhonePlan::never_talks(Pickup::Unreachable), "nobody"),
-        (
-            PhonePlan {
-                pickup: Pickup::Machine(ms(100)),
-                ..listener()
-            },
-            "voicemail",
-        ),
+        (PhonePlan::never_talks(Pickup::NoAnswer), "nobody"),
+        (machine(), "voicemail"),
         (listener(), "person"),
     ];
     for (phone, reached) in cases {
-        let house = House::new(phone, Mischief::default()).await;
+        let brief = |_: &Path, text: String| text.replace("[turns]", "[turns]\nring_s = 5");
+        let house = House::with(phone, Mischief::default(), brief).await;
         let order =
             json!({ "to": THEIRS, "say": "Hi!", "purpose": "to say hi", "on_machine": "hang_up" });
         let id = call(&house, order).await;
