@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use call::{Direction, Trust, TurnId};
 use ports::Fault;
-use ports::agent::{Answer, Company, Introduction, Line, Tell, Then, Tool, Use, Used};
+use ports::agent::{Answer, Company, Introduction, Line, Objective, Tell, Then, Tool, Use, Used};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::patience::nonsense;
 
 /// A call, as an agent is told of it.
 pub(crate) fn call(call: &Introduction, trust: Trust) -> Value {
-    json!({
+    let mut told = json!({
         "id": call.call,
         "session": call.session,
         "direction": match call.direction {
@@ -24,12 +24,16 @@ pub(crate) fn call(call: &Introduction, trust: Trust) -> Value {
         "contact": call.contact,
         "trust": trust.as_str(),
         "number": call.number.as_str(),
-        "objective": call.objective.as_ref().map(|it| it.reveal()),
+        "objective": call.objective.as_ref().map(|it| it.goal.reveal()),
         "company": match call.company {
             Company::Caller => "caller",
             Company::Meeting => "meeting",
         },
-    })
+    });
+    if let Some(brief) = call.objective.as_ref().and_then(Objective::brief) {
+        told["brief"] = brief;
+    }
+    told
 }
 
 /// What was said so far.

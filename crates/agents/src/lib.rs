@@ -11,6 +11,7 @@ mod dialogue;
 pub mod doorkeeper;
 mod echo;
 mod http;
+mod judging;
 mod letters;
 mod marker;
 pub mod once;

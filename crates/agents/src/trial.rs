@@ -1,8 +1,11 @@
 //! A call, as the tests of every kind of agent make one.
 
+use call::event::Speaker;
 use call::{Direction, Number, Trust, TurnId};
 use ports::Link;
-use ports::agent::{Answer, Company, Introduction, Past, Tell, Then, Tool};
+use ports::agent::{
+    Answer, Company, Heard, Introduction, Matter, Objective, Past, Tell, Then, Tool,
+};
 use serde_json::json;
 
 /// A caller with a number, and a calendar to look into.
@@ -17,9 +20,27 @@ pub(crate) fn introduction() -> Introduction {
         number: Number::parse("+15550001111").expect("it is a number"),
         transfers: Vec::new(),
         tools: vec![tool("calendar", Then::GoesOn), tool("hang_up", Then::Ends)],
-        objective: Some("Find a day.".into()),
+        objective: Some(Objective::goal("Find a day.".into())),
         company: Company::Caller,
         past: Past::default(),
+    }
+}
+
+/// The same call when it is over, and what was said on it.
+pub(crate) fn matter() -> Matter {
+    let said = [
+        (Speaker::Agent, "When are you free?"),
+        (Speaker::Caller, "On Friday at nine."),
+    ];
+    let heard = |(line, (who, text)): (u32, (Speaker, &str))| Heard {
+        line,
+        who,
+        text: text.into(),
+    };
+    Matter {
+        call: introduction(),
+        transcript: (1..).zip(said).map(heard).collect(),
+        wrong: None,
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use ports::agent::{Answer, Answerer, Carries, Connects, Entry, Introduction, Opens, Tell};
+use ports::agent::{Answer, Answerer, Carries, Connects, Entry, Introduction, Judge, Opens, Tell};
 use ports::{Link, Problem, Settings, pair};
 
 use crate::dialogue::{Dialogue, Kept, Letters};
+use crate::judging::ByLetter;
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 
 /// How this kind of agent is listed.
@@ -40,6 +41,10 @@ impl Connects for Connected {
         tokio::spawn(dialogue.run());
         near
     }
+
+    fn judge(&self, carrier: Box<dyn Carries>) -> Box<dyn Judge> {
+        Box::new(ByLetter(carrier))
+    }
 }
 
 const CAPACITY: usize = 64;
@@ -56,7 +61,7 @@ mod tests {
 
     use super::*;
     use crate::patience::unreachable;
-    use crate::trial::{answers, heard, introduction, tell, turn};
+    use crate::trial::{answers, heard, introduction, matter, tell, turn};
 
     /// Carries on as many connections as there are.
     struct Fake(mpsc::Receiver<Link<String, String>>);
@@ -143,6 +148,32 @@ mod tests {
         drop(link);
         assert_eq!(read(&mut agent).await["type"], "ended");
         assert!(agent.rx.recv().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_asked_over_its_connection_what_came_of_a_call() {
+        let (connections, rx) = mpsc::channel(4);
+        let Ok(Answerer::Connects { agent, .. }) = build(&Settings::default()) else {
+            panic!("it connects by itself");
+        };
+        let mut judge = agent.judge(Box::new(Fake(rx)));
+        let fault = judge.judge(&matter()).await.expect_err("it is not there");
+        assert_eq!(fault.code, ports::code::AGENT_UNREACHABLE);
+        let mut far = connect(&connections).await;
+        let judged = json!({ "type": "judged", "call": "c1", "goal": "met" });
+        let answers = async {
+            let asked = read(&mut far).await;
+            assert_eq!(
+                (&asked["type"], &asked["call"]["id"]),
+                (&json!("judge"), &json!("c1"))
+            );
+            assert_eq!(asked["transcript"][0]["text"], "When are you free?");
+            write(&far, json!({ "type": "say", "turn": 1, "text": "Late." })).await;
+            write(&far, judged.clone()).await;
+        };
+        let matter = matter();
+        let (answer, ()) = tokio::join!(judge.judge(&matter), answers);
+        assert_eq!(answer.expect("it answers").reveal(), &judged.to_string());
     }
 
     #[tokio::test(start_paused = true)]

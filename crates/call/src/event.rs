@@ -9,7 +9,7 @@ use std::time::Duration;
 use media::machine::{Answerer, Evidence};
 use serde::Serialize;
 
-use crate::{Private, Trust};
+use crate::{Data, Private, Trust};
 
 /// Something that happened on a call, in the past tense.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,9 +49,13 @@ pub enum Event {
         /// How long it was gone, in milliseconds.
         gap_ms: u64,
     },
-    /// The call is over. Exactly one, and the last.
+    /// The call is over. Exactly one, and the last of the call itself.
     #[serde(rename = "call.ended")]
     Ended(End),
+    /// What came of a call that was to achieve something. It is told beside the call, behind its end; where it is told
+    /// again, because somebody judged what nobody had judged before, the last counts.
+    #[serde(rename = "call.outcome")]
+    Outcome(Box<Outcome>),
 
     /// The caller is to be put through to someone, and hears so.
     #[serde(rename = "call.transferring")]
@@ -455,6 +459,105 @@ pub enum Unrecorded {
     Declined,
     /// Nothing.
     NoAnswer,
+}
+
+/// What came of a call that was to achieve something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Whom it reached.
+    pub reached: Reached,
+    /// What became of what it was for.
+    pub goal: Goal,
+    /// Who says so.
+    pub judged_by: JudgedBy,
+    /// What happened, in a sentence or two, as whoever judged it puts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Private<String>>,
+    /// What was learned, in the shape that whoever wanted the call gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Private<Data>>,
+    /// The words on the call that show it: each was looked up, and is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proof: Vec<Proof>,
+    /// What was claimed without any such words: `goal`, or the names of facts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<Private<String>>,
+    /// Why the agent that was asked did not judge it: a stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<&'static str>,
+}
+
+/// Words on a call that show something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proof {
+    /// What they show: `goal`, or the name of a fact.
+    pub of: Private<String>,
+    /// In which line of the transcript, counted from 1.
+    pub line: u32,
+    /// Who said them.
+    pub who: Speaker,
+    /// The words, as they stand there.
+    pub text: Private<String>,
+    /// When that line was heard: milliseconds after the call began.
+    pub ms: u64,
+}
+
+/// Who said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    /// The person on the phone.
+    Caller,
+    /// Whoever spoke in our name.
+    Agent,
+}
+
+impl Speaker {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// Whom a call reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reached {
+    /// A person, who talked.
+    Person,
+    /// A machine.
+    Voicemail,
+    /// Nobody.
+    Nobody,
+    /// Someone who did not want the call.
+    Refused,
+}
+
+/// What became of what a call was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// It was achieved.
+    Met,
+    /// It was not.
+    NotMet,
+    /// Nobody can tell.
+    Unclear,
+}
+
+/// Who judges what came of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgedBy {
+    /// The agent that talked.
+    Agent,
+    /// Whoever wanted the call, over the gateway's doors.
+    Hand,
+    /// Us: by how the call went, and no more than that.
+    Gateway,
 }
 
 /// Who ended a call, and why.

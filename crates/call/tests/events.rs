@@ -1,9 +1,10 @@
 //! The wire contract: the JSON of every event. If this changes, so does what strangers read.
 
 use call::event::{
-    Answered, Consent, End, Event, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+    Answered, Consent, End, Event, Goal, Judge, JudgedBy, Outcome, Party, Proof, Reached, Refused,
+    Speaker, Timed, Unrecorded, What, Who, Why,
 };
-use call::{Digit, Number, Private, Trust, TurnId};
+use call::{Data, Digit, Number, Private, Trust, TurnId};
 use expect_test::expect;
 
 #[test]
@@ -59,6 +60,8 @@ fn every_event_is_written_like_this() {
         {"type":"policy.refused","what":"answer","code":"policy.caller","rule":"`answer` in [policy], offhook.toml:9","more":17}
         {"type":"policy.purpose","purpose":"words","agreed_to":"words"}
         {"type":"policy.held","what":"dial","rule":"`approve` in [policy], offhook.toml:9"}
+        {"type":"call.outcome","reached":"person","goal":"met","judged_by":"agent","summary":"words","facts":{"day":"words","free":true,"none":null,"numbers":[3,-3,0.5]},"proof":[{"of":"goal","line":2,"who":"caller","text":"words","ms":4200}],"unproven":["day"]}
+        {"type":"call.outcome","reached":"nobody","goal":"not_met","judged_by":"gateway","unjudged":"agent.timeout"}
         {"type":"agent.failed","code":"agent.timeout"}
         {"type":"speech.failed","code":"speech.failed"}
     "#]]
@@ -115,6 +118,52 @@ fn what_is_private_is_not_printed() {
 
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("it is plain data")
+}
+
+fn outcome() -> Outcome {
+    let facts = [
+        ("day", Data::Text("words".to_owned())),
+        ("free", Data::Truth(true)),
+        ("none", Data::Nothing),
+        (
+            "numbers",
+            Data::List(vec![
+                Data::Whole(3),
+                Data::Below(-3),
+                Data::Real(0.5.into()),
+            ]),
+        ),
+    ];
+    let facts = facts.map(|(name, it)| (name.to_owned(), it));
+    Outcome {
+        reached: Reached::Person,
+        goal: Goal::Met,
+        judged_by: JudgedBy::Agent,
+        summary: Some("words".into()),
+        facts: Some(Private::new(Data::Named(facts.into()))),
+        proof: vec![Proof {
+            of: "goal".into(),
+            line: 2,
+            who: Speaker::Caller,
+            text: "words".into(),
+            ms: 4_200,
+        }],
+        unproven: vec!["day".into()],
+        unjudged: None,
+    }
+}
+
+fn nobody_there() -> Outcome {
+    Outcome {
+        reached: Reached::Nobody,
+        goal: Goal::NotMet,
+        judged_by: JudgedBy::Gateway,
+        summary: None,
+        facts: None,
+        proof: Vec::new(),
+        unproven: Vec::new(),
+        unjudged: Some("agent.timeout"),
+    }
 }
 
 fn heard() -> Timed {
@@ -275,6 +324,8 @@ fn every_event() -> Vec<Event> {
             what: What::Dial,
             rule: "`approve` in [policy], offhook.toml:9".to_owned(),
         },
+        Event::Outcome(Box::new(outcome())),
+        Event::Outcome(Box::new(nobody_there())),
         Event::AgentFailed {
             code: "agent.timeout",
         },
@@ -329,6 +380,7 @@ fn every_event() -> Vec<Event> {
             | Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
             | Event::PolicyHeld { .. }
+            | Event::Outcome(_)
             | Event::PolicyPurpose { .. }
             | Event::AgentStalled
             | Event::AgentFailed { .. }

@@ -90,6 +90,7 @@ async fn write(n: u32, events: u32, pen: Pen, stop: Arc<AtomicBool>) -> u64 {
         agent: "echo".to_owned(),
         allowed_by: "a rule".to_owned(),
         objective: None,
+        asked_by: None,
         trust: call::Trust::CallerId,
     };
     let log = CallLog::new(format!("busy-{n}"), parties, pen);

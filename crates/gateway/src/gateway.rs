@@ -67,6 +67,7 @@ impl Gateway {
         let lost = board.resume(alive.last()).await;
         // Nobody can ask for a call yet, which would be among the lost.
         board.close_lost_costs().await;
+        board.judge_lost().await;
         let rulebook = Rulebook::new(source, loaded.marks, board.clone());
         let mut gateway = Self::serve(listener, board, Some(rulebook))?;
         gateway.living = Some(tokio::spawn(alive.renew()));
@@ -178,6 +179,7 @@ impl Drop for Gateway {
         self.serving.abort();
         self.heeding.abort();
         self.reporting.abort();
+        self.board.judge_no_more();
         if let Some(watching) = &self.watching {
             watching.abort();
         }

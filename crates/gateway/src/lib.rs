@@ -27,6 +27,7 @@ pub mod meeting;
 pub mod memory;
 mod metrics;
 pub mod outbox;
+pub mod outcome;
 pub mod pairings;
 mod plain;
 pub mod pointing;

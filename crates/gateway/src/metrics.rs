@@ -234,6 +234,7 @@ impl Metrics {
             | Event::PolicyRefused { .. }
             | Event::PolicyPurpose { .. }
             | Event::PolicyHeld { .. }
+            | Event::Outcome(_)
             | Event::CallerSpeechStarted
             | Event::CallerSpeechEnded
             | Event::CallerHearing { .. }

@@ -108,6 +108,9 @@ fn request(spans: Vec<Span>) -> ExportTraceServiceRequest {
 
 /// A call's trace: the call, and in it the agent's turns.
 fn spans(events: &[Value], telemetry: &Telemetry) -> Vec<Span> {
+    // What came of it is told behind its end, and is no part of it.
+    let end = events.iter().rposition(|it| it["type"] == "call.ended");
+    let events = &events[..end.map_or(events.len(), |it| it + 1)];
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return Vec::new();
     };

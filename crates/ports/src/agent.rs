@@ -1,13 +1,16 @@
 //! What an agent must offer: answers.
 
+mod objective;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use call::event::Refused;
+use call::event::{Refused, Speaker};
 use call::{Digit, Direction, Number, Private, Referral, Trust, TurnId};
 
 use crate::{Fault, Key, Link, Problem, Settings};
+pub use objective::Objective;
 
 /// One kind of agent, as the list of agents holds it.
 #[derive(Clone, Copy)]
@@ -67,6 +70,50 @@ pub trait Agent: Send + Sync {
 
     /// Checks that the agent can be reached, for `offhook doctor`. Returns a line for people.
     async fn check(&self) -> Result<String, Fault>;
+
+    /// Who judges what came of a call that it has talked on; `None`: it cannot.
+    fn judge(&self) -> Option<Box<dyn Judge>> {
+        None
+    }
+}
+
+/// Someone who is asked what came of a call, once it is over.
+#[async_trait]
+pub trait Judge: Send {
+    /// Asks once. Returns what was answered, which is to be one object of JSON with `goal`, `reached`, `summary`,
+    /// `facts` and `proof`; whether it makes sense is looked at elsewhere. Dropped, it stops asking.
+    async fn judge(&mut self, matter: &Matter) -> Result<Private<String>, Fault>;
+}
+
+/// A call that is over, as whoever is to judge it is told of it.
+#[derive(Clone, Debug)]
+pub struct Matter {
+    /// The call, with its objective.
+    pub call: Introduction,
+    /// What was said, as it was heard. It is data: nothing in it is an instruction.
+    pub transcript: Vec<Heard>,
+    /// What was wrong with the answer before, where this is asked once more.
+    pub wrong: Option<Wrong>,
+}
+
+/// A line of a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Counts from 1.
+    pub line: u32,
+    /// Who said it.
+    pub who: Speaker,
+    /// What was heard of it.
+    pub text: Private<String>,
+}
+
+/// An answer that makes no sense, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// What was answered, or the beginning of it.
+    pub answer: Private<String>,
+    /// What is wrong with it.
+    pub why: Private<String>,
 }
 
 /// An agent that connects by itself, and is told of all its calls over what it connected with.
@@ -74,6 +121,9 @@ pub trait Connects: Send + Sync {
     /// Starts one call's conversation, in letters that are carried to the agent as long as it is connected. Must
     /// return at once.
     fn open(&self, call: Introduction, carrier: Box<dyn Carries>) -> Link<Tell, Answer>;
+
+    /// Who judges what came of a call that it has talked on, asked in letters too.
+    fn judge(&self, carrier: Box<dyn Carries>) -> Box<dyn Judge>;
 }
 
 /// Whoever carries letters to an agent and from it: one piece of JSON each.
@@ -106,7 +156,7 @@ pub struct Introduction {
     /// What it may have done for it besides.
     pub tools: Vec<Tool>,
     /// What the call is to achieve, if somebody said.
-    pub objective: Option<Private<String>>,
+    pub objective: Option<Objective>,
     /// Whom it talks with.
     pub company: Company,
     /// What was said before, if the call has been going on for a while: another process had it, or

@@ -149,6 +149,10 @@ pub const CALL_KEY: &str = "call.key";
 pub const CALL_UNSURE: &str = "call.unsure";
 /// A call was asked for in which nothing would be said.
 pub const CALL_WORDLESS: &str = "call.wordless";
+/// What a call is to achieve is more than an agent can be told, or its schema is none.
+pub const CALL_OBJECTIVE: &str = "call.objective";
+/// What came of a call cannot be said: it is up, was for nothing in particular, was judged before, or is somebody else's.
+pub const CALL_OUTCOME: &str = "call.outcome";
 /// The journal cannot be read or written.
 pub const JOURNAL_BROKEN: &str = "journal.broken";
 /// The journal is encrypted with a key that was not given.

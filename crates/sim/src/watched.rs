@@ -447,6 +447,7 @@ impl Watched {
             Event::PolicyAllowed { .. }
             | Event::PolicyRefused { .. }
             | Event::PolicyPurpose { .. }
+            | Event::Outcome(_)
             | Event::PolicyHeld { .. } => panic!("a call judges nothing"),
             Event::Dialed
             | Event::RecordingStarted { .. }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use call::{Direction, Number, TurnId};
-use ports::agent::Introduction;
+use ports::agent::{Introduction, Objective};
 use ports::{Fault, Link, pair};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -108,7 +108,14 @@ fn told(call: &Introduction, turn: Option<TurnId>) -> impl Iterator<Item = (&'st
         ("OFFHOOK_NUMBER", Some(call.number.as_str().to_owned())),
         (
             "OFFHOOK_OBJECTIVE",
-            call.objective.as_ref().map(|it| it.reveal().clone()),
+            call.objective.as_ref().map(|it| it.goal.reveal().clone()),
+        ),
+        (
+            "OFFHOOK_BRIEF",
+            call.objective
+                .as_ref()
+                .and_then(Objective::brief)
+                .map(|it| it.to_string()),
         ),
     ];
     // A variable cannot hold this sign, and a program with one could not be started.

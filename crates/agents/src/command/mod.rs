@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use call::Private;
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell};
 use ports::{Blame, Fault, Key, Kind, Link, Need, Problem, Settings, code, pair};
 
 use crate::dialogue::{Dialogue, Kept, Letters};
+use crate::judging::ByLetter;
 use crate::patience::{Patience, TOKEN, TURN};
 use child::Program;
 use lines::Lines;
@@ -212,6 +214,28 @@ impl Agent for Commanded {
         let message = format!("the program {program} is not there");
         let fault = Fault::new(Blame::Config, code::AGENT_UNREACHABLE, message);
         Err(fault.hint("install it, or write where it is in the agent's `command`"))
+    }
+
+    fn judge(&self) -> Option<Box<dyn Judge>> {
+        match &self.speaks {
+            Speaks::Json(..) => Some(Box::new(Judging(self.program.clone()))),
+            // What it writes is spoken, and nothing else.
+            Speaks::Text(_) => None,
+        }
+    }
+}
+
+/// Asks a program what came of a call: it is started for that alone.
+struct Judging(Program);
+
+#[async_trait]
+impl Judge for Judging {
+    async fn judge(&mut self, matter: &Matter) -> Result<Private<String>, Fault> {
+        let lines = Lines {
+            program: self.0.clone(),
+            call: matter.call.clone(),
+        };
+        ByLetter(Box::new(lines)).judge(matter).await
     }
 }
 

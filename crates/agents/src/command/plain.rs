@@ -191,7 +191,7 @@ impl Plain {
             written = format!("{}\n\n", instructions.trim());
         }
         if let Some(objective) = &self.call.objective {
-            written += &format!("What this call is for: {}\n\n", objective.reveal());
+            written += &format!("{}\n\n", objective.told());
         }
         for line in self.past.lines() {
             written += &format!("{}: {}\n", who(line), text(line).trim());

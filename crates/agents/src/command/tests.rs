@@ -1,11 +1,11 @@
 //! Conversations with small programs of the shell's.
 
 use call::TurnId;
-use ports::Value;
 use ports::agent::Used;
+use ports::{Value, code};
 
 use super::*;
-use crate::trial::{answers, ask, heard, introduction, tell, turn};
+use crate::trial::{answers, ask, heard, introduction, matter, tell, turn};
 
 #[tokio::test]
 async fn a_program_is_run_for_each_turn_and_told_everything() {
@@ -168,6 +168,40 @@ async fn a_call_that_is_over_ends_the_program_and_its_children() {
         }
     }
     std::fs::remove_dir_all(&folder).expect("it can be removed");
+}
+
+#[tokio::test]
+async fn a_program_that_speaks_json_is_asked_what_came_of_a_call_and_no_other() {
+    let judged = r#"{"type":"judged","call":"c1","goal":"met"}"#;
+    let script = format!(
+        "read asked; case $asked in *'\"type\":\"judge\"'*'On Friday at nine.'*) ;; \
+         *'On Friday at nine.'*'\"type\":\"judge\"'*) ;; *) exit 1;; esac; \
+         echo '{{\"type\":\"finish\",\"turn\":1}}'; echo '{judged}'; read more"
+    );
+    let judge = |speaks: &str| {
+        let command = ["sh", "-c", &script].map(str::to_owned);
+        let speaks = [("speaks", Value::Text(speaks.into()))];
+        let built = build(&settings(Value::List(command.into()), &speaks));
+        let Ok(Answerer::Words { agent, .. }) = built else {
+            panic!("it is an agent with words");
+        };
+        agent.judge()
+    };
+    assert!(judge("text").is_none(), "what it writes is spoken");
+    let mut judge = judge("json").expect("it can");
+    let answer = judge.judge(&matter()).await.expect("it answers");
+    assert_eq!(answer.reveal(), judged);
+    let command = ["sh", "-c", "read asked"].map(str::to_owned);
+    let silent = settings(
+        Value::List(command.into()),
+        &[("speaks", Value::Text("json".into()))],
+    );
+    let Ok(Answerer::Words { agent, .. }) = build(&silent) else {
+        panic!("it is an agent with words");
+    };
+    let mut judge = agent.judge().expect("it could");
+    let fault = judge.judge(&matter()).await.expect_err("it has gone");
+    assert_eq!(fault.code, code::AGENT_UNREACHABLE);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use call::Private;
 use ports::{Fault, Problem};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Ending, Reader};
-use crate::patience::{Patience, late};
+use crate::patience::{Patience, late, nonsense};
 use crate::reach::{Hints, Refused, twice};
 use crate::sign::Signer;
 
@@ -63,6 +64,23 @@ impl Address {
         let sent = timeout(NEWS, self.send(id, told)).await;
         sent.map_err(|_| late("did not answer"))??;
         Ok(())
+    }
+
+    /// Asks what came of a call, and returns what it writes.
+    pub(super) async fn judge(&self, id: &str, asked: &Value) -> Result<Private<String>, Fault> {
+        let mut response = twice(self.again, || self.send(id, asked)).await?;
+        let mut body = Vec::new();
+        let broke = |error: reqwest::Error| HINTS.unreachable(&error);
+        while let Some(bytes) = response.chunk().await.map_err(broke)? {
+            if body.len() + bytes.len() > LONGEST_JUDGEMENT {
+                return Err(nonsense("sent an answer without end"));
+            }
+            body.extend_from_slice(&bytes);
+        }
+        match String::from_utf8(body) {
+            Ok(text) if !text.trim().is_empty() => Ok(text.into()),
+            Ok(_) | Err(_) => Err(nonsense("says nothing of what came of the call")),
+        }
     }
 
     async fn read<F>(
@@ -137,3 +155,5 @@ const HINTS: Hints = Hints {
 };
 /// For what it has nothing to say to.
 const NEWS: Duration = Duration::from_secs(5);
+/// In bytes.
+const LONGEST_JUDGEMENT: usize = 64 * 1024;

@@ -9,10 +9,12 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Opens, Tell};
+use call::Private;
+use ports::agent::{Agent, Answer, Answerer, Entry, Introduction, Judge, Matter, Opens, Tell};
 use ports::{Fault, Key, Kind, Link, Need, Problem, Settings, pair};
 use serde_json::json;
 
+use crate::judging;
 use crate::past::{self, HISTORY};
 use crate::patience::{FIRST_TOKEN, Patience, TOKEN, TURN};
 use crate::reach::AGAIN;
@@ -93,6 +95,27 @@ impl Agent for Http {
             .tell("check", &json!({ "event": "check" }))
             .await?;
         Ok("the agent's address answers".to_owned())
+    }
+
+    fn judge(&self) -> Option<Box<dyn Judge>> {
+        Some(Box::new(Judging(Arc::clone(&self.address))))
+    }
+}
+
+/// Asks what came of a call.
+struct Judging(Arc<Address>);
+
+#[async_trait]
+impl Judge for Judging {
+    async fn judge(&mut self, matter: &Matter) -> Result<Private<String>, Fault> {
+        let mut asked = judging::matter(matter);
+        asked["event"] = json!("judge");
+        let call = &matter.call.call;
+        let id = match matter.wrong {
+            None => format!("{call}.judge"),
+            Some(_) => format!("{call}.judge.again"),
+        };
+        self.0.judge(&id, &asked).await
     }
 }
 

@@ -12,13 +12,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use call::TurnId;
 use futures_util::{StreamExt, stream};
-use ports::agent::Used;
+use ports::agent::{Objective, Used, Wrong};
 use ports::{Secret, Value};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::trial::{answers, ask, heard, introduction, tell, turn};
+use crate::trial::{answers, ask, heard, introduction, matter, tell, turn};
 
 #[tokio::test]
 async fn a_turn_is_answered_in_every_form() {
@@ -114,6 +114,57 @@ async fn what_it_wants_done_is_done_before_it_goes_on() {
     let used =
         json!([{ "id": "a", "done": "free", "tool": "calendar", "takes": r#"{"day":"Friday"}"# }]);
     assert_eq!((&asked["used"], &asked["turn"]), (&used, &json!(1)));
+}
+
+#[tokio::test]
+async fn it_is_asked_what_came_of_a_call() {
+    let fake = Fake::serve([
+        json_of(r#"{"goal":"met"}"#),
+        Reply::Whole(StatusCode::NO_CONTENT, "text/plain", ""),
+    ])
+    .await;
+    let mut judge = agent(&fake.url, Patience::DEFAULT).judge().expect("it can");
+    let mut matter = matter();
+    let answer = judge.judge(&matter).await.expect("it answers");
+    assert_eq!(answer.reveal(), r#"{"goal":"met"}"#);
+    let asked = fake.asked().await;
+    assert_eq!(
+        (&asked["event"], &asked["id"], &asked["wrong"]),
+        (&json!("judge"), &json!("c1.judge"), &json!(null))
+    );
+    assert_eq!(asked["call"]["objective"], "Find a day.");
+    let line = json!({ "line": 2, "who": "caller", "text": "On Friday at nine." });
+    assert_eq!(asked["transcript"][1], line);
+    matter.wrong = Some(Wrong {
+        answer: "{}".into(),
+        why: "`goal` is missing".into(),
+    });
+    let fault = judge.judge(&matter).await.expect_err("it says nothing");
+    assert_eq!(fault.code, ports::code::AGENT_REFUSED);
+    let asked = fake.asked().await;
+    assert_eq!(
+        (&asked["id"], &asked["wrong"]),
+        (&json!("c1.judge.again"), &json!("`goal` is missing"))
+    );
+}
+
+#[tokio::test]
+async fn an_objective_with_more_to_it_is_told_whole() {
+    let fake = Fake::serve([json_of("{}")]).await;
+    let call = Introduction {
+        objective: Some(Objective {
+            avoid: vec!["the price".into()],
+            ..Objective::goal("Find a day.".into())
+        }),
+        ..introduction()
+    };
+    let link = agent(&fake.url, Patience::DEFAULT).open(call).await;
+    ask(&mut link.expect("it connects in the background"), 1, "Hm?").await;
+    let told = &fake.asked().await["call"];
+    assert_eq!(
+        (&told["objective"], &told["brief"]),
+        (&json!("Find a day."), &json!({ "avoid": ["the price"] }))
+    );
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use call::Private;
 use ports::agent::Use;
 use ports::{Fault, Problem, Secret, code};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -44,6 +45,17 @@ impl Asked {
             tools: Vec::new(),
         }
     }
+}
+
+/// In which form an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Piece by piece, as it is thought of.
+    AsItComes,
+    /// At once, when it is there.
+    Whole,
+    /// One word of it, which shows that there is someone.
+    Word,
 }
 
 #[derive(Serialize)]
@@ -117,7 +129,8 @@ impl Endpoint {
     {
         let first = Instant::now() + self.patience.first_token;
         let slow = || late("did not say a first word in time");
-        let response = timeout_at(first, twice(self.again, || self.ask(asked, None))).await;
+        let ask = || self.ask(asked, Form::AsItComes);
+        let response = timeout_at(first, twice(self.again, ask)).await;
         let mut response = response.map_err(|_| slow())??;
         if !is_stream(&response) {
             let text = timeout_at(first, whole(response))
@@ -159,8 +172,25 @@ impl Endpoint {
         }
     }
 
-    async fn ask(&self, asked: &Asked, max_tokens: Option<u32>) -> Result<Response, Refused> {
-        let (model, stream) = (self.model.as_str(), max_tokens.is_none());
+    /// Has something written that nobody is to hear, and waits for the whole of it. Dropping this ends the request.
+    pub(super) async fn write(&self, messages: Vec<Value>) -> Result<Private<String>, Fault> {
+        let tools = Vec::new();
+        let asked = Asked { messages, tools };
+        let response = twice(self.again, || self.ask(&asked, Form::Whole)).await?;
+        let body: Value = serde_json::from_slice(&whole(response).await?)
+            .map_err(|_| nonsense("sent something that is no JSON"))?;
+        let written = body["choices"][0]["message"]["content"].as_str();
+        let written = written.ok_or_else(|| nonsense("sent an answer without words"))?;
+        Ok(written.into())
+    }
+
+    async fn ask(&self, asked: &Asked, form: Form) -> Result<Response, Refused> {
+        let model = self.model.as_str();
+        let (stream, max_tokens) = match form {
+            Form::AsItComes => (true, None),
+            Form::Whole => (false, None),
+            Form::Word => (false, Some(1)),
+        };
         let question = Question {
             model,
             messages: &asked.messages,
@@ -224,7 +254,7 @@ impl Endpoint {
 
     async fn try_a_word(&self) -> Result<String, Fault> {
         let hello = super::History::new("Say hello.".to_owned(), "Hello.", 100).messages();
-        self.ask(&Asked::of(&hello), Some(1)).await?;
+        self.ask(&Asked::of(&hello), Form::Word).await?;
         Ok(format!("the model {} answers", self.model))
     }
 }

@@ -13,12 +13,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use call::TurnId;
 use futures_util::stream;
-use ports::{Secret, Value};
+use ports::agent::{Objective, Wrong};
+use ports::{Secret, Value, code};
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::trial::{answers, ask, introduction, next, tell, turn};
+use crate::trial::{answers, ask, introduction, matter, next, tell, turn};
 
 #[tokio::test]
 async fn an_answer_is_spoken_as_it_comes() {
@@ -470,6 +471,68 @@ enum After {
     Hang,
     /// Sends the pieces again, for ever.
     Repeat,
+}
+
+#[tokio::test]
+async fn the_model_is_asked_what_came_of_a_call_and_told_what_was_wrong() {
+    let written = |text: &str| {
+        let message = json!({ "choices": [{ "message": { "content": text } }] });
+        Reply::Whole(StatusCode::OK, message.to_string())
+    };
+    let nothing = Reply::Whole(StatusCode::OK, "{}".to_owned());
+    let fake = Fake::serve([
+        written("It went well."),
+        written("{\"goal\":\"met\"}"),
+        nothing,
+    ])
+    .await;
+    let mut judge = agent(&fake.url, Patience::DEFAULT).judge().expect("it can");
+    let mut matter = matter();
+    let answer = judge.judge(&matter).await.expect("it answers");
+    assert_eq!(answer.reveal(), "It went well.");
+    let asked = fake.asked().await;
+    assert_eq!(
+        (&asked["stream"], &asked["max_tokens"]),
+        (&json!(false), &json!(null))
+    );
+    assert_eq!(roles(&asked), ["system", "user"]);
+    let about = asked["messages"][1]["content"].as_str().expect("a text");
+    let line = r#"{"line":2,"who":"caller","text":"On Friday at nine."}"#;
+    assert!(
+        about.contains(line) && about.contains("Find a day."),
+        "{about}"
+    );
+    matter.wrong = Some(Wrong {
+        answer,
+        why: "there is no JSON object in it".into(),
+    });
+    let answer = judge.judge(&matter).await.expect("it answers");
+    assert_eq!(answer.reveal(), "{\"goal\":\"met\"}");
+    let asked = fake.asked().await;
+    assert_eq!(roles(&asked), ["system", "user", "assistant", "user"]);
+    let again = asked["messages"][3]["content"].as_str().expect("a text");
+    assert!(again.contains("no JSON object"), "{again}");
+    let fault = judge.judge(&matter).await.expect_err("it says nothing");
+    assert_eq!(fault.code, code::AGENT_REFUSED);
+}
+
+#[tokio::test]
+async fn what_the_owner_wants_of_a_call_stands_in_a_fence() {
+    let fake = Fake::serve([stream([word("Hello.").as_str()])]).await;
+    let call = Introduction {
+        objective: Some(Objective {
+            avoid: vec!["the price".into()],
+            ..Objective::goal("Find a day.".into())
+        }),
+        ..introduction()
+    };
+    let link = agent(&fake.url, Patience::DEFAULT).open(call).await;
+    let link = link.expect("it connects in the background");
+    tell(&link, turn(1, "Hm?")).await;
+    let asked = fake.asked().await;
+    let system = asked["messages"][0]["content"].as_str().expect("a text");
+    let fenced = "<objective>\nWhat this call is for: Find a day.\nWhat you do not say, whoever asks:\n- the price\n</objective>";
+    assert!(system.contains(fenced), "{system}");
 }
 
 /// An endpoint on loopback.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use call::{Direction, Number, Private, TurnId};
 use ports::Fault;
-use ports::agent::{Answer, Introduction, Tell, Use};
+use ports::agent::{Answer, Introduction, Objective, Tell, Use};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -100,7 +100,9 @@ impl Tongue for Relay {
             "direction": direction, "callStatus": "IN-PROGRESS",
             "customParameters": {
                 "trust": call.trust.as_str(), "contact": call.contact,
-                "objective": call.objective.as_ref().map(|it| it.reveal()),
+                "objective": call.objective.as_ref().map(|it| it.goal.reveal()),
+                // Parameters are texts.
+                "brief": call.objective.as_ref().and_then(Objective::brief).map(|it| it.to_string()),
             },
         })
     }

@@ -1,9 +1,10 @@
 //! `offhook call`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ports::{Blame, Fault, code};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use super::feed::Feed;
 use super::tail::{clock_of, short};
 use super::{Done, Out, load, load_voice, story};
 use crate::gateway::Gateway;
-use crate::http::{OnMachineOrder, Order, Problem};
+use crate::http::{ObjectiveOrder, OnMachineOrder, Order, Problem};
 use crate::pointing;
 use crate::state::{self, Running};
 use crate::switchboard::Record;
@@ -39,15 +40,81 @@ pub struct Args {
     /// What to leave a machine, if not the same.
     #[arg(long, value_name = "TEXT")]
     machine_message: Option<String>,
-    /// What the call is for: written down with it.
+    /// What the call is for: written down with it, and told to its agent.
     #[arg(long, value_name = "TEXT")]
     purpose: Option<String>,
+    #[command(flatten)]
+    aim: Aim,
     /// Call nobody: say whether the call could be made, for how much at most, and which token makes it.
     #[arg(long, conflicts_with = "token")]
     plan: bool,
     /// Make exactly the call that was planned with this token.
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message", "purpose"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["number", "text", "from", "agent", "on_machine", "machine_message", "purpose", "goal", "objective"])]
     token: Option<String>,
+}
+
+/// What the call is to achieve, and what comes of it: `offhook show` has it as `outcome`.
+#[derive(Debug, Default, clap::Args)]
+struct Aim {
+    /// What the call is to achieve; it is judged behind its end whether it did.
+    #[arg(long, value_name = "TEXT", conflicts_with = "purpose")]
+    goal: Option<String>,
+    /// What the agent may go by, and say; may be given several times.
+    #[arg(long = "fact", value_name = "TEXT", requires = "goal")]
+    facts: Vec<String>,
+    /// What it is not to say; may be given several times.
+    #[arg(long, value_name = "TEXT", requires = "goal")]
+    avoid: Vec<String>,
+    /// What to do where the goal cannot be achieved.
+    #[arg(long, value_name = "TEXT", requires = "goal")]
+    fallback: Option<String>,
+    /// By what one can tell that it was; may be given several times.
+    #[arg(long, value_name = "TEXT", requires = "goal")]
+    success: Vec<String>,
+    /// A file with the shape of what is to be found out: a JSON schema.
+    #[arg(long, value_name = "FILE", requires = "goal")]
+    outcome_schema: Option<PathBuf>,
+    /// A file with all of this: JSON with `goal`, `facts`, `avoid`, `fallback`, `success`, `schema`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["goal", "purpose"])]
+    objective: Option<PathBuf>,
+}
+
+impl Aim {
+    fn into_order(self) -> Result<Option<ObjectiveOrder>, Fault> {
+        if let Some(file) = &self.objective {
+            return read(file).map(Some);
+        }
+        let Some(goal) = self.goal else {
+            return Ok(None);
+        };
+        let schema = self.outcome_schema.as_deref().map(read).transpose()?;
+        Ok(Some(ObjectiveOrder {
+            goal,
+            facts: self.facts,
+            avoid: self.avoid,
+            fallback: self.fallback,
+            success: self.success,
+            schema,
+        }))
+    }
+}
+
+/// Reads a file of JSON.
+fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Fault> {
+    let wrong = |message: String, hint: &str| {
+        Fault::new(Blame::Caller, code::CALL_OBJECTIVE, message).hint(hint)
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let message = format!("cannot read {}: {error}", file.display());
+        wrong(message, "name a file that you may read")
+    })?;
+    serde_json::from_str(&text).map_err(|error| {
+        let message = format!("{} makes no sense: {error}", file.display());
+        wrong(
+            message,
+            "it is one JSON object: `offhook call --help` says of what",
+        )
+    })
 }
 
 /// Makes a call and tells its story until it is over.
@@ -61,6 +128,7 @@ pub async fn run(args: Args, config: Option<PathBuf>, out: &mut Out) -> Result<D
         on_machine: args.on_machine,
         machine_message: args.machine_message,
         purpose: args.purpose,
+        objective: args.aim.into_order()?,
         token: args.token,
     };
     let named = crate::config::find(config.as_deref());
@@ -124,6 +192,16 @@ async fn alone(order: Order, config: Option<PathBuf>, out: &mut Out) -> Result<D
     let gateway = Gateway::start(plan, voice, state::folder()).await?;
     let record = gateway.board.dial(order.into_wish()).await?;
     let done = follow(&record, out).await;
+    if record.log.parties().objective.is_some() {
+        let outcome = gateway.board.outcome_in_time(record.log.call());
+        let outcome = tokio::select! {
+            outcome = outcome => outcome?,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        if let Some(outcome) = outcome {
+            Told::default().tell(outcome, out);
+        }
+    }
     gateway.close(PATIENCE).await;
     Ok(done)
 }

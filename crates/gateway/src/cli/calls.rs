@@ -158,6 +158,7 @@ pub(super) async fn show(
         "verdict": verdict,
         "cost": Value::Null,
         "dial": jobs.first().map(|it| it.state.name()),
+        "outcome": events.iter().rfind(|it| it["type"] == "call.outcome"),
         "events": events,
     }));
     if let Some(job) = jobs.first() {

@@ -25,6 +25,7 @@ pub fn line(event: &Value) -> Option<String> {
         "call.greeting_ended" if event["beep"] == true => aside("its beep"),
         "call.greeting_ended" => aside("its greeting is over, without a beep"),
         "call.ended" => format!("ended: {}", end(event)),
+        "call.outcome" => outcome(event),
         "caller.said" => format!("{caller}caller:{caller:#} {}", text("text")),
         "caller.pressed" => "caller pressed a key".to_owned(),
         "disclosure.played" => format!("{agent}disclosed:{agent:#} {}", text("text")),
@@ -140,6 +141,39 @@ pub(crate) fn end(event: &Value) -> String {
         _ => "failed",
     };
     format!("the {by} {why}")
+}
+
+/// What came of a call, in words.
+pub(crate) fn outcome(event: &Value) -> String {
+    let text = |key: &str| plain(event[key].as_str().unwrap_or_default()).into_owned();
+    let reached = match text("reached").as_str() {
+        "person" => "a person was reached",
+        "voicemail" => "a machine was reached",
+        "refused" => "they did not want the call",
+        _ => "nobody was reached",
+    };
+    let goal = match text("goal").as_str() {
+        "met" => "the goal was met",
+        "not_met" => "the goal was not met",
+        _ => "nobody can tell whether the goal was met",
+    };
+    let unproven = event["unproven"].as_array();
+    let unproven: Vec<_> = unproven
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut told = format!("outcome: {reached}, {goal}");
+    if !unproven.is_empty() {
+        told += &format!(" (unproven: {})", plain(&unproven.join(", ")));
+    }
+    if !text("summary").is_empty() {
+        told += &format!(": {}", text("summary"));
+    }
+    if !event["facts"].is_null() {
+        told += &format!("; facts: {}", plain(&event["facts"].to_string()));
+    }
+    told
 }
 
 /// Whose fault a call's end is, if it is one.

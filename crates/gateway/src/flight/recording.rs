@@ -7,9 +7,11 @@ use std::str::Lines;
 
 use call::{Private, Trust};
 use jiff::Timestamp;
+use ports::agent::Objective;
 use ports::{Blame, Fault, code};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::tape::Full;
@@ -59,6 +61,8 @@ struct Head {
     trust: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     objective: Option<String>,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    brief: Value,
     beginning: Beginning,
 }
 
@@ -83,6 +87,7 @@ impl Snapshot {
     /// The recording as a file holds it.
     pub fn seal(&self, log: &CallLog) -> Vec<u8> {
         let parties = log.parties();
+        let objective = parties.objective.as_ref();
         let mut bytes = Vec::with_capacity(self.tape.len() * 2);
         line(
             &mut bytes,
@@ -98,7 +103,8 @@ impl Snapshot {
                 agent: parties.agent.clone(),
                 allowed_by: parties.allowed_by.clone(),
                 trust: parties.trust.as_str().to_owned(),
-                objective: parties.objective.as_ref().map(|it| it.reveal().clone()),
+                objective: objective.map(|it| it.goal.reveal().clone()),
+                brief: objective.and_then(Objective::brief).unwrap_or_default(),
                 beginning: self.tape.beginning().clone(),
             },
         );
@@ -156,7 +162,9 @@ impl Recording {
                 agent: head.agent,
                 allowed_by: head.allowed_by,
                 trust,
-                objective: head.objective.map(Private::from),
+                objective: Objective::read(&head.objective.into(), &head.brief),
+                // Who asked for a call makes nothing of it.
+                asked_by: None,
             },
             beginning: head.beginning,
             steps: steps(&mut lines, foot.steps)?,

@@ -37,6 +37,7 @@ impl Runner {
             agent: "agent".into(),
             allowed_by: "a rule".to_owned(),
             objective: None,
+            asked_by: None,
             trust: call::Trust::CallerId,
         };
         let log = CallLog::new("call".into(), parties, Pen::dry());

@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use call::{Dialling, Keys, Private};
+use ports::agent::Objective;
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::approvals::held;
 use super::ask::{Asked, Given, Keyed, Named, replayed, senseless};
 use super::guard::Owner;
+use super::outcome::{ObjectiveOrder, OutcomeView};
 use super::pace::{Bearer, places};
 use super::{Desk, Problem};
 use crate::access::Scope;
@@ -51,9 +53,13 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_message: Option<String>,
     /// What the call is for: written down with it, told to its agent, and wanted for people other than the owner
-    /// where `consent` in `[policy]` is `required`.
+    /// where `consent` in `[policy]` is `required`. The goal of an `objective` without more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4096)]
     pub purpose: Option<String>,
+    /// The same with more to it: what its agent may go by, what it is not to say, and what it is to find out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<ObjectiveOrder>,
     /// That of a plan: makes exactly that call, so nothing else stands beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -155,11 +161,27 @@ impl Order {
             (None, true) => Err("missing field `to`: whom to call"),
             (Some(_), _) if *self == alone() => Ok(()),
             (Some(_), _) => Err("a token says all there is to say: nothing stands beside it"),
+        }?;
+        if self.purpose.is_some() && self.objective.is_some() {
+            return Err("`purpose` is the `goal` of an `objective`: one of the two says it");
         }
+        Ok(())
+    }
+
+    /// The same, as the switchboard wants it, for whoever asks with this token.
+    fn into_wish_of(self, bearer: Bearer) -> Wish {
+        let wish = self.into_wish();
+        // Whoever wanted something of a call may say what came of it.
+        let asked_by = wish.objective.is_some().then(|| bearer.name());
+        Wish { asked_by, ..wish }
     }
 
     /// The same, as the switchboard wants it.
     pub fn into_wish(self) -> Wish {
+        let objective = match (self.objective, self.purpose) {
+            (Some(objective), _) => Some(objective.into()),
+            (None, purpose) => purpose.map(|it| Objective::goal(it.into())),
+        };
         let purpose = match (self.say, self.converse) {
             (None, _) => Purpose::Converse,
             (Some(text), true) => Purpose::ConverseFrom(text.into()),
@@ -178,7 +200,8 @@ impl Order {
             from: self.from,
             agent: self.agent,
             purpose,
-            reason: self.purpose.map(Private::from),
+            objective,
+            asked_by: None,
             ceiling: None,
         }
     }
@@ -210,6 +233,15 @@ pub struct CallView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub dial: Option<String>,
+    /// What it is to achieve, if somebody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub objective: Option<Private<String>>,
+    /// What came of it: of a call with an objective that is over, once that is known, which takes no longer than half a
+    /// minute. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OutcomeView>, nullable = false)]
+    pub outcome: Option<Private<OutcomeView>>,
     /// What broke before the call could say so itself.
     pub fault: Option<Report>,
     /// What its agent noted on it, for you.
@@ -261,6 +293,8 @@ impl CallView {
             time: text("time"),
             ended: end,
             dial: dial.map(|it| it.name().to_owned()),
+            objective: summary.began["objective"].as_str().map(Private::from),
+            outcome: None,
             fault: fault.cloned(),
             notes: Vec::new(),
             id: summary.id,
@@ -378,11 +412,14 @@ pub(super) async fn dial(
                 "a token is of a plan that there is",
             );
         }
-        (_, None, Some(_)) => return plan(&desk, order).await,
+        (_, None, Some(_)) => return plan(&desk, order, bearer).await,
         // It is a key of its own.
         (_, Some(token), None) => desk.board.carry_out(token).await,
-        (None, None, None) => desk.board.ask_or_dial(order.into_wish()).await,
-        (Some(once), None, None) => desk.board.dial_once(once, order.into_wish()).await,
+        (None, None, None) => desk.board.ask_or_dial(order.into_wish_of(bearer)).await,
+        (Some(once), None, None) => {
+            let wish = order.into_wish_of(bearer);
+            desk.board.dial_once(once, wish).await
+        }
     };
     match placed {
         Ok(Placed::Now(record)) => {
@@ -401,8 +438,8 @@ pub(super) async fn dial(
     }
 }
 
-async fn plan(desk: &Desk, order: Order) -> Response {
-    let view = match desk.board.propose(order.into_wish()).await {
+async fn plan(desk: &Desk, order: Order, bearer: Bearer) -> Response {
+    let view = match desk.board.propose(order.into_wish_of(bearer)).await {
         Ok(proposal) => PlanView::of(proposal),
         Err(fault) if fault.code.starts_with("policy.") => PlanView::of_refusal(fault),
         Err(fault) => return Problem::answer(&fault),
@@ -524,7 +561,7 @@ pub(super) async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fa
         Some(CallView::of_record(&record))
     } else {
         let summary = reader.call(id.clone()).await?;
-        let jobs = desk.board.jobs().not_placed(vec![id]).await?;
+        let jobs = desk.board.jobs().not_placed(vec![id.clone()]).await?;
         let dial = jobs.first().map(|it| it.state);
         summary.map(|it| CallView::of_journal(it, dial, desk))
     };
@@ -533,6 +570,10 @@ pub(super) async fn view(desk: &Desk, id: String) -> Result<Option<CallView>, Fa
     };
     let notes = reader.notes(view.id.clone()).await?.into_iter();
     view.notes = notes.map(Private::from).collect();
+    if view.ended.is_some() && view.objective.is_some() {
+        let outcome = desk.board.outcome(&id).await?;
+        view.outcome = outcome.and_then(OutcomeView::of).map(Private::new);
+    }
     Ok(Some(view))
 }
 

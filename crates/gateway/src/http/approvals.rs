@@ -54,6 +54,10 @@ pub(super) struct ApprovalView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, nullable = false)]
     purpose: Option<Private<String>>,
+    /// What its agent is told beside it, if that is more: `facts`, `avoid`, `fallback`, `success`, `schema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    brief: Option<Private<serde_json::Value>>,
     /// Which rule has it wait, and where that stands.
     rule: String,
     /// The most that it can cost, in the currency of `[rates]`.
@@ -77,7 +81,12 @@ impl From<Approval> for ApprovalView {
         Self {
             on_machine,
             machine_message,
-            purpose: wish.reason,
+            brief: wish
+                .objective
+                .as_ref()
+                .and_then(ports::agent::Objective::brief)
+                .map(Private::new),
+            purpose: wish.objective.map(|it| it.goal),
             id: approval.id,
             state: approval.state.to_owned(),
             to: wish.to.into(),

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 use ports::{Blame, Fault, code};
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::api::find;
 use super::ask::{Asked, Named, senseless};
 use super::guard::{Owner, Pass};
 use super::{Desk, Problem};
-use crate::journal::{Row, Wanted};
+use crate::journal::{Row, Summary, Wanted};
 use crate::recorder;
 use crate::switchboard::CallId;
 
@@ -87,13 +88,13 @@ pub(super) async fn all_events(
 
 /// One call's events
 ///
-/// The same of one call, until it is over.
+/// The same of one call, until it is over; of one with an objective, until it is known what came of it.
 #[utoipa::path(get, path = "/v1/calls/{id}/events", tag = "events",
     params(("id" = String, Path, description = "The call."), CallEvents,
         ("Last-Event-ID" = Option<u64>, Header, nullable = false, minimum = 0, maximum = 9223372036854775807i64,
         description = "Go on after this entry.")),
     responses(
-        (status = 200, description = "The events, until the call is over.",
+        (status = 200, description = "The events, up to the call's last.",
             content_type = "text/event-stream", body = Told),
         (status = 400, description = "A parameter makes no sense.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
@@ -108,19 +109,29 @@ pub(super) async fn events(
     let known = async {
         let summary = desk.board.journal().reader()?.call(id.clone()).await?;
         match summary {
-            Some(summary) => Ok(summary.ended.is_some()),
-            None => find(&desk, &id).map(|_| false),
+            Some(summary) => {
+                let until = Until::of(summary.began["objective"].is_string());
+                let over = match (&summary.ended, until) {
+                    (None, _) => false,
+                    (Some(_), Until::Outcome) => is_judged(&desk, &id, &summary).await?,
+                    (Some(_), Until::CallIsOver | Until::Never) => true,
+                };
+                Ok((until, over))
+            }
+            None => {
+                find(&desk, &id).map(|it| (Until::of(it.log.parties().objective.is_some()), false))
+            }
         }
     };
-    let over = match known.await {
-        Ok(over) => over,
+    let (until, over) = match known.await {
+        Ok(known) => known,
         Err(fault) => return Problem::answer(&fault),
     };
     let call = Some(id);
-    // Behind the end of a call nothing ever comes.
+    // Behind the last event of a call nothing ever comes.
     let past = past || over;
     let events = Events { call, since, past };
-    feed(&desk, &headers, events, (Until::CallIsOver, pass))
+    feed(&desk, &headers, events, (until, pass))
 }
 
 /// When a stream of events ends by itself.
@@ -128,6 +139,41 @@ pub(super) async fn events(
 enum Until {
     Never,
     CallIsOver,
+    /// It was to achieve something: it is told too what came of it.
+    Outcome,
+}
+
+impl Until {
+    fn of(has_objective: bool) -> Self {
+        if has_objective {
+            Self::Outcome
+        } else {
+            Self::CallIsOver
+        }
+    }
+
+    /// Whether this is the last.
+    fn is(self, row: &Row) -> bool {
+        let last = match self {
+            Self::Never => return false,
+            Self::CallIsOver => "call.ended",
+            Self::Outcome => "call.outcome",
+        };
+        serde_json::from_str::<Value>(&row.entry).is_ok_and(|it| it["type"] == last)
+    }
+}
+
+/// Whether it is known what came of a call that is over, or will not be any more.
+async fn is_judged(desk: &Desk, id: &str, summary: &Summary) -> Result<bool, Fault> {
+    let ended = summary
+        .ended
+        .as_ref()
+        .and_then(|it| it["time"].as_str()?.parse().ok());
+    let age = ended.map(|it: Timestamp| Timestamp::now().duration_since(it));
+    if age.is_none_or(|it| it > JUDGED) {
+        return Ok(true);
+    }
+    Ok(desk.board.outcome(id).await?.is_some())
 }
 
 fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, (until, pass): (Until, Pass)) -> Response {
@@ -163,7 +209,7 @@ fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, (until, pass): (Until, 
         } else {
             reader.next(&mut wanted).await.ok()??
         };
-        let over = until == Until::CallIsOver && rows.last().is_some_and(is_end);
+        let over = rows.iter().any(|it| until.is(it));
         Some((stream::iter(rows), (!over).then_some((reader, wanted))))
     });
     let frames = pages.flatten().map(|row: Row| {
@@ -174,10 +220,6 @@ fn feed(desk: &Desk, headers: &HeaderMap, asked: Events, (until, pass): (Until, 
     Sse::new(frames.take_until(Box::pin(pass.revoked())))
         .keep_alive(sse::KeepAlive::default())
         .into_response()
-}
-
-fn is_end(row: &Row) -> bool {
-    serde_json::from_str::<Value>(&row.entry).is_ok_and(|it| it["type"] == "call.ended")
 }
 
 /// The sound of a call
@@ -218,6 +260,9 @@ pub(super) async fn recording(
         }
     }
 }
+
+/// By then it was judged what came of a call, or nobody will.
+const JUDGED: SignedDuration = SignedDuration::from_secs(60);
 
 /// The greatest id the journal can give, which is a signed number there.
 const LAST_ID: u64 = i64::MAX as u64;

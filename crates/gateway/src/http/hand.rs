@@ -10,7 +10,6 @@ use axum::{Extension, Json};
 use call::{Event, Private};
 use ports::{Blame, Fault, code};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::api::{find, no_such_call};
@@ -18,9 +17,8 @@ use super::ask::{Given, Named, senseless};
 use super::guard::Owner;
 use super::{Desk, Problem};
 use crate::hands::{Answered, Heard, Then};
-use crate::journal::Wanted;
 use crate::switchboard::Record;
-use crate::transcript::{LineView, line};
+use crate::transcript::{self, LineView, Transcript};
 
 /// How long to listen.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -257,7 +255,7 @@ fn how(record: &Record) -> Option<String> {
 
 /// What was said on a call.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Transcript {
+pub(super) struct TranscriptView {
     /// In order, as it was heard.
     lines: Vec<LineView>,
 }
@@ -267,7 +265,7 @@ pub(super) struct Transcript {
 /// What the agent said is what was heard of it, not what it would have said.
 #[utoipa::path(get, path = "/v1/calls/{id}/transcript", tag = "calls", params(("id" = String, Path, description = "The call.")),
     responses(
-        (status = 200, description = "What was said, up to now.", body = Transcript),
+        (status = 200, description = "What was said, up to now.", body = TranscriptView),
         (status = 404, description = "There is no such call.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn transcript(
@@ -276,7 +274,7 @@ pub(super) async fn transcript(
     Named(id): Named,
 ) -> Response {
     match lines(&desk, id).await {
-        Ok(lines) => Json(Transcript { lines }).into_response(),
+        Ok(lines) => Json(TranscriptView { lines }).into_response(),
         Err(fault) => Problem::answer(&fault),
     }
 }
@@ -286,25 +284,9 @@ async fn lines(desk: &Desk, id: String) -> Result<Vec<LineView>, Fault> {
     if reader.call(id.clone()).await?.is_none() {
         find(desk, &id).map_err(|_| no_such_call())?;
     }
-    let (mut lines, mut wanted) = (
-        Vec::new(),
-        Wanted {
-            after: 0,
-            call: Some(id),
-            since: None,
-        },
-    );
-    loop {
-        let rows = reader.after(&wanted).await?;
-        let Some(last) = rows.last() else {
-            return Ok(lines);
-        };
-        wanted.after = last.id;
-        let entries = rows
-            .iter()
-            .filter_map(|it| serde_json::from_str(&it.entry).ok());
-        lines.extend(entries.filter_map(|it: Value| line(&it)));
-    }
+    let mut transcript = Transcript::default();
+    transcript::events(&reader, &id, |it| transcript.read(it)).await?;
+    Ok(transcript.lines.into_iter().map(LineView::from).collect())
 }
 
 const MOST_WAITED: u64 = 60;

@@ -13,6 +13,7 @@ pub(crate) mod hooks;
 mod lobby;
 mod meetings;
 mod openapi;
+mod outcome;
 mod pace;
 mod pairing;
 pub(crate) mod probe;
@@ -48,6 +49,7 @@ pub use config::Rejected;
 use lobby::{Guest, Lobby};
 pub use meetings::{Invitation, MeetingOrder};
 pub use openapi::document;
+pub use outcome::ObjectiveOrder;
 pub use pace::Pace;
 pub use problem::Problem;
 

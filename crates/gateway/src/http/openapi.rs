@@ -10,8 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Desk, api, approvals, callbacks, config, events, hand, meetings, pairing, questions, reports,
-    transfer,
+    Desk, api, approvals, callbacks, config, events, hand, meetings, outcome, pairing, questions,
+    reports, transfer,
 };
 
 /// What everyone may ask.
@@ -33,6 +33,7 @@ pub(super) fn owners() -> OpenApiRouter<Desk> {
         .routes(routes!(hand::listen))
         .routes(routes!(hand::answer))
         .routes(routes!(hand::transcript))
+        .routes(routes!(outcome::judge))
         .routes(routes!(api::digits))
         .routes(routes!(transfer::transfer))
         .routes(routes!(api::end))

@@ -10,6 +10,7 @@ use ports::{Blame, Fault, Retry, code};
 use sha2::{Digest, Sha256};
 
 use super::{Desk, Problem};
+use crate::hex;
 use crate::metrics::metrics;
 
 /// The calls that tokens made of late. Clones are the same.
@@ -23,6 +24,11 @@ pub(super) struct Bearer([u8; 32]);
 impl Bearer {
     pub(super) fn of(token: &str) -> Self {
         Self(Sha256::digest(token).into())
+    }
+
+    /// What it is called where it matters who asked for something. It opens nothing.
+    pub(super) fn name(self) -> String {
+        hex::of(&self.0[..8])
     }
 }
 

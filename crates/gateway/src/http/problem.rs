@@ -66,7 +66,7 @@ fn status(fault: &Fault) -> StatusCode {
         code::CALL_PLANS | code::MEETING_FULL => return StatusCode::CONFLICT,
         code::GATEWAY_SCOPE => return StatusCode::FORBIDDEN,
         code::CALL_KEY => return StatusCode::UNPROCESSABLE_ENTITY,
-        code::CALL_UNSURE | code::CALL_NOT_UP | code::CALL_NOT_BY_HAND => {
+        code::CALL_UNSURE | code::CALL_NOT_UP | code::CALL_NOT_BY_HAND | code::CALL_OUTCOME => {
             return StatusCode::CONFLICT;
         }
         code::API_INVALID => return StatusCode::BAD_REQUEST,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use call::{Event, Private, Trust};
 use jiff::Timestamp;
-use serde::Serialize;
+use ports::agent::Objective;
+use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
 use super::reader::Summary;
@@ -52,9 +53,29 @@ pub struct Parties {
     pub allowed_by: String,
     /// How sure we are of who the person is, before they prove anything.
     pub trust: Trust,
-    /// What the call is for, if somebody said.
+    /// What the call is for, if somebody said: the goal as `objective`, and all else as `brief`.
+    #[serde(flatten, serialize_with = "aim")]
+    pub objective: Option<Objective>,
+    /// What the token is called that the call was asked for with, where that matters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub objective: Option<Private<String>>,
+    pub asked_by: Option<String>,
+}
+
+/// What a call is for, as its first event tells it.
+#[derive(Serialize)]
+struct Aim<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objective: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    brief: Option<serde_json::Value>,
+}
+
+fn aim<S: Serializer>(objective: &Option<Objective>, to: S) -> Result<S::Ok, S::Error> {
+    let aim = Aim {
+        objective: objective.as_ref().map(|it| it.goal.reveal().as_str()),
+        brief: objective.as_ref().and_then(Objective::brief),
+    };
+    aim.serialize(to)
 }
 
 /// The moment a call began, by both clocks.

@@ -306,7 +306,8 @@ impl Reader {
     /// The file cannot be read.
     pub async fn verdicts(&self, most: usize) -> Result<Vec<Value>, Fault> {
         let unseal = self.unseal();
-        let verdicts = "SELECT entry FROM entries WHERE seq = 0 ORDER BY id DESC LIMIT ?1";
+        let verdicts = "SELECT entry FROM entries WHERE seq = 0
+             AND entry NOT LIKE '%\"type\":\"call.outcome\"%' ORDER BY id DESC LIMIT ?1";
         self.with(move |file| {
             let mut found = file.prepare_cached(verdicts)?;
             let read = |row: &rusqlite::Row<'_>| {
@@ -348,6 +349,36 @@ impl Reader {
                 Ok(noted["text"].as_str().unwrap_or_default().to_owned())
             };
             found.query_map([call], text)?.collect()
+        })
+        .await
+    }
+
+    /// What came of a call, as it was written down last; `None`: nobody has.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn outcome(&self, call: String) -> Result<Option<Value>, Fault> {
+        let unseal = self.unseal();
+        self.with(move |file| {
+            let mut found = file.prepare_cached(OUTCOME)?;
+            let entry = |row: &rusqlite::Row<'_>| {
+                Ok(serde_json::from_str(&unseal(row.get(0)?)).unwrap_or_default())
+            };
+            found.query_row([call], entry).optional()
+        })
+        .await
+    }
+
+    /// Calls that were to achieve something and ended since then, in milliseconds since 1970, of which nobody has
+    /// written down what came of them: `most` of them, the latest first.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn unjudged(&self, since: i64, most: usize) -> Result<Vec<String>, Fault> {
+        self.with(move |file| {
+            let mut found = file.prepare(UNJUDGED)?;
+            let calls = found.query_map(params![since, most], |row| row.get(0))?;
+            calls.collect()
         })
         .await
     }
@@ -444,6 +475,18 @@ const NOTED: &str = "SELECT entry FROM entries
 const OPTED_OUT: &str = "SELECT DISTINCT first.entry FROM entries said JOIN entries first
      ON first.call = said.call AND first.seq = 1
      WHERE said.at >= ?1 AND said.entry LIKE '%\"type\":\"caller.opted_out\"%'";
+
+const OUTCOME: &str = "SELECT entry FROM entries INDEXED BY by_call WHERE call = ?1 AND seq = 0
+     AND entry LIKE '%\"type\":\"call.outcome\"%' ORDER BY id DESC LIMIT 1";
+
+/// Which fields there are is open too.
+const UNJUDGED: &str = "SELECT ended.call FROM entries ended
+     JOIN entries first ON first.call = ended.call AND first.seq = 1
+     WHERE ended.at >= ?1 AND ended.seq > 0 AND ended.entry LIKE '%\"type\":\"call.ended\"%'
+     AND first.entry LIKE '%\"objective\":%'
+     AND NOT EXISTS (SELECT 1 FROM entries told WHERE told.call = ended.call AND told.seq = 0
+     AND told.entry LIKE '%\"type\":\"call.outcome\"%')
+     ORDER BY ended.id DESC LIMIT ?2";
 
 fn calls(
     file: &Connection,

@@ -67,6 +67,9 @@ const OPEN: &[&str] = &[
     "sha256",
     "bytes",
     "consent",
+    "reached",
+    "judged_by",
+    "unjudged",
 ];
 
 /// What stands for a value whose key is not at hand.

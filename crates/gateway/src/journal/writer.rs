@@ -321,10 +321,12 @@ mod tests {
     use std::path::Path;
 
     use call::event::{
-        Answered, Consent, Judge, Party, Refused, Timed, Unrecorded, What, Who, Why,
+        Answered, Consent, Judge, Outcome, Party, Proof, Refused, Speaker, Timed, Unrecorded, What,
+        Who, Why,
     };
-    use call::{Private, Trust};
+    use call::{Data, Private, Trust};
     use jiff::SignedDuration;
+    use ports::agent::Objective;
     use serde_json::Value;
 
     use super::*;
@@ -469,6 +471,7 @@ mod tests {
                 what: What::Dial,
                 rule: "`approve` in [policy]".to_owned(),
             },
+            Event::Outcome(Box::new(outcome())),
             Event::AgentFailed { code },
             Event::SpeechFailed { code },
             Event::Ended(End { by, why }),
@@ -536,6 +539,7 @@ mod tests {
                     more: _,
                 }
                 | Event::PolicyHeld { what: _, rule: _ }
+                | Event::Outcome(_)
                 | Event::PolicyPurpose {
                     purpose: _,
                     consent: _,
@@ -546,6 +550,35 @@ mod tests {
             }
         }
         all
+    }
+
+    fn outcome() -> Outcome {
+        let Outcome {
+            reached,
+            goal,
+            judged_by,
+            summary: _,
+            facts: _,
+            proof: _,
+            unproven: _,
+            unjudged,
+        } = crate::outcome::Known::default().alone(None);
+        Outcome {
+            reached,
+            goal,
+            judged_by,
+            summary: Some(CANARY.into()),
+            facts: Some(Private::new(Data::Text(CANARY.to_owned()))),
+            proof: vec![Proof {
+                of: CANARY.into(),
+                line: 1,
+                who: Speaker::Caller,
+                text: CANARY.into(),
+                ms: 1,
+            }],
+            unproven: vec![CANARY.into()],
+            unjudged,
+        }
     }
 
     fn refused() -> Refused {
@@ -564,7 +597,11 @@ mod tests {
             carrier: "a".to_owned(),
             agent: "b".to_owned(),
             allowed_by: "a rule".to_owned(),
-            objective: None,
+            objective: Some(Objective {
+                schema: Some(Private::new(serde_json::json!({ "title": CANARY }))),
+                ..Objective::goal(CANARY.into())
+            }),
+            asked_by: None,
             trust: Trust::CallerId,
         }
     }

@@ -39,10 +39,7 @@ pub(super) async fn call(api: &Api, name: &str, takes: JsonObject) -> Result<Val
             api.post(&of(&takes, "/digits")?, body).await?;
             Ok(json!({ "pressed": true }))
         }
-        "end_call" => {
-            api.post(&of(&takes, "/end")?, json!({})).await?;
-            Ok(json!({ "ended": true }))
-        }
+        "end_call" => end(api, &takes).await,
         "get_call" => get(api, &of(&takes, "")?).await,
         "list_calls" => list(api, &takes).await,
         "ask_permission" => permission(api, &takes).await,
@@ -77,13 +74,15 @@ async fn place(api: &Api, takes: &Value) -> Result<Value, Refusal> {
     let fields = [
         ("say", opening),
         ("agent", (!notify).then_some(agent)),
-        ("purpose", takes["objective"].as_str()),
         ("from", takes["from"].as_str()),
     ];
     for (name, value) in fields {
         if let Some(value) = value {
             order[name] = value.into();
         }
+    }
+    if let Some(objective) = objective(takes)? {
+        order["objective"] = objective;
     }
     if let Some(token) = takes["token"].as_str() {
         order = json!({ "token": token });
@@ -101,17 +100,68 @@ async fn place(api: &Api, takes: &Value) -> Result<Value, Refusal> {
     over(api, &call).await
 }
 
-/// Waits until a call is over, for as long as hosts wait for a tool.
+/// What a call is to achieve, as the API takes it; `None`: nobody says.
+fn objective(takes: &Value) -> Result<Option<Value>, Refusal> {
+    let more = [
+        ("facts", "facts"),
+        ("avoid", "avoid"),
+        ("fallback", "fallback"),
+        ("success", "success"),
+        ("outcome_schema", "schema"),
+    ];
+    let more = more.map(|(name, field)| (field, &takes[name]));
+    let mut more = more.into_iter().filter(|(_, it)| !it.is_null()).peekable();
+    let Some(goal) = takes["objective"].as_str() else {
+        if more.peek().is_none() {
+            return Ok(None);
+        }
+        let hint = "write in `objective` what the call is to achieve";
+        return Err(Refusal::senseless("there is no `objective`", hint));
+    };
+    let mut objective = json!({ "goal": goal });
+    for (field, value) in more {
+        objective[field] = value.clone();
+    }
+    Ok(Some(objective))
+}
+
+/// Waits until a call is over and it is known what came of it, for as long as hosts wait for a tool.
 async fn over(api: &Api, call: &str) -> Result<Value, Refusal> {
     let mut look = tokio::time::interval(LOOK);
     let end = tokio::time::Instant::now() + LONGEST;
+    let mut judged = None;
     loop {
         look.tick().await;
-        let now = api.get(call).await?;
-        if !now["ended"].is_null() || tokio::time::Instant::now() >= end {
+        let (view, now) = (api.get(call).await?, tokio::time::Instant::now());
+        let is_over = !view["ended"].is_null();
+        let known = !view["outcome"].is_null() || view["objective"].is_null();
+        let late = is_over && now >= *judged.get_or_insert(now + JUDGED);
+        if (is_over && known) || late || now >= end {
             return get(api, call).await;
         }
     }
+}
+
+/// Ends a call, and says what came of it if that is known.
+async fn end(api: &Api, takes: &Value) -> Result<Value, Refusal> {
+    let (call, ends) = (of(takes, "")?, of(takes, "/end")?);
+    let outcome = &takes["outcome"];
+    if outcome.is_null() {
+        api.post(&ends, json!({})).await?;
+        return Ok(json!({ "ended": true }));
+    }
+    if api.get(&call).await?["ended"].is_null() {
+        api.post(&ends, json!({})).await?;
+        let mut look = tokio::time::interval(LOOK);
+        for _ in 0..LOOKS {
+            look.tick().await;
+            if !api.get(&call).await?["ended"].is_null() {
+                break;
+            }
+        }
+    }
+    let outcome = api.post(&of(takes, "/outcome")?, outcome.clone()).await?;
+    Ok(json!({ "ended": true, "outcome": outcome }))
 }
 
 async fn say(api: &Api, takes: &Value) -> Result<Value, Refusal> {
@@ -196,7 +246,12 @@ static TOOLS: [Listed; 8] = [
             object(
                 json!({
                     "to": { "type": "string", "description": "Whom to call: the name of a contact, or a number such as +15551234567." },
-                    "objective": { "type": "string", "description": "Why: what the call is to achieve, in a sentence." },
+                    "objective": { "type": "string", "description": "Why: what the call is to achieve, in a sentence. `outcome` tells later whether it did." },
+                    "facts": texts("What the one who speaks may go by, and say."),
+                    "avoid": texts("What is not to be said."),
+                    "fallback": { "type": "string", "description": "What to do where the objective cannot be achieved." },
+                    "success": texts("By what one can tell that it was achieved."),
+                    "outcome_schema": { "type": "object", "description": "A JSON schema of what to find out." },
                     "opening_line": { "type": "string", "description": "The first words they hear from you, as spoken. Say who you are and why you call." },
                     "mode": { "type": "string", "enum": ["conversation", "notify"], "default": "conversation", "description": "`notify` says the opening line and hangs up." },
                     "who_speaks": { "type": "string", "default": "me", "description": "`me`: you talk yourself, with `listen` and `say`. Or the name of an agent of the owner's that takes the call over." },
@@ -256,13 +311,34 @@ static TOOLS: [Listed; 8] = [
     },
     Listed {
         name: "end_call",
-        about: "Hang up now. To say goodbye first, use `say` with `then_hang_up`.",
+        about: "Hang up now. To say goodbye first, use `say` with `then_hang_up`. Of a call that you talked on \
+                yourself, and that had an objective, say in `outcome` what came of it, also once it is over.",
         reads: false,
-        takes: || object(json!({ "call": call_id() }), &["call"]),
+        takes: || {
+            let proof = object(
+                json!({
+                    "line": { "type": "integer", "minimum": 1, "description": "A line of the transcript." },
+                    "quote": { "type": "string", "description": "Words of it, copied." },
+                    "of": { "type": "string", "default": "goal", "description": "`goal`, or the name of a fact." },
+                }),
+                &["line", "quote"],
+            );
+            let outcome = object(
+                json!({
+                    "goal": { "type": "string", "enum": ["met", "not_met", "unclear"] },
+                    "reached": { "type": "string", "enum": ["person", "voicemail", "refused"] },
+                    "summary": { "type": "string" },
+                    "facts": { "type": "object", "description": "By your `outcome_schema`, if you gave one." },
+                    "proof": { "type": "array", "items": proof },
+                }),
+                &["goal"],
+            );
+            object(json!({ "call": call_id(), "outcome": outcome }), &["call"])
+        },
     },
     Listed {
         name: "get_call",
-        about: "One call: whether it is up, how it ended, and its transcript as it was heard.",
+        about: "One call: whether it is up, how it ended, what came of it (`outcome`), and its transcript as it was heard.",
         reads: true,
         takes: || object(json!({ "call": call_id() }), &["call"]),
     },
@@ -302,6 +378,10 @@ fn call_id() -> Value {
     json!({ "type": "string", "description": "The call's `id`." })
 }
 
+fn texts(about: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": about })
+}
+
 fn object(properties: Value, required: &[&str]) -> Value {
     json!({
         "type": "object",
@@ -312,5 +392,9 @@ fn object(properties: Value, required: &[&str]) -> Value {
 }
 
 const LOOK: Duration = Duration::from_millis(250);
+/// A call that is hung up on is over by then.
+const LOOKS: usize = 40;
+/// By then it is known what came of a call that is over.
+const JUDGED: Duration = Duration::from_secs(30);
 /// Hosts wait for a tool this long, many of them less.
 const LONGEST: Duration = Duration::from_secs(600);

@@ -13,7 +13,7 @@ use super::store::Letter;
 use crate::config::Plan;
 use crate::journal::Reader;
 use crate::ledger::{Cost, Ledger};
-use crate::transcript::line;
+use crate::transcript::{LineView, Transcript};
 
 /// Writes messages, from what is known when they are sent.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub(crate) struct Writer {
     ledger: Ledger,
     /// The configuration in force.
     plan: Arc<dyn Fn() -> Arc<Plan> + Send + Sync>,
+    /// Since when what came of calls is judged.
+    began: Timestamp,
 }
 
 /// What came of writing a message.
@@ -29,7 +31,7 @@ pub(crate) struct Writer {
 pub(crate) enum Written {
     /// This.
     Body(Vec<u8>),
-    /// What the call cost is about to be known.
+    /// What the call cost, or what came of it, is about to be known.
     NotYet,
     /// The journal does not know any more what happened.
     Forgotten,
@@ -45,6 +47,7 @@ impl Writer {
             reader,
             ledger,
             plan,
+            began: Timestamp::now(),
         }
     }
 
@@ -68,6 +71,11 @@ impl Writer {
                     return Ok(Written::NotYet);
                 }
                 let events = self.reader.whole(&letter.call).await?;
+                // What a gateway before this one did not live to ask, this one has asked.
+                let fresh = now.duration_since(letter.at.max(self.began)) < JUDGED;
+                if fresh && is_to_be_judged(&events) {
+                    return Ok(Written::NotYet);
+                }
                 report(&events, cost, &(self.plan)())
             }
         };
@@ -78,6 +86,12 @@ impl Writer {
         let told = json!({ "type": kind, "id": letter.id, "timestamp": time, "data": data });
         Ok(Written::Body(told.to_string().into_bytes()))
     }
+}
+
+/// Whether what came of a call is not known yet, and will be.
+fn is_to_be_judged(events: &[Value]) -> bool {
+    let has = |kind: &str| events.iter().any(|it| it["type"] == kind);
+    events.first().is_some_and(|it| !it["objective"].is_null()) && !has(OUTCOME)
 }
 
 /// All there is to say about a call.
@@ -97,7 +111,9 @@ fn report(events: &[Value], cost: Cost, plan: &Plan) -> Value {
     };
     let purpose = of("policy.purpose").map(|it| &it["purpose"]);
     let purpose = purpose.filter(|it| !it.is_null());
-    let lines: Vec<_> = events.iter().filter_map(line).collect();
+    let mut transcript = Transcript::default();
+    events.iter().for_each(|it| transcript.read(it));
+    let lines: Vec<_> = transcript.lines.into_iter().map(LineView::from).collect();
     let messages = events
         .iter()
         .filter(|it| it["type"] == "agent.took_message");
@@ -164,6 +180,9 @@ const STAMP: &[&str] = &["v", "call", "seq", "ms", "time", "type"];
 /// So long after a call's end it is known what it cost, or what was set aside has to do.
 const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(15);
 
+/// And so long after it what came of it.
+const JUDGED: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,14 +233,24 @@ mod tests {
             "end": { "by": "caller", "why": "hung_up" },
             "outcome": { "result": "done", "note": "ok" },
             "transcript": [
-                { "who": "caller", "text": "Hello?", "ms": 1000 },
-                { "who": "agent", "text": "Good", "unheard": "day.", "ms": 2000 },
+                { "line": 1, "who": "caller", "text": "Hello?", "ms": 1000 },
+                { "line": 2, "who": "agent", "text": "Good", "unheard": "day.", "ms": 2000 },
             ],
             "messages": [{ "name": "Ann", "text": "Call me.", "ms": 2500 }],
             "cost": { "amount": 0.014, "settled": true },
             "recording": "https://voice.example.com/v1/calls/c1/recording",
         });
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_report_waits_for_what_came_of_a_call_that_was_to_achieve_something() {
+        let mut events = story("outbound");
+        assert!(!is_to_be_judged(&events), "it is known");
+        events.retain(|it| it["type"] != OUTCOME);
+        assert!(is_to_be_judged(&events));
+        events[0]["objective"] = Value::Null;
+        assert!(!is_to_be_judged(&events), "nothing in particular");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl<'a> About<'a> {
             allowed_by: String::new(),
             trust: Trust::Unknown,
             objective: None,
+            asked_by: None,
         }
     }
 }

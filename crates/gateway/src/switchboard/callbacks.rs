@@ -7,6 +7,7 @@ use call::event::What;
 use call::{Number, Private};
 use jiff::Timestamp;
 use policy::Permit;
+use ports::agent::Objective;
 use ports::{Blame, Fault, code};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -186,7 +187,9 @@ impl Switchboard {
             Callback {
                 to: wish.to.into(),
                 contact,
-                why: wish.reason.unwrap_or_else(|| String::new().into()),
+                why: wish
+                    .objective
+                    .map_or_else(|| String::new().into(), |it| it.goal),
                 since: moment(it.at),
                 due: moment(it.due),
                 state: it.state.name(),
@@ -226,7 +229,7 @@ fn wish_of(record: &Record, why: Private<String>) -> Result<Wish, Fault> {
         to: caller.as_str().to_owned(),
         from: Some(record.number.as_str().to_owned()),
         agent: Some(record.agent.clone()),
-        reason: Some(why),
+        objective: Some(Objective::goal(why)),
         ..Wish::default()
     })
 }
@@ -326,7 +329,7 @@ mod tests {
     async fn promised_to(to: &str, house: &House, due: Timestamp) -> String {
         let wish = Wish {
             to: to.into(),
-            reason: Some("They asked for the price.".into()),
+            objective: Some(Objective::goal("They asked for the price.".into())),
             ..Wish::default()
         };
         let call = CallId::random().to_string();

@@ -82,6 +82,7 @@ impl House {
             talk: Talks::Otherwise,
             allowed_by: permit.rule,
             objective: None,
+            asked_by: None,
         };
         let (control, _) = mpsc::channel(1);
         let record = Record::new(id, born, control, self.board.journal.pen());

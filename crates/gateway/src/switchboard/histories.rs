@@ -35,20 +35,9 @@ pub(super) struct Earlier {
 impl Switchboard {
     /// What a call's agent is told of earlier ones, where we are as sure of who is on it as the owner wants.
     pub(super) async fn earlier(&self, plan: &Plan, record: &Record, trust: Trust) -> Earlier {
-        let history = plan
-            .agents
-            .get(&record.agent)
-            .map_or(History::Call, |it| it.history);
-        let reach = reach(
-            history,
-            (record.direction, record.caller.as_ref()),
-            (trust, plan.rules.is_owner(record.caller.as_ref())),
-        );
-        let session = match reach {
-            Reach::None => record.id.to_string(),
-            Reach::With(caller, _) => self.sessions.with(&record.agent, caller),
-            Reach::All(_) => self.sessions.of_all(&record.agent),
-        };
+        let on = (record.direction, record.caller.as_ref());
+        let reach = reach_of(plan, &record.agent, on, trust);
+        let session = self.session_of(reach, &record.agent, &record.id.to_string());
         let read = timeout(PATIENCE, self.said_before(plan, record, reach)).await;
         let lines = match read {
             Ok(Ok(lines)) => lines,
@@ -63,6 +52,25 @@ impl Switchboard {
             }
         };
         Earlier { session, lines }
+    }
+
+    /// The conversation that a call of this agent's is a part of.
+    pub(super) fn session(
+        &self,
+        plan: &Plan,
+        (agent, call): (&str, &str),
+        on: (Direction, Option<&Number>),
+        trust: Trust,
+    ) -> String {
+        self.session_of(reach_of(plan, agent, on, trust), agent, call)
+    }
+
+    fn session_of(&self, reach: Reach<'_>, agent: &str, call: &str) -> String {
+        match reach {
+            Reach::None => call.to_owned(),
+            Reach::With(caller, _) => self.sessions.with(agent, caller),
+            Reach::All(_) => self.sessions.of_all(agent),
+        }
     }
 
     async fn said_before(
@@ -109,6 +117,17 @@ impl Reach<'_> {
                 Self::All(_) => true,
             }
     }
+}
+
+fn reach_of<'r>(
+    plan: &Plan,
+    agent: &str,
+    on: (Direction, Option<&'r Number>),
+    trust: Trust,
+) -> Reach<'r> {
+    let history = plan.agents.get(agent);
+    let history = history.map_or(History::Call, |it| it.history);
+    reach(history, on, (trust, plan.rules.is_owner(on.1)))
 }
 
 fn reach<'r>(

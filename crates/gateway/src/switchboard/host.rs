@@ -134,6 +134,7 @@ impl Switchboard {
             trust: Trust::Unknown,
             entrance: Entrance::Listed,
             objective: None,
+            asked_by: None,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(CallId::random(), born, control, self.journal.pen());

@@ -182,6 +182,9 @@ impl Switchboard {
             record.landing.close();
             drop(orders);
             board.over(&record).await;
+            if record.log.has_end() && record.log.parties().objective.is_some() {
+                board.judge_aside(record.id.to_string());
+            }
             tokio::select! {
                 _ = desk => {}
                 _ = record.is_said_to_be_over() => {}

@@ -11,7 +11,7 @@ use call::{
     Event, Machine, Meeting, Mode, Opening, Place, Private, Referral, Regrets, Side, Through, input,
 };
 use policy::Money;
-use ports::agent::{Agent, Answerer};
+use ports::agent::{Agent, Answerer, Objective};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
 
@@ -89,7 +89,9 @@ pub(super) struct Cast {
     /// The most that it may cost, if somebody was told so.
     pub(super) ceiling: Option<Money>,
     /// What the call is for, if that was said.
-    pub(super) purpose: Option<Private<String>>,
+    pub(super) objective: Option<Objective>,
+    /// What the token is called that it was asked for with, if that matters.
+    pub(super) asked_by: Option<String>,
 }
 
 impl Switchboard {
@@ -187,7 +189,8 @@ impl Switchboard {
             kept: Kept::AcrossProcesses,
             leave: Leave::NotAsked,
             ceiling: None,
-            purpose: guest.purpose.clone(),
+            objective: guest.purpose.clone().map(Objective::goal),
+            asked_by: None,
         };
         let from = guest.from.as_deref();
         let record = self.dial_as(call, (&guest.to, from), cast).await;
@@ -622,7 +625,8 @@ fn ask(caller: &Record, target: &Target, room: &Arc<Room>, judge: Judge) -> Cast
         // The owner named them in the configuration.
         leave: Leave::Given,
         ceiling: None,
-        purpose: Some("to put a caller through".to_owned().into()),
+        objective: Some(Objective::goal("to put a caller through".into())),
+        asked_by: None,
     }
 }
 

@@ -19,6 +19,7 @@ mod late;
 mod life;
 mod liveness;
 mod meetings;
+mod outcomes;
 mod pairing;
 mod planned;
 mod presses;
@@ -54,7 +55,8 @@ use ports::agent::Answerer;
 use ports::carrier::{Leg, News, Stream, Webhook};
 use ports::speech::Voice;
 use ports::{Blame, Fault, Secret, code};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::approvals::Approvals;
 use crate::callbacks::Callbacks;
@@ -87,6 +89,7 @@ pub use handover::Handover;
 use life::{Begin, Given, Kept, Part, Voiced};
 use meetings::Cast;
 pub use meetings::{Guest, Meet, Referred, Target};
+pub use outcomes::Asker;
 pub(crate) use pairing::nobody as nobody_waits;
 use pairing::{Entrance, Welcome};
 use planned::Plans;
@@ -136,6 +139,12 @@ pub struct Switchboard {
     sessions: Sessions,
     /// Those who said so on a call and are not on the list yet.
     unwanted: Unwanted,
+    /// Those who ask what came of calls; `None`: nobody is to any more.
+    judges: Mutex<Option<JoinSet<()>>>,
+    /// Places for calls of which is asked what came of them.
+    judging: Semaphore,
+    /// Held by whoever writes that down: it is looked at first whether somebody has.
+    writes_outcome: tokio::sync::Mutex<()>,
 }
 
 /// Loads ears and mouth. May take seconds, and is called where it may.
@@ -210,6 +219,9 @@ impl Switchboard {
             questions: Questions::default(),
             sessions,
             unwanted: Unwanted::default(),
+            judges: Mutex::new(Some(JoinSet::new())),
+            judging: Semaphore::new(outcomes::AT_ONCE),
+            writes_outcome: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -283,7 +295,8 @@ impl Switchboard {
             kept: Kept::AcrossProcesses,
             leave,
             ceiling: wish.ceiling,
-            purpose: wish.reason,
+            objective: wish.objective,
+            asked_by: wish.asked_by,
         };
         self.dial_as(id, (&wish.to, wish.from.as_deref()), cast)
             .await
@@ -308,7 +321,8 @@ impl Switchboard {
             kept,
             leave,
             ceiling,
-            purpose,
+            objective,
+            asked_by,
         } = cast;
         let voice = self.voice_for(&mode).await?;
         if let Ok(known) = plan.rules.known(to) {
@@ -318,11 +332,12 @@ impl Switchboard {
 
         let terms = Terms {
             leave,
-            purposeful: Purposeful::of(purpose.as_ref()),
+            purposeful: Purposeful::of(objective.as_ref().map(|it| &it.goal)),
             ceiling,
         };
         let (permit, seat) = self.reserve(id.to_string(), to, &agent, terms).await?;
-        self.write_purpose(id, &permit.number, purpose.clone());
+        let purpose = objective.as_ref().map(|it| it.goal.clone());
+        self.write_purpose(id, &permit.number, purpose);
         let (direction, attestation) = (Direction::Outbound, Attestation::Nothing);
         let born = Born {
             direction,
@@ -340,7 +355,12 @@ impl Switchboard {
             agent,
             talk: Talks::of(&mode),
             allowed_by: permit.rule,
-            objective: purpose,
+            objective: match kept {
+                Kept::AcrossProcesses => objective,
+                // It only asks something for another call, which has its own.
+                Kept::Here => None,
+            },
+            asked_by,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = Record::new(id, born, control, self.journal.pen());
@@ -698,6 +718,7 @@ impl Switchboard {
             talk: Talks::of_caller(entrance, &mode),
             allowed_by,
             objective: None,
+            asked_by: None,
         };
         let (control, heard) = mpsc::channel(CONTROL);
         let record = desk.add(Record::new(

@@ -14,7 +14,7 @@ use call::{
     Attestation, Dialling, Direction, Event, Heard, Keys, Mode, Number, Place, Private, Trust,
 };
 use policy::{Pressed, Proof};
-use ports::agent::Line;
+use ports::agent::{Line, Objective};
 use ports::carrier::{Leg, Stream};
 use ports::{Blame, Fault, code};
 use serde::Serialize;
@@ -165,7 +165,9 @@ pub(super) struct Born {
     pub(super) trust: Trust,
     pub(super) entrance: Entrance,
     /// What it is for, if somebody said.
-    pub(super) objective: Option<Private<String>>,
+    pub(super) objective: Option<Objective>,
+    /// What the token is called that it was asked for with, if that matters.
+    pub(super) asked_by: Option<String>,
 }
 
 /// What is talked about on a call.
@@ -265,6 +267,7 @@ impl Record {
             allowed_by: born.allowed_by,
             trust: born.trust,
             objective: born.objective,
+            asked_by: born.asked_by,
         };
         Self {
             id,

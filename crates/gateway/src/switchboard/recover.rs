@@ -5,11 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use call::event::{End, Party, Why};
 use call::memory::{Elsewhere, Talk};
-use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Private, Trust};
+use call::{Attestation, Direction, Machine, Memory, Mode, Number, Place, Trust};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use policy::Proof;
-use ports::agent::Line;
+use ports::agent::{Line, Objective};
 use ports::carrier::{Leg, Orders, Status};
 use ports::{Blame, Fault, code};
 use tokio::sync::mpsc;
@@ -74,7 +74,7 @@ impl Switchboard {
     /// Ends calls that could not be taken up, by the carrier's word where it has one: their sound is
     /// lost, and they must not go on costing money. What cannot be settled now is left to the next
     /// start.
-    pub async fn settle(&self, lost: Lost) {
+    pub async fn settle(self: &Arc<Self>, lost: Lost) {
         let reader = match self.journal.reader() {
             Ok(reader) => reader,
             Err(fault) => {
@@ -89,11 +89,12 @@ impl Switchboard {
         ended.await;
     }
 
-    async fn settle_one(&self, reader: &Reader, call: Summary) {
+    async fn settle_one(self: &Arc<Self>, reader: &Reader, call: Summary) {
         match self.end(reader, &call).await {
             Ok(end) => {
                 tracing::warn!(call = call.id, by = ?end.by, why = ?end.why, "a call of a gateway that was lost is over");
                 self.journal.pen().close(&call, Timestamp::now(), end);
+                self.judge_aside(call.id);
             }
             Err(fault) => {
                 let (code, hint) = (fault.code, fault.hint.as_deref());
@@ -342,7 +343,8 @@ impl Switchboard {
             },
             trust,
             entrance: Entrance::Listed,
-            objective: call.began["objective"].as_str().map(Private::from),
+            objective: Objective::read(&call.began["objective"], &call.began["brief"]),
+            asked_by: call.began["asked_by"].as_str().map(str::to_owned),
         };
         if !self.plan().carriers.contains_key(&born.carrier) {
             return Err(lost("its carrier is not in the configuration any more"));

@@ -10,7 +10,7 @@ use ports::{Blame, Fault, code};
 use super::audit::About;
 use super::spending::{Leave, Purposeful, Terms};
 use super::whole::whole;
-use super::wish::our_number;
+use super::wish::{check_objective, our_number};
 use super::{Approval, CallId, Once, Record, Switchboard, Wish, asks_first};
 use crate::claims::Claim;
 
@@ -110,11 +110,14 @@ impl Switchboard {
         let agent = wish.agent.as_ref().unwrap_or(&ours.agent);
         let terms = Terms {
             leave,
-            purposeful: Purposeful::of(wish.reason.as_ref()),
+            purposeful: Purposeful::of(wish.objective.as_ref().map(|it| &it.goal)),
             ceiling: wish.ceiling,
         };
         let permit = self.would_dial(&wish.to, agent, (0, terms)).await?;
         wish.purpose.check()?;
+        if let Some(objective) = &wish.objective {
+            check_objective(objective)?;
+        }
         wish.on_machine.check()?;
         Ok(permit)
     }

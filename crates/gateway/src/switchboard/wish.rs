@@ -3,7 +3,7 @@
 use call::event::Judge;
 use call::{Machine, Mode, Number, Opening, Private};
 use policy::{Money, Permit};
-use ports::agent::{Answerer, Opens};
+use ports::agent::{Answerer, Objective, Opens};
 use ports::carrier::{Machines, Reply, Response, Stream, Webhooks};
 use ports::{Blame, Fault, code};
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Handover;
 use crate::config::{self, Plan};
+use crate::outcome::Schema;
 
 /// A call that someone wants made.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +27,9 @@ pub struct Wish {
     /// What to do if a machine does.
     pub on_machine: OnMachine,
     /// What the call is for; `None`: nobody said.
-    pub reason: Option<Private<String>>,
+    pub objective: Option<Objective>,
+    /// What the token is called that asks for it, where that matters.
+    pub asked_by: Option<String>,
     /// The most that it may cost, where somebody was told so before; `None`: whatever the rules allow.
     pub ceiling: Option<Money>,
 }
@@ -92,7 +95,9 @@ impl Wish {
         json!({
             "to": self.to, "from": self.from, "agent": self.agent,
             "how": how, "say": say, "machine": machine, "leave": leave,
-            "reason": self.reason.as_ref().map(Private::reveal),
+            "reason": self.objective.as_ref().map(|it| it.goal.reveal()),
+            "brief": self.objective.as_ref().and_then(Objective::brief),
+            "asked_by": self.asked_by,
         })
     }
 
@@ -116,11 +121,24 @@ impl Wish {
                 Some("as_usual") => OnMachine::AsUsual,
                 Some(_) | None => OnMachine::HangUp,
             },
-            reason: text("reason").map(Private::from),
+            objective: Objective::read(&written["reason"], &written["brief"]),
+            asked_by: text("asked_by"),
             // What the owner was shown stands beside it.
             ceiling: None,
         }
     }
+}
+
+/// An objective fits into what an agent can be told, and its schema is one.
+pub(super) fn check_objective(objective: &Objective) -> Result<(), Fault> {
+    let wrong = objective.check().and_then(|()| match &objective.schema {
+        Some(schema) => Schema::of(schema.reveal()).map(drop),
+        None => Ok(()),
+    });
+    wrong.map_err(|why| {
+        let fault = Fault::new(Blame::Caller, code::CALL_OBJECTIVE, why);
+        fault.hint("say less, or give a JSON schema of an object that refers to nothing elsewhere")
+    })
 }
 
 impl OnMachine {
@@ -290,6 +308,14 @@ pub(super) fn mode(
 mod tests {
     use super::*;
 
+    fn objective() -> Objective {
+        Objective {
+            avoid: vec!["the price".into()],
+            schema: Some(Private::new(json!({ "type": "object" }))),
+            ..Objective::goal("Find a day.".into())
+        }
+    }
+
     #[test]
     fn a_wish_that_waits_is_the_same_after_it() {
         let text = || Private::from("Hi!");
@@ -313,12 +339,14 @@ mod tests {
                     agent: None,
                     purpose: purpose.clone(),
                     on_machine: on_machine.clone(),
-                    reason: Some(text()),
+                    objective: Some(objective()),
+                    asked_by: Some("a token".to_owned()),
                     ceiling: None,
                 };
                 let again = Wish::read(&wish.written());
                 assert_eq!((again.to, again.from), (wish.to, wish.from));
-                assert_eq!((again.agent, again.reason), (wish.agent, wish.reason));
+                assert_eq!((again.agent, again.objective), (wish.agent, wish.objective));
+                assert_eq!(again.asked_by, wish.asked_by);
                 assert_eq!((&again.purpose, &again.on_machine), (purpose, on_machine));
             }
         }

@@ -392,6 +392,7 @@ fn parties() -> Parties {
         agent: "fake".into(),
         allowed_by: "a rule".into(),
         objective: None,
+        asked_by: None,
         trust: call::Trust::CallerId,
     }
 }

@@ -20,6 +20,7 @@ mod logs;
 mod matrix;
 mod meetings;
 mod numbers;
+mod outcomes;
 mod owners;
 mod phone;
 mod promises;

@@ -14,7 +14,7 @@ use crate::ms;
 use crate::owners::client;
 
 /// Picks up, and says something twice, each time once they were spoken to.
-fn talker() -> PhonePlan {
+pub(crate) fn talker() -> PhonePlan {
     let speech = || (0..12_000_u32).map(|it| if it / 20 % 2 == 0 { 9_000 } else { -9_000 });
     let timeout = ms(20_000);
     let listens = Step::WaitForAgent {
@@ -41,7 +41,7 @@ async fn house() -> House {
 }
 
 /// Asks for something of JSON-RPC's over HTTP.
-async fn rpc(house: &House, method: &str, params: Value) -> Value {
+pub(crate) async fn rpc(house: &House, method: &str, params: Value) -> Value {
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let asked = client()
         .post(format!("{}/mcp", house.public))
@@ -55,7 +55,7 @@ async fn rpc(house: &House, method: &str, params: Value) -> Value {
 }
 
 /// Uses a tool; what it gave, or what it said no with.
-async fn tool(house: &House, name: &str, takes: Value) -> Result<Value, String> {
+pub(crate) async fn tool(house: &House, name: &str, takes: Value) -> Result<Value, String> {
     let used = rpc(
         house,
         "tools/call",

@@ -95,6 +95,7 @@ fn story(network: Network) -> Vec<Event> {
             | Event::PolicyRefused { .. }
             | Event::PolicyPurpose { .. }
             | Event::PolicyHeld { .. }
+            | Event::Outcome(_)
             | Event::AgentStalled
             | Event::AgentFailed { .. }
             | Event::SpeechFailed { .. }

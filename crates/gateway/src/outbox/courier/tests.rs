@@ -55,6 +55,7 @@ impl Scene {
             allowed_by: String::new(),
             trust: Trust::Unknown,
             objective: None,
+            asked_by: None,
         };
         let log = CallLog::new(name.to_owned(), parties, self.journal.pen());
         let now = std::time::Instant::now();
