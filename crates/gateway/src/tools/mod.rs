@@ -177,26 +177,8 @@ impl Builtin {
                 ),
                 Then::GoesOn,
             ),
-            Self::Note => (
-                "Write something down for your owner, which nobody else gets to see. The caller is not told.",
-                object(
-                    json!({ "text": { "type": "string", "description": "What to remember of this call." } }),
-                    &["text"],
-                ),
-                Then::GoesOn,
-            ),
-            Self::CallBackLater => (
-                "Have the caller called back later, by you and on this number. Ask them first whether they want that, \
-                 and when. You do not remember this call then: you are told what you write here.",
-                object(
-                    json!({
-                        "when": { "type": "string", "description": "In how many minutes, as in 30; or a time with its offset, as in 2030-01-31T09:00:00+01:00." },
-                        "why": { "type": "string", "description": "What the call back is for, with all you need to know then." },
-                    }),
-                    &["when", "why"],
-                ),
-                Then::GoesOn,
-            ),
+            Self::Note => note(),
+            Self::CallBackLater => call_back_later(),
         };
         Tool {
             name: self.name().to_owned(),
@@ -205,6 +187,34 @@ impl Builtin {
             then,
         }
     }
+}
+
+/// As an agent is told of [`Builtin::Note`].
+fn note() -> (&'static str, Value, Then) {
+    (
+        "Write something down for your owner, which nobody else gets to see. The caller is not told.",
+        object(
+            json!({ "text": { "type": "string", "description": "What to remember of this call." } }),
+            &["text"],
+        ),
+        Then::GoesOn,
+    )
+}
+
+/// As an agent is told of [`Builtin::CallBackLater`].
+fn call_back_later() -> (&'static str, Value, Then) {
+    (
+        "Have the caller called back later, by you and on this number. Ask them first whether they want that, \
+         and when. You do not remember this call then: you are told what you write here.",
+        object(
+            json!({
+                "when": { "type": "string", "description": "In how many minutes, as in 30; or a time with its offset, as in 2030-01-31T09:00:00+01:00." },
+                "why": { "type": "string", "description": "What the call back is for, with all you need to know then." },
+            }),
+            &["when", "why"],
+        ),
+        Then::GoesOn,
+    )
 }
 
 fn object(properties: Value, required: &[&str]) -> Value {
