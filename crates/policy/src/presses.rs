@@ -390,6 +390,9 @@ mod tests {
         assert_eq!(press(US, &["3", "9", "1900555", "1234"], 2).err(), premium);
         let apart = press(US, &["9", "1900", "5551", "234"], 15);
         assert_eq!(apart.err(), None, "no exchange waits so long");
+        // Behind however many others.
+        let behind = press(US, &["2222222222", "3333333333", "4444444444", "911"], 1);
+        assert_eq!(behind.err(), Some(Unpressable::Emergency));
     }
 
     #[test]
