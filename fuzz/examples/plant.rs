@@ -235,6 +235,7 @@ impl Flown {
             agent: "parrot".into(),
             allowed_by: "a rule".to_owned(),
             objective: None,
+            asked_by: None,
             trust: call::Trust::CallerId,
         };
         let log = CallLog::new("c".into(), parties, pen);

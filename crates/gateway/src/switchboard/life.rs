@@ -11,7 +11,7 @@ use call::{
 use futures_util::FutureExt;
 use policy::Proof;
 use ports::Fault;
-use ports::agent::{Answerer, Company, Introduction, Line, Past};
+use ports::agent::{Answerer, Company, Introduction, Line, Objective, Past};
 use ports::carrier::{Detect, Sound};
 use ports::speech::Voice;
 use tokio::sync::mpsc;
@@ -79,6 +79,17 @@ pub(super) enum Kept {
     AcrossProcesses,
     /// It is ended, unless its caller sits at a meeting.
     Here,
+}
+
+impl Kept {
+    /// What a call is to achieve in the end: one that ends with its process only asks something for another, which has
+    /// an objective of its own.
+    pub(super) fn aims_at(self, objective: Option<Objective>) -> Option<Objective> {
+        match self {
+            Self::AcrossProcesses => objective,
+            Self::Here => None,
+        }
+    }
 }
 
 /// Where a call begins.

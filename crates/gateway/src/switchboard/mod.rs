@@ -355,11 +355,7 @@ impl Switchboard {
             agent,
             talk: Talks::of(&mode),
             allowed_by: permit.rule,
-            objective: match kept {
-                Kept::AcrossProcesses => objective,
-                // It only asks something for another call, which has its own.
-                Kept::Here => None,
-            },
+            objective: kept.aims_at(objective),
             asked_by,
         };
         let (control, heard) = mpsc::channel(CONTROL);

@@ -201,6 +201,21 @@ async fn a_call_ends_with_an_outcome_and_the_words_that_show_it() {
     let line = &transcript["lines"][1];
     assert_eq!((&line["line"], &line["ms"]), (&json!(2), &proof[0]["ms"]));
 
+    is_told(&model);
+    // Nobody judges it once more, and it is none of what the rules refused.
+    let said = json!({ "goal": "not_met" });
+    let (status, problem) = ask(&house, ("POST", &format!("/v1/calls/{id}/outcome")), said).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("call.outcome")));
+    let reader = house.gateway.board.journal().reader().expect("it is there");
+    let verdicts = reader.verdicts(100).await.expect("it can be read");
+    assert!(
+        verdicts.iter().all(|it| it["type"] != "call.outcome"),
+        "{verdicts:?}"
+    );
+}
+
+/// The model knew before the call what it was to achieve, and was asked twice what came of it.
+fn is_told(model: &Model) {
     let matters = model.matters();
     assert_eq!(matters.len(), 2);
     let about = matters[0]["messages"][1]["content"]
@@ -221,16 +236,6 @@ async fn a_call_ends_with_an_outcome_and_the_words_that_show_it() {
     let asked = model.asked.lock().expect("nobody broke it")[0].clone();
     let system = asked["messages"][0]["content"].as_str().expect("a text");
     assert!(system.contains("who else comes"), "{system}");
-    // Nobody judges it once more, and it is none of what the rules refused.
-    let said = json!({ "goal": "not_met" });
-    let (status, problem) = ask(&house, ("POST", &format!("/v1/calls/{id}/outcome")), said).await;
-    assert_eq!((status, &problem["code"]), (409, &json!("call.outcome")));
-    let reader = house.gateway.board.journal().reader().expect("it is there");
-    let verdicts = reader.verdicts(100).await.expect("it can be read");
-    assert!(
-        verdicts.iter().all(|it| it["type"] != "call.outcome"),
-        "{verdicts:?}"
-    );
 }
 
 /// Where nobody talked, nobody is asked.

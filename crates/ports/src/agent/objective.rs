@@ -191,21 +191,18 @@ mod tests {
     #[test]
     fn no_more_is_told_than_an_agent_can_take() {
         assert_eq!(all().check(), Ok(()));
-        let long = || Private::from("x".repeat(LONGEST + 1));
-        let many = || vec![Private::from("x"); MOST + 1];
+        let long = Private::from("x".repeat(LONGEST + 1));
+        let many = vec![Private::from("x"); MOST + 1];
         let schema = json!({ "description": "x".repeat(LONGEST_SCHEMA) });
-        let too_much: [(
-            &str,
-            fn(&mut Objective, Private<String>, Vec<Private<String>>),
-        ); 4] = [
-            ("facts", |it, long, _| it.facts.push(long)),
-            ("avoid", |it, _, many| it.avoid = many),
-            ("success", |it, _, many| it.success = many),
-            ("fallback", |it, long, _| it.fallback = Some(long)),
-        ];
-        for (name, spoil) in too_much {
-            let mut objective = all();
-            spoil(&mut objective, long(), many());
+        let mut too_much = [all(), all(), all(), all()];
+        too_much[0].facts.push(long.clone());
+        too_much[1].avoid.clone_from(&many);
+        too_much[2].success = many;
+        too_much[3].fallback = Some(long);
+        for (objective, name) in too_much
+            .iter()
+            .zip(["facts", "avoid", "success", "fallback"])
+        {
             let wrong = objective.check().expect_err(name);
             assert!(wrong.contains(name), "{wrong}");
         }
