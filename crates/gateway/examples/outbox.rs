@@ -85,7 +85,10 @@ impl Drill {
         let mut receiver = Receiver::new()?;
         let house = House::build(&receiver, self.short).await;
         let mut serving = house.serve();
-        let (made, enough) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (made, enough) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let mut callers = JoinSet::new();
         for caller in &house.callers {
             let (exchange, caller) = (house.exchange.clone(), caller.clone());
@@ -195,7 +198,9 @@ impl House {
     /// The calls whose ends are in the journal.
     async fn over(&self) -> BTreeSet<String> {
         let calls = self.calls().await.into_iter();
-        calls.filter_map(|(call, over)| over.then_some(call)).collect()
+        calls
+            .filter_map(|(call, over)| over.then_some(call))
+            .collect()
     }
 
     async fn all_over(&self) -> bool {
@@ -207,7 +212,10 @@ impl House {
             return Vec::new();
         };
         let calls = reader.calls(MANY).await.unwrap_or_default();
-        calls.into_iter().map(|it| (it.id, it.ended.is_some())).collect()
+        calls
+            .into_iter()
+            .map(|it| (it.id, it.ended.is_some()))
+            .collect()
     }
 }
 
@@ -225,8 +233,9 @@ impl Drop for Serving {
 #[expect(clippy::print_stderr, reason = "it says why it cannot")]
 async fn serve(folder: &Path, short: bool) -> ExitCode {
     let path = folder.join("offhook.toml");
+    let longest = if short { ms(500) } else { ms(15_000) };
     loop {
-        match start(&path, folder.join("state"), short).await {
+        match start(&path, folder.join("state"), longest).await {
             Ok(_gateway) => std::future::pending().await,
             Err(fault) if [code::GATEWAY_PORT, code::JOURNAL_TAKEN].contains(&fault.code) => {
                 sleep(ms(20)).await;
@@ -239,17 +248,24 @@ async fn serve(folder: &Path, short: bool) -> ExitCode {
     }
 }
 
-async fn start(path: &Path, state: PathBuf, short: bool) -> Result<Gateway, Fault> {
+async fn start(path: &Path, state: PathBuf, longest: Duration) -> Result<Gateway, Fault> {
     let loaded = config::load(path, &lists());
     let mut loaded = loaded.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    if short {
-        for report in loaded.plan.reports.values_mut() {
-            report.backoff.0.iter_mut().for_each(|it| *it /= 10);
-        }
+    // Nobody is to sit through the hours that a message waits which was refused again and again.
+    for report in loaded.plan.reports.values_mut() {
+        report
+            .backoff
+            .0
+            .iter_mut()
+            .for_each(|it| *it = longest.min(*it));
     }
     let no_voice = || {
         let message = "an echo needs no voice";
-        Err(Fault::new(Blame::Config, code::SPEECH_MODEL_MISSING, message))
+        Err(Fault::new(
+            Blame::Config,
+            code::SPEECH_MODEL_MISSING,
+            message,
+        ))
     };
     let source = Source {
         path: path.to_owned(),
@@ -399,7 +415,11 @@ async fn take(
     *far = order.map_or(*far, |it| (it + 1).max(*far));
     tally.disordered += usize::from(!in_order);
     let thing = (call.clone(), kind.clone());
-    tally.names.entry(thing.clone()).or_default().insert(id.clone());
+    tally
+        .names
+        .entry(thing.clone())
+        .or_default()
+        .insert(id.clone());
     tally.things.entry(id.clone()).or_default().insert(thing);
     tally.again += usize::from(tally.taken.contains(&id));
     let chance: f64 = rand::random();

@@ -114,7 +114,11 @@ impl Gateway {
     /// Stops without hanging up on anyone: begins no new calls, waits for `patience` whether those
     /// that are up end by themselves, or until it is `hurried`, and lets go of the others for the next
     /// gateway. Returns how many those are.
-    pub async fn hand_over(mut self, patience: Duration, hurried: impl Future<Output = ()>) -> usize {
+    pub async fn hand_over(
+        mut self,
+        patience: Duration,
+        hurried: impl Future<Output = ()>,
+    ) -> usize {
         let board = &self.board;
         tokio::select! {
             () = board.drain(patience) => {}

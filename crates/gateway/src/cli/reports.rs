@@ -64,7 +64,9 @@ async fn list(config: Option<PathBuf>, out: &mut Out) -> Result<Done, Fault> {
         None => Vec::new(),
     };
     if accounts.is_empty() {
-        out.line("nobody is told of calls yet: write a [reports.NAME] table, and restart the gateway");
+        out.line(
+            "nobody is told of calls yet: write a [reports.NAME] table, and restart the gateway",
+        );
     }
     for account in accounts {
         let door = plans.get(&account.name).map(|it| it.door.shown());
@@ -104,7 +106,7 @@ async fn dead(out: &mut Out) -> Result<Done, Fault> {
         let (call, time) = (short(&letter.call), letter.at);
         out.line(format_args!(
             "{}  {time:.0}  {} of call {call} to {}: {error}, {} tries",
-            letter.id, letter.kind, letter.destination, letter.attempts
+            letter.id, letter.kind, letter.destination, letter.tries.all
         ));
         out.json(&DeadView::from(dead));
     }
@@ -114,7 +116,11 @@ async fn dead(out: &mut Out) -> Result<Done, Fault> {
 /// The gateway that runs here does it, or is told by the next one's outbox.
 async fn replay(args: ReplayArgs, out: &mut Out) -> Result<Done, Fault> {
     let now = Timestamp::now();
-    let since = args.since.as_deref().map(|it| moment(it, now)).transpose()?;
+    let since = args
+        .since
+        .as_deref()
+        .map(|it| moment(it, now))
+        .transpose()?;
     let which = args.which;
     let replayed = match Running::find().await {
         Some(running) => {

@@ -43,7 +43,10 @@ pub(super) fn read(
         let said = DOORS.iter().filter(|it| section.has(it)).count();
         section.close(found);
         if said != 1 {
-            let message = format!("{} must have exactly one of `url`, `command` and `file`", table.title);
+            let message = format!(
+                "{} must have exactly one of `url`, `command` and `file`",
+                table.title
+            );
             let hint = "say where it is told: an address, a program, or a file";
             found.problem(table.place, message, hint);
             continue;
@@ -106,7 +109,12 @@ fn door(settings: &Settings, table: &Table, file: &File, found: &mut Findings) -
     if let Some(path) = settings.text("file") {
         if path.starts_with('~') {
             let hint = "write the whole path of your home folder";
-            table.wrong("file", "begins with `~`, which means nothing here", hint, found);
+            table.wrong(
+                "file",
+                "begins with `~`, which means nothing here",
+                hint,
+                found,
+            );
             return None;
         }
         return Some(Door::File(file.folder.join(PathBuf::from(path))));
@@ -170,7 +178,8 @@ const KEYS: &[Key] = &[
 ];
 
 const DOORS: [&str; 3] = ["url", "command", "file"];
-const SECRET: &str = "write `whsec_` and at least 16 bytes in base64: `openssl rand -base64 32` makes some";
+const SECRET: &str =
+    "write `whsec_` and at least 16 bytes in base64: `openssl rand -base64 32` makes some";
 const MOST: usize = 16;
 /// In seconds.
 const USUAL: u64 = 20;

@@ -83,7 +83,7 @@ impl From<DeadLetter> for DeadView {
             call: letter.call,
             event: letter.kind,
             time: letter.at.to_string(),
-            attempts: letter.attempts,
+            attempts: letter.tries.all,
             error,
         }
     }
@@ -172,7 +172,8 @@ pub(super) async fn replay(
 
 /// Nobody need try again what is not dead.
 pub(crate) fn nothing_dead() -> Fault {
-    let message = "nothing that is tried no more is called so, or is for a destination of that name";
+    let message =
+        "nothing that is tried no more is called so, or is for a destination of that name";
     Fault::new(Blame::Caller, code::REPORT_UNKNOWN, message)
         .hint("`offhook reports dead` lists what is tried no more")
 }

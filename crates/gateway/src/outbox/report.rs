@@ -98,7 +98,9 @@ fn report(events: &[Value], cost: Cost, plan: &Plan) -> Value {
     let purpose = of("policy.purpose").map(|it| &it["purpose"]);
     let purpose = purpose.filter(|it| !it.is_null());
     let lines: Vec<_> = events.iter().filter_map(line).collect();
-    let messages = events.iter().filter(|it| it["type"] == "agent.took_message");
+    let messages = events
+        .iter()
+        .filter(|it| it["type"] == "agent.took_message");
     let messages =
         messages.map(|it| json!({ "name": it["name"], "text": it["text"], "ms": it["ms"] }));
     let recorded = of("recording.started").is_some() && plan.recordings.is_some();
@@ -138,7 +140,9 @@ fn contact(caller: &Value, plan: &Plan) -> Option<String> {
 /// What an event says besides which one it is.
 fn outcome(event: &Value) -> Value {
     let fields = event.as_object().cloned().unwrap_or_default();
-    let own = fields.into_iter().filter(|(key, _)| !STAMP.contains(&key.as_str()));
+    let own = fields
+        .into_iter()
+        .filter(|(key, _)| !STAMP.contains(&key.as_str()));
     Value::Object(own.collect::<Map<_, _>>())
 }
 
@@ -172,7 +176,9 @@ mod tests {
         let text = "[server]\npublic_url = \"https://voice.example.com\"\n[contacts.mom]\nnumber = \"+4930123456\"\n\
                     [recordings]\ndir = \"sounds\"\n";
         std::fs::write(&path, text).expect("the folder is ours");
-        crate::config::load(&path, &LISTS).expect("it is right").plan
+        crate::config::load(&path, &LISTS)
+            .expect("it is right")
+            .plan
     }
 
     fn story(direction: &str) -> Vec<Value> {
@@ -187,12 +193,20 @@ mod tests {
             r#"{"v":1,"call":"c1","seq":8,"ms":3000,"time":"T5","type":"call.ended","by":"caller","why":"hung_up"}"#,
         ];
         let read = |it: &&str| serde_json::from_str(&it.replace("WAY", direction));
-        lines.iter().map(read).map(|it| it.expect("it is JSON")).collect()
+        lines
+            .iter()
+            .map(read)
+            .map(|it| it.expect("it is JSON"))
+            .collect()
     }
 
     #[test]
     fn a_report_says_all_there_is_to_say_of_a_call() {
-        let told = report(&story("outbound"), Cost::Settled(Money::micros(14_000)), &plan());
+        let told = report(
+            &story("outbound"),
+            Cost::Settled(Money::micros(14_000)),
+            &plan(),
+        );
         let expected = json!({
             "call": "c1", "direction": "outbound", "from": "+15550001111", "to": "+4930123456", "contact": "mom",
             "carrier": "pigeon", "agent": "reception", "purpose": "to ask",
@@ -213,12 +227,20 @@ mod tests {
     #[test]
     fn what_did_not_happen_is_null() {
         let mut events = story("inbound");
-        events.retain(|it| ["call.dialed", "call.ended"].contains(&it["type"].as_str().unwrap_or_default()));
+        events.retain(|it| {
+            ["call.dialed", "call.ended"].contains(&it["type"].as_str().unwrap_or_default())
+        });
         let told = report(&events, Cost::Unknown, &plan());
-        assert_eq!((&told["from"], &told["to"]), (&json!("+4930123456"), &json!("+15550001111")));
+        assert_eq!(
+            (&told["from"], &told["to"]),
+            (&json!("+4930123456"), &json!("+15550001111"))
+        );
         for key in ["answered", "outcome", "cost", "recording"] {
             assert_eq!(told[key], Value::Null, "{key}");
         }
-        assert_eq!((&told["talked_ms"], &told["transcript"]), (&json!(0), &json!([])));
+        assert_eq!(
+            (&told["talked_ms"], &told["transcript"]),
+            (&json!(0), &json!([]))
+        );
     }
 }

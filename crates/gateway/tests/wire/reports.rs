@@ -36,9 +36,18 @@ impl Heard {
 
     /// As the scheme says, and as nothing of ours does it.
     fn is_genuine(&self) -> bool {
-        let signed = [self.id.as_bytes(), b".", self.stamp.as_bytes(), b".", &self.body].concat();
+        let signed = [
+            self.id.as_bytes(),
+            b".",
+            self.stamp.as_bytes(),
+            b".",
+            &self.body,
+        ]
+        .concat();
         let expected = format!("v1,{}", STANDARD.encode(hmac(KEY, &signed)));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later");
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("it is later");
         let sent = self.stamp.parse().expect("it is in seconds");
         self.signature == expected && now.as_secs().abs_diff(sent) < 60
     }
@@ -113,7 +122,10 @@ const KEY: &[u8] = b"a key of twenty-four by.";
 
 /// A call that says something and is over.
 async fn call(house: &House) -> String {
-    let record = house.notify(THEIRS, "Hi!").await.expect("it may be dialled");
+    let record = house
+        .notify(THEIRS, "Hi!")
+        .await
+        .expect("it may be dialled");
     soon(record.log.ended()).await;
     record.id.to_string()
 }
@@ -140,7 +152,10 @@ async fn a_call_is_reported_signed_in_order_to_an_address_a_program_and_a_file()
     let events = r#"["call.answered", "agent.said", "call.ended", "call.report"]"#;
     let table = receiver.table(events);
     let house = House::with(listener(), Mischief::default(), |folder, text| {
-        let program = format!("cat >> {0}/ran.new && mv {0}/ran.new {0}/ran", folder.display());
+        let program = format!(
+            "cat >> {0}/ran.new && mv {0}/ran.new {0}/ran",
+            folder.display()
+        );
         text + &table
             + "[reports.archive]\nfile = \"told/reports.jsonl\"\n"
             + &format!("[reports.program]\ncommand = [\"sh\", \"-c\", \"{program}\"]\n")
@@ -150,16 +165,26 @@ async fn a_call_is_reported_signed_in_order_to_an_address_a_program_and_a_file()
     let mut kinds = Vec::new();
     let report = loop {
         let heard = receiver.next().await;
-        assert!(heard.is_genuine() && heard.id.starts_with("msg_"), "{}", heard.id);
+        assert!(
+            heard.is_genuine() && heard.id.starts_with("msg_"),
+            "{}",
+            heard.id
+        );
         let told = heard.told();
         assert_eq!(told["id"], heard.id.as_str());
         kinds.push(told["type"].as_str().unwrap_or_default().to_owned());
         if told["type"] == "call.report" {
             break told;
         }
-        assert_eq!((&told["data"]["call"], &told["data"]["type"]), (&json!(id), &told["type"]));
+        assert_eq!(
+            (&told["data"]["call"], &told["data"]["type"]),
+            (&json!(id), &told["type"])
+        );
     };
-    assert_eq!(kinds, ["call.answered", "agent.said", "call.ended", "call.report"]);
+    assert_eq!(
+        kinds,
+        ["call.answered", "agent.said", "call.ended", "call.report"]
+    );
     let data = &report["data"];
     assert_eq!(data["call"], id.as_str());
     assert_eq!((&data["from"], &data["to"]), (&json!(OURS), &json!(THEIRS)));
@@ -180,7 +205,10 @@ async fn a_call_is_reported_signed_in_order_to_an_address_a_program_and_a_file()
         let text = std::fs::read_to_string(&path).expect("it is there");
         let told: Value = serde_json::from_str(text.trim_end()).expect("it is one line");
         assert_eq!(told["data"], *data, "{file}");
-        assert_ne!(told["id"], report["id"], "another destination, another name");
+        assert_ne!(
+            told["id"], report["id"],
+            "another destination, another name"
+        );
     }
 }
 
@@ -194,20 +222,32 @@ async fn a_receiver_that_is_away_is_told_later_in_order_also_by_another_gateway(
     assert_eq!(refused.told()["type"], "call.ended");
     // It waits a second at least before it is tried again.
     let waits = stands(&house, |it| it["failed"] == 1).await;
-    assert_eq!((&waits["waiting"], &waits["error"]), (&json!(2), &json!("it answered 503")));
+    assert_eq!(
+        (&waits["waiting"], &waits["error"]),
+        (&json!(2), &json!("it answered 503"))
+    );
     let house = house.with_another_gateway().await;
     let again = receiver.next().await;
     assert!(again.is_genuine());
     assert_eq!((&again.id, &again.body), (&refused.id, &refused.body));
     let report = receiver.next().await.told();
-    assert_eq!((&report["type"], &report["data"]["call"]), (&json!("call.report"), &json!(first)));
+    assert_eq!(
+        (&report["type"], &report["data"]["call"]),
+        (&json!("call.report"), &json!(first))
+    );
     let second = call(&house).await;
     for kind in ["call.ended", "call.report"] {
         let told = receiver.next().await.told();
-        assert_eq!((&told["type"], &told["data"]["call"]), (&json!(kind), &json!(second)));
+        assert_eq!(
+            (&told["type"], &told["data"]["call"]),
+            (&json!(kind), &json!(second))
+        );
     }
     let well = stands(&house, |it| it["delivered"] == 4).await;
-    assert_eq!((&well["waiting"], &well["error"]), (&json!(0), &Value::Null));
+    assert_eq!(
+        (&well["waiting"], &well["error"]),
+        (&json!(0), &Value::Null)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,7 +260,10 @@ async fn what_was_given_up_is_listed_and_told_again_when_the_owner_wants_it() {
     stands(&house, |it| it["dead"] == 1 && it["waiting"] == 0).await;
     let (_, text) = get(&house, "/v1/reports/dead", None).await;
     let dead: Value = serde_json::from_str(&text).expect("it is JSON");
-    assert_eq!((&dead[0]["id"], &dead[0]["call"]), (&json!(refused.id), &json!(id)));
+    assert_eq!(
+        (&dead[0]["id"], &dead[0]["call"]),
+        (&json!(refused.id), &json!(id))
+    );
     assert_eq!(dead[0]["error"], "it answered 410");
     let replay = async |order: Value| {
         let asked = client()
@@ -230,12 +273,18 @@ async fn what_was_given_up_is_listed_and_told_again_when_the_owner_wants_it() {
             .send();
         let answer = soon(asked).await.expect("it answers");
         let status = answer.status().as_u16();
-        (status, soon(answer.json::<Value>()).await.expect("it is JSON"))
+        (
+            status,
+            soon(answer.json::<Value>()).await.expect("it is JSON"),
+        )
     };
     assert_eq!(replay(json!({ "which": "nobody" })).await.0, 404);
     let late = json!({ "since": "2099-01-01T00:00:00Z" });
     assert_eq!(replay(late).await, (200, json!({ "replayed": 0 })));
-    assert_eq!(replay(json!({ "which": "crm" })).await, (200, json!({ "replayed": 1 })));
+    assert_eq!(
+        replay(json!({ "which": "crm" })).await,
+        (200, json!({ "replayed": 1 }))
+    );
     assert_eq!(receiver.next().await.id, refused.id);
     stands(&house, |it| it["dead"] == 1 && it["failed"] == 2).await;
 
@@ -252,14 +301,26 @@ async fn what_was_given_up_is_listed_and_told_again_when_the_owner_wants_it() {
     };
     let (code, told) = offhook(&["dead"]);
     assert_eq!(code, Some(0));
-    assert!(told.contains(&refused.id) && told.contains("it answered 410"), "{told}");
+    assert!(
+        told.contains(&refused.id) && told.contains("it answered 410"),
+        "{told}"
+    );
     let (_, told) = offhook(&[]);
-    assert!(told.contains("crm") && told.contains("dead 1  to url 127.0.0.1"), "{told}");
+    assert!(
+        told.contains("crm") && told.contains("dead 1  to url 127.0.0.1"),
+        "{told}"
+    );
     assert_eq!(offhook(&["replay", "nobody"]).0, Some(2));
     let end = &refused.id[refused.id.len() - 8..];
-    assert_eq!(offhook(&["replay", end, "--json"]), (Some(0), "{\"replayed\":1}\n".to_owned()));
+    assert_eq!(
+        offhook(&["replay", end, "--json"]),
+        (Some(0), "{\"replayed\":1}\n".to_owned())
+    );
     let house = house.with_another_gateway().await;
     let told = receiver.next().await;
-    assert_eq!((told.id.as_str(), told.is_genuine()), (refused.id.as_str(), true));
+    assert_eq!(
+        (told.id.as_str(), told.is_genuine()),
+        (refused.id.as_str(), true)
+    );
     stands(&house, |it| it["dead"] == 0 && it["delivered"] == 1).await;
 }
