@@ -22,7 +22,7 @@ use crate::state::make_folder;
 #[derive(Clone)]
 pub enum Door {
     /// An address of somebody's.
-    Url(Post),
+    Url(Box<Post>),
     /// A program on this machine.
     Command(Vec<String>),
     /// The end of a file.
