@@ -207,8 +207,8 @@ async fn one_that_is_gone_is_not_asked_twice() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_when_a_gateway_goes_is_told_by_the_next_and_what_was_told_is_not() {
     let scene = Scene::new();
-    let (mut told, carrying) = scene.carry(fails(1));
     scene.call("a").await;
+    let (mut told, carrying) = scene.carry(fails(1));
     let (first, _) = told.recv().await.expect("it is told");
     scene.outbox.rest();
     carrying.await.expect("it rests");
