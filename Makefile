@@ -33,7 +33,7 @@ test: setup
 	cargo test --locked --workspace --no-run
 	$(TARGET)/debug/offhook models fetch
 	RUST_TEST_THREADS=3 cargo test --locked --workspace
-	cargo xtask drill numbers ledger poison hostile webhooks zombies --short
+	cargo xtask drill numbers ledger poison hostile webhooks outbox zombies --short
 	@echo 'make test: format, tidy, clippy and documentation checked; every test of every crate passed'
 
 bench: setup

@@ -233,8 +233,9 @@ impl Drop for Serving {
 #[expect(clippy::print_stderr, reason = "it says why it cannot")]
 async fn serve(folder: &Path, short: bool) -> ExitCode {
     let path = folder.join("offhook.toml");
+    let longest = if short { ms(500) } else { ms(15_000) };
     loop {
-        match start(&path, folder.join("state"), short).await {
+        match start(&path, folder.join("state"), longest).await {
             Ok(_gateway) => std::future::pending().await,
             Err(fault) if [code::GATEWAY_PORT, code::JOURNAL_TAKEN].contains(&fault.code) => {
                 sleep(ms(20)).await;
@@ -247,13 +248,16 @@ async fn serve(folder: &Path, short: bool) -> ExitCode {
     }
 }
 
-async fn start(path: &Path, state: PathBuf, short: bool) -> Result<Gateway, Fault> {
+async fn start(path: &Path, state: PathBuf, longest: Duration) -> Result<Gateway, Fault> {
     let loaded = config::load(path, &lists());
     let mut loaded = loaded.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    if short {
-        for report in loaded.plan.reports.values_mut() {
-            report.backoff.0.iter_mut().for_each(|it| *it /= 10);
-        }
+    // Nobody is to sit through the hours that a message waits which was refused again and again.
+    for report in loaded.plan.reports.values_mut() {
+        report
+            .backoff
+            .0
+            .iter_mut()
+            .for_each(|it| *it = longest.min(*it));
     }
     let no_voice = || {
         let message = "an echo needs no voice";

@@ -106,7 +106,7 @@ async fn dead(out: &mut Out) -> Result<Done, Fault> {
         let (call, time) = (short(&letter.call), letter.at);
         out.line(format_args!(
             "{}  {time:.0}  {} of call {call} to {}: {error}, {} tries",
-            letter.id, letter.kind, letter.destination, letter.attempts
+            letter.id, letter.kind, letter.destination, letter.tries.all
         ));
         out.json(&DeadView::from(dead));
     }

@@ -98,11 +98,10 @@ pub(super) fn check(
         telemetry,
     };
     let warnings = found.into_result()?;
-    let marks = Marks::of(file, &plugs.behind);
     Ok(Loaded {
         plan,
         warnings,
-        marks,
+        marks: Marks::of(file, &plugs.behind),
     })
 }
 

@@ -131,11 +131,11 @@ fn door(settings: &Settings, table: &Table, file: &File, found: &mut Findings) -
     let signer = signer(settings, table, found);
     let way = Way::to(&Url::parse(url).ok()?);
     let way = way.map_err(|[what, hint]| table.wrong("url", what, hint, found));
-    Some(Door::Url(Post {
+    Some(Door::Url(Box::new(Post {
         url: url.to_owned(),
         signer: signer?,
         way: way.ok()?,
-    }))
+    })))
 }
 
 fn signer(settings: &Settings, table: &Table, found: &mut Findings) -> Option<Signer> {

@@ -83,7 +83,7 @@ impl From<DeadLetter> for DeadView {
             call: letter.call,
             event: letter.kind,
             time: letter.at.to_string(),
-            attempts: letter.attempts,
+            attempts: letter.tries.all,
             error,
         }
     }

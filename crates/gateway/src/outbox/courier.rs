@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::door::Outcome;
 use super::kinds::{END, Kinds, REPORT};
-use super::queue::{Fate, Place, Queue, What, later};
+use super::queue::{Fate, Miss, Place, Queue, Tries, What, later};
 use super::report::{Writer, Written};
 use super::store::{Letter, State, Store};
 use super::{Backoff, ReportPlan};
@@ -153,7 +153,7 @@ impl Follower {
                 call: head.call.clone(),
                 kind,
                 at,
-                attempts: 0,
+                tries: Tries::default(),
                 state: State::Waits(at),
             }
         };
@@ -346,8 +346,8 @@ impl Courier {
         if let State::Waits(due) = letter.state {
             // The clock may have been set back since.
             let last = later(self.clock.now(), self.backoff.longest());
-            let (call, attempts) = (&letter.call, letter.attempts);
-            self.queue.add(letter.place, call, attempts, due.min(last));
+            let (call, tries) = (&letter.call, letter.tries);
+            self.queue.add(letter.place, call, tries, due.min(last));
             self.letters.entry(letter.place).or_insert(letter);
         }
     }
@@ -357,41 +357,41 @@ impl Courier {
         // Whoever broke was caught; nobody is cancelled while this lives.
         let Ok((place, outcome)) = done else { return };
         let now = self.clock.now();
-        let (state, why) = match outcome {
+        let (miss, why) = match outcome {
             Outcome::Delivered => {
-                self.over(place);
+                self.queue.delivered(place, now);
+                self.letters.remove(&place);
                 metrics().report(Reported::Delivered);
                 let name = self.name.clone();
                 return noted(self.store.delivered(name, place, now).await);
             }
             Outcome::NotYet => return self.queue.again(place, later(now, MOMENT)),
-            Outcome::Refused(why) => (State::Dead, why),
-            Outcome::Failed(why, asked) => {
-                let fate = self.queue.failed(place, now, asked, rand::random());
-                match fate {
-                    Fate::Again(at) => (State::Waits(at), why),
-                    Fate::Dead => (State::Dead, why),
-                }
+            Outcome::Refused(why) => {
+                self.queue.over(place);
+                (None, why)
             }
+            Outcome::Failed(why, asked) => (Some(Miss::Refused(asked)), why),
+            Outcome::Away(why) => (Some(Miss::Away), why),
+        };
+        let fate = miss.map(|it| self.queue.failed(place, now, it, rand::random()));
+        let state = match fate {
+            Some(Fate::Again(at)) => State::Waits(at),
+            Some(Fate::Dead) | None => State::Dead,
         };
         metrics().report(match state {
             State::Waits(_) => Reported::Failed,
             State::Dead => Reported::Dead,
         });
         if state == State::Dead {
-            self.over(place);
+            self.letters.remove(&place);
             tracing::warn!(
                 destination = self.name,
                 "a report was given up: {why}; `offhook reports dead` lists those"
             );
         }
+        let came = (miss.unwrap_or(Miss::Refused(None)), state, why);
         let name = self.name.clone();
-        noted(self.store.failed(name, place, (state, why), now).await);
-    }
-
-    fn over(&mut self, place: Place) {
-        self.queue.over(place);
-        self.letters.remove(&place);
+        noted(self.store.failed(name, place, came, now).await);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::state::make_folder;
 #[derive(Clone)]
 pub enum Door {
     /// An address of somebody's.
-    Url(Post),
+    Url(Box<Post>),
     /// A program on this machine.
     Command(Vec<String>),
     /// The end of a file.
@@ -56,6 +56,8 @@ pub(crate) enum Outcome {
     Delivered,
     /// It was not, for this reason; and perhaps a pause was asked for.
     Failed(String, Option<Duration>),
+    /// Nobody was there to take any, for this reason.
+    Away(String),
     /// Nobody need try that again.
     Refused(String),
     /// It cannot be written yet.
@@ -147,7 +149,9 @@ impl Door {
                     Ended::Well => return Outcome::Delivered,
                     Ended::Badly(Some(status)) => format!("the program ended with {status}"),
                     Ended::Badly(None) => "the program was ended by a signal".to_owned(),
-                    Ended::Unstarted => "the program could not be started".to_owned(),
+                    Ended::Unstarted => {
+                        return Outcome::Away("the program could not be started".to_owned());
+                    }
                     Ended::Late => "the program did not end in time".to_owned(),
                 };
                 Outcome::Failed(why, None)
@@ -159,7 +163,7 @@ impl Door {
                 });
                 match written.await {
                     Ok(()) => Outcome::Delivered,
-                    Err(fault) => Outcome::Failed(fault.message, None),
+                    Err(fault) => Outcome::Away(fault.message),
                 }
             }
         }
@@ -189,9 +193,7 @@ impl Post {
             Err(error) if error.is_timeout() => {
                 Outcome::Failed("it did not answer in time".to_owned(), None)
             }
-            Err(error) if error.is_connect() => {
-                Outcome::Failed("it cannot be reached".to_owned(), None)
-            }
+            Err(error) if error.is_connect() => Outcome::Away("it cannot be reached".to_owned()),
             Err(_) => Outcome::Failed("it broke off".to_owned(), None),
         }
     }

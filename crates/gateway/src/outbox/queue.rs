@@ -37,6 +37,8 @@ pub(crate) struct Queue {
     /// The first of each call, unless it is under way, by when it is due.
     firsts: BTreeSet<(Timestamp, Place)>,
     under_way: BTreeSet<Place>,
+    /// Those that were tried while nobody was there.
+    astray: BTreeSet<Place>,
     /// So many at most are under way.
     most: usize,
     backoff: Backoff,
@@ -45,8 +47,25 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct Waiting {
     call: String,
-    attempts: u32,
+    tries: Tries,
     due: Timestamp,
+}
+
+/// How often a message was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tries {
+    pub(crate) all: u32,
+    /// Of those, while nobody was there to take any message.
+    pub(crate) away: u32,
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// Somebody was there who did not take it, and perhaps asked for so long a pause.
+    Refused(Option<Duration>),
+    /// Nobody was there.
+    Away,
 }
 
 /// What becomes of a message that was not taken.
@@ -106,13 +125,14 @@ impl Queue {
             calls: BTreeMap::new(),
             firsts: BTreeSet::new(),
             under_way: BTreeSet::new(),
+            astray: BTreeSet::new(),
             most,
             backoff,
         }
     }
 
     /// One more waits, after so many tries. One that does already stays as it is.
-    pub(crate) fn add(&mut self, place: Place, call: &str, attempts: u32, due: Timestamp) {
+    pub(crate) fn add(&mut self, place: Place, call: &str, tries: Tries, due: Timestamp) {
         if self.waiting.contains_key(&place) {
             return;
         }
@@ -128,15 +148,11 @@ impl Queue {
         if is_first && !busy {
             self.firsts.insert((due, place));
         }
+        if tries.away > 0 {
+            self.astray.insert(place);
+        }
         let call = call.to_owned();
-        self.waiting.insert(
-            place,
-            Waiting {
-                call,
-                attempts,
-                due,
-            },
-        );
+        self.waiting.insert(place, Waiting { call, tries, due });
     }
 
     /// One that is due now, and is under way from here on.
@@ -156,36 +172,56 @@ impl Queue {
         (self.under_way.len() < self.most).then_some(*due)
     }
 
-    /// One that was under way was taken, or is given up.
+    /// One that was under way was taken. So somebody is there again: what was tried while nobody was is due at once, and as if
+    /// it had not been.
+    pub(crate) fn delivered(&mut self, place: Place, now: Timestamp) {
+        self.over(place);
+        for place in std::mem::take(&mut self.astray) {
+            let Some(waiting) = self.waiting.get_mut(&place) else {
+                continue;
+            };
+            waiting.tries.all = waiting.tries.all.saturating_sub(waiting.tries.away);
+            waiting.tries.away = 0;
+            let due = waiting.due.min(now);
+            let before = std::mem::replace(&mut waiting.due, due);
+            if self.firsts.remove(&(before, place)) {
+                self.firsts.insert((due, place));
+            }
+        }
+    }
+
+    /// One that was under way is given up.
     pub(crate) fn over(&mut self, place: Place) {
         self.under_way.remove(&place);
         let Some(gone) = self.waiting.remove(&place) else {
             return;
         };
         self.firsts.remove(&(gone.due, place));
+        self.astray.remove(&place);
         if let Some(of_call) = self.calls.get_mut(&gone.call) {
             of_call.remove(&place);
         }
         self.first_of(&gone.call);
     }
 
-    /// One that was under way was not taken, whose destination asked for so long a pause.
-    pub(crate) fn failed(
-        &mut self,
-        place: Place,
-        now: Timestamp,
-        asked: Option<Duration>,
-        luck: f64,
-    ) -> Fate {
+    /// One that was under way was not taken.
+    pub(crate) fn failed(&mut self, place: Place, now: Timestamp, miss: Miss, luck: f64) -> Fate {
         let Some(waiting) = self.waiting.get_mut(&place) else {
             return Fate::Dead;
         };
-        waiting.attempts += 1;
-        let Some(wait) = self.backoff.after(waiting.attempts, luck) else {
+        waiting.tries.all += 1;
+        let asked = match miss {
+            Miss::Refused(asked) => asked.unwrap_or_default().min(LONGEST_ASKED),
+            Miss::Away => {
+                waiting.tries.away += 1;
+                self.astray.insert(place);
+                Duration::ZERO
+            }
+        };
+        let Some(wait) = self.backoff.after(waiting.tries.all, luck) else {
             self.over(place);
             return Fate::Dead;
         };
-        let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
         let at = later(now, wait.max(asked));
         self.again(place, at);
         Fate::Again(at)
@@ -255,18 +291,21 @@ mod tests {
     #[test]
     fn a_later_message_of_a_call_waits_and_other_calls_go_on() {
         let mut queue = Queue::new(8, seconds(&[10]));
-        queue.add(event(1), "a", 0, at(0));
-        queue.add(event(2), "a", 0, at(0));
-        queue.add(event(3), "b", 0, at(0));
+        queue.add(event(1), "a", Tries::default(), at(0));
+        queue.add(event(2), "a", Tries::default(), at(0));
+        queue.add(event(3), "b", Tries::default(), at(0));
         assert_eq!(queue.start(at(0)), Some(event(1)));
         assert_eq!(queue.start(at(0)), Some(event(3)));
         assert_eq!(queue.start(at(0)), None);
-        let fate = queue.failed(event(1), at(0), None, 0.5);
+        let fate = queue.failed(event(1), at(0), Miss::Refused(None), 0.5);
         assert_eq!(fate, Fate::Again(at(10)));
         assert_eq!((queue.start(at(9)), queue.wakes()), (None, Some(at(10))));
         assert_eq!(queue.start(at(10)), Some(event(1)));
         // The last try: what comes after it goes on without it.
-        assert_eq!(queue.failed(event(1), at(10), None, 0.5), Fate::Dead);
+        assert_eq!(
+            queue.failed(event(1), at(10), Miss::Refused(None), 0.5),
+            Fate::Dead
+        );
         assert_eq!(queue.start(at(10)), Some(event(2)));
     }
 
@@ -274,13 +313,37 @@ mod tests {
     fn a_destination_is_left_alone_as_long_as_it_asks_within_bounds() {
         let asked = |seconds| {
             let mut queue = Queue::new(1, self::seconds(&[10]));
-            queue.add(event(1), "a", 0, at(0));
+            queue.add(event(1), "a", Tries::default(), at(0));
             queue.start(at(0)).expect("it is due");
-            queue.failed(event(1), at(0), Some(Duration::from_secs(seconds)), 0.5)
+            let asked = Miss::Refused(Some(Duration::from_secs(seconds)));
+            queue.failed(event(1), at(0), asked, 0.5)
         };
         assert_eq!(asked(3), Fate::Again(at(10)));
         assert_eq!(asked(60), Fate::Again(at(60)));
         assert_eq!(asked(1_000_000), Fate::Again(at(3_600)));
+    }
+
+    #[test]
+    fn once_somebody_is_there_again_what_was_tried_meanwhile_is_due_at_once() {
+        let mut queue = Queue::new(8, seconds(&[10, 100]));
+        for (entry, call) in [(1, "a"), (2, "b"), (3, "c")] {
+            queue.add(event(entry), call, Tries::default(), at(0));
+            queue.start(at(0)).expect("it is due");
+        }
+        queue.failed(event(1), at(0), Miss::Away, 0.5);
+        queue.failed(event(2), at(0), Miss::Refused(None), 0.5);
+        queue.delivered(event(3), at(1));
+        assert_eq!(queue.start(at(1)), Some(event(1)), "it did nothing wrong");
+        assert_eq!(queue.start(at(1)), None, "this one was there to be refused");
+        let fate = queue.failed(event(1), at(1), Miss::Refused(None), 0.5);
+        assert_eq!(fate, Fate::Again(at(11)), "as after the first try");
+        queue.failed(event(1), at(11), Miss::Refused(None), 0.5);
+        let fate = queue.failed(event(1), at(111), Miss::Away, 0.5);
+        assert_eq!(
+            fate,
+            Fate::Dead,
+            "if nobody comes back it ends all the same"
+        );
     }
 
     #[test]
@@ -300,6 +363,7 @@ mod tests {
     enum Answer {
         Takes,
         Fails,
+        IsAway,
         GivesUp,
         NotYet,
     }
@@ -308,6 +372,7 @@ mod tests {
         prop_oneof![
             4 => Just(Answer::Takes),
             3 => Just(Answer::Fails),
+            1 => Just(Answer::IsAway),
             1 => Just(Answer::GivesUp),
             1 => Just(Answer::NotYet),
         ]
@@ -331,7 +396,8 @@ mod tests {
             let mut steps = picks.iter().cycle();
             loop {
                 if let Some((entry, call)) = coming.next() {
-                    queue.add(event(entry as u64), &call.to_string(), 0, now);
+                    let call = call.to_string();
+                    queue.add(event(entry as u64), &call, Tries::default(), now);
                 }
                 let due = queue.wakes();
                 while let Some(place) = queue.start(now) {
@@ -356,8 +422,19 @@ mod tests {
                 let pick = steps.next().expect("it goes round").index(under_way.len());
                 let place = under_way.swap_remove(pick);
                 // In the end it takes all.
-                match answers.next().unwrap_or(Answer::Takes) {
-                    Answer::Takes | Answer::GivesUp => {
+                let answer = answers.next().unwrap_or(Answer::Takes);
+                let miss = match answer {
+                    Answer::IsAway => Miss::Away,
+                    Answer::Fails | Answer::Takes | Answer::GivesUp | Answer::NotYet => {
+                        Miss::Refused(None)
+                    }
+                };
+                match answer {
+                    Answer::Takes => {
+                        queue.delivered(place, now);
+                        done.insert(place.entry, ());
+                    }
+                    Answer::GivesUp => {
                         queue.over(place);
                         done.insert(place.entry, ());
                     }
@@ -365,17 +442,20 @@ mod tests {
                         queue.again(place, later(now, Duration::from_millis(100)));
                         *tries.get_mut(&place).expect("it was tried") -= 1;
                     }
-                    Answer::Fails => match queue.failed(place, now, None, luck) {
-                        Fate::Again(at) => prop_assert!(at > now),
-                        Fate::Dead => {
-                            prop_assert_eq!(tries[&place], 3, "as often as there are waits, and once");
-                            done.insert(place.entry, ());
+                    Answer::Fails | Answer::IsAway => {
+                        match queue.failed(place, now, miss, luck) {
+                            Fate::Again(at) => prop_assert!(at > now),
+                            Fate::Dead => {
+                                prop_assert!(tries[&place] >= 3, "as often as there are waits, and once");
+                                done.insert(place.entry, ());
+                            }
                         }
-                    },
+                    }
                 }
             }
             prop_assert_eq!(done.len(), calls.len());
-            prop_assert_eq!((queue.len(), queue.calls.len(), queue.firsts.len()), (0, 0, 0));
+            prop_assert_eq!((queue.len(), queue.calls.len()), (0, 0));
+            prop_assert_eq!((queue.firsts.len(), queue.astray.len()), (0, 0));
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use ports::{Blame, Fault, code};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
 
-use super::queue::{Place, What};
+use super::queue::{Miss, Place, Tries, What};
 use crate::blocking::blocking;
 use crate::state::open_file;
 
@@ -32,8 +32,7 @@ pub(crate) struct Letter {
     pub(crate) kind: String,
     /// When.
     pub(crate) at: Timestamp,
-    /// How often it was tried.
-    pub(crate) attempts: u32,
+    pub(crate) tries: Tries,
     pub(crate) state: State,
 }
 
@@ -204,13 +203,14 @@ impl Store {
         &self,
         name: String,
         place: Place,
-        (state, error): (State, String),
+        (miss, state, error): (Miss, State, String),
         now: Timestamp,
     ) -> Result<(), Fault> {
         self.with(move |file| {
             let file = file.transaction_with_behavior(WRITING)?;
             let key = (place.entry, number(place.what));
-            file.execute(FAILED, params![name, key.0, key.1, due(state), error])?;
+            let away = miss == Miss::Away;
+            file.execute(FAILED, params![name, key.0, key.1, due(state), error, away])?;
             let count = "UPDATE destinations SET failed = failed + 1, tried = ?2, error = ?3 WHERE name = ?1";
             file.execute(count, params![name, now.as_millisecond(), error])?;
             if state == State::Dead {
@@ -245,7 +245,7 @@ impl Store {
         let read = |row: &Row<'_>| {
             Ok(DeadLetter {
                 letter: letter(row)?,
-                error: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
+                error: row.get::<_, Option<String>>(10)?.unwrap_or_default(),
             })
         };
         self.with(move |file| {
@@ -306,8 +306,11 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         call: row.get(4)?,
         kind: row.get(5)?,
         at: moment(row.get(6)?).unwrap_or_default(),
-        attempts: row.get(7)?,
-        state: moment(row.get(8)?).map_or(State::Dead, State::Waits),
+        tries: Tries {
+            all: row.get(7)?,
+            away: row.get(8)?,
+        },
+        state: moment(row.get(9)?).map_or(State::Dead, State::Waits),
     })
 }
 
@@ -351,18 +354,20 @@ const TABLES: &str = "CREATE TABLE IF NOT EXISTS destinations (
 CREATE TABLE IF NOT EXISTS messages (
     destination TEXT NOT NULL, entry INTEGER NOT NULL, what INTEGER NOT NULL,
     id TEXT NOT NULL, call TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, due INTEGER, error TEXT,
+    tries INTEGER NOT NULL, away INTEGER NOT NULL, due INTEGER, error TEXT,
     PRIMARY KEY (destination, entry, what)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dead ON messages (entry) WHERE due IS NULL;";
 
-const LETTER: &str = "destination, entry, what, id, call, kind, at, attempts, due";
-const ADD: &str = "INSERT OR IGNORE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, NULL)";
-const FAILED: &str = "UPDATE messages SET attempts = attempts + 1, due = ?4, error = ?5
+const LETTER: &str = "destination, entry, what, id, call, kind, at, tries, away, due";
+const ADD: &str =
+    "INSERT OR IGNORE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, NULL)";
+const FAILED: &str = "UPDATE messages SET tries = tries + 1, away = away + ?6, due = ?4, error = ?5
     WHERE destination = ?1 AND entry = ?2 AND what = ?3";
 const FORGET: &str = "DELETE FROM messages WHERE destination = ?1 AND due IS NULL AND entry <= (
     SELECT entry FROM messages WHERE destination = ?1 AND due IS NULL ORDER BY entry DESC, what DESC LIMIT 1 OFFSET ?2)";
-const REVIVE: &str = "UPDATE messages SET due = ?3, attempts = 0 WHERE due IS NULL AND at >= ?2
+const REVIVE: &str =
+    "UPDATE messages SET due = ?3, tries = 0, away = 0 WHERE due IS NULL AND at >= ?2
     AND (?1 IS NULL OR destination = ?1 OR (length(?1) >= 6 AND substr(id, -length(?1)) = ?1))";
 const ACCOUNTS: &str = "SELECT name, delivered, failed, tried, destinations.error,
     COUNT(entry) - COUNT(entry) FILTER (WHERE due IS NULL), COUNT(entry) FILTER (WHERE due IS NULL),
@@ -392,7 +397,7 @@ mod tests {
         let (now, event, report) = (at(20), letters[0].place, letters[1].place);
         let taken = store.delivered("crm".into(), event, now).await;
         taken.expect("there is room");
-        let dead = (State::Dead, "it answered 500".to_owned());
+        let dead = (Miss::Away, State::Dead, "it cannot be reached".to_owned());
         let failed = store.failed("crm".into(), report, dead, now).await;
         failed.expect("there is room");
         let account = &store.accounts().await.expect("it can be read")[0];
@@ -403,10 +408,11 @@ mod tests {
             account.dead,
         );
         assert_eq!(counted, (0, 1, 1, 1));
-        assert_eq!(account.error.as_deref(), Some("it answered 500"));
+        assert_eq!(account.error.as_deref(), Some("it cannot be reached"));
         assert_eq!((account.tried, account.oldest), (Some(now), None));
         let dead = &store.dead(10).await.expect("it can be read")[0];
-        assert_eq!((dead.letter.attempts, dead.letter.state), (1, State::Dead));
+        let tries = Tries { all: 1, away: 1 };
+        assert_eq!((dead.letter.tries, dead.letter.state), (tries, State::Dead));
         let revive = async |name: &str, since| {
             let which = Which::Named(name.to_owned());
             store
@@ -419,7 +425,8 @@ mod tests {
         assert_eq!(revive("crm", Some(at(6))).await, 0, "it happened before");
         assert_eq!(revive("-5-Report", None).await, 1);
         let waits = &store.waiting("crm".into()).await.expect("it can be read")[0];
-        assert_eq!((waits.attempts, waits.state), (0, State::Waits(at(30))));
+        let again = (Tries::default(), State::Waits(at(30)));
+        assert_eq!((waits.tries, waits.state), again);
         assert_eq!(waits.id, letters[1].id);
     }
 
@@ -431,7 +438,7 @@ mod tests {
             call: "c1".into(),
             kind: "call.ended".into(),
             at: at(5),
-            attempts: 0,
+            tries: Tries::default(),
             state: State::Waits(at(10)),
         }
     }

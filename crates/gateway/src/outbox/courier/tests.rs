@@ -110,7 +110,7 @@ impl Scene {
     /// Waits until this is so, which takes no time of ours.
     async fn until(&self, so: impl Fn(&crate::outbox::Account) -> bool) {
         while !so(&self.account().await) {
-            sleep(Duration::from_millis(10)).await;
+            sleep(Duration::from_secs(60)).await;
         }
     }
 }
@@ -156,9 +156,11 @@ async fn one_that_never_works_ends_among_the_dead_and_is_told_again_if_wanted() 
     let scene = Scene::new();
     let (mut told, _carrying) = scene.carry(fails(14));
     scene.call("a").await;
+    let began = Instant::now();
     scene.until(|it| it.dead == 1 && it.delivered == 2).await;
+    assert!(began.elapsed() > Duration::from_secs(2 * 24 * 60 * 60));
     let dead = scene.outbox.store().dead(10).await.expect("it can be read");
-    assert_eq!(dead[0].letter.attempts, 14);
+    assert_eq!(dead[0].letter.tries.all, 14);
     assert_eq!(dead[0].error, "it answered 500");
     let revived = scene.outbox.revive(Which::All, None).await;
     assert_eq!(revived.ok(), Some(1));
@@ -168,6 +170,29 @@ async fn one_that_never_works_ends_among_the_dead_and_is_told_again_if_wanted() 
         last = Some(given.0);
     }
     assert_eq!(last.as_ref(), Some(&dead[0].letter.id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_away_for_hours_is_told_all_as_soon_as_it_is_back() {
+    let scene = Scene::new();
+    let away = Outcome::Away("it cannot be reached".to_owned());
+    let (mut told, _carrying) = scene.carry(vec![away; 18]);
+    scene.call("a").await;
+    scene.call("b").await;
+    let began = Instant::now();
+    scene.until(|it| it.delivered == 6).await;
+    let mut last = Vec::new();
+    while let Ok(given) = told.try_recv() {
+        last.push(given.1);
+    }
+    // Nine times in vain for each call; then whoever is tried first is told all, and the other at once.
+    assert_eq!(last.len(), 18 + 6);
+    let whole: Duration = Backoff::default().0[..9].iter().sum();
+    assert!(
+        began.elapsed() < whole.mul_f64(1.25),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,8 +208,8 @@ async fn one_that_is_gone_is_not_asked_twice() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_when_a_gateway_goes_is_told_by_the_next_and_what_was_told_is_not() {
     let scene = Scene::new();
-    let (mut told, carrying) = scene.carry(fails(1));
     scene.call("a").await;
+    let (mut told, carrying) = scene.carry(fails(1));
     let (first, _) = told.recv().await.expect("it is told");
     scene.outbox.rest();
     carrying.await.expect("it rests");
