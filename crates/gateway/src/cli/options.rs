@@ -7,7 +7,7 @@ use serde::Serialize;
 /// A table of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Table<'a> {
-    /// As it is named in the file: `policy`, `agents.openai`.
+    /// As it is named in the file: `policy`, `agents.NAME`.
     name: &'a str,
     /// What it is for.
     about: String,
