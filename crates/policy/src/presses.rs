@@ -332,6 +332,11 @@ mod tests {
             assert_eq!(refused, Some(Unpressable::Emergency), "{keys}");
             assert_eq!(press(US, &[keys], 1).err(), None, "{keys}");
         }
+        let choice = press("+33123456789", &["15"], 1).err();
+        assert_eq!(
+            choice, None,
+            "two keys are a choice, also where they are a call for help"
+        );
         for presses in [
             &["9", "1", "1"][..],
             &["9", "91", "1"],
@@ -378,6 +383,10 @@ mod tests {
         assert_eq!(press(GERMAN, &["01801234567"], 1).err(), Some(shared));
         let unknown = Unpressable::Dangerous(Danger::Unknown);
         assert_eq!(press(US, &["01110005550123"], 1).err(), Some(unknown));
+        // A landline somewhere else, and digits that are too few.
+        for keys in ["0114930123456", "0111202555012"] {
+            assert_eq!(press(US, &[keys], 1).err(), None, "{keys}");
+        }
     }
 
     #[test]
@@ -403,6 +412,6 @@ mod tests {
         let (now, one) = (Duration::from_secs(900), Keys::parse("1").expect("a key"));
         let refused = may_press(&pressed, (now, &one), &[]).err();
         assert_eq!(refused, Some(Unpressable::TooMany(MOST)));
-        assert!(!format!("{pressed:?}").contains('1'));
+        assert_eq!(format!("{pressed:?}"), "Pressed(•••)");
     }
 }

@@ -356,8 +356,16 @@ mod tests {
         };
         let mut rules = house(true);
         assert!(!rules.has_pins() && !rules.proves(Some(&number(MOM)), &keyed("1#")));
+        rules.pin = Pin::parse("111222");
+        assert!(rules.has_pins(), "the owner's");
+        rules.pin = None;
         let mom = rules.call.value.contacts.get_mut("mom").unwrap();
         mom.value.pin = Pin::parse("111222");
+        assert!(rules.has_pins(), "a contact's");
+        rules.pin = Pin::parse("111222");
+        let one_for_both = rules.proves(Some(&number(MOM)), &keyed("111222#"));
+        assert!(one_for_both, "it is the owner's and hers");
+        rules.pin = None;
         let proves = |rules: &Rules, who: Option<&str>, text: &str| {
             rules.proves(who.map(number).as_ref(), &keyed(text))
         };

@@ -122,3 +122,60 @@ impl Entry<'_> {
         said.map_or_else(|| Zones::of(number), Zones::one)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        Number::parse(text).expect("a number")
+    }
+
+    fn contact(text: &str) -> Contact {
+        Contact {
+            number: number(text),
+            hours: None,
+            zone: None,
+            pin: None,
+            consent: None,
+        }
+    }
+
+    #[test]
+    fn a_single_line_is_somebody() {
+        assert!(Whom::default().is_nobody());
+        let mut contacts = Whom::default();
+        let mom = Listed::new(contact("+4930123456"), "offhook.toml:3");
+        contacts.contacts.insert("mom".to_owned(), mom);
+        let mut numbers = Whom::default();
+        let at = "offhook.toml:9".to_owned();
+        numbers.numbers.insert(number("+15551234567"), at);
+        let mut classes = Whom::default();
+        let german = Class::parse("DE").expect("a class");
+        classes.classes.push(Listed::new(german, "offhook.toml:10"));
+        for whom in [&contacts, &numbers, &classes] {
+            assert!(!whom.is_nobody(), "{whom:?}");
+        }
+        let named = |whom: &Whom| whom.named().cloned().collect::<Vec<_>>();
+        assert_eq!(named(&contacts), [number("+4930123456")]);
+        assert_eq!(named(&numbers), [number("+15551234567")]);
+        assert_eq!(named(&classes), []);
+        let at = |whom: &Whom, text| {
+            let known = Known::of(&number(text));
+            whom.entry(&known).map(|it| it.at().to_owned())
+        };
+        assert_eq!(
+            at(&contacts, "+4930123456").as_deref(),
+            Some("offhook.toml:3")
+        );
+        assert_eq!(
+            at(&numbers, "+15551234567").as_deref(),
+            Some("offhook.toml:9")
+        );
+        assert_eq!(
+            at(&classes, "+4930123456").as_deref(),
+            Some("offhook.toml:10")
+        );
+        assert_eq!(at(&classes, "+15551234567"), None);
+    }
+}

@@ -186,6 +186,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_said_is_compared_without_accents() {
+        assert_eq!(plain("ÀáÂãÇèÉêËìÍîÑòÓôÕùÚû"), "aaaaceeeeiiinoooouuu");
+        assert_eq!(plain("Don’t – you’d `say`?"), "dont   youd say ");
+    }
+
+    #[test]
     fn who_wants_no_more_calls_is_understood() {
         for said in [
             "Stop calling me.",

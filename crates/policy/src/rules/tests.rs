@@ -425,6 +425,42 @@ fn only_a_number_may_ask_to_be_paired_and_only_where_the_owner_says_so() {
     );
 }
 
+#[test]
+fn what_lets_somebody_in_is_named_with_its_line() {
+    let some = rules(&[], these(&FRIENDS));
+    assert_eq!(some.lets_in(), "`answer` in [policy], offhook.toml:15");
+    let all = rules(&[], Callers::Any);
+    assert_eq!(
+        all.lets_in(),
+        "\"any\" under `answer` in [policy], offhook.toml:15"
+    );
+    assert_eq!(
+        all.lets_pair(),
+        "\"pairing\" under `answer` in [policy], offhook.toml:15"
+    );
+}
+
+#[test]
+fn what_a_contact_agreed_to_is_known_and_of_others_nothing() {
+    let mut rules = rules(&FRIENDS, Callers::Any);
+    let mut agreed = |consent: Option<&str>| {
+        let mom = Contact {
+            number: number("+4930123456"),
+            hours: None,
+            zone: None,
+            consent: consent.map(str::to_owned),
+            pin: None,
+        };
+        let mom = Listed::new(mom, "offhook.toml:3");
+        rules.call.value.contacts.insert("mom".to_owned(), mom);
+        let of = |text| rules.consent_of(&Known::of(&number(text)));
+        assert_eq!(of("+15551234567"), None);
+        of("+4930123456").map(str::to_owned)
+    };
+    assert_eq!(agreed(None), None);
+    assert_eq!(agreed(Some("by mail")).as_deref(), Some("by mail"));
+}
+
 /// A hundred thousand strings, from noise to near misses: one is let through exactly if it
 /// reads as a number that is on the list.
 #[test]
