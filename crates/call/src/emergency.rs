@@ -42,8 +42,7 @@ fn is_digit(c: char) -> bool {
 /// The value of a decimal digit of any script, as an ASCII digit.
 fn digit(c: char) -> Option<char> {
     let found = ZEROS.iter().rev().find(|zero| **zero <= u32::from(c))?;
-    let value = u32::from(c) - found;
-    (value < 10).then(|| char::from_digit(value, 10)).flatten()
+    char::from_digit(u32::from(c) - found, 10)
 }
 
 fn is_service(digits: &str) -> bool {
@@ -123,6 +122,14 @@ const ZEROS: &[u32] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Seven digits may be a subscriber's; only North America has area codes of three.
+    #[test]
+    fn what_only_ends_like_one_is_none() {
+        for text in ["9991122", "+49301112", "+12121122"] {
+            assert!(!is_emergency(text), "{text}");
+        }
+    }
 
     #[test]
     fn emergency_numbers_are_known_in_every_spelling() {
