@@ -128,6 +128,39 @@ async fn an_agent_that_has_the_phone_as_a_tool_talks_turn_by_turn() {
     assert_eq!(listed["calls"][0]["id"], call.as_str());
 }
 
+/// A page that calls itself something else, or has another's name lead here, reaches no tool.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tools_want_a_token_and_no_foreign_page() {
+    let house = house().await;
+    let order = json!({ "to": THEIRS, "opening_line": "Hello." });
+    let message = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "place_call", "arguments": order },
+    });
+    let status = async |token: Option<&str>, header: (&str, &str)| {
+        let asked = client()
+            .post(format!("{}/mcp", house.public))
+            .header("accept", "application/json, text/event-stream")
+            .header(header.0, header.1)
+            .json(&message);
+        let asked = match token {
+            Some(token) => asked.bearer_auth(token),
+            None => asked,
+        };
+        let answer = soon(asked.send()).await.expect("an answer");
+        answer.status().as_u16()
+    };
+    let token = Some(house.gateway.token.reveal());
+    let usual = ("host", "localhost");
+    assert_eq!(status(None, usual).await, 401);
+    assert_eq!(status(Some("wrong"), usual).await, 401);
+    assert_eq!(status(token, ("host", "evil.example")).await, 421);
+    assert_eq!(status(token, ("origin", "http://evil.example")).await, 403);
+    assert!(!house.exchange.requests().iter().any(is_dial));
+    assert_eq!(status(token, usual).await, 200);
+    assert!(house.exchange.requests().iter().any(is_dial));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_owner_does_not_allow_no_tool_does() {
     let house = house().await;
