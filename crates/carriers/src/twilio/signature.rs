@@ -177,7 +177,7 @@ fn with_other_port(url: &str) -> Option<String> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
     // The colons of `user:password@` and of `[::1]` are no port's.
-    let host = authority.rfind(['@', ']']).map_or(0, |at| at + 1);
+    let host = authority.rfind(['@', ']']).unwrap_or(0);
     match authority[host..].find(':') {
         Some(colon) => Some(format!("{scheme}://{}{rest}", &authority[..host + colon])),
         None => {

@@ -108,6 +108,26 @@ fn a_request_without_a_signature_is_refused() {
 }
 
 #[test]
+fn a_socket_without_a_signature_is_refused() {
+    let mut socket = signed_post("wss://a.example/media/t", &[]);
+    assert!(carrier().webhooks.verify_socket(&socket).is_ok());
+    socket.url = "wss://a.example/media/u".to_owned();
+    let fault = carrier().webhooks.verify_socket(&socket);
+    let fault = fault.expect_err("it is another's");
+    assert_eq!(fault.code, code::WEBHOOK_FORGED);
+}
+
+#[test]
+fn a_body_may_be_as_long_as_it_may_be() {
+    let of = |length: usize| {
+        let value = "x".repeat(length - "Body=".len());
+        signed_post(URL, &[("Body", &value)])
+    };
+    assert!(carrier().webhooks.verify(&of(64 * 1024)).is_ok());
+    assert!(carrier().webhooks.verify(&of(64 * 1024 + 1)).is_err());
+}
+
+#[test]
 fn the_port_may_be_there_or_not() {
     let pairs = [
         ("https://a.example/v", "https://a.example:443/v"),
