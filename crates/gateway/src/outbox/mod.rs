@@ -2,8 +2,8 @@
 //!
 //! For each `[reports.NAME]` somebody reads the journal along, from where they stopped: what has not become durable is not
 //! told, and what has is told at least once. What waits is kept on the disk under a name that stays the same, so that
-//! whoever was told twice can see that. [`queue`] says what is due when; [`report`] writes it, from the journal, at the
-//! moment when it is sent; [`door`] hands it over.
+//! whoever was told twice can see that. `queue` says what is due when; `report` writes it, from the journal, at the
+//! moment when it is sent; `door` hands it over.
 
 mod courier;
 mod door;
