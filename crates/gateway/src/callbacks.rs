@@ -9,8 +9,8 @@ use rusqlite::{Connection, Row, TransactionBehavior, params};
 use serde_json::{Value, json};
 
 use crate::blocking::blocking;
+use crate::database;
 use crate::journal::Keys;
-use crate::state::open_file;
 
 /// The promises of a folder. Clones are the same.
 #[derive(Clone, Debug)]
@@ -94,19 +94,12 @@ impl Callbacks {
     /// Opens those of a folder. What is wanted is encrypted as the journal is.
     pub(crate) fn open(folder: &Path, now: i64, keys: Keys) -> Result<Self, Fault> {
         let path = folder.join("callbacks.db");
-        open_file(&path).map_err(cannot)?;
-        let opened = || -> rusqlite::Result<Connection> {
-            let file = Connection::open(&path)?;
-            file.busy_timeout(BUSY)?;
-            file.pragma_update(None, "journal_mode", "wal")?;
-            file.pragma_update(None, "synchronous", "full")?;
-            file.execute_batch(TABLE)?;
-            let old = now - KEPT.as_millis() as i64;
-            file.execute("DELETE FROM callbacks WHERE due < ?1", [old])?;
-            Ok(file)
-        };
+        let file = database::open(&path, TABLE).map_err(cannot)?;
+        let old = now - KEPT.as_millis() as i64;
+        file.execute("DELETE FROM callbacks WHERE due < ?1", [old])
+            .map_err(cannot)?;
         Ok(Self {
-            file: Arc::new(Mutex::new(opened().map_err(cannot)?)),
+            file: Arc::new(Mutex::new(file)),
             keys: Arc::new(keys),
         })
     }
@@ -240,7 +233,6 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS callbacks (
 /// As many may wait at once.
 pub(crate) const MOST: usize = 100;
 const SHOWN: usize = 200;
-const BUSY: Duration = Duration::from_secs(5);
 /// Whoever wonders may ask what became of one.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_pa
 use sha2::{Digest, Sha256};
 
 use crate::blocking::blocking;
-use crate::state::open_file;
+use crate::database;
 
 /// The guesses of a folder. Clones are the same.
 #[derive(Clone, Debug)]
@@ -29,17 +29,10 @@ impl Guesses {
     /// They cannot be kept: nobody can prove who they are then.
     pub(crate) fn open(folder: &Path, now: i64) -> Result<Self, Fault> {
         let path = folder.join("guesses.db");
-        open_file(&path).map_err(cannot)?;
-        let opened = || -> rusqlite::Result<Connection> {
-            let file = Connection::open(&path)?;
-            file.busy_timeout(BUSY)?;
-            file.pragma_update(None, "journal_mode", "wal")?;
-            file.pragma_update(None, "synchronous", "full")?;
-            file.execute_batch(TABLE)?;
-            file.execute("DELETE FROM guesses WHERE at < ?1", [now - 2 * DAY])?;
-            Ok(file)
-        };
-        Ok(Self(Arc::new(Mutex::new(opened().map_err(cannot)?))))
+        let file = database::open(&path, TABLE).map_err(cannot)?;
+        file.execute("DELETE FROM guesses WHERE at < ?1", [now - 2 * DAY])
+            .map_err(cannot)?;
+        Ok(Self(Arc::new(Mutex::new(file))))
     }
 
     /// Writes down that somebody guesses, before anybody looks whether they are right. `None`: they may not.
@@ -130,7 +123,6 @@ const MADE: &str = "SELECT
     FROM guesses WHERE at > :day";
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
-const BUSY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

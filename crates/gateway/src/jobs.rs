@@ -12,7 +12,7 @@ use ports::{Blame, Fault, code};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, TransactionBehavior, params};
 
 use crate::blocking::blocking;
-use crate::state::open_file;
+use crate::database;
 
 /// The dials of a folder. Clones are the same.
 #[derive(Clone, Debug)]
@@ -38,18 +38,10 @@ impl Jobs {
     /// They cannot be kept: nobody may be dialled then.
     pub fn open(folder: &Path, now: i64) -> Result<Self, Fault> {
         let path = folder.join("jobs.db");
-        open_file(&path).map_err(cannot)?;
-        let opened = || -> rusqlite::Result<Connection> {
-            let file = Connection::open(&path)?;
-            file.busy_timeout(BUSY)?;
-            file.pragma_update(None, "journal_mode", "wal")?;
-            file.pragma_update(None, "synchronous", "full")?;
-            file.execute_batch(TABLE)?;
-            let old = now - KEPT.as_millis() as i64;
-            file.execute("DELETE FROM jobs WHERE sent < ?1", [old])?;
-            Ok(file)
-        };
-        let file = opened().map_err(cannot)?;
+        let file = database::open(&path, TABLE).map_err(cannot)?;
+        let old = now - KEPT.as_millis() as i64;
+        file.execute("DELETE FROM jobs WHERE sent < ?1", [old])
+            .map_err(cannot)?;
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 
@@ -64,7 +56,7 @@ impl Jobs {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let file = Connection::open_with_flags(path, flags).map_err(cannot)?;
-        file.busy_timeout(BUSY).map_err(cannot)?;
+        file.busy_timeout(database::BUSY).map_err(cannot)?;
         Ok(Some(Self(Arc::new(Mutex::new(file)))))
     }
 
@@ -181,7 +173,6 @@ CREATE INDEX IF NOT EXISTS jobs_sent ON jobs (sent);";
 
 const UNSETTLED: &str = "SELECT * FROM jobs WHERE state NOT IN ('placed', 'refused') ORDER BY sent";
 
-const BUSY: Duration = Duration::from_secs(5);
 /// As long as the journal, unless that is told otherwise: a carrier ends every call long before.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clips;
 pub mod config;
 pub mod connections;
+mod database;
 pub mod flight;
 pub mod gateway;
 mod guesses;

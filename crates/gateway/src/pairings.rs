@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::blocking::blocking;
-use crate::state::open_file;
+use crate::database;
 
 /// The pairings of a folder. Clones are the same.
 #[derive(Clone, Debug)]
@@ -48,16 +48,8 @@ impl Pairings {
     /// They cannot be kept.
     pub fn open(folder: &Path) -> Result<Self, Fault> {
         let path = folder.join("pairings.db");
-        open_file(&path).map_err(cannot)?;
-        let opened = || -> rusqlite::Result<Connection> {
-            let file = Connection::open(&path)?;
-            file.busy_timeout(BUSY)?;
-            file.pragma_update(None, "journal_mode", "wal")?;
-            file.pragma_update(None, "synchronous", "full")?;
-            file.execute_batch(TABLES)?;
-            Ok(file)
-        };
-        Ok(Self(Arc::new(Mutex::new(opened().map_err(cannot)?))))
+        let file = database::open(&path, TABLES).map_err(cannot)?;
+        Ok(Self(Arc::new(Mutex::new(file))))
     }
 
     /// Makes a code, which is good once and for [`GOOD_FOR`]. It is shown now and never again.
@@ -263,7 +255,6 @@ const MOST_CODES: usize = 3;
 /// So many wait at once, for so long.
 const MOST_WAITING: usize = 100;
 const WAIT: i64 = 7 * 24 * 60 * 60 * 1_000;
-const BUSY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
